@@ -1,0 +1,87 @@
+"""`kedro run` with errors that fit on one line.
+
+Kedro prints more than a hundred lines for a misspelt parameter. Here a mistake that the user can mend is one line;
+a fault of the program keeps its traceback.
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from functools import wraps
+from importlib import import_module
+from typing import Any
+
+import click
+from kedro.framework.cli.project import run as kedro_run
+from kedro.io.core import VersionNotFoundError
+
+from byol_kedro.errors import UserError
+
+
+@click.group(name="byol_kedro")
+def cli() -> None:
+    """Commands of this project."""
+
+
+def check_pipelines(names: list[str]) -> None:
+    """Refuse a pipeline that is not there, or one whose code cannot be imported.
+
+    Kedro reports both as "Failed to find the pipeline", after some hundred lines of traceback.
+    """
+    try:
+        known = import_module("byol_kedro.pipeline_registry").register_pipelines()
+    except (ImportError, SyntaxError) as error:
+        where = f"{error.filename}:{error.lineno}: " if isinstance(error, SyntaxError) else ""
+        raise UserError(
+            f"the pipelines cannot be imported: {where}{error}; nothing was run. "
+            "Mend that import, or install the package that it names (make install)"
+        ) from error
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(sorted(known))}"
+            raise UserError(f"--pipelines: there is no pipeline {name!r}; {hint}")
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what caused it, outermost first."""
+    current: BaseException | None = error
+    while current is not None:
+        yield current
+        current = current.__cause__
+
+
+def as_user_error(error: Exception) -> UserError | None:
+    """What the user can mend in `error`, if that is what it is."""
+    for cause in causes(error):
+        if isinstance(cause, UserError):
+            return cause
+        if isinstance(cause, VersionNotFoundError):
+            return UserError(" ".join(str(cause).split()))
+    return None
+
+
+def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Print a `UserError` as one line and exit with 1."""
+
+    @wraps(command)
+    def wrapped(**options: Any) -> Any:
+        # Kedro deprecates --pipeline in five lines on every run; it means --pipelines with one name.
+        if options["pipeline"] and not options["pipelines"]:
+            options.update(pipelines=[options["pipeline"]], pipeline=None)
+        try:
+            check_pipelines(options["pipelines"])
+            return command(**options)
+        except Exception as error:
+            mendable = as_user_error(error)
+            if mendable is None:
+                raise
+            raise click.ClickException(str(mendable)) from None
+
+    return wrapped
+
+
+assert kedro_run.callback is not None
+run = copy.copy(kedro_run)
+run.callback = one_line_errors(kedro_run.callback)
+cli.add_command(run)

@@ -1,0 +1,55 @@
+"""What happens around every run: parameters are checked, the manifest is written, the results are shown.
+
+What the hooks call is imported where it is called: `kedro run --help` and `kedro registry list` need none of it.
+"""
+# ruff: noqa: PLC0415
+
+from typing import TYPE_CHECKING, Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from byol_kedro.parameters import Parameters
+
+
+class ProjectHooks:
+    """One object for one session: what an earlier hook saw, a later one needs."""
+
+    def __init__(self) -> None:
+        self._parameters: Parameters | None = None
+        self._load_versions: dict[str, str] = {}
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Check all parameters before anything else, whichever pipeline was asked for."""
+        from byol_kedro.validation import validated_parameters
+
+        self._parameters = validated_parameters(context.config_loader)
+
+    @hook_impl
+    def after_catalog_created(self, load_versions: dict[str, str] | None) -> None:
+        self._load_versions = load_versions or {}
+
+    @hook_impl
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
+        """Write down what the run is and what it reads, before its first node."""
+        from byol_kedro.manifest import MANIFEST, run_manifest
+        from byol_kedro.versions import refuse_pinned_outputs, versions_read
+
+        assert self._parameters is not None
+        refuse_pinned_outputs(self._load_versions, pipeline)
+        reads = versions_read(pipeline, catalog, run_params["env"])
+        catalog.save(MANIFEST, run_manifest(run_params, self._parameters, reads, catalog))
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+        """End with the results table on the screen and the path of the report."""
+        if "results" in pipeline.all_outputs():
+            from byol_kedro.screen import show_results
+
+            show_results(catalog)

@@ -1,0 +1,77 @@
+"""The manifest of a run: everything that is needed to make it again."""
+
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from kedro.io import AbstractVersionedDataset, CatalogProtocol
+
+from byol_kedro.parameters import Parameters
+from byol_kedro.versions import path_of_version
+
+MANIFEST = "run_manifest"
+PACKAGES = (
+    "byol-kedro", "kedro", "kedro-datasets", "torch", "torchvision", "timm", "scikit-learn", "scikit-image",
+    "numpy", "pandas", "pyarrow", "plotly", "safetensors", "pydantic", "pillow",
+)  # fmt: skip
+
+
+def run_manifest(
+    run_params: Mapping[str, Any], parameters: Parameters, reads: Mapping[str, str], catalog: CatalogProtocol[Any, Any]
+) -> dict[str, Any]:
+    """What a run is: plain JSON values only.
+
+    Args:
+        run_params: what Kedro hands to `before_pipeline_run`.
+        parameters: all of them, as validated.
+        reads: the version of each entry that the run reads and does not write.
+        catalog: where the manifests of the runs that wrote these entries are looked up.
+    """
+    return {
+        "run_id": run_params["run_id"],
+        "command": command_line(),
+        "environment": run_params["env"] or "local",
+        "pipelines": list(run_params["pipeline_names"] or ["__default__"]),
+        "parameters": parameters.model_dump(mode="json"),
+        "git": _git(Path(run_params["project_path"])),
+        "packages": {name: version(name) for name in PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "reads": {name: {"version": read, "command": _command_of(read, catalog)} for name, read in reads.items()},
+    }
+
+
+def command_line() -> str:
+    """The command as it was typed, without the path of the interpreter."""
+    program = Path(sys.argv[0])
+    name = "python -m byol_kedro" if program.name == "__main__.py" else program.name
+    return shlex.join([*name.split(), *sys.argv[1:]])
+
+
+def _command_of(run_id: str, catalog: CatalogProtocol[Any, Any]) -> str:
+    """The command of an earlier run, empty where its manifest is gone."""
+    dataset = catalog.get(MANIFEST)
+    assert isinstance(dataset, AbstractVersionedDataset)
+    path = path_of_version(dataset, run_id)
+    return str(json.loads(path.read_text("utf-8"))["command"]) if path.is_file() else ""
+
+
+def _git(project: Path) -> dict[str, Any]:
+    """Revision of the project, and whether files differ from it; empty outside a checkout."""
+
+    def ask(*words: str) -> str:
+        return subprocess.run(  # noqa: S603  (fixed words, no shell)
+            ["git", *words],  # noqa: S607  (whichever git the user has)
+            cwd=project, capture_output=True, text=True, check=True,
+        ).stdout.strip()  # fmt: skip
+
+    try:
+        return {"revision": ask("rev-parse", "HEAD"), "dirty": bool(ask("status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return {}

@@ -1,0 +1,207 @@
+"""Everything that may be configured: one model for each block of parameters, one root for all.
+
+The values are in conf/<environment>/parameters*.yml; a default here would hide what an environment left out.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
+
+from byol_kedro.datasets.sources import SOURCES
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
+
+
+class Block(BaseModel):
+    """A block of parameters: nothing unknown is let in, nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Photos(Block):
+    """How many patches are cut from each photograph of the `photos` source."""
+
+    unlabeled: Annotated[int, Field(ge=0)]
+    train: PositiveInt
+    test: PositiveInt
+
+
+class Ingest(Block):
+    image_size: Annotated[int, Field(ge=8, le=1024)]
+    photos: Photos
+
+
+class Encoder(Block):
+    """A timm architecture. `stem: small` replaces a ResNet's 7×7 stride-2 stem and pooling by one 3×3."""
+
+    name: str
+    stem: Literal["imagenet", "small"]
+    zero_init_residual: bool
+
+
+class Heads(Block):
+    hidden_dim: PositiveInt
+    projection_dim: PositiveInt
+
+
+class View(Block):
+    """The distribution that one view is drawn from; `flip`, `jitter`, `grey`, `blur`, `solarize` are probabilities."""
+
+    crop_area: tuple[PositiveFloat, PositiveFloat]
+    crop_aspect: tuple[PositiveFloat, PositiveFloat]
+    flip: Fraction
+    jitter: Fraction
+    brightness: Fraction
+    contrast: Fraction
+    saturation: Fraction
+    hue: Annotated[float, Field(ge=0, le=0.5)]
+    grey: Fraction
+    blur: Fraction
+    blur_sigma: tuple[PositiveFloat, PositiveFloat]
+    solarize: Fraction
+
+    @model_validator(mode="after")
+    def ranges_are_ordered(self) -> "View":
+        for name in ("crop_area", "crop_aspect", "blur_sigma"):
+            low, high = getattr(self, name)
+            if low > high:
+                message = f"{name} must go from low to high, found {low} to {high}"
+                raise ValueError(message)
+        if self.crop_area[1] > 1:
+            message = f"crop_area is a part of the picture, at most 1, found {self.crop_area[1]}"
+            raise ValueError(message)
+        return self
+
+
+class Views(Block):
+    first: View
+    second: View
+
+
+class Optimizer(Block):
+    """`lr` is the peak, for the batch that is configured; warm-up is linear."""
+
+    name: Literal["sgd", "lars", "adamw"]
+    lr: PositiveFloat
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    weight_decay: NonNegative
+    decay_norms_and_biases: bool
+    schedule: Literal["cosine", "constant"]
+    warmup_epochs: NonNegative
+
+
+class Tau(Block):
+    """The moving average of the target network."""
+
+    base: Fraction
+    schedule: Literal["cosine", "constant"]
+
+
+class OnlineKnn(Block):
+    """kNN top-1 on labelled pictures after every `every_epochs` epochs, over at most `images` a side."""
+
+    every_epochs: PositiveInt
+    images: PositiveInt
+
+
+class Pretrain(Block):
+    recipe: str
+    encoder: Encoder
+    heads: Heads
+    views: Views
+    normalise: bool
+    epochs: PositiveInt
+    batch_size: Annotated[int, Field(ge=2)]
+    accumulate: PositiveInt
+    optimizer: Optimizer
+    tau: Tau
+    precision: Literal["auto", "float32", "bfloat16"]
+    online_knn: OnlineKnn
+
+
+class Baselines(Block):
+    pca_components: PositiveInt
+
+
+class Knn(Block):
+    neighbours: PositiveInt
+
+
+class Published(Block):
+    """The logistic regression of the published STL-10 table: one linear layer, Adam, the last epoch."""
+
+    lr: PositiveFloat
+    batch_size: PositiveInt
+    epochs: PositiveInt
+
+
+class Logistic(Block):
+    """scikit-learn's logistic regression; C is the best of `cs` on `validation` of the training pictures."""
+
+    cs: Annotated[list[PositiveFloat], Field(min_length=1)]
+    validation: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Mlp(Block):
+    """One hidden layer; training stops after `patience` epochs without a better `validation` top-1."""
+
+    hidden_dim: PositiveInt
+    lr: PositiveFloat
+    weight_decay: NonNegative
+    batch_size: PositiveInt
+    epochs: PositiveInt
+    patience: PositiveInt
+    validation: Annotated[float, Field(gt=0, lt=1)]
+
+
+class Probes(Block):
+    knn: Knn
+    published: Published
+    logistic: Logistic
+    mlp: Mlp
+
+
+class Latent(Block):
+    """The pair model: `widths` are those of the hidden layers between the features and the latent vector."""
+
+    pairs: Annotated[int, Field(ge=10)]
+    widths: Annotated[list[PositiveInt], Field(min_length=1)]
+    lr: PositiveFloat
+    batch_size: PositiveInt
+    epochs: PositiveInt
+    clusters: Annotated[int, Field(ge=2)]
+    map_points: Annotated[int, Field(ge=10)]
+
+
+class Parameters(Block):
+    """All parameters of a run; its dump is what the run's manifest keeps."""
+
+    data_root: str
+    source: str
+    raw_root: str
+    seed: Seed
+    device: Device
+    ingest: Ingest
+    pretrain: Pretrain
+    baselines: Baselines
+    probes: Probes
+    latent: Latent
+
+    @field_validator("source")
+    @classmethod
+    def source_is_known(cls, value: str) -> str:
+        if value not in SOURCES:
+            message = f"unknown source, expected one of {', '.join(sorted(SOURCES))}"
+            raise ValueError(message)
+        return value

@@ -1,0 +1,50 @@
+"""All parameters, checked at once against the one model of what may be configured."""
+
+from difflib import get_close_matches
+from typing import Any
+
+from kedro.config import AbstractConfigLoader
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from byol_kedro.errors import UserError
+from byol_kedro.parameters import Parameters
+
+SHOWN = 3  # more mistakes than this are counted, not listed: the message stays one line
+
+
+def validated_parameters(config_loader: AbstractConfigLoader) -> Parameters:
+    """The parameters of conf/, the environment and the command line, with the names of globals.yml.
+
+    Raises:
+        UserError: one line that names each parameter that is unknown, missing, of a wrong type or out of range.
+    """
+    values: dict[str, Any] = {**config_loader["globals"], **config_loader["parameters"]}
+    values = {name: value for name, value in values.items() if not name.startswith("_")}
+    try:
+        return Parameters.model_validate(values)
+    except ValidationError as error:
+        details = error.errors()
+        rest = f"; and {len(details) - SHOWN} more" if len(details) > SHOWN else ""
+        raise UserError("parameters: " + "; ".join(map(_explain, details[:SHOWN])) + rest) from None
+
+
+def _explain(detail: ErrorDetails) -> str:
+    name = ".".join(map(str, detail["loc"]))
+    if detail["type"] == "extra_forbidden":
+        known = _fields(detail["loc"][:-1])
+        near = get_close_matches(str(detail["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return f"{name}: there is no such parameter; {hint}"
+    if detail["type"] == "missing":
+        return f"{name}: missing; give it in conf/ or with --params {name}=…"
+    message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    found = "" if isinstance(detail["input"], dict) else f"found {detail['input']!r}, "
+    return f"{name}: {found}{message[0].lower()}{message[1:]}"
+
+
+def _fields(location: tuple[int | str, ...]) -> list[str]:
+    model: Any = Parameters
+    for part in location:
+        model = model.model_fields[part].annotation
+    return sorted(model.model_fields) if issubclass(model, BaseModel) else []

@@ -1,0 +1,75 @@
+"""Which version of each entry a run reads, decided before its first node."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.project import pipelines
+from kedro.io import AbstractVersionedDataset, CatalogProtocol
+from kedro.pipeline import Pipeline
+
+from byol_kedro.errors import UserError
+
+SUMS = ("__default__", "evaluate")  # these only add up the pipelines that make something
+
+
+def refuse_pinned_outputs(load_versions: Mapping[str, str], pipeline: Pipeline) -> None:
+    """Refuse `--load-versions` for what the same run writes: it would mix two runs."""
+    for name in sorted(set(load_versions) & pipeline.all_outputs()):
+        raise UserError(
+            f"--load-versions {name}:{load_versions[name]}: this run writes {name} itself; "
+            f"leave the version out, or run only pipelines that read {name}"
+        )
+
+
+def versions_read(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], env: str | None) -> dict[str, str]:
+    """The version of every versioned entry that the run reads and does not write.
+
+    Raises:
+        UserError: an entry, or the version of it that was asked for, is not there.
+    """
+    versions, missing = {}, []
+    for name in sorted(pipeline.inputs() - {"run_manifest", "parameters"}):
+        dataset = None if name.startswith("params:") else catalog.get(name)
+        if not isinstance(dataset, AbstractVersionedDataset) or not _version(dataset):
+            continue
+        if dataset.exists():
+            versions[name] = str(dataset.resolve_load_version())
+        elif _version(dataset).load:
+            raise UserError(_no_such_version(name, dataset))
+        else:
+            missing.append(name)
+    if missing:
+        raise UserError(_nothing_yet(missing, env))
+    return versions
+
+
+def path_of_version(dataset: AbstractVersionedDataset[Any, Any], version: str) -> Path:
+    """Where `version` of a local versioned dataset lies."""
+    return Path(dataset._get_versioned_path(version))  # noqa: SLF001  (Kedro has no public name for it)
+
+
+def folder(dataset: AbstractVersionedDataset[Any, Any]) -> str:
+    """The folder of all versions, relative to where the command was typed when it lies below."""
+    path = Path(dataset._filepath)  # noqa: SLF001  (Kedro has no public name for it)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _version(dataset: AbstractVersionedDataset[Any, Any]) -> Any:
+    return dataset._version  # noqa: SLF001  (Kedro has no public name for it)
+
+
+def _no_such_version(name: str, dataset: AbstractVersionedDataset[Any, Any]) -> str:
+    there = dataset.list_versions(full_path=False)
+    newest = ", ".join(there[:3]) + (" …" if len(there) > 3 else "") if there else "none"
+    wanted = _version(dataset).load
+    return f"--load-versions {name}:{wanted}: no such version in {folder(dataset)}; the newest there: {newest}"
+
+
+def _nothing_yet(names: list[str], env: str | None) -> str:
+    makers = [key for key, pipeline in pipelines.items() if key not in SUMS and pipeline.all_outputs() & set(names)]
+    option = f" --env={env}" if env else ""
+    return (
+        f"nothing has been saved yet of {', '.join(names)}, which this run reads; "
+        f"make it first with: kedro run --pipelines={','.join(makers)}{option}"
+    )
