@@ -1,0 +1,72 @@
+"""Colour operations on runs of images, in place, each image with its own factor.
+
+All follow torchvision's functions for float tensors (adjust_brightness, …): x is (N, 3, H, W) float32 in [0, 1] and
+stays there; a factor is (N,) float32.
+"""
+
+import torch
+from torch import Tensor
+
+GREY = (0.2989, 0.587, 0.114)  # torchvision's weights of red, green, blue: ITU-R 601-2
+
+
+def grey_plane(x: Tensor) -> Tensor:
+    """(N, 3, H, W) → (N, 1, H, W), the weighted sum of the channels."""
+    red, green, blue = x.chunk(3, dim=1)
+    return (red * GREY[0]).add_(green, alpha=GREY[1]).add_(blue, alpha=GREY[2])
+
+
+def grey_(x: Tensor) -> None:
+    """Puts the grey plane into all three channels."""
+    x.copy_(grey_plane(x))
+
+
+def brightness_(x: Tensor, factor: Tensor) -> None:
+    """Blends with black."""
+    x.mul_(factor.view(-1, 1, 1, 1)).clamp_(max=1)
+
+
+def contrast_(x: Tensor, factor: Tensor) -> None:
+    """Blends with the mean of the grey plane; it is the grey of the channels' means, which takes one pass to know."""
+    factor = factor.view(-1, 1, 1, 1)
+    mean = grey_plane(x.flatten(2).mean(dim=2).view(-1, 3, 1, 1))  # (N, 1, 1, 1)
+    x.mul_(factor).add_((1 - factor) * mean).clamp_(0, 1)
+
+
+def saturation_(x: Tensor, factor: Tensor) -> None:
+    """Blends with the grey plane."""
+    factor = factor.view(-1, 1, 1, 1)
+    plane = grey_plane(x).mul_(1 - factor)
+    x.mul_(factor).add_(plane).clamp_(0, 1)
+
+
+def hue_(x: Tensor, shift: Tensor) -> None:
+    """Turns the hue by `shift` (in turns, -0.5 to 0.5); value and chroma stay.
+
+    torchvision goes to HSV and back. Here the hue never leaves the unit of the chroma C = max - min, so that nothing
+    is divided and no sextant is looked up: with H the hue in sextants, -3 to 3 and 0 at red,
+        C |H| = max - 2 min + green + blue - red,  with the sign of green - blue,
+    and a channel whose peak lies at the hue P (red 0, green 2, blue 4) becomes
+        min + clamp(2 C - |C H'|, 0, C),  H' = H + 6 shift - P brought to -3 … 3,
+    where, for |H'| up to 6, bringing it there is |H'| → 3 - | |H'| - 3 |.
+    """
+    red, green, blue = x.chunk(3, dim=1)
+    high = torch.maximum(torch.maximum(red, green), blue)  # (N, 1, H, W), as all below
+    low = torch.minimum(torch.minimum(red, green), blue)
+    chroma = high - low
+    base = low - chroma
+    turn = (green + blue).sub_(red).sub_(base).copysign_(green - blue)
+    peak = 2 * torch.arange(3, device=x.device).view(3, 1, 1)
+    offset = torch.remainder(6 * shift.view(-1, 1, 1, 1) - peak + 3, 6) - 3  # (N, 3, 1, 1)
+    torch.mul(chroma, offset, out=x)
+    x.add_(turn).abs_().sub_(chroma, alpha=3).abs_().add_(base)
+    torch.clamp(x, low, high, out=x)
+
+
+def solarize_(x: Tensor) -> None:
+    """x where it is below one half, else 1 - x: there it is the lesser of the two."""
+    torch.minimum(x, 1 - x, out=x)
+
+
+# In the order of the columns of `Draw.factors`.
+OPERATIONS = (brightness_, contrast_, saturation_, hue_)
