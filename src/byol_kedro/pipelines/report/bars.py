@@ -1,0 +1,88 @@
+"""Top-1 of all classifiers as bars."""
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from .figures import BLUE, FAINT, GREY, INK, SAND, dress, empty
+from .results import BYOL, PIXELS, UNTRAINED, measured
+from .table import classifier, percent
+
+TITLE = "Top-1 on test pictures"
+GAP = 1.4
+
+
+def top1_bars(results: pd.DataFrame, chance: float | None) -> go.Figure:
+    """A bar with its 95 % interval for each measured row, by features.
+
+    Published rows are drawn where their data is the same. `chance` is the dashed line, a fraction.
+    """
+    own = measured(results)
+    if own.empty:
+        return empty(TITLE, "no labelled pictures:<br>nothing was measured")
+    published = results[(results["source"] == "published") & results["data"].isin(own["data"])]
+    groups = [(str(name), rows) for name, rows in own.groupby("features", sort=False)]
+    if not published.empty:
+        groups.append(("published", published))
+    figure = go.Figure()
+    ticks: dict[float, str] = {}
+    end = 0.0
+    for name, rows in groups:
+        places = [end + 1 + number for number in range(len(rows))]
+        labels = [_label(row, name) for row in rows.to_dict("records")]
+        ticks |= {end: f"<b>{name}</b>"} | dict(zip(places, labels, strict=True))
+        figure.add_traces(_bars(rows, places, labels, name))
+        end = places[-1] + GAP
+    if chance is not None:
+        figure.add_vline(x=100 * chance, line_dash="dash", line_color=INK, line_width=1)
+        note = {"text": f"chance {percent(chance)} %", "font_size": 11, "showarrow": False}
+        figure.add_annotation(x=100 * chance, y=0, xanchor="left", xshift=3, **note)
+    bottom = end - GAP + 0.7
+    figure.update_yaxes(range=[bottom, -0.7], tickvals=list(ticks), ticktext=list(ticks.values()), showgrid=False)
+    # Room for the values to the right of the longest bar.
+    longest = max(own["ci_high"].max(), published["top1"].max() if len(published) else 0)
+    figure.update_xaxes(title="top-1, %", range=[0, 118 * longest])
+    return dress(figure, TITLE, "whiskers: 95 % interval", height=int(140 + 26 * bottom))
+
+
+def _bars(rows: pd.DataFrame, places: list[float], labels: list[str], name: str) -> list[go.Bar | go.Scatter]:
+    """The bars, and their values to the right of the whiskers."""
+    top1, low, high = (100 * rows[column] for column in ("top1", "ci_low", "ci_high"))
+    errors = {"array": high - top1, "arrayminus": top1 - low}
+    bars = go.Bar(
+        x=top1,
+        y=places,
+        name=name,
+        orientation="h",
+        marker_color=_colour(name),
+        error_x={**errors, "color": INK, "thickness": 1.2, "width": 4},
+        customdata=labels,
+        hovertemplate=f"{name}, %{{customdata}}: %{{x:.1f}} %<extra></extra>",
+    )
+    values = go.Scatter(
+        x=high.fillna(top1),
+        y=places,
+        mode="text",
+        text=[f" {value:.1f}" for value in top1],
+        textposition="middle right",
+        textfont_size=12,
+        hoverinfo="skip",
+        cliponaxis=False,
+    )
+    return [bars, values]
+
+
+def _label(row: dict[Any, Any], group: str) -> str:
+    if group != "published":
+        return classifier(row).replace(" regression", "")
+    if pd.isna(row["epochs"]):
+        return f"PCA, {row['classifier'].replace(' regression', '')}"
+    by = " (users)" if row["reference"].endswith("(users)") else ""
+    return f"{row['features']}, {int(row['epochs'])} epochs{by}"
+
+
+def _colour(features: str) -> str:
+    if features.startswith(PIXELS):
+        return SAND
+    return {BYOL: BLUE, UNTRAINED: GREY}.get(features, FAINT)

@@ -1,0 +1,97 @@
+"""From metrics, predictions and histories to what people read."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.log import get_logger
+
+from . import bars, figures, sections
+from .markup import paragraph
+from .page import render
+from .results import BYOL, chance_level, check_encoder, collect, made_by
+from .table import markdown
+from .words import PROTOCOL, summary
+
+log = get_logger(__name__)
+
+
+def tabulate(
+    encoder: Tensors,
+    run_manifest: dict[str, Any],
+    baseline_metrics: dict[str, Any],
+    probe_metrics: dict[str, Any],
+    images_test: Images,
+) -> tuple[pd.DataFrame, str]:
+    """The results as rows (see `results.collect`) and as Markdown."""
+    metrics = {"probe_metrics": probe_metrics, "baseline_metrics": baseline_metrics}
+    results = collect(encoder.header, run_manifest, metrics, images_test.source)
+    return results, markdown(results)
+
+
+def join_predictions(baseline_predictions: pd.DataFrame, probe_predictions: pd.DataFrame) -> pd.DataFrame:
+    """All guesses in one table, a row for each test picture and classifier."""
+    return pd.concat([probe_predictions, baseline_predictions], ignore_index=True)
+
+
+def draw_training(encoder: Tensors, run_manifest: dict[str, Any], training_history: pd.DataFrame) -> go.Figure:
+    """The curves of the encoder's own training; those of another run are left out."""
+    made = made_by(run_manifest, "training_history")["run_id"]
+    if made != encoder.header["version"]:
+        why = f"the training history is of run {made}, the encoder of {encoder.header['version']}"
+        log.info("training_curves: left out, %s", why)
+        return figures.empty("Training curves", f"left out: {why}".replace(", ", ",<br>"))
+    return figures.training_curves(training_history, int(encoder.header["projection_dim"]))
+
+
+def draw_top1(results: pd.DataFrame, images_test: Images) -> go.Figure:
+    """Bars of all classifiers, with chance as a line."""
+    return bars.top1_bars(results, chance_level(images_test.labels))
+
+
+def draw_confusion(probe_predictions: pd.DataFrame, images_test: Images) -> go.Figure:
+    """The confusion matrix of the one classifier that was fixed before any test picture was seen."""
+    chosen = (probe_predictions["protocol"] == PROTOCOL) & (probe_predictions["features"] == BYOL)
+    return figures.confusion_matrix(probe_predictions[chosen], images_test.class_names)
+
+
+def tell_results(results: pd.DataFrame, top1_bars: go.Figure, confusion_matrix: go.Figure, images_test: Images) -> str:
+    """The report's first part: what the numbers mean, then the numbers."""
+    sentences = summary(results, chance_level(images_test.labels))
+    return (
+        paragraph(" ".join(sentences), "lead")
+        + sections.results(results, top1_bars)
+        + sections.confusion(confusion_matrix)
+    )
+
+
+def tell_latents(
+    encoder: Tensors,
+    latent_metrics: dict[str, Any],
+    latent_vectors: pd.DataFrame,
+    latent_map: go.Figure,
+    images_test: Images,
+) -> str:
+    """The report's part on the pair model and the clusters."""
+    check_encoder(encoder.header, {"latent_metrics": latent_metrics})
+    return sections.latents(latent_metrics, latent_vectors, latent_map, images_test.class_names)
+
+
+def write_report(  # noqa: PLR0917  (Kedro passes a node's inputs by position)
+    encoder: Tensors,
+    run_manifest: dict[str, Any],
+    training_curves: go.Figure,
+    data_summary: dict[str, Any],
+    sample_grid: np.ndarray,
+    report_results: str,
+    report_latents: str,
+) -> str:
+    """All of it on one HTML page."""
+    training = sections.training(encoder.header, training_curves)
+    data = sections.data(data_summary, sample_grid)
+    parts = [report_results, training, report_latents, data, sections.run(run_manifest)]
+    return render(encoder.header, run_manifest, parts)

@@ -1,0 +1,45 @@
+"""results, results_table, predictions, figures and the report, from the metrics of one encoder."""
+
+from kedro.pipeline import Node, Pipeline
+
+from . import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Reads only what is saved, so that it can be run alone."""
+    return Pipeline(
+        [
+            Node(
+                nodes.tabulate,
+                ["encoder", "run_manifest", "baseline_metrics", "probe_metrics", "images_test"],
+                ["results", "results_table"],
+            ),
+            Node(nodes.join_predictions, ["baseline_predictions", "probe_predictions"], "predictions"),
+            Node(nodes.draw_training, ["encoder", "run_manifest", "training_history"], "training_curves"),
+            Node(nodes.draw_top1, ["results", "images_test"], "top1_bars"),
+            Node(nodes.draw_confusion, ["probe_predictions", "images_test"], "confusion_matrix"),
+            Node(
+                nodes.tell_results,
+                ["results", "top1_bars", "confusion_matrix", "images_test"],
+                "report_results",
+            ),
+            Node(
+                nodes.tell_latents,
+                ["encoder", "latent_metrics", "latent_vectors", "latent_map", "images_test"],
+                "report_latents",
+            ),
+            Node(
+                nodes.write_report,
+                [
+                    "encoder",
+                    "run_manifest",
+                    "training_curves",
+                    "data_summary",
+                    "sample_grid",
+                    "report_results",
+                    "report_latents",
+                ],
+                "report",
+            ),
+        ]
+    )

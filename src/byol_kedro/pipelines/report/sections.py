@@ -1,0 +1,123 @@
+"""The sections of the report, each from what it shows to HTML."""
+
+import json
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from . import markup
+from .published import LINKS
+from .table import HEADINGS, RIGHT, cells
+
+# What a reader asks of a training first; the rest of the encoder's header is there to be opened.
+FIRST = ("recipe", "data", "architecture", "stem", "image_size", "epochs", "batch_size", "projection_dim", "seed")
+CLUSTERS = {
+    "k": "clusters",
+    "nmi": "NMI with the classes",
+    "ari": "ARI with the classes",
+    "n": "test pictures with a class",
+}
+
+
+def results(table: pd.DataFrame, bars: go.Figure) -> str:
+    rows = cells(table)
+    shown = [[_source(row) if name == "source" else row[name] for name in HEADINGS] for row in rows]
+    return markup.section(
+        "Results",
+        markup.figure(bars, "top1-bars"),
+        markup.table(HEADINGS, shown, RIGHT),
+        markup.paragraph(
+            "Top-1 on the test pictures with its 95 % Wilson interval. Published rows are bare numbers.",
+            "note",
+        ),
+        _makers([row for row in rows if row["run"]]),
+    )
+
+
+def confusion(matrix: go.Figure) -> str:
+    return markup.section("What is taken for what", markup.figure(matrix, "confusion-matrix"))
+
+
+def training(header: Mapping[str, str], curves: go.Figure) -> str:
+    facts = {markup.spaced(name): header[name] for name in FIRST if name in header}
+    others = {markup.spaced(name): value for name, value in header.items() if name not in FIRST}
+    return markup.section(
+        "Training",
+        markup.definitions(facts),
+        markup.details("The rest of the encoder's header", markup.definitions(others)),
+        markup.figure(curves, "training-curves"),
+    )
+
+
+def latents(metrics: Mapping[str, Any], vectors: pd.DataFrame, map_: go.Figure, class_names: list[str]) -> str:
+    models = metrics["rows"]
+    headings = list(models[0]) if models else ["model"]
+    return markup.section(
+        "Latent vectors",
+        markup.paragraph(
+            "A small network over pairs of pictures gives each picture a short vector; the distance of two "
+            "vectors is fitted to the pair's target. Measured on pairs of test pictures."
+        ),
+        markup.table(headings, [list(row.values()) for row in models], headings[1:]),
+        markup.definitions({"pairs": metrics["pairs"]}),
+        markup.figure(map_, "latent-map"),
+        "<h3>Clusters</h3>",
+        markup.definitions({CLUSTERS.get(name, name): value for name, value in metrics["clusters"].items()}),
+        markup.details("Size of each cluster", _clusters(vectors, class_names)),
+    )
+
+
+def data(summary: Mapping[str, Any], grid: np.ndarray) -> str:
+    return markup.section(
+        "Data", markup.facts(summary), markup.picture(grid, "Some of the pictures, as they were read")
+    )
+
+
+def run(manifest: Mapping[str, Any]) -> str:
+    git = manifest.get("git") or {}
+    revision = f"{git.get('revision') or 'unknown'}{' with changes' if git.get('dirty') else ''}"
+    reads = [(name, read["version"], read["command"]) for name, read in manifest["reads"].items()]
+    facts = {
+        "run": manifest["run_id"],
+        "command": manifest["command"],
+        "environment": manifest["environment"],
+        "pipelines": manifest["pipelines"],
+        "git revision": revision,
+        "python": manifest["python"],
+        "platform": manifest["platform"],
+    }
+    parameters = json.dumps(manifest["parameters"], indent=2, ensure_ascii=False)
+    return markup.section(
+        "This run",
+        markup.definitions(facts),
+        markup.details("What it read", markup.table(("entry", "version", "made by"), reads)),
+        markup.details("Parameters", f"<pre>{escape(parameters)}</pre>"),
+        markup.details("Packages", markup.definitions(manifest["packages"])),
+    )
+
+
+def _source(row: Mapping[str, str]) -> str:
+    address = LINKS.get(row["reference"])
+    return markup.link(row["reference"].removeprefix("sthalles/"), address) if address else "measured"
+
+
+def _makers(rows: list[dict[str, str]]) -> str:
+    """Run and command of each measured row, to be opened."""
+    columns = ("classifier", "features", "run", "command")
+    made = markup.table(columns, [[row[name] for name in columns] for row in rows])
+    return markup.details("Which run and command made each row", made) if rows else ""
+
+
+def _clusters(vectors: pd.DataFrame, class_names: list[str]) -> str:
+    """A row for each cluster: its pictures, and the class that most of its labelled ones have."""
+    rows = []
+    for cluster, members in vectors.groupby("cluster"):
+        labels = members.loc[members["label"] >= 0, "label"]
+        common = labels.value_counts()
+        name = f"{class_names[int(common.index[0])]} ({common.iloc[0] / len(labels):.0%})" if len(common) else "–"
+        rows.append((cluster, len(members), name))
+    return markup.table(("cluster", "pictures", "most frequent class"), rows, {"pictures"})

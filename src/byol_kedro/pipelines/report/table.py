@@ -1,0 +1,91 @@
+"""The results as people read them: cells in words, and a Markdown table of them."""
+
+from collections.abc import Hashable, Mapping
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+
+HEADINGS = (
+    "classifier", "features", "architecture", "feature dim", "projection dim", "epochs", "batch size",
+    "top-1", "data", "source",
+)  # fmt: skip
+RIGHT = frozenset({"feature dim", "projection dim", "epochs", "batch size", "top-1"})
+NOTHING_MEASURED = "Nothing was measured: there are no labelled pictures. The rows are what others have published."
+
+
+def percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f}"
+
+
+def whole(value: Any) -> str:
+    return "–" if pd.isna(value) else str(int(value))
+
+
+def words(value: Any) -> str:
+    """Text of a cell; a results table that was read from a CSV has NaN where it was empty."""
+    return "–" if pd.isna(value) or value == "" else str(value)
+
+
+def classifier(row: Mapping[Hashable, Any]) -> str:
+    """The classifier's name; the published table's logistic regression is told from scikit-learn's."""
+    adam = row["protocol"] == "published"
+    return f"{row['classifier']} (Adam)" if adam else str(row["classifier"])
+
+
+def cells(results: pd.DataFrame) -> list[dict[str, str]]:
+    """A dict heading → text for each row.
+
+    Published rows that differ only in top-1 report one thing several times: they become one row, a range.
+    """
+    rows = [_cells(row) for row in results.to_dict("records")]
+    merged = []
+    for _, group in groupby(rows, key=lambda row: {**row, "top-1": row["top-1"] if row["run"] else ""}):
+        first, *rest = group
+        if rest:
+            first["top-1"] = f"{first['top-1'].removesuffix(' %')}–{rest[-1]['top-1']}"
+        merged.append(first)
+    return merged
+
+
+def markdown(results: pd.DataFrame) -> str:
+    """A Markdown table, padded so that it is readable as text too."""
+    rows = [[row[heading].replace("|", "\\|") for heading in HEADINGS] for row in cells(results)]
+    widths = [max(map(len, column)) for column in zip(HEADINGS, *rows, strict=True)]
+    rule = [
+        "-" * (width - 1) + ":" if heading in RIGHT else "-" * width
+        for heading, width in zip(HEADINGS, widths, strict=True)
+    ]
+    body = [_line(row, widths) for row in rows]
+    note = [] if (results["source"] == "measured").any() else [NOTHING_MEASURED, ""]
+    return "\n".join([*note, _line(HEADINGS, widths), "| " + " | ".join(rule) + " |", *body]) + "\n"
+
+
+def _line(row: tuple[str, ...] | list[str], widths: list[int]) -> str:
+    padded = [
+        text.rjust(width) if heading in RIGHT else text.ljust(width)
+        for heading, text, width in zip(HEADINGS, row, widths, strict=True)
+    ]
+    return "| " + " | ".join(padded) + " |"
+
+
+def _cells(row: Mapping[Hashable, Any]) -> dict[str, str]:
+    top1 = f"{percent(row['top1'])} %"
+    if not pd.isna(row["ci_low"]):
+        top1 += f" ({percent(row['ci_low'])}–{percent(row['ci_high'])})"
+    own = row["source"] == "measured"
+    return {
+        "classifier": classifier(row),
+        "features": words(row["features"]),
+        "architecture": words(row["architecture"]),
+        "feature dim": whole(row["dim"]),
+        "projection dim": whole(row["projection_dim"]),
+        "epochs": whole(row["epochs"]),
+        "batch size": whole(row["batch_size"]),
+        "top-1": top1,
+        "data": words(row["data"]),
+        "source": f"run {row['run_id']}" if own else words(row["reference"]),
+        "run": str(row["run_id"]) if own else "",
+        "command": words(row["command"]) if own else "",
+        "reference": words(row["reference"]),
+    }

@@ -1,0 +1,76 @@
+"""What the numbers mean, in sentences that are made from the rows."""
+
+import pandas as pd
+
+from .published import DATA, README
+from .results import BYOL, PIXELS, UNTRAINED, measured
+from .table import NOTHING_MEASURED, percent
+
+# Comparisons are between equal classifiers, and this one is named before any test picture is seen.
+PROTOCOL = "logistic"
+
+
+def summary(results: pd.DataFrame, chance: float | None) -> list[str]:
+    """Sentences on the logistic rows: BYOL against pixels, untrained network and `chance` (a fraction)."""
+    own = measured(results)
+    if own.empty:
+        return [NOTHING_MEASURED]
+    byol = _row(own, BYOL)
+    if byol is None:
+        return ["BYOL features were not measured with logistic regression, so nothing can be said of them."]
+    others = [(name, row) for name, row in _comparisons(own) if row is not None]
+    interval = f"95 % interval {percent(byol['ci_low'])}–{percent(byol['ci_high'])}"
+    sentence = f"BYOL + {byol['classifier']} names {percent(byol['top1'])} % of the test pictures right ({interval})"
+    if others:
+        sentence += ": " + ", ".join(_difference(byol, row, name) for name, row in others)
+    sentences = [sentence + "."]
+    if chance is not None:
+        sentences.append(f"Chance, always naming the most frequent class, is {100 * chance:.0f} %.")
+    sentences.extend(_verdict(byol, others))
+    return [*sentences, *_beside_published(results)]
+
+
+def _row(rows: pd.DataFrame, features: str) -> "pd.Series[float] | None":
+    found = rows[rows["features"].str.startswith(features) & (rows["protocol"] == PROTOCOL)]
+    return None if found.empty else found.iloc[0]
+
+
+def _comparisons(rows: pd.DataFrame) -> "list[tuple[str, pd.Series[float] | None]]":
+    pixels = _row(rows, PIXELS)
+    name = "" if pixels is None else str(pixels["features"]).split(", ")[-1] + " of the pixels"
+    return [(name, pixels), ("the untrained network", _row(rows, UNTRAINED))]
+
+
+def _beside_published(results: pd.DataFrame) -> list[str]:
+    """The published table's own classifier beside that table, where the data is the same."""
+    own = measured(results)
+    if not own["data"].str.endswith(DATA).any():
+        return [f"Published rows are of {DATA} and say nothing about these pictures."]
+    same = own[(own["features"] == BYOL) & (own["protocol"] == "published")]
+    table = results[(results["reference"] == README) & (results["features"] == BYOL)].sort_values("epochs")
+    says = " and ".join(
+        f"{percent(top1)} % after {epochs:.0f}" for top1, epochs in zip(table["top1"], table["epochs"], strict=True)
+    )
+    return [
+        f"With the published table's classifier it is {percent(row['top1'])} % after {int(row['epochs'])} "
+        f"epochs; that table says {says}."
+        for _, row in same.iterrows()
+    ]
+
+
+def _difference(byol: "pd.Series[float]", other: "pd.Series[float]", name: str) -> str:
+    points = round(100 * (byol["top1"] - other["top1"]), 1)
+    if points == 0:
+        return f"level with {name}"
+    return f"{abs(points):.1f} points {'over' if points > 0 else 'below'} {name}"
+
+
+def _verdict(byol: "pd.Series[float]", others: "list[tuple[str, pd.Series[float]]]") -> list[str]:
+    worse = [name for name, row in others if byol["ci_high"] < row["ci_low"]]
+    unclear = [name for name, row in others if name not in worse and byol["ci_low"] <= row["ci_high"]]
+    verdict = []
+    if worse:
+        verdict.append(f"BYOL is worse than {' and '.join(worse)} here.")
+    if unclear:
+        verdict.append(f"The intervals of BYOL and {' and of '.join(unclear)} overlap: a difference is not shown.")
+    return verdict

@@ -1,0 +1,146 @@
+"""Small inputs of the report, as the rest of the project makes them."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.tensors import Tensors
+
+VERSION = "2026-09-01T10.00.00.000Z"
+RUN = "2026-09-02T11.00.00.000Z"
+CLASSES = ["astronaut", "cat", "coffee", "rocket"]
+TOP1 = {"knn": 0.55, "published": 0.58, "logistic": 0.612, "mlp": 0.62}
+CLASSIFIERS = {
+    "knn": "kNN",
+    "published": "logistic regression",
+    "logistic": "logistic regression",
+    "mlp": "MLP",
+}
+
+
+def encoder(**header):
+    facts = {
+        "architecture": "resnet18", "stem": "small", "zero_init_residual": "true", "image_size": "32",
+        "feature_dim": "512", "mean": "[0.47, 0.43, 0.39]", "std": "[0.27, 0.26, 0.27]", "data": "photos",
+        "data_fingerprint": "ab" * 32, "recipe": "base", "epochs": "40", "batch_size": "256",
+        "projection_dim": "128", "hidden_dim": "512", "seed": "7", "version": VERSION, "fingerprint": "cd" * 32,
+    }  # fmt: skip
+    return Tensors({}, facts | header)
+
+
+def manifest(**changes):
+    facts = {
+        "run_id": RUN,
+        "command": "kedro run --pipelines=evaluate",
+        "environment": "sample",
+        "pipelines": ["evaluate"],
+        "parameters": {"seed": 0, "probes": {"knn": {"neighbours": 5}}},
+        "git": {"revision": "0123abcd", "dirty": True},
+        "packages": {"torch": "2.9.0", "kedro": "1.7.0"},
+        "python": "3.12.1",
+        "platform": "Linux",
+        "reads": {
+            "encoder": {"version": VERSION, "command": "kedro run --pipelines=pretrain"},
+            "training_history": {"version": VERSION, "command": "kedro run --pipelines=pretrain"},
+        },
+    }
+    return facts | changes
+
+
+def row(protocol, features, top1, dim=512, **changes):
+    return {
+        "classifier": CLASSIFIERS[protocol], "protocol": protocol, "features": features, "dim": dim,
+        "top1": top1, "ci_low": top1 - 0.013, "ci_high": top1 + 0.013, "n": 5000, "seed": 3, "chosen": {},
+    } | changes  # fmt: skip
+
+
+def metrics(rows, version=VERSION, **more):
+    return {"encoder_version": version, "rows": rows, **more}
+
+
+def probe_metrics(**more):
+    return metrics([row(protocol, "BYOL", top1) for protocol, top1 in TOP1.items()], **more)
+
+
+def baseline_metrics(**more):
+    pixels = [row("logistic", "pixels, PCA 256", 0.402, 256), row("knn", "pixels, PCA 256", 0.35, 256)]
+    untrained = [row(protocol, "untrained network", top1 - 0.09) for protocol, top1 in TOP1.items()]
+    return metrics([*pixels, *untrained], **more)
+
+
+def images(labels=None, class_names=CLASSES, source="photos"):
+    labels = np.repeat(np.arange(len(class_names)), 5) if labels is None else np.asarray(labels)
+    names = [f"test/{number:05d}" for number in range(len(labels))]
+    pixels = np.zeros((len(labels), 3, 8, 8), np.uint8)
+    return Images(pixels, labels.astype(np.int64), names, class_names, [], "ef" * 32, source)
+
+
+def predictions(features, protocols, classes=4):
+    rng = np.random.default_rng(0)
+    tables = []
+    for protocol in protocols:
+        truth = np.repeat(np.arange(classes), 5)
+        guess = np.where(rng.random(len(truth)) < 0.6, truth, rng.integers(0, classes, len(truth)))
+        names = [f"test/{number:05d}" for number in range(len(truth))]
+        facts = {"index": np.arange(len(truth)), "name": names, "truth": truth, "guess": guess}
+        kind = {"classifier": CLASSIFIERS[protocol], "protocol": protocol, "features": features}
+        tables.append(pd.DataFrame({**facts, "confidence": np.float32(0.7), **kind}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def history(epochs=40):
+    epoch = np.linspace(0.2, epochs, 5 * epochs)
+    knn = np.where(np.arange(1, len(epoch) + 1) % 25 == 0, 0.2 + 0.3 * (1 - np.exp(-epoch / 10)), np.nan)
+    return pd.DataFrame(
+        {
+            "step": np.arange(1, len(epoch) + 1) * 10,
+            "epoch": epoch,
+            "loss": 0.4 + 1.4 * np.exp(-epoch / 6),
+            "lr": 0.06 * (1 + np.cos(np.pi * epoch / epochs)) / 2,
+            "tau": 1 - 0.01 * (np.cos(np.pi * epoch / epochs) + 1) / 2,
+            "images_per_second": 900.0,
+            "feature_std": 0.085 - 0.05 * np.exp(-epoch / 3),
+            "knn_top1": knn,
+        }
+    )
+
+
+def latent_metrics(version=VERSION):
+    models = [
+        {"model": "pair model", "l1": 0.0123, "spearman": 0.61, "r2": 0.4, "n": 500},
+        {"model": "mean of train", "l1": 0.02, "spearman": None, "r2": 0.0, "n": 500},
+    ]
+    clusters = {"k": 3, "nmi": 0.41, "ari": 0.3, "n": 5}
+    return metrics(models, version, pairs={"train": 2000, "test": 500}, clusters=clusters)
+
+
+def latent_vectors():
+    labels = [0, 0, 1, 1, 2, -1]
+    names = [f"test/{number:05d}" for number in range(len(labels))]
+    vectors = {f"z{axis}": np.zeros(len(labels), np.float32) for axis in range(16)}
+    facts = {"name": names, "split": "test", "label": labels, "cluster": [0, 0, 0, 1, 1, 2]}
+    return pd.DataFrame(facts | vectors)
+
+
+def latent_map():
+    return go.Figure(go.Scatter(x=[0, 1, 2], y=[1, 0, 1], mode="markers")).update_layout(title="Latent map")
+
+
+def data_summary():
+    counts = {"unlabeled": 12000, "train": 400, "test": 20}
+    splits = {
+        name: {
+            "count": count, "height": 32, "width": 32, "bytes": count * 3072,
+            "classes": {} if name == "unlabeled" else dict.fromkeys(CLASSES, count // 4),
+            "without_label": count if name == "unlabeled" else 0, "folds": 0,
+            "mean": [0.4712345, 0.4334567, 0.39], "std": [0.27, 0.26, 0.27], "source": "photos",
+            "fingerprint": "0f" * 32,
+        }
+        for name, count in counts.items()
+    }  # fmt: skip
+    return {"source": "photos", "splits": splits, "identical_in_train_and_test": 0}
+
+
+def sample_grid():
+    return np.random.default_rng(0).integers(0, 255, (64, 160, 3), dtype=np.uint8)

@@ -1,0 +1,242 @@
+"""Results rows: where each number, each fact of the training and each command comes from."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from byol_kedro.errors import UserError
+from byol_kedro.pipelines.report import nodes
+from byol_kedro.pipelines.report.results import COLUMNS, chance_level
+from byol_kedro.pipelines.report.table import markdown
+
+from . import report_inputs as given
+
+
+def tabulate(header=None, manifest=None, baselines=None, probes=None, images=None):
+    return nodes.tabulate(
+        header or given.encoder(),
+        manifest or given.manifest(),
+        baselines or given.baseline_metrics(),
+        probes or given.probe_metrics(),
+        images or given.images(),
+    )
+
+
+def rows(results, features, source="measured"):
+    return results[results["features"].str.startswith(features) & (results["source"] == source)]
+
+
+def test_columns_are_those_that_are_agreed_on():
+    results, _ = tabulate()
+    assert list(results.columns) == [
+        "classifier", "protocol", "features", "architecture", "dim", "projection_dim", "epochs", "batch_size",
+        "top1", "ci_low", "ci_high", "data", "seed", "encoder", "source", "run_id", "command", "reference",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("architecture", "resnet50"),
+        ("epochs", 300),
+        ("batch_size", 4096),
+        ("projection_dim", 64),
+        ("seed", 11),
+        ("encoder", given.VERSION),
+    ],
+)
+def test_a_byol_row_takes_the_training_from_the_encoders_header(column, value):
+    header = given.encoder(architecture="resnet50", epochs="300", batch_size="4096", projection_dim="64", seed="11")
+    results, _ = tabulate(header)
+    assert set(rows(results, "BYOL")[column]) == {value}
+
+
+def test_the_untrained_network_has_no_epochs():
+    results, _ = tabulate()
+    assert set(rows(results, "untrained")["epochs"]) == {0}
+
+
+@pytest.mark.parametrize("column", ["projection_dim", "batch_size"])
+def test_the_untrained_network_has_no_training(column):
+    results, _ = tabulate()
+    assert rows(results, "untrained")[column].isna().all()
+
+
+@pytest.mark.parametrize("column", ["epochs", "batch_size", "projection_dim"])
+def test_pixels_have_no_training(column):
+    results, _ = tabulate()
+    assert rows(results, "pixels")[column].isna().all()
+
+
+def test_pixels_have_no_architecture():
+    results, _ = tabulate()
+    assert set(rows(results, "pixels")["architecture"]) == {""}
+
+
+@pytest.mark.parametrize(("trained", "data"), [("photos", "photos"), ("stl10", "stl10 → photos")])
+def test_data_names_what_was_trained_on_and_what_was_evaluated_on(trained, data):
+    results, _ = tabulate(given.encoder(data=trained))
+    assert set(rows(results, "BYOL")["data"]) == {data}
+
+
+def test_pixels_name_only_what_was_evaluated_on():
+    results, _ = tabulate(given.encoder(data="stl10"))
+    assert set(rows(results, "pixels")["data"]) == {"photos"}
+
+
+def test_metrics_that_name_their_data_are_believed():
+    results, _ = tabulate(probes=given.probe_metrics(data="cifar10"))
+    assert set(rows(results, "BYOL")["data"]) == {"photos → cifar10"}
+
+
+@pytest.mark.parametrize("features", ["BYOL", "pixels"])
+def test_metrics_of_this_run_name_this_run(features):
+    results, _ = tabulate()
+    made = rows(results, features)[["run_id", "command"]].drop_duplicates()
+    assert made.to_numpy().tolist() == [[given.RUN, "kedro run --pipelines=evaluate"]]
+
+
+def test_metrics_that_were_read_name_the_run_that_made_them():
+    read = {"version": "2026-08-01T00.00.00.000Z", "command": "kedro run --pipelines=probes"}
+    results, _ = tabulate(manifest=given.manifest(reads={"probe_metrics": read}))
+    made = rows(results, "BYOL")[["run_id", "command"]].drop_duplicates()
+    assert made.to_numpy().tolist() == [list(read.values())]
+
+
+@pytest.mark.parametrize("wrong", ["baselines", "probes"])
+def test_metrics_of_another_encoder_are_refused(wrong):
+    metrics = {"baselines": given.baseline_metrics, "probes": given.probe_metrics}[wrong]
+    other = "2026-01-01T00.00.00.000Z"
+    with pytest.raises(UserError, match=rf"^.*encoder {other}.*encoder {given.VERSION}.*--load-versions$"):
+        tabulate(**{wrong: metrics(version=other)})
+
+
+def test_latent_metrics_of_another_encoder_are_refused():
+    with pytest.raises(UserError, match=r"^latent_metrics: "):
+        nodes.tell_latents(
+            given.encoder(),
+            given.latent_metrics("2026-01-01T00.00.00.000Z"),
+            given.latent_vectors(),
+            given.latent_map(),
+            given.images(),
+        )
+
+
+def test_measured_numbers_are_the_metrics_own():
+    results, _ = tabulate(probes=given.metrics([given.row("mlp", "BYOL", 0.5, ci_low=0.41, ci_high=0.58)]))
+    assert rows(results, "BYOL")[["top1", "ci_low", "ci_high"]].to_numpy().tolist() == [[0.5, 0.41, 0.58]]
+
+
+def test_measured_rows_come_first_byol_before_untrained_before_pixels():
+    results, _ = tabulate()
+    order = results["source"] + " " + results["features"]
+    assert list(order.drop_duplicates()) == [
+        "measured BYOL", "measured untrained network", "measured pixels, PCA 256",
+        "published BYOL", "published pixels, PCA 256",
+    ]  # fmt: skip
+
+
+def test_rows_of_equal_features_are_ordered_by_protocol():
+    results, _ = tabulate()
+    assert list(rows(results, "BYOL")["protocol"]) == ["logistic", "published", "mlp", "knn"]
+
+
+def test_published_rows_are_those_of_the_table_and_of_its_users():
+    results, _ = tabulate()
+    published = results[results["source"] == "published"].fillna({"epochs": 0})
+    facts = published[["features", "epochs", "top1", "reference"]]
+    assert {tuple(row) for row in facts.to_numpy().tolist()} == {
+        ("BYOL", 40, 0.701, "sthalles/PyTorch-BYOL README"),
+        ("BYOL", 80, 0.752, "sthalles/PyTorch-BYOL README"),
+        ("BYOL", 40, 0.665, "sthalles/PyTorch-BYOL#6 (users)"),
+        ("BYOL", 80, 0.695, "sthalles/PyTorch-BYOL#4 (users)"),
+        ("BYOL", 80, 0.700, "sthalles/PyTorch-BYOL#4 (users)"),
+        ("pixels, PCA 256", 0, 0.360, "sthalles/PyTorch-BYOL README"),
+        ("pixels, PCA 256", 0, 0.318, "sthalles/PyTorch-BYOL README"),
+    }
+
+
+def test_no_interval_is_made_up_for_published_rows():
+    results, _ = tabulate()
+    assert results.loc[results["source"] == "published", ["ci_low", "ci_high"]].isna().all(axis=None)
+
+
+def cells(table):
+    """The table's body, read back: split at pipes that are not escaped."""
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    marked = [line.replace("\\|", "\0")[1:-1].split("|") for line in lines]
+    return [[cell.strip().replace("\0", "|") for cell in line] for line in marked]
+
+
+def test_the_markdown_has_the_columns_of_the_published_table_and_data_and_source():
+    _, table = tabulate()
+    assert cells(table)[0] == [
+        "classifier", "features", "architecture", "feature dim", "projection dim", "epochs", "batch size",
+        "top-1", "data", "source",
+    ]  # fmt: skip
+
+
+def test_a_measured_row_reads_as_the_readme_shows_it():
+    _, table = tabulate()
+    assert cells(table)[2] == [
+        "logistic regression", "BYOL", "resnet18", "512", "128", "40", "256", "61.2 % (59.9–62.5)", "photos",
+        f"run {given.RUN}",
+    ]  # fmt: skip
+
+
+def test_what_users_measured_is_one_row_with_a_range():
+    _, table = tabulate()
+    assert [row[7] for row in cells(table) if row[9].startswith("sthalles/PyTorch-BYOL#4")] == ["69.5–70.0 %"]
+
+
+def test_pipes_do_not_break_the_table():
+    _, table = tabulate(given.encoder(architecture="a|b"))
+    assert cells(table)[2][2] == "a|b"
+
+
+def test_the_markdown_is_narrow_enough_to_be_read_as_text():
+    _, table = tabulate(given.encoder(data="stl10"))
+    assert max(map(len, table.splitlines())) <= 200
+
+
+def test_the_table_of_saved_results_is_the_same():
+    results, table = tabulate()
+    saved = io.StringIO(results.to_csv(index=False))
+    assert markdown(pd.read_csv(saved)) == table
+
+
+def test_without_labels_only_published_rows_are_left():
+    results, _ = tabulate(baselines=given.metrics([]), probes=given.metrics([]))
+    assert set(results["source"]) == {"published"}
+
+
+def test_without_labels_the_columns_stay():
+    results, _ = tabulate(baselines=given.metrics([]), probes=given.metrics([]))
+    assert tuple(results.columns) == COLUMNS
+
+
+def test_without_labels_the_table_says_so():
+    _, table = tabulate(baselines=given.metrics([]), probes=given.metrics([]))
+    assert table.startswith("Nothing was measured: there are no labelled pictures.")
+
+
+def test_predictions_of_probes_and_baselines_are_one_table():
+    probes = given.predictions("BYOL", ["logistic", "knn"])
+    baselines = given.predictions("pixels, PCA 256", ["knn"])
+    joined = nodes.join_predictions(baselines, probes)
+    counts = joined.groupby(["features", "protocol"]).size().to_dict()
+    assert counts == {("BYOL", "logistic"): 20, ("BYOL", "knn"): 20, ("pixels, PCA 256", "knn"): 20}
+
+
+def test_predictions_of_nothing_keep_their_columns():
+    empty = given.predictions("BYOL", ["knn"]).iloc[:0]
+    assert list(nodes.join_predictions(empty, empty).columns) == list(empty.columns)
+
+
+@pytest.mark.parametrize(
+    ("labels", "chance"), [([0, 0, 0, 1], 0.75), ([0, 1, 2, 3], 0.25), ([-1, -1, 1, 2], 0.5), ([-1, -1], None)]
+)
+def test_chance_is_the_share_of_the_most_frequent_known_class(labels, chance):
+    assert chance_level(np.array(labels)) == chance
