@@ -1,0 +1,79 @@
+"""A map of latent vectors in two dimensions."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.colors import qualitative
+from sklearn.manifold import TSNE
+
+PERPLEXITY = 30
+UNLABELLED = "unlabelled"
+
+
+def draw_latent_map(
+    table: pd.DataFrame, vectors: NDArray[np.float32], class_names: Sequence[str], points: int, seed: int
+) -> go.Figure:
+    """t-SNE of at most `points` pictures, drawn with `seed`, as a scatter plot.
+
+    table: N ≥ 2 rows with name, label (-1 where unknown), cluster; vectors: (N, D) float32, theirs. Coloured
+    by class, or by cluster where no label is known.
+    """
+    generator = np.random.default_rng(seed)
+    chosen = np.sort(generator.choice(len(table), min(points, len(table)), replace=False))
+    shown = table.iloc[chosen].assign(group=_groups(table.iloc[chosen], class_names))
+    shown[["x", "y"]] = _coordinates(vectors[chosen], seed).astype(np.float64).round(2)
+    figure = go.Figure(_traces(shown))
+    figure.update_layout(
+        template="plotly_white",
+        title="Map of the latent vectors (t-SNE)",
+        legend={"title": None, "itemsizing": "constant", "font": {"size": 13}},
+        margin={"l": 20, "r": 20, "t": 60, "b": 20},
+    )
+    # Distances on the map are not to scale, and its axes mean nothing: no ticks, but one unit for both.
+    blank = {"showticklabels": False, "showgrid": False, "zeroline": False, "ticks": ""}
+    figure.update_xaxes(**blank)
+    figure.update_yaxes(**blank, scaleanchor="x")
+    return figure
+
+
+def _groups(shown: pd.DataFrame, class_names: Sequence[str]) -> list[str]:
+    if (shown["label"] < 0).all():
+        return [f"cluster {cluster}" for cluster in shown["cluster"]]
+    return [class_names[label] if label >= 0 else UNLABELLED for label in shown["label"]]
+
+
+def _coordinates(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    """(n, D) → (n, 2)."""
+    perplexity = max(1.0, min(PERPLEXITY, (len(vectors) - 1) / 3))
+    centred = vectors - vectors.mean(axis=0, dtype=np.float64)
+    spread = float(np.abs(centred).max())
+    # Vectors that are all the same have a PCA of NaN, very small ones too, and at NaN scikit-learn's t-SNE ends
+    # the process (SIGSEGV). The scale of the vectors is nothing to t-SNE: the perplexity takes it out.
+    start = "pca" if spread > 0 else "random"
+    fitted: NDArray[np.float32] = TSNE(perplexity=perplexity, init=start, random_state=seed).fit_transform(
+        (centred / (spread or 1)).astype(np.float32)
+    )
+    return fitted
+
+
+def _traces(shown: pd.DataFrame) -> list[go.Scatter]:
+    """One trace a group, in the order of the labels, so that the legend shows and hides it."""
+    ordered = shown.sort_values(["label", "cluster"], kind="stable")
+    groups = list(ordered.groupby("group", sort=False))
+    colours = qualitative.T10 if len(groups) <= len(qualitative.T10) else qualitative.Dark24
+    return [
+        go.Scatter(
+            x=rows["x"].tolist(),  # lists: arrays would be written in binary, which older viewers cannot read
+            y=rows["y"].tolist(),
+            mode="markers",
+            name=str(group),
+            marker={"size": 6, "opacity": 0.8, "color": colours[i % len(colours)]},
+            text=rows["name"].tolist(),
+            customdata=rows["cluster"].tolist(),
+            hovertemplate="%{text}<br>cluster %{customdata}",
+        )
+        for i, (group, rows) in enumerate(groups)
+    ]

@@ -1,0 +1,50 @@
+"""latent: a short vector for each picture, whose distances tell how much two pictures differ."""
+
+from kedro.pipeline import Node, Pipeline
+
+from byol_kedro.pipelines.latent import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Features of train and test → pairs, latent MLP, latent vectors, their metrics and their map."""
+    images, latents = ["images_train", "images_test"], ["latents_train", "latents_test"]
+    return Pipeline(
+        [
+            Node(
+                nodes.make_pairs,
+                inputs=[*images, "pair_file", "params:latent", "params:seed"],
+                outputs="image_pairs",
+                name="make_pairs",
+            ),
+            Node(
+                nodes.fit,
+                inputs=["encoder", "latents_train", "images_train", "image_pairs", "params:latent", "params:seed"],
+                outputs="latent_mlp",
+                name="fit_latent_mlp",
+            ),
+            Node(
+                nodes.try_pairs,
+                inputs=["latent_mlp", *latents, *images, "image_pairs"],
+                outputs="pair_predictions",
+                name="try_pairs",
+            ),
+            Node(
+                nodes.embed,
+                inputs=["encoder", "latent_mlp", *latents, *images, "params:latent", "params:seed"],
+                outputs="latent_vectors",
+                name="embed",
+            ),
+            Node(
+                nodes.measure,
+                inputs=["latent_mlp", "image_pairs", "pair_predictions", "latent_vectors"],
+                outputs="latent_metrics",
+                name="measure_latents",
+            ),
+            Node(
+                nodes.draw_map,
+                inputs=["latent_vectors", "images_test", "params:latent", "params:seed"],
+                outputs="latent_map",
+                name="draw_latent_map",
+            ),
+        ]
+    )

@@ -1,0 +1,83 @@
+"""The map: who is on it, in which colour, and how large it is."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from byol_kedro.evaluation.latent_map import draw_latent_map
+from tests.evaluation.problems import blobs
+
+CLASSES = ["ant", "bee", "cow", "doe"]
+
+
+def map_of(n=40, points=50, labels=None, vectors=None, seed=0):
+    data = blobs(n, 10, dim=16, spread=0.05, decades=0)
+    labels = data.train_y if labels is None else np.full(n, labels)
+    table = pd.DataFrame({"name": [f"test/{i}" for i in range(n)], "label": labels, "cluster": np.arange(n) % 3})
+    return draw_latent_map(table, data.train_x if vectors is None else vectors, CLASSES, points, seed)
+
+
+def shown(figure):
+    return [name for trace in figure.data for name in trace.text]
+
+
+def test_there_is_one_colour_for_each_class_in_the_order_of_the_classes():
+    figure = map_of()
+    assert [trace.name for trace in figure.data] == CLASSES
+    assert len({trace.marker.color for trace in figure.data}) == 4
+
+
+def test_a_point_lies_among_those_of_its_class_when_classes_lie_apart():
+    figure = map_of(n=80)
+    points = np.concatenate([np.column_stack([trace.x, trace.y]) for trace in figure.data])
+    label = np.concatenate([[i] * len(trace.x) for i, trace in enumerate(figure.data)])
+    apart = np.linalg.norm(points[:, None] - points, axis=2) + 1e9 * np.eye(len(points))
+    assert (label[apart.argmin(axis=1)] == label).mean() > 0.95
+
+
+def test_a_point_says_its_name_and_its_cluster():
+    trace = map_of().data[0]
+    assert [int(name.removeprefix("test/")) % 3 for name in trace.text] == list(trace.customdata)
+    assert "%{text}" in trace.hovertemplate
+    assert "%{customdata}" in trace.hovertemplate
+
+
+def test_every_picture_is_on_the_map_once_when_there_are_few():
+    assert sorted(shown(map_of(n=12))) == sorted(f"test/{i}" for i in range(12))
+
+
+def test_no_more_points_are_drawn_than_asked_and_none_twice():
+    names = shown(map_of(points=15))
+    assert len(names) == len(set(names)) == 15
+
+
+@pytest.mark.parametrize("vectors", [None, np.ones((40, 16), np.float32)], ids=["PCA start", "random start"])
+def test_the_same_seed_gives_the_same_map(vectors):
+    assert map_of(vectors=vectors, seed=2).to_json() == map_of(vectors=vectors, seed=2).to_json()
+
+
+def test_pictures_without_a_label_are_coloured_by_cluster():
+    assert [trace.name for trace in map_of(labels=-1).data] == ["cluster 0", "cluster 1", "cluster 2"]
+
+
+def test_the_axes_bear_no_numbers():
+    layout = map_of(n=12).layout
+    assert (layout.xaxis.showticklabels, layout.yaxis.showticklabels) == (False, False)
+
+
+def test_two_thousand_points_take_less_than_100_kilobytes(monkeypatch):
+    coordinates = 100 * np.random.default_rng(0).normal(size=(2000, 2)).astype(np.float32)
+    monkeypatch.setattr("byol_kedro.evaluation.latent_map._coordinates", lambda vectors, seed: coordinates)
+    assert len(map_of(n=2000, points=2000).to_json()) < 100_000
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_very_few_pictures_have_a_map(n):
+    assert len(shown(map_of(n=n))) == n
+
+
+@pytest.mark.parametrize("spread", [0, 1e-30, 1e30])
+def test_vectors_of_a_collapsed_or_exploded_model_have_a_map(spread):
+    vectors = spread * np.random.default_rng(0).normal(size=(20, 16))
+    figure = map_of(n=20, vectors=vectors.astype(np.float32))
+    assert np.isfinite([x for trace in figure.data for x in trace.x]).all()
