@@ -1,0 +1,98 @@
+"""All classifiers over one set of features."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from byol_kedro.evaluation.fit import Features, Fit, Labels
+from byol_kedro.evaluation.knn import knn
+from byol_kedro.evaluation.logistic import logistic
+from byol_kedro.evaluation.metrics import join_predictions, metrics_row, predictions_table
+from byol_kedro.evaluation.mlp import mlp
+from byol_kedro.evaluation.published import published
+from byol_kedro.log import get_logger
+
+if TYPE_CHECKING:
+    from byol_kedro.parameters import Probes
+
+# Protocol, which is also its block of parameters → the classifier's name in the tables, and the function.
+CLASSIFIERS: dict[str, tuple[str, Callable[..., Fit]]] = {
+    "knn": ("kNN", knn),
+    "published": ("logistic regression", published),
+    "logistic": ("logistic regression", logistic),
+    "mlp": ("MLP", mlp),
+}
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Features of the training and test pictures with their labels, -1 where unknown.
+
+    `features` is what the tables call them; train_x (N, D), test_x (M, D) float32; train_y (N,), test_y (M,),
+    index (M,) int64: the numbers of the test pictures in their split; `names`: of all pictures of that split.
+    """
+
+    features: str
+    train_x: Features
+    train_y: Labels
+    test_x: Features
+    test_y: Labels
+    index: Labels
+    names: Sequence[str]
+    n_classes: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Rows of the metrics json, the predictions table, and each protocol's fit."""
+
+    rows: list[dict[str, Any]]
+    predictions: pd.DataFrame
+    fits: dict[str, Fit]
+
+    @property
+    def weights(self) -> dict[str, dict[str, np.ndarray]]:
+        return {protocol: fit.weights for protocol, fit in self.fits.items()}
+
+
+def classify(problem: Problem, protocols: Sequence[str], params: "Probes", seed: int) -> Outcome:
+    """Fit each of `protocols` on the labelled training pictures and judge it on the labelled test pictures.
+
+    Where these are too few to learn or to judge anything, one line says so and there are no rows and no fits.
+    """
+    known = _labelled(problem)
+    if len(np.unique(known.train_y)) < 2 or not len(known.test_y):
+        logger.info(
+            "%s: no classifiers, found %d labelled training pictures of %d classes and %d labelled test "
+            "pictures, expected at least 2 classes to learn and 1 test picture",
+            *(problem.features, len(known.train_y), len(np.unique(known.train_y)), len(known.test_y)),
+        )
+        return Outcome([], join_predictions([]), {})
+    rows, tables, fits = [], [], {}
+    for protocol in protocols:
+        classifier, function = CLASSIFIERS[protocol]
+        fit = function(known.train_x, known.train_y, known.test_x, known.n_classes, getattr(params, protocol), seed)
+        words = {"classifier": classifier, "protocol": protocol, "features": known.features}
+        names = [known.names[i] for i in known.index]
+        rows.append(metrics_row(fit, known.test_y, dim=known.train_x.shape[1], seed=seed, **words))
+        tables.append(predictions_table(fit, known.test_y, known.index, names, **words))
+        fits[protocol] = fit
+        logger.info("%s + %s (%s): %.1f %%", known.features, classifier, protocol, 100 * rows[-1]["top1"])
+    return Outcome(rows, join_predictions(tables), fits)
+
+
+def _labelled(problem: Problem) -> Problem:
+    train, test = problem.train_y >= 0, problem.test_y >= 0
+    return replace(
+        problem,
+        train_x=problem.train_x[train],
+        train_y=problem.train_y[train],
+        test_x=problem.test_x[test],
+        test_y=problem.test_y[test],
+        index=problem.index[test],
+    )

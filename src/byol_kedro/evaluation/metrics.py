@@ -1,0 +1,95 @@
+"""How good a classifier is, and how sure that is."""
+
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from byol_kedro.evaluation.fit import Features, Fit, Labels
+
+PREDICTION_TYPES = {
+    "index": "int64",
+    "name": "str",
+    "truth": "int64",
+    "guess": "int64",
+    "confidence": "float32",
+    "classifier": "str",
+    "protocol": "str",
+    "features": "str",
+}
+
+
+def top1(probabilities: Features, truth: Labels) -> float:
+    """Fraction of the rows of probabilities (M, n_classes) whose largest entry is at truth (M,)."""
+    return float(np.mean(probabilities.argmax(axis=1) == truth))
+
+
+def wilson_interval(fraction: float, n: int, level: float = 0.95) -> tuple[float, float]:
+    """Confidence interval of a proportion `fraction` that was seen in `n` > 0 independent trials.
+
+    Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927), 209-212;
+    as equation 4 in Brown, Cai, DasGupta, Statistical Science 16 (2001), 101-133, without continuity
+    correction. Lies within [0, 1] and has a width at 0 and 1 too.
+    """
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    shrink = 1 + z**2 / n
+    centre = (fraction + z**2 / (2 * n)) / shrink
+    half = z / shrink * (fraction * (1 - fraction) / n + z**2 / (4 * n**2)) ** 0.5
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def metrics_row(
+    fit: Fit, truth: Labels, *, classifier: str, protocol: str, features: str, dim: int, seed: int
+) -> dict[str, Any]:
+    """One row of a metrics json, of plain floats, ints and strings, for a fit and the truth (M,) int64."""
+    fraction = top1(fit.probabilities, truth)
+    low, high = wilson_interval(fraction, len(truth))
+    return {
+        "classifier": classifier,
+        "protocol": protocol,
+        "features": features,
+        "dim": dim,
+        "top1": fraction,
+        "ci_low": low,
+        "ci_high": high,
+        "n": len(truth),
+        "seed": seed,
+        "chosen": dict(fit.chosen),
+    }
+
+
+def predictions_table(
+    fit: Fit,
+    truth: Labels,
+    index: Labels,
+    names: Sequence[str],
+    *,
+    classifier: str,
+    protocol: str,
+    features: str,
+) -> pd.DataFrame:
+    """One line for each test picture, with the columns and types of `PREDICTION_TYPES`.
+
+    `truth`, `index` (M,) int64 and `names` (M) belong to the rows of the fit's probabilities; `confidence` is
+    the probability of the guess.
+    """
+    columns = {
+        "index": index,
+        "name": list(names),
+        "truth": truth,
+        "guess": fit.probabilities.argmax(axis=1),
+        "confidence": fit.probabilities.max(axis=1),
+        "classifier": classifier,
+        "protocol": protocol,
+        "features": features,
+    }
+    return pd.DataFrame(columns).astype(PREDICTION_TYPES)
+
+
+def join_predictions(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """All tables, one after the other; of no tables, an empty one with the same columns and types."""
+    if not tables:
+        return pd.DataFrame(columns=list(PREDICTION_TYPES)).astype(PREDICTION_TYPES)
+    return pd.concat(tables, ignore_index=True)

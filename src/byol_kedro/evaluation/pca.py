@@ -1,0 +1,58 @@
+"""Principal components of raw pixels: what simple features give."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+
+from byol_kedro.evaluation.fit import Features
+from byol_kedro.log import get_logger
+
+# 1,024 pictures of 96 by 96 are 108 MiB as float32.
+ROWS = 1024
+
+logger = get_logger(__name__)
+
+
+def fit_pca(pixels: NDArray[np.uint8], components: int, seed: int) -> dict[str, NDArray[np.float32]]:
+    """The first principal components of pixels (N, 3, H, W) uint8, flattened to D = 3HW and taken to [0, 1].
+
+    Gives `mean` (D,), `components` (K, D), orthonormal rows, and `explained_variance` (K,), all float32. K is
+    `components`, or min(N, D) where that is less; fewer than two pictures have none. The decomposition is
+    randomised (Halko, Martinsson, Tropp, arXiv 0909.4061) and repeats for the same `seed`. All N pictures are
+    held as float32: 4 N D bytes.
+    """
+    n, d = len(pixels), int(np.prod(pixels.shape[1:]))
+    most = min(n, d) if n > 1 else 0
+    if components > most:
+        logger.info("PCA: %d components of %d pictures, fewer than the %d asked for", most, n, components)
+    if most == 0:
+        empty = np.zeros(0, np.float32)
+        return {
+            "mean": np.zeros(d, np.float32),
+            "components": empty.reshape(0, d),
+            "explained_variance": empty,
+        }
+    # Centring may overwrite the array: it was made here and nobody else has it.
+    model = PCA(min(components, most), svd_solver="randomized", random_state=seed, copy=False)
+    model.fit(_flat(pixels))
+    names = {
+        "mean": model.mean_,
+        "components": model.components_,
+        "explained_variance": model.explained_variance_,
+    }
+    return {name: np.ascontiguousarray(array, np.float32) for name, array in names.items()}
+
+
+def project(pixels: NDArray[np.uint8], weights: dict[str, NDArray[np.float32]]) -> Features:
+    """Features (N, K) float32 of pixels (N, 3, H, W) uint8, by what `fit_pca` gave; `ROWS` at a time."""
+    features = np.empty((len(pixels), len(weights["components"])), np.float32)
+    for start in range(0, len(pixels), ROWS):
+        rows = slice(start, start + ROWS)
+        features[rows] = (_flat(pixels[rows]) - weights["mean"]) @ weights["components"].T
+    return features
+
+
+def _flat(pixels: NDArray[np.uint8]) -> Features:
+    flat = pixels.reshape(len(pixels), int(np.prod(pixels.shape[1:]))).astype(np.float32)
+    flat /= 255
+    return flat

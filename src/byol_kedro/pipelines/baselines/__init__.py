@@ -1,0 +1,5 @@
+"""What BYOL is compared with: principal components of the pixels and the untrained network."""
+
+from byol_kedro.pipelines.baselines.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

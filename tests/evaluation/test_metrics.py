@@ -1,0 +1,87 @@
+"""Top-1, its interval and the two tables."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom, binomtest
+
+from byol_kedro.evaluation.fit import Fit
+from byol_kedro.evaluation.metrics import (
+    PREDICTION_TYPES,
+    join_predictions,
+    metrics_row,
+    predictions_table,
+    top1,
+    wilson_interval,
+)
+
+PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7], [0.3, 0.5, 0.2], [0.6, 0.3, 0.1]], np.float32)
+TRUTH = np.array([0, 2, 1, 1])
+WORDS = {"classifier": "kNN", "protocol": "knn", "features": "BYOL"}
+
+
+def row(probabilities=PROBABILITIES):
+    return metrics_row(Fit(probabilities, {}, {"C": 0.1}), TRUTH, dim=512, seed=3, **WORDS)
+
+
+def table():
+    index = np.array([5, 6, 8, 9])
+    return predictions_table(Fit(PROBABILITIES), TRUTH, index, ["a", "b", "c", "d"], **WORDS)
+
+
+def test_top1_is_the_fraction_of_right_guesses():
+    assert top1(PROBABILITIES, TRUTH) == 0.75
+
+
+@pytest.mark.parametrize(
+    ("seen", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0000, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_the_interval_is_that_of_newcombes_table(seen, n, low, high):
+    """Newcombe, Statistics in Medicine 17 (1998), table I, method 3: the score method without correction."""
+    assert wilson_interval(seen / n, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_interval_is_scipys(seen_of):
+    seen, n = seen_of
+    theirs = binomtest(seen, n).proportion_ci(method="wilson")
+    assert wilson_interval(seen / n, n) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [500, 2000, 8000])
+@pytest.mark.parametrize("p", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_the_interval_holds_the_true_value_in_93_to_97_of_100_repetitions(n, p):
+    seen = np.arange(n + 1)
+    held = [low <= p <= high for low, high in (wilson_interval(k / n, n) for k in seen)]
+    assert 0.93 <= binom.pmf(seen, n, p)[held].sum() <= 0.97
+
+
+def test_a_row_has_the_interval_around_its_top1():
+    assert (row()["ci_low"], row()["ci_high"]) == wilson_interval(0.75, 4)
+
+
+def test_a_row_is_plain_json():
+    assert json.loads(json.dumps(row())) == row()
+
+
+def test_a_row_says_what_it_is_of():
+    found = {key: row()[key] for key in ("classifier", "protocol", "features", "dim", "top1", "n", "seed", "chosen")}
+    assert found == WORDS | {"dim": 512, "top1": 0.75, "n": 4, "seed": 3, "chosen": {"C": 0.1}}
+
+
+def test_the_table_has_one_line_a_picture():
+    columns = table()[["index", "name", "truth", "guess"]].to_numpy().tolist()
+    assert columns == [[5, "a", 0, 0], [6, "b", 2, 2], [8, "c", 1, 1], [9, "d", 1, 0]]
+
+
+def test_the_confidence_is_the_probability_of_the_guess():
+    np.testing.assert_array_equal(table()["confidence"], np.array([0.7, 0.7, 0.5, 0.6], np.float32))
+
+
+@pytest.mark.parametrize("tables", [[], [table()], [table(), table()]])
+def test_a_joined_table_has_every_column_with_its_type(tables):
+    assert {name: str(kind) for name, kind in join_predictions(tables).dtypes.items()} == PREDICTION_TYPES

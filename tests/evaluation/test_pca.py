@@ -1,0 +1,75 @@
+"""Principal components against numpy's exact decomposition."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from byol_kedro.evaluation.pca import ROWS, fit_pca, project
+
+
+def pictures(n=60, size=6, seed=0):
+    """Smooth pictures: a few directions carry nearly all of the variance."""
+    generator = np.random.default_rng(seed)
+    basis = generator.normal(size=(4, 3 * size * size)) * np.array([[40], [20], [10], [5]])
+    pixels = 128 + generator.normal(size=(n, 4)) @ basis + generator.normal(size=(n, 3 * size * size))
+    return pixels.clip(0, 255).astype(np.uint8).reshape(n, 3, size, size)
+
+
+def exact(pixels, k):
+    """Mean, first k components and variances by a full SVD in float64."""
+    flat = pixels.reshape(len(pixels), -1) / 255
+    _, s, vt = np.linalg.svd(flat - flat.mean(axis=0), full_matrices=False)
+    return flat.mean(axis=0), vt[:k], s[:k] ** 2 / (len(pixels) - 1)
+
+
+def test_the_mean_is_that_of_the_pixels_in_0_to_1():
+    mean, _, _ = exact(pictures(), 4)
+    np.testing.assert_allclose(fit_pca(pictures(), 4, 0)["mean"], mean, atol=1e-6)
+
+
+def test_the_variances_are_those_of_the_exact_decomposition():
+    _, _, variances = exact(pictures(), 4)
+    np.testing.assert_allclose(fit_pca(pictures(), 4, 0)["explained_variance"], variances, rtol=1e-3)
+
+
+def test_the_components_are_those_of_the_exact_decomposition_up_to_sign():
+    _, components, _ = exact(pictures(), 4)
+    cosines = np.sum(fit_pca(pictures(), 4, 0)["components"] * components, axis=1)
+    np.testing.assert_allclose(np.abs(cosines), 1, atol=1e-3)
+
+
+def test_test_pictures_are_centred_on_the_training_mean():
+    train, test = pictures(seed=0), pictures(seed=1) // 2
+    weights = fit_pca(train, 4, 0)
+    expected = (test.reshape(60, -1) / 255 - weights["mean"]) @ weights["components"].T
+    np.testing.assert_allclose(project(test, weights), expected, atol=1e-4)
+
+
+def test_pictures_beyond_a_block_are_projected_too():
+    weights = fit_pca(pictures(), 4, 0)
+    many = np.tile(pictures(), (ROWS // 60 + 2, 1, 1, 1))
+    np.testing.assert_allclose(project(many, weights)[-60:], project(pictures(), weights), atol=1e-5)
+
+
+def test_there_are_no_more_components_than_pictures_and_one_line_says_so(caplog):
+    with caplog.at_level(logging.INFO):
+        weights = fit_pca(pictures(n=5), 256, 0)
+    assert len(weights["components"]) == 5
+    assert [r.getMessage() for r in caplog.records] == ["PCA: 5 components of 5 pictures, fewer than the 256 asked for"]
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_fewer_than_two_pictures_have_no_components(n):
+    assert project(pictures(), fit_pca(pictures()[:n], 4, 0)).shape == (60, 0)
+
+
+def test_the_same_seed_gives_the_same_bits():
+    first, again = fit_pca(pictures(), 4, 7), fit_pca(pictures(), 4, 7)
+    np.testing.assert_array_equal(first["components"], again["components"])
+
+
+def test_a_read_only_memory_map_is_left_as_it_was(tmp_path):
+    np.save(tmp_path / "pixels.npy", pictures())
+    project(np.load(tmp_path / "pixels.npy", mmap_mode="r"), fit_pca(np.load(tmp_path / "pixels.npy", "r"), 4, 0))
+    np.testing.assert_array_equal(np.load(tmp_path / "pixels.npy"), pictures())
