@@ -1,0 +1,27 @@
+"""Refuses what does not belong together: features of another encoder, or of other pictures."""
+
+from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.errors import UserError
+
+
+def check_same_encoder(encoder: Tensors, *derived: Tensors) -> None:
+    """UserError when something was derived from another encoder than this one."""
+    version, mark = encoder.header["version"], encoder.header["fingerprint"]
+    for tensors in derived:
+        other = tensors.header.get("encoder_version", "unknown")
+        if (other, tensors.header.get("encoder_fingerprint")) != (version, mark):
+            raise UserError(
+                f"features of encoder {other} meet encoder {version}: "
+                f"run the pipeline extract again, or pin with --load-versions encoder:{other}"
+            )
+
+
+def check_same_pictures(latents: Tensors, *splits: Images) -> None:
+    """UserError when the features were computed from other pictures than those of `splits`, in this order."""
+    found, expected = latents.header["data_fingerprint"], ":".join(images.fingerprint for images in splits)
+    if found != expected:
+        raise UserError(
+            f"features of {latents.header['data']} pictures {found[:12]} meet {splits[0].source} pictures "
+            f"{expected[:12]}: run the pipeline extract again, or pin the images with --load-versions"
+        )

@@ -1,0 +1,30 @@
+"""JSON and text (markdown, html), saved whole or not at all."""
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+from kedro_datasets import json as kedro_json
+from kedro_datasets import text as kedro_text
+
+from byol_kedro.datasets.atomic import AtomicSave
+
+
+class JSONDataset(AtomicSave, kedro_json.JSONDataset):  # type: ignore[misc]  # the base has no types
+    """Strict JSON: NaN and infinity are refused, since other readers would stumble over them."""
+
+    DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"indent": 2, "ensure_ascii": False}
+
+    def write(self, data: Any, path: Path) -> None:
+        """Raises ValueError on NaN or infinity, TypeError on what JSON has no type for."""
+        text = json.dumps(data, allow_nan=False, **self._save_args)
+        path.write_text(text + "\n", encoding="utf-8")
+
+
+class TextDataset(AtomicSave, kedro_text.TextDataset):  # type: ignore[misc]  # the base has no types
+    """A text in UTF-8."""
+
+    DEFAULT_FS_ARGS: ClassVar[dict[str, Any]] = {"open_args_load": {"mode": "r", "encoding": "utf-8"}}
+
+    def write(self, data: str, path: Path) -> None:
+        path.write_text(data, encoding="utf-8")

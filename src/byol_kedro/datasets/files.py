@@ -1,0 +1,100 @@
+"""Files that are whole or not there: written beside their place, flushed to the disk, then moved."""
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from byol_kedro.errors import UserError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def replacing(path: Path, needed: int | None = None) -> Iterator[Path]:
+    """A temporary path beside `path`: becomes `path` when the block ends well, else nothing is left.
+
+    `needed`: the bytes that the block writes, for the message when the disk is full.
+
+    Raises UserError when the disk or the quota is full.
+    """
+    with replacing_all([path], needed) as (temporary,):
+        yield temporary
+
+
+@contextmanager
+def replacing_all(paths: Sequence[Path], needed: int | None = None) -> Iterator[list[Path]]:
+    """As `replacing`, for files that belong together: all are flushed, then moved in this order."""
+    created = _missing_folders(paths)
+    temporaries = [path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp") for path in paths]
+    try:
+        for folder in reversed(created):
+            folder.mkdir(exist_ok=True)
+        yield temporaries
+        for temporary in temporaries:
+            flush(temporary)
+        for temporary, path in zip(temporaries, paths, strict=True):
+            temporary.replace(path)
+        for folder in {path.parent for path in [*paths, *created]}:
+            flush(folder)
+    except BaseException as error:
+        _remove(temporaries, paths, created)
+        if _is_full(error):
+            raise UserError(_full_message(paths[-1], needed)) from error
+        raise
+
+
+def flush(path: Path) -> None:
+    """Wait until a file or a folder is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _missing_folders(paths: Sequence[Path]) -> list[Path]:
+    """The folders above the paths that are not there, the deepest first."""
+    missing = {above for path in paths for above in path.parents if not above.exists()}
+    return sorted(missing, key=lambda folder: len(folder.parts), reverse=True)
+
+
+def _remove(temporaries: Sequence[Path], paths: Sequence[Path], created: Sequence[Path]) -> None:
+    for temporary in temporaries:
+        temporary.unlink(missing_ok=True)
+    for path in paths:
+        # In a folder that this save made, a file that has been moved already is half of a pair.
+        if path.parent in created:
+            path.unlink(missing_ok=True)
+    for folder in created:
+        # Another save may have put its file there meanwhile.
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _is_full(error: BaseException) -> bool:
+    # safetensors reports what the system says as text: "… (os error 28)".
+    return getattr(error, "errno", None) in FULL or any(f"(os error {code})" in str(error) for code in FULL)
+
+
+def _full_message(path: Path, needed: int | None) -> str:
+    folder = next(above for above in path.parents if above.exists())
+    free = shutil.disk_usage(folder).free
+    wanted = f"{size_text(needed)} needed, " if needed is not None else ""
+    return (
+        f"the disk or the quota is full: could not write {path.name} under {path.parent} "
+        f"({wanted}{size_text(free)} free); make room or choose another place with --params data_root=..."
+    )
+
+
+def size_text(size: int) -> str:
+    """`2764800000` → `2.8 GB`."""
+    value = float(size)
+    for unit in ("bytes", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"

@@ -1,0 +1,227 @@
+"""Pictures as one uint8 array on the disk, memory-mapped, and the rest about them in a JSON sidecar."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+from kedro.io import AbstractVersionedDataset, Version
+from kedro_datasets._typing import TablePreview
+
+from byol_kedro.datasets.files import replacing_all
+from byol_kedro.errors import UserError
+
+UNKNOWN_LABEL = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """One split, as loaded.
+
+    pixels: (N, 3, H, W) uint8, RGB, row by row, a read-only memory map. labels: (N,) int64, -1 where unknown.
+    names: N of them, unique over all splits, e.g. `train/astronaut/0003`. folds: arrays of positions in this
+    split, int64; may be empty. fingerprint: sha256 (hex) of the pixels' bytes, then the labels' as int64.
+    source: the name of the source, `photos` or `stl10`.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+    names: list[str]
+    class_names: list[str]
+    folds: list[npt.NDArray[np.int64]]
+    fingerprint: str
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+@dataclass(frozen=True, eq=False)
+class ImageStream:
+    """One split, as a source gives it: everything but the pixels at once, the pixels in pieces.
+
+    batches: gives arrays (n, 3, height, width) uint8 that together hold `count` pictures, anew at every call.
+    origin: what the pixels depend on, of JSON types (file names, sizes, times, parameters, split). Where it
+    is that of the last version, the pictures are not read again.
+    """
+
+    count: int
+    height: int
+    width: int
+    labels: npt.NDArray[np.int64]
+    names: list[str]
+    class_names: list[str]
+    folds: list[npt.NDArray[np.int64]]
+    source: str
+    origin: dict[str, Any]
+    batches: Callable[[], Iterator[npt.NDArray[np.uint8]]]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return self.count, 3, self.height, self.width
+
+    @property
+    def nbytes(self) -> int:
+        return self.count * 3 * self.height * self.width
+
+
+class ImagesDataset(AbstractVersionedDataset[ImageStream, Images]):
+    """Saves an `ImageStream`, loads `Images`.
+
+    `filepath` ends in .npy; the sidecar lies beside it and ends in .json. A version whose origin is that of
+    the last one is a hard link to it (a copy where the file system has no links).
+    """
+
+    def __init__(
+        self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(PurePosixPath(filepath), version)
+        self.metadata = metadata
+
+    def save(self, data: ImageStream) -> None:
+        """Raises UserError, and leaves nothing, when pictures are missing or the disk is full."""
+        path = Path(self._get_save_path())
+        previous = self._unchanged(data)
+        needed = None if previous else data.nbytes
+        # Kedro looks for the .npy, so it comes last.
+        with replacing_all([sidecar(path), path], needed) as (new_sidecar, new_pixels):
+            if previous:
+                _link(sidecar(previous), new_sidecar)
+                _link(previous, new_pixels)
+            else:
+                with new_pixels.open("wb") as file:
+                    fingerprint = _write_pixels(file, data)
+                new_sidecar.write_text(json.dumps(_describe(data, fingerprint)), encoding="utf-8")
+
+    def load(self) -> Images:
+        """Raises UserError when a file is cut or the sidecar is missing."""
+        path = Path(self._get_load_path())
+        about = _read_sidecar(path)
+        return Images(
+            pixels=_map_pixels(path, tuple(about["shape"])),
+            labels=np.array(about["labels"], dtype=np.int64),
+            names=about["names"],
+            class_names=about["class_names"],
+            folds=[np.array(fold, dtype=np.int64) for fold in about["folds"]],
+            fingerprint=about["fingerprint"],
+            source=about["source"],
+        )
+
+    def _unchanged(self, data: ImageStream) -> Path | None:
+        """The last version, when it is whole and came from the same origin."""
+        # Not _get_load_path(): Kedro would keep the old version, and the save would end in a warning.
+        newest = next(iter(self._get_versions()), None) if self._version else None
+        if newest is None:
+            return None
+        try:
+            about = _read_sidecar(Path(newest))
+            _map_pixels(Path(newest), data.shape)
+        except UserError:
+            return None
+        return Path(newest) if about["origin"] == json.loads(json.dumps(data.origin)) else None
+
+    def _exists(self) -> bool:
+        return Path(self._get_load_path()).exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "version": self._version}
+
+    def preview(self, nrows: int = 10) -> TablePreview:
+        """Name, label and class of `nrows` pictures, spread over the split."""
+        images = ImagesDataset.load.__wrapped__(self)  # type: ignore[attr-defined]  # added by Kedro's wrapper
+        rows = np.unique(np.linspace(0, len(images) - 1, nrows).astype(int))[: len(images)]
+        data = [[images.names[i], int(images.labels[i]), _class_of(images, i)] for i in rows]
+        return TablePreview({"index": [int(i) for i in rows], "columns": ["name", "label", "class"], "data": data})
+
+
+def sidecar(path: Path) -> Path:
+    """Where the labels, names and the rest lie."""
+    return path.with_suffix(".json")
+
+
+def _class_of(images: Images, i: int) -> str:
+    return "" if images.labels[i] == UNKNOWN_LABEL else images.class_names[images.labels[i]]
+
+
+def _write_pixels(file: BinaryIO, data: ImageStream) -> str:
+    """Writes the .npy piece by piece; returns the fingerprint."""
+    header = {"descr": "|u1", "fortran_order": False, "shape": data.shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    digest, written = sha256(), 0
+    # Hashing takes as long as turning and writing; it lets go of the interpreter's lock meanwhile.
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        hashed = beside.submit(lambda: None)
+        for batch in data.batches():
+            assert batch.shape[1:] == data.shape[1:], f"{batch.shape} in a stream of {data.shape}"
+            assert batch.dtype == np.uint8, batch.dtype
+            rows = np.ascontiguousarray(batch)
+            hashed.result()
+            hashed = beside.submit(digest.update, rows.data)
+            file.write(rows.data)
+            written += len(batch)
+    if written != data.count:
+        raise UserError(
+            f"source {data.source} gave {written} pictures, {data.count} expected; "
+            "if its files changed while they were read, run ingest again"
+        )
+    digest.update(np.ascontiguousarray(data.labels, dtype="<i8").data)
+    return digest.hexdigest()
+
+
+def _describe(data: ImageStream, fingerprint: str) -> dict[str, Any]:
+    assert len(data.labels) == len(data.names) == data.count
+    return {
+        "fingerprint": fingerprint,
+        "source": data.source,
+        "origin": data.origin,
+        "shape": data.shape,
+        "class_names": data.class_names,
+        "folds": [fold.tolist() for fold in data.folds],
+        "labels": data.labels.tolist(),
+        "names": data.names,
+    }
+
+
+def _read_sidecar(path: Path) -> dict[str, Any]:
+    try:
+        about: dict[str, Any] = json.loads(sidecar(path).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError) as error:
+        state = "is missing" if isinstance(error, FileNotFoundError) else "is not JSON or is cut"
+        raise UserError(f"{sidecar(path)} {state}; delete the folder {path.parent} and run ingest again") from error
+    return about
+
+
+def _map_pixels(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """The pixels of a whole file, (N, 3, H, W) uint8; UserError when it is cut or of another shape."""
+    with path.open("rb") as file:
+        try:
+            version = np.lib.format.read_magic(file)
+            assert version == (1, 0)
+            found, _, _ = np.lib.format.read_array_header_1_0(file)
+        except (ValueError, AssertionError) as error:
+            raise UserError(f"{path} is no .npy file; delete its folder and run ingest again") from error
+        offset = file.tell()
+    size, expected = path.stat().st_size, offset + int(np.prod(found))
+    if tuple(found) != shape or size != expected:
+        raise UserError(
+            f"{path} is cut or not the sidecar's: {size} bytes and shape {tuple(found)} found, "
+            f"{offset + int(np.prod(shape))} bytes and shape {shape} expected; "
+            "delete its folder and run ingest again"
+        )
+    if size == offset:
+        return np.zeros(shape, dtype=np.uint8)  # an empty file cannot be mapped
+    return np.memmap(path, dtype=np.uint8, mode="r", offset=offset, shape=shape)
+
+
+def _link(old: Path, new: Path) -> None:
+    try:
+        os.link(old, new)
+    except OSError:
+        shutil.copyfile(old, new)

@@ -1,0 +1,50 @@
+"""The raw pictures: a handle that opens a source."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset
+
+from byol_kedro.datasets.sources import SOURCES
+from byol_kedro.datasets.sources.base import Source
+from byol_kedro.errors import UserError
+from byol_kedro.parameters import Ingest
+
+
+@dataclass(frozen=True)
+class RawImages:
+    """A source by its name, and the folder that its files lie in."""
+
+    source: str
+    root: Path
+
+    def open(self, parameters: Ingest, seed: int) -> Source:
+        """Raises UserError when the source is unknown or its files are not as they should be."""
+        if self.source not in SOURCES:
+            raise UserError(f"unknown source {self.source}, expected one of {', '.join(sorted(SOURCES))}")
+        module, _, name = SOURCES[self.source].partition(":")
+        kind: type[Source] = getattr(import_module(module), name)
+        return kind(self.root, parameters, seed)
+
+
+class RawImagesDataset(AbstractDataset[Any, RawImages]):
+    """Loads `RawImages`; `filepath` is the folder of the source's files. Read only, not versioned."""
+
+    def __init__(self, *, source: str, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._source = source
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> RawImages:
+        return RawImages(self._source, self._filepath)
+
+    def save(self, data: Any) -> NoReturn:  # noqa: ARG002  # Kedro's interface
+        raise UserError(f"the raw pictures under {self._filepath} are only read")
+
+    def _exists(self) -> bool:
+        return True  # whether its files are there is the source's to say, with a better message
+
+    def _describe(self) -> dict[str, Any]:
+        return {"source": self._source, "filepath": self._filepath}

@@ -1,0 +1,25 @@
+"""What every source of pictures can do."""
+
+from pathlib import Path
+from typing import Protocol
+
+from byol_kedro.datasets.images import ImageStream
+from byol_kedro.parameters import Ingest
+
+SPLITS = ("unlabeled", "train", "test")
+
+
+class Source(Protocol):
+    """Pictures in three splits. Opening it checks all of its files, before anything is written.
+
+    `name` is what the `data` column of the results says.
+    """
+
+    name: str
+
+    def __init__(self, root: Path, parameters: Ingest, seed: int) -> None:
+        """Raises UserError when a file is missing or not as it should be."""
+
+    def stream(self, split: str) -> ImageStream:
+        """The pictures of one of `SPLITS`."""
+        ...

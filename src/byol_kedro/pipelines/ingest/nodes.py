@@ -1,0 +1,30 @@
+"""What ingest does, one function a node."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from byol_kedro.datasets.images import Images, ImageStream
+from byol_kedro.datasets.raw import RawImages
+from byol_kedro.datasets.sources.base import SPLITS
+from byol_kedro.parameters import Ingest
+from byol_kedro.pipelines.ingest.grid import draw_grid
+from byol_kedro.pipelines.ingest.summary import count_shared, describe
+
+
+def ingest(raw_images: RawImages, parameters: Ingest, seed: int) -> tuple[ImageStream, ...]:
+    """The source's three splits: unlabeled, train, test. Pixels are read when a stream is saved."""
+    source = raw_images.open(parameters, seed)
+    return tuple(source.stream(split) for split in SPLITS)
+
+
+def summarise(unlabeled: Images, train: Images, test: Images) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
+    """What was ingested: a summary of each split, and a picture (H, W, 3) uint8 to look at."""
+    splits = dict(zip(SPLITS, (unlabeled, train, test), strict=True))
+    summary = {
+        "source": train.source,
+        "splits": {split: describe(images) for split, images in splits.items()},
+        "identical_in_train_and_test": count_shared(train, test),
+    }
+    return summary, draw_grid(train, unlabeled)

@@ -1,0 +1,24 @@
+"""raw_images → images_{unlabeled,train,test} → data_summary, sample_grid."""
+
+from kedro.pipeline import Node, Pipeline
+
+from byol_kedro.pipelines.ingest.nodes import ingest, summarise
+
+
+def create_pipeline() -> Pipeline:
+    return Pipeline(
+        [
+            Node(
+                ingest,
+                inputs=["raw_images", "params:ingest", "params:seed"],
+                outputs=["images_unlabeled", "images_train", "images_test"],
+                name="ingest",
+            ),
+            Node(
+                summarise,
+                inputs=["images_unlabeled", "images_train", "images_test"],
+                outputs=["data_summary", "sample_grid"],
+                name="summarise",
+            ),
+        ]
+    )

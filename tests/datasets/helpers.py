@@ -1,0 +1,66 @@
+"""Small data for the tests of the datasets."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from kedro.io import Version
+
+from byol_kedro.datasets.images import ImagesDataset, ImageStream
+
+OLD, NEW = "2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"
+
+
+def at(version: str) -> Version:
+    return Version(None, version)
+
+
+def random_pixels(count: int, side: int = 6, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, 3, side, side), dtype=np.uint8)
+
+
+def stream_of(pixels: np.ndarray, **changes: Any) -> ImageStream:
+    """A stream of `pixels` in batches of two; `changes` replace fields."""
+    count, _, height, width = pixels.shape
+
+    def batches() -> Iterator[np.ndarray]:
+        return (pixels[start : start + 2] for start in range(0, count, 2))
+
+    fields: dict[str, Any] = {
+        "count": count,
+        "height": height,
+        "width": width,
+        "labels": np.arange(count, dtype=np.int64),
+        "names": [f"train/{i}" for i in range(count)],
+        "class_names": [f"class {i}" for i in range(count)],
+        "folds": [],
+        "source": "made",
+        "origin": {"made": 1},
+        "batches": batches,
+    }
+    return ImageStream(**(fields | changes))
+
+
+def images_dataset(folder: Path, version: str) -> ImagesDataset:
+    return ImagesDataset(filepath=str(folder / "images.npy"), version=at(version))
+
+
+def files_under(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+STL10_SIDE = 8
+
+
+def write_stl10(root: Path, count: int = 20, side: int = STL10_SIDE) -> Path:
+    """STL-10's files with random pictures; returns their folder."""
+    folder = root / "stl10_binary"
+    folder.mkdir(parents=True)
+    for seed, split in enumerate(("unlabeled", "train", "test")):
+        random_pixels(count, side, seed).tofile(folder / f"{split}_X.bin")
+    for split in ("train", "test"):
+        (np.arange(count) % 10 + 1).astype(np.uint8).tofile(folder / f"{split}_y.bin")
+    (folder / "class_names.txt").write_text("".join(f"class{i}\n" for i in range(10)))
+    (folder / "fold_indices.txt").write_text("0 1 2 3 \n4 5 6 7 \n")
+    return folder

@@ -1,0 +1,110 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from byol_kedro.datasets.files import replacing, replacing_all
+from byol_kedro.errors import UserError
+from tests.datasets.helpers import files_under
+
+
+def test_the_file_is_there_with_its_content_when_the_block_ends(tmp_path):
+    with replacing(tmp_path / "new" / "a.txt") as temporary:
+        temporary.write_text("whole")
+    assert files_under(tmp_path) == {"new", "new/a.txt"}
+    assert (tmp_path / "new" / "a.txt").read_text() == "whole"
+
+
+def write_half(path, error, needed=None):
+    with replacing(path, needed) as temporary:
+        temporary.write_text("half")
+        raise error
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_whatever_stops_the_block_leaves_neither_file_nor_folder(tmp_path, error):
+    with pytest.raises(error):
+        write_half(tmp_path / "deep" / "new" / "a.txt", error)
+    assert files_under(tmp_path) == set()
+
+
+def test_a_failure_keeps_the_file_that_was_there(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError):
+        write_half(path, RuntimeError)
+    assert files_under(tmp_path) == {"a.txt"}
+    assert path.read_text() == "old"
+
+
+def test_a_folder_that_another_save_uses_meanwhile_stays(tmp_path):
+    def other_save_then_failure():
+        with replacing(tmp_path / "new" / "a.txt"):
+            (tmp_path / "new" / "b.txt").touch()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        other_save_then_failure()
+    assert files_under(tmp_path) == {"new", "new/b.txt"}
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("kind", [OSError, lambda code, text: RuntimeError(f"I/O error: {text} (os error {code})")])
+def test_a_full_disk_is_one_line_that_says_what_is_needed_and_free(tmp_path, code, kind):
+    with pytest.raises(UserError) as caught:
+        write_half(tmp_path / "new" / "a.bin", kind(code, os.strerror(code)), needed=3_000_000_000)
+    message = str(caught.value)
+    assert "a.bin" in message
+    assert "3.0 GB needed" in message
+    assert "free" in message
+    assert "\n" not in message
+
+
+def test_a_disk_without_room_for_a_folder_is_full_too(tmp_path, monkeypatch):
+    make = Path.mkdir
+
+    def only_the_first(self, **options):
+        if self.name == "new":
+            raise OSError(errno.ENOSPC, "full")
+        make(self, **options)
+
+    monkeypatch.setattr(Path, "mkdir", only_the_first)
+    with pytest.raises(UserError):
+        write_half(tmp_path / "deep" / "new" / "a.bin", None)
+    assert files_under(tmp_path) == set()
+
+
+def test_other_errors_of_the_system_keep_their_kind(tmp_path):
+    with pytest.raises(PermissionError):
+        write_half(tmp_path / "a.bin", PermissionError(errno.EACCES, "no"))
+
+
+def write_empty(paths):
+    with replacing_all(paths) as temporaries:
+        for temporary in temporaries:
+            temporary.touch()
+
+
+def test_of_two_files_none_is_left_when_the_second_cannot_be_moved(tmp_path, monkeypatch):
+    move = Path.replace
+
+    def only_the_first(self: Path, target: Path) -> Path:
+        if target.name == "second":
+            raise OSError(errno.ENOSPC, "full")
+        return move(self, target)
+
+    monkeypatch.setattr(Path, "replace", only_the_first)
+    paths = [tmp_path / "new" / "first", tmp_path / "new" / "second"]
+    with pytest.raises(UserError):
+        write_empty(paths)
+    assert files_under(tmp_path) == set()
+
+
+def test_every_file_is_flushed_before_any_is_moved(tmp_path, monkeypatch):
+    events = []
+    move, sync = Path.replace, os.fsync
+    monkeypatch.setattr(Path, "replace", lambda self, target: (events.append("move"), move(self, target))[1])
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (events.append("flush"), sync(descriptor))[1])
+    write_empty([tmp_path / "a", tmp_path / "b"])
+    assert events[:4] == ["flush", "flush", "move", "move"]

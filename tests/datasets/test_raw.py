@@ -1,0 +1,45 @@
+import importlib
+import subprocess
+import sys
+
+import pytest
+from kedro.io import DatasetError
+
+from byol_kedro.datasets.raw import RawImagesDataset
+from byol_kedro.datasets.sources import SOURCES
+from byol_kedro.errors import UserError
+from byol_kedro.parameters import Ingest
+
+INGEST = Ingest(image_size=16, photos={"unlabeled": 1, "train": 1, "test": 1})
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_source_bears_its_name(name):
+    module, _, kind = SOURCES[name].partition(":")
+    assert getattr(importlib.import_module(module), kind).name == name
+
+
+def test_loading_opens_nothing_yet(tmp_path):
+    handle = RawImagesDataset(source="stl10", filepath=str(tmp_path / "none")).load()
+    with pytest.raises(UserError, match="stl10_binary"):
+        handle.open(INGEST, seed=0)
+
+
+def test_the_handle_opens_the_source(tmp_path):
+    source = RawImagesDataset(source="photos", filepath=str(tmp_path)).load().open(INGEST, seed=0)
+    assert source.stream("test").count == 16
+
+
+def test_an_unknown_source_is_named_with_those_that_are_known(tmp_path):
+    with pytest.raises(UserError, match="unknown source film, expected one of photos, stl10"):
+        RawImagesDataset(source="film", filepath=str(tmp_path)).load().open(INGEST, seed=0)
+
+
+def test_raw_pictures_are_never_written(tmp_path):
+    with pytest.raises(DatasetError, match="only read"):
+        RawImagesDataset(source="photos", filepath=str(tmp_path)).save("anything")
+
+
+def test_the_names_of_the_sources_are_known_without_numpy():
+    code = "import sys, byol_kedro.datasets.sources; sys.exit('numpy' in sys.modules or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

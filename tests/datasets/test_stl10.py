@@ -1,0 +1,167 @@
+import os
+
+import numpy as np
+import pytest
+
+from byol_kedro.datasets.sources import stl10 as module
+from byol_kedro.datasets.sources.stl10 import Stl10
+from byol_kedro.errors import UserError
+from byol_kedro.parameters import Ingest
+from tests.datasets.helpers import NEW, OLD, STL10_SIDE, images_dataset, write_stl10
+
+
+def open_source(root, side=STL10_SIDE):
+    return Stl10(root, Ingest(image_size=side, photos={"unlabeled": 0, "train": 1, "test": 1}), seed=0)
+
+
+def error_of(root, side=STL10_SIDE):
+    with pytest.raises(UserError) as caught:
+        open_source(root, side)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_pictures_stand_upright(tmp_path):
+    side = STL10_SIDE
+    folder = write_stl10(tmp_path)
+    picture = np.zeros((3, side, side), dtype=np.uint8)
+    picture[0, 0, :] = 200  # a red line along the TOP
+    picture[2, :, -1] = 100  # a blue line down the RIGHT
+    with (folder / "train_X.bin").open("r+b") as file:
+        for plane in picture:
+            for column in range(side):
+                file.write(bytes(plane[row, column] for row in range(side)))
+    first = next(iter(open_source(tmp_path).stream("train").batches()))[0]
+    np.testing.assert_array_equal(first, picture)
+
+
+def test_batches_together_are_the_file_whatever_their_size(tmp_path, monkeypatch):
+    folder = write_stl10(tmp_path, count=20)
+    monkeypatch.setattr(module, "PIECE", 7 * 3 * STL10_SIDE**2)
+    batches = list(open_source(tmp_path).stream("test").batches())
+    raw = np.fromfile(folder / "test_X.bin", dtype=np.uint8).reshape(20, 3, STL10_SIDE, STL10_SIDE)
+    assert [len(batch) for batch in batches] == [7, 7, 6]
+    np.testing.assert_array_equal(np.concatenate(batches), raw.swapaxes(2, 3))
+
+
+def test_labels_begin_at_nought_and_are_unknown_where_there_are_none(tmp_path):
+    write_stl10(tmp_path)
+    source = open_source(tmp_path)
+    assert source.stream("train").labels.tolist() == [*range(10)] * 2
+    assert source.stream("unlabeled").labels.tolist() == [-1] * 20
+
+
+def test_class_names_and_the_folds_of_train_are_read(tmp_path):
+    write_stl10(tmp_path)
+    source = open_source(tmp_path)
+    assert source.stream("train").class_names == [f"class{i}" for i in range(10)]
+    assert [fold.tolist() for fold in source.stream("train").folds] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert source.stream("test").folds == []
+
+
+def test_names_are_unique_over_all_splits(tmp_path):
+    write_stl10(tmp_path)
+    source = open_source(tmp_path)
+    names = [name for split in ("unlabeled", "train", "test") for name in source.stream(split).names]
+    assert len(set(names)) == len(names) == 60
+    assert "test/00017" in names
+
+
+def test_no_unlabeled_pictures_is_an_empty_split(tmp_path):
+    (write_stl10(tmp_path) / "unlabeled_X.bin").write_bytes(b"")
+    assert open_source(tmp_path).stream("unlabeled").count == 0
+
+
+@pytest.mark.parametrize("split", ["unlabeled", "train", "test"])
+def test_a_cut_picture_file_says_what_is_there_and_what_should_be(tmp_path, split):
+    path = write_stl10(tmp_path) / f"{split}_X.bin"
+    os.truncate(path, 1000)
+    message = error_of(tmp_path)
+    assert str(path) in message
+    assert "1000 bytes found" in message
+    assert "expected" in message
+
+
+def test_another_side_is_recognised(tmp_path):
+    write_stl10(tmp_path)
+    assert f"set ingest.image_size: {STL10_SIDE}" in error_of(tmp_path, side=2 * STL10_SIDE)
+
+
+@pytest.mark.parametrize("label", [0, 11, 255])
+def test_a_label_out_of_range_is_named_with_its_position(tmp_path, label):
+    labels = np.ones(20, dtype=np.uint8)
+    labels[[13, 17]] = label
+    labels.tofile(write_stl10(tmp_path) / "test_y.bin")
+    assert f"test_y.bin: label {label} at position 13, 1 to 10 expected" in error_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "unlabeled_X.bin",
+        "train_X.bin",
+        "train_y.bin",
+        "test_X.bin",
+        "test_y.bin",
+        "class_names.txt",
+        "fold_indices.txt",
+    ],
+)
+def test_a_missing_file_is_named(tmp_path, name):
+    (write_stl10(tmp_path) / name).unlink()
+    assert f"{name} is missing" in error_of(tmp_path)
+
+
+def test_a_missing_folder_says_where_to_put_it(tmp_path):
+    message = error_of(tmp_path)
+    assert str(tmp_path / "stl10_binary") in message
+    assert "raw_root" in message
+
+
+def test_nine_class_names_are_too_few(tmp_path):
+    (write_stl10(tmp_path) / "class_names.txt").write_text("a\n" * 9)
+    assert "9 class names found, 10 expected" in error_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"), [("1 20", "position 20"), ("-1 2", "position -1"), ("1 x", "whole numbers")]
+)
+def test_a_fold_that_points_nowhere_is_named_by_its_line(tmp_path, line, found):
+    (write_stl10(tmp_path) / "fold_indices.txt").write_text(f"0 1\n{line}\n")
+    message = error_of(tmp_path)
+    assert "fold_indices.txt, line 2" in message
+    assert found in message
+
+
+def test_train_without_pictures_is_refused(tmp_path):
+    folder = write_stl10(tmp_path)
+    for name in ("train_X.bin", "train_y.bin"):
+        (folder / name).write_bytes(b"")
+    assert "train_X.bin" in error_of(tmp_path)
+
+
+def inode(folder, version):
+    return (folder / "images.npy" / version / "images.npy").stat().st_ino
+
+
+def save_twice(root, change):
+    images_dataset(root, OLD).save(open_source(root).stream("train"))
+    change()
+    images_dataset(root, NEW).save(open_source(root).stream("train"))
+    return inode(root, OLD) == inode(root, NEW)
+
+
+def test_untouched_files_give_a_link(tmp_path):
+    write_stl10(tmp_path)
+    assert save_twice(tmp_path, lambda: None)
+
+
+@pytest.mark.parametrize("name", ["train_X.bin", "train_y.bin", "class_names.txt", "fold_indices.txt"])
+def test_a_file_with_a_new_time_is_read_anew(tmp_path, name):
+    path = write_stl10(tmp_path) / name
+    assert not save_twice(tmp_path, lambda: os.utime(path, ns=(0, 0)))
+
+
+def test_files_of_another_split_do_not_matter(tmp_path):
+    path = write_stl10(tmp_path) / "test_X.bin"
+    assert save_twice(tmp_path, lambda: os.utime(path, ns=(0, 0)))

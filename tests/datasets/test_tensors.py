@@ -1,0 +1,173 @@
+import json
+import os
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from kedro.io import DatasetError
+
+from byol_kedro.datasets import tensors as module
+from byol_kedro.datasets.belonging import check_same_encoder
+from byol_kedro.datasets.tensors import Tensors, TensorsDataset, fingerprint
+from byol_kedro.errors import UserError
+from tests.datasets.helpers import NEW, OLD, at, files_under
+
+ARRAYS = {"weight": np.arange(6, dtype=np.float32).reshape(2, 3), "count": np.array(7)}
+
+
+def dataset_in(folder, version=NEW):
+    return TensorsDataset(filepath=str(folder / "t.safetensors"), version=at(version))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    array=hnp.arrays(
+        st.sampled_from([np.float32, np.float64, np.int64, np.uint8, np.bool_]),
+        hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
+    ),
+    turned=st.booleans(),
+    header=st.dictionaries(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8")), max_size=3),
+)
+def test_what_is_saved_is_loaded_however_it_lies_in_memory(tmp_path, array, turned, header):
+    array = array.T if turned else array
+    dataset = TensorsDataset(filepath=str(tmp_path / "t.safetensors"))
+    dataset.save(Tensors({"a": array}, header))
+    loaded = dataset.load()
+    np.testing.assert_array_equal(loaded["a"], array, strict=True)
+    assert loaded.header == header | {"version": "", "fingerprint": fingerprint({"a": array})}
+
+
+def test_the_file_is_plain_safetensors(tmp_path):
+    dataset = dataset_in(tmp_path)
+    dataset.save(Tensors(ARRAYS, {}))
+    raw = safetensors.numpy.load_file(dataset._get_load_path())
+    np.testing.assert_array_equal(raw["weight"], ARRAYS["weight"], strict=True)
+
+
+def test_the_header_gains_the_version_and_the_fingerprint(tmp_path):
+    dataset = dataset_in(tmp_path)
+    dataset.save(Tensors(ARRAYS, {"architecture": "resnet18"}))
+    header = dataset.load().header
+    assert header == {"architecture": "resnet18", "version": NEW, "fingerprint": fingerprint(ARRAYS)}
+
+
+def test_loading_reads_no_array_before_it_is_asked_for(tmp_path, monkeypatch):
+    dataset = dataset_in(tmp_path)
+    dataset.save(Tensors(ARRAYS, {}))
+    read = []
+    opened = module.safe_open
+
+    class Counting:
+        def __init__(self, *args, **kwargs):
+            self._file = opened(*args, **kwargs)
+
+        def __enter__(self):
+            self._open = self._file.__enter__()
+            return self
+
+        def __exit__(self, *error):
+            return self._file.__exit__(*error)
+
+        def __getattr__(self, name):
+            return getattr(self._open, name)
+
+        def get_tensor(self, name):
+            read.append(name)
+            return self._open.get_tensor(name)
+
+    monkeypatch.setattr(module, "safe_open", Counting)
+    loaded = dataset.load()
+    assert sorted(loaded.keys()) == ["count", "weight"]
+    assert read == []
+    loaded["count"]
+    assert read == ["count"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"weight": ARRAYS["weight"] + 1, "count": ARRAYS["count"]},
+        {"weights": ARRAYS["weight"], "count": ARRAYS["count"]},
+        {"weight": ARRAYS["weight"].reshape(3, 2), "count": ARRAYS["count"]},
+        {"weight": ARRAYS["weight"].view(np.int32), "count": ARRAYS["count"]},
+        {"weight": ARRAYS["weight"]},
+    ],
+    ids=["values", "name", "shape", "dtype", "fewer"],
+)
+def test_the_fingerprint_changes_with(other):
+    assert fingerprint(other) != fingerprint(ARRAYS)
+
+
+def test_the_fingerprint_does_not_depend_on_the_order_or_on_the_byte_order():
+    turned = {name: ARRAYS[name] for name in reversed(ARRAYS)}
+    turned["weight"] = turned["weight"].astype(">f4")
+    assert fingerprint(turned) == fingerprint(ARRAYS)
+
+
+@pytest.mark.parametrize("size", [0, 5, 60])
+def test_a_cut_file_is_named_with_its_size(tmp_path, size):
+    dataset = dataset_in(tmp_path)
+    dataset.save(Tensors(ARRAYS, {}))
+    os.truncate(dataset._get_load_path(), size)
+    with pytest.raises(DatasetError) as caught:
+        dataset.load()
+    assert isinstance(caught.value.__cause__, UserError)
+    assert f"({size} bytes found)" in str(caught.value.__cause__)
+
+
+def test_a_file_of_another_program_is_refused(tmp_path):
+    safetensors.numpy.save_file(ARRAYS, tmp_path / "t.safetensors")
+    with pytest.raises(DatasetError, match="not written by this project"):
+        TensorsDataset(filepath=str(tmp_path / "t.safetensors")).load()
+
+
+def test_a_failed_save_leaves_the_last_version_newest(tmp_path, monkeypatch):
+    dataset_in(tmp_path, OLD).save(Tensors(ARRAYS, {}))
+    before = files_under(tmp_path)
+
+    def full(arrays, path, metadata):
+        path.write_bytes(b"half")
+        raise module.SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(module, "save_file", full)
+    with pytest.raises(DatasetError) as caught:
+        dataset_in(tmp_path).save(Tensors(ARRAYS, {}))
+    assert isinstance(caught.value.__cause__, UserError)
+    assert files_under(tmp_path) == before
+    assert dataset_in(tmp_path).load().header["version"] == OLD
+
+
+def test_the_preview_is_a_table_of_arrays_and_header(tmp_path):
+    dataset = dataset_in(tmp_path)
+    dataset.save(Tensors(ARRAYS, {"architecture": "resnet18"}))
+    preview = dataset.preview()
+    assert preview["columns"] == ["name", "dtype", "shape"]
+    assert ["weight", "F32", "(2, 3)"] in preview["data"]
+    assert ["architecture", "header", "resnet18"] in preview["data"]
+    json.dumps(preview)
+
+
+def encoder(version="v1", mark="f1"):
+    return Tensors({}, {"version": version, "fingerprint": mark})
+
+
+def latents(version="v1", mark="f1"):
+    return Tensors({}, {"encoder_version": version, "encoder_fingerprint": mark})
+
+
+def test_what_comes_from_the_same_encoder_passes():
+    check_same_encoder(encoder(), latents(), latents())
+
+
+@pytest.mark.parametrize("other", [latents("v0", "f1"), latents("v1", "f0"), Tensors({}, {})])
+def test_what_comes_from_another_encoder_is_refused(other):
+    with pytest.raises(UserError):
+        check_same_encoder(encoder(), latents(), other)
+
+
+def test_the_refusal_names_both_versions_and_both_ways_out():
+    with pytest.raises(UserError, match=r"encoder v0 .* encoder v1: .* extract .* --load-versions encoder:v0"):
+        check_same_encoder(encoder(), latents("v0", "f0"))
