@@ -1,0 +1,87 @@
+"""How much of a training step is the networks' own passes.
+
+    python benchmarks/train_step.py [--rounds 7] [--size 96] [--batch 64]
+
+Bare: both views through the online network and heads, both through the target without gradients, backward, on views
+that lie ready. Step: the same and augmentation, optimizer and target update, as training does it. Rounds are paired,
+so that another load on the machine falls on both; prints medians and the median of the rounds' ratios.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import yaml
+
+from byol_kedro.byol.augment import augment
+from byol_kedro.byol.device import autocast_dtype, resolve_device
+from byol_kedro.byol.loss import byol_loss
+from byol_kedro.byol.state import TrainState, initial_state
+from byol_kedro.byol.step import Views, train_step
+from byol_kedro.parameters import Pretrain
+
+RECIPE = Path(__file__).parents[1] / "conf/base/parameters_pretrain.yml"
+
+
+def bare_passes(state: TrainState, views: Views, dtype: torch.dtype | None) -> None:
+    first, second = views
+    state.network.zero_grad(set_to_none=True)
+    with torch.autocast(state.device.type, dtype=dtype, enabled=dtype is not None):
+        predictions = state.network(first)[1], state.network(second)[1]
+        targets = state.network.target(first), state.network.target(second)
+    byol_loss(predictions, targets).backward()
+
+
+def whole_step(state: TrainState, images: torch.Tensor, parameters: Pretrain, dtype: torch.dtype | None) -> None:
+    mean, std = torch.full((2, 3), 0.5, device=state.device)
+    first, second = (
+        augment(images, view, state.generator, mean=mean, std=std)
+        for view in (parameters.views.first, parameters.views.second)
+    )
+    train_step(state, [(first, second)], lr=0.05, tau=0.99, dtype=dtype)
+
+
+def seconds(work: Callable[[], None], device: torch.device) -> float:
+    start = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--size", type=int, default=96, help="pixels")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--device", default="auto")
+    given = parser.parse_args()
+    parameters = Pretrain.model_validate(yaml.safe_load(RECIPE.read_text())["pretrain"])
+    device = resolve_device(given.device)
+    dtype = autocast_dtype(device, parameters.precision)
+    state = initial_state(parameters, given.size, 0, device)
+    images = torch.randint(0, 256, (given.batch, 3, given.size, given.size), dtype=torch.uint8, device=device)
+    first, second = torch.randn((2, *images.shape), device=device)
+    views = (
+        first.contiguous(memory_format=torch.channels_last),
+        second.contiguous(memory_format=torch.channels_last),
+    )
+    rounds = []
+    for _ in range(given.rounds + 1):
+        bare = seconds(lambda: bare_passes(state, views, dtype), device)
+        step = seconds(lambda: whole_step(state, images, parameters, dtype), device)
+        rounds.append((bare, step))
+    rounds = rounds[1:]  # the first sets up buffers
+    bare, step = (statistics.median(column) for column in zip(*rounds, strict=True))
+    ratio = statistics.median(b / s for b, s in rounds)
+    print(
+        f"{parameters.encoder.name}, {given.size} px, batch {given.batch}, {device}, {torch.get_num_threads()} threads"
+    )
+    print(f"bare passes {bare * 1000:.0f} ms, whole step {step * 1000:.0f} ms, ratio {ratio:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""What is known of a training as it runs, read from the device now and then."""
+
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+COLLAPSE_SHARE = 0.1  # chosen: of 1/√D, the feature std of vectors that spread over the whole sphere
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the training history: means over the steps since the row before, `lr` and `tau` of the last.
+
+    `step` and `epoch` count what is done (`epoch` with its fraction); `loss` is in [0, 8];
+    `images_per_second` counts pictures, not views; `knn_top1` is a fraction, NaN where it was not measured.
+    """
+
+    step: int
+    epoch: float
+    loss: float
+    lr: float
+    tau: float
+    images_per_second: float
+    feature_std: float
+    knn_top1: float = math.nan
+
+    def collapsed(self, projection_dim: int) -> bool:
+        """Whether the projections of different pictures hardly differ any more."""
+        return self.feature_std < COLLAPSE_SHARE / math.sqrt(projection_dim)
+
+
+class Monitor:
+    """Adds up a step's metrics on the device, so that only reading them waits for it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was added; the clock starts anew."""
+        self._total = torch.zeros(2, device=self._device)
+        self._steps = 0
+        self._since = time.perf_counter()
+
+    def add(self, metrics: Tensor) -> None:
+        """`metrics`: loss and feature std of a step, (2,)."""
+        self._total += metrics
+        self._steps += 1
+
+    def read(self, step: int, epoch: float, lr: float, tau: float, images_a_step: int) -> Row:
+        """The means since the last reading; waits for the device, then starts anew."""
+        loss, std = (self._total / self._steps).tolist()
+        speed = self._steps * images_a_step / (time.perf_counter() - self._since)
+        self.restart()
+        return Row(step, epoch, loss, lr, tau, speed, std)

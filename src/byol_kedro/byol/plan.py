@@ -1,0 +1,79 @@
+"""Which pictures, learning rate and τ each step of a training gets."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from byol_kedro.byol.schedules import learning_rate, target_tau
+from byol_kedro.byol.seeds import ORDER, stream_seed
+from byol_kedro.errors import UserError
+
+if TYPE_CHECKING:
+    from byol_kedro.parameters import Pretrain
+
+ROWS = 400  # chosen: points of a training curve
+STEPS_A_ROW = 50  # chosen: at most; seconds of a GPU's work
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training of `parameters` over `count` pictures; steps are the optimizer's, counted from 0.
+
+    Raises:
+        UserError: there are fewer pictures than one step takes.
+    """
+
+    parameters: "Pretrain"
+    count: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.count < self.images_a_step:
+            raise UserError(
+                f"pretrain: one step takes batch_size x accumulate = {self.parameters.batch_size} x "
+                f"{self.parameters.accumulate} = {self.images_a_step} pictures, found {self.count} in train and "
+                "unlabeled together; lower pretrain.batch_size"
+            )
+
+    @property
+    def images_a_step(self) -> int:
+        return self.parameters.batch_size * self.parameters.accumulate
+
+    @property
+    def steps_an_epoch(self) -> int:
+        return self.count // self.images_a_step
+
+    @property
+    def steps(self) -> int:
+        return self.parameters.epochs * self.steps_an_epoch
+
+    def rates(self, step: int) -> tuple[float, float]:
+        """Learning rate and τ of `step`."""
+        optimizer, tau = self.parameters.optimizer, self.parameters.tau
+        warmup = min(round(optimizer.warmup_epochs * self.steps_an_epoch), self.steps)
+        lr = learning_rate(step, steps=self.steps, warmup=warmup, peak=optimizer.lr, schedule=optimizer.schedule)
+        return lr, target_tau(step, steps=self.steps, base=tau.base, schedule=tau.schedule)
+
+    def order(self, epoch: int) -> Tensor:
+        """Indices (count,) int64 of the pictures in the order of `epoch`; the same on every device."""
+        generator = torch.Generator().manual_seed(stream_seed(self.seed, ORDER, epoch))
+        return torch.randperm(self.count, generator=generator)
+
+    def picked(self, order: Tensor, step: int) -> list[Tensor]:
+        """Indices (batch_size,) of each micro-batch of `step`, ascending, from the `order` of its epoch."""
+        start = step % self.steps_an_epoch * self.images_a_step
+        batches = torch.split(order[start : start + self.images_a_step], self.parameters.batch_size)
+        # Ascending, so that a memory map is read forwards; within a batch the order changes nothing.
+        return [batch.sort().values for batch in batches]
+
+    def read_after(self, done: int) -> bool:
+        """Whether the metrics are read when `done` steps are done: regularly, and after each epoch."""
+        every = max(1, min(self.steps // ROWS, STEPS_A_ROW))
+        return done % every == 0 or done % self.steps_an_epoch == 0
+
+    def score_after(self, done: int) -> bool:
+        """Whether kNN is due when `done` steps are done."""
+        epochs, rest = divmod(done, self.steps_an_epoch)
+        return done == self.steps or (rest == 0 and epochs % self.parameters.online_knn.every_epochs == 0)

@@ -1,0 +1,57 @@
+"""All that a training step changes."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from byol_kedro.byol.networks import Byol, create_encoder
+from byol_kedro.byol.optimizer import create_optimizer
+from byol_kedro.byol.seeds import AUGMENTATION, stream_seed
+
+if TYPE_CHECKING:
+    from byol_kedro.parameters import Pretrain
+
+
+@dataclass
+class TrainState:
+    """What training needs to go on after any step: saved and put back, the rest runs as if it had not stopped.
+
+    That is the state dicts of `network` and `optimizer`, the state of `generator` (which draws the
+    augmentations, on the network's device) and `step`, the optimizer's steps done. The epoch and the pictures
+    of a step follow from `step` and the plan.
+    """
+
+    network: Byol
+    optimizer: torch.optim.Optimizer
+    generator: torch.Generator
+    step: int = 0
+    # The two sides of the moving average, listed once: walking the modules each step would cost.
+    online: list[Tensor] = field(init=False, repr=False)
+    target: list[Tensor] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.online, self.target = self.network.moving_pairs()
+
+    @property
+    def device(self) -> torch.device:
+        return self.online[0].device
+
+
+def initial_state(parameters: "Pretrain", image_size: int, seed: int, device: torch.device) -> TrainState:
+    """A state at step 0 whose every random number follows from `seed`.
+
+    Raises:
+        UserError: from `create_encoder`.
+    """
+    wanted = parameters.encoder
+    encoder = create_encoder(wanted.name, wanted.stem, wanted.zero_init_residual, seed, image_size=image_size)
+    network = Byol(encoder, parameters.heads.hidden_dim, parameters.heads.projection_dim, seed)
+    # Convolutions over channels-last pictures are faster on GPUs and, by a tenth, on CPUs.
+    network = network.to(device).to(memory_format=torch.channels_last).train()
+    return TrainState(
+        network=network,
+        optimizer=create_optimizer(network, parameters.optimizer),
+        generator=torch.Generator(device).manual_seed(stream_seed(seed, AUGMENTATION)),
+    )

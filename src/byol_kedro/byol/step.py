@@ -1,0 +1,63 @@
+"""One training step, as a function of the state that it changes."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from byol_kedro.byol.loss import byol_loss, feature_std
+from byol_kedro.byol.state import TrainState
+
+Views = tuple[Tensor, Tensor]
+
+
+def train_step(
+    state: TrainState,
+    micro_batches: Iterable[Views],
+    *,
+    lr: float,
+    tau: float,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """One step of the optimizer, then one of the target (paper 2006.07733, §3.1 and algorithm 1).
+
+    `micro_batches` gives pairs of views, each (N, 3, H, W) float32 on the state's device; it is walked
+    once, so a generator keeps only one pair in memory. The gradient is the mean over them all, while
+    BatchNorm sees one view of one micro-batch at a time. The passes run in `dtype` where one is given, the
+    loss in float32.
+
+    Returns loss and feature std, (2,) float32 on the device, without gradient and not yet waited for.
+    """
+    state.optimizer.zero_grad(set_to_none=True)
+    total, count = torch.zeros(2, device=state.device), 0
+    for views in micro_batches:
+        total += _gradients(state, views, dtype)
+        count += 1
+    if count > 1:
+        torch._foreach_div_([p.grad for p in state.network.parameters() if p.grad is not None], count)
+    for group in state.optimizer.param_groups:
+        group["lr"] = lr
+    state.optimizer.step()
+    update_target(state, tau)
+    state.step += 1
+    return total / count
+
+
+def _gradients(state: TrainState, views: Views, dtype: torch.dtype | None) -> Tensor:
+    """Adds the gradient of one micro-batch; its loss and feature std, (2,)."""
+    first, second = (view.contiguous(memory_format=torch.channels_last) for view in views)
+    with torch.autocast(state.device.type, dtype=dtype, enabled=dtype is not None):
+        # One pass for each view, as in the authors' code: BatchNorm never mixes the two distributions.
+        projection, of_first = state.network(first)
+        _, of_second = state.network(second)
+        targets = state.network.target(first), state.network.target(second)
+    loss = byol_loss((of_first, of_second), targets)
+    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    return torch.stack((loss.detach(), feature_std(projection)))
+
+
+@torch.no_grad()
+def update_target(state: TrainState, tau: float) -> None:
+    """ξ ← τ·ξ + (1 - τ)·θ over parameters: paper (2006.07733), equation 1."""
+    # One call for all tensors; torch has no public name for it yet, its own optimizers are built on it.
+    torch._foreach_lerp_(state.target, state.online, 1 - tau)

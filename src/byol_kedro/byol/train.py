@@ -1,0 +1,84 @@
+"""The training loop."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from byol_kedro.byol.augment import augment
+from byol_kedro.byol.device import autocast_dtype
+from byol_kedro.byol.monitor import Monitor, Row
+from byol_kedro.byol.pictures import Pictures
+from byol_kedro.byol.plan import Plan
+from byol_kedro.byol.state import TrainState
+from byol_kedro.byol.step import Views, train_step
+from byol_kedro.errors import UserError
+
+Watch = Callable[[int, Row | None], None]
+Score = Callable[[nn.Module], float]
+
+
+def train(
+    state: TrainState,
+    pictures: Pictures,
+    plan: Plan,
+    mean: Sequence[float],
+    std: Sequence[float],
+    *,
+    watch: Watch = lambda _done, _row: None,
+    score: Score | None = None,
+) -> list[Row]:
+    """Trains `state` from where it stands to the last step of `plan`; returns the rows of history on the way.
+
+    `mean` and `std` (3 channels, in [0, 1] units) are taken out of every view. `watch` is called after
+    every step with the number of steps done and, where the device was read, the row. `score` gives the
+    encoder's kNN top-1 after every `online_knn.every_epochs` epochs and after the last. An epoch sees each
+    picture once; an incomplete last step is left out.
+
+    Raises:
+        UserError: the loss is no longer a finite number.
+    """
+    dtype = autocast_dtype(state.device, plan.parameters.precision)
+    normalise = torch.tensor(mean, device=state.device), torch.tensor(std, device=state.device)
+    monitor, rows = Monitor(state.device), list[Row]()
+    order = plan.order(state.step // plan.steps_an_epoch)
+    while state.step < plan.steps:
+        if state.step % plan.steps_an_epoch == 0:
+            order = plan.order(state.step // plan.steps_an_epoch)
+        lr, tau = plan.rates(state.step)
+        batches = (pictures.batch(indices) for indices in plan.picked(order, state.step))
+        views = _views(state, plan, batches, normalise)
+        monitor.add(train_step(state, views, lr=lr, tau=tau, dtype=dtype))
+        row = None
+        if plan.read_after(state.step):
+            row = _measure(state, plan, monitor, (lr, tau), score)
+            rows.append(row)
+        watch(state.step, row)
+    return rows
+
+
+def _views(
+    state: TrainState, plan: Plan, batches: Iterator[Tensor], normalise: tuple[Tensor, Tensor]
+) -> Iterator[Views]:
+    mean, std = normalise
+    first, second = plan.parameters.views.first, plan.parameters.views.second
+    for images in batches:
+        yield (
+            augment(images, first, state.generator, mean=mean, std=std),
+            augment(images, second, state.generator, mean=mean, std=std),
+        )
+
+
+def _measure(state: TrainState, plan: Plan, monitor: Monitor, rates: tuple[float, float], score: Score | None) -> Row:
+    row = monitor.read(state.step, state.step / plan.steps_an_epoch, *rates, plan.images_a_step)
+    if not math.isfinite(row.loss):
+        raise UserError(
+            f"pretrain: the loss is {row.loss} after step {row.step} of {plan.steps}; "
+            "lower pretrain.optimizer.lr or lengthen pretrain.optimizer.warmup_epochs"
+        )
+    if score is not None and plan.score_after(state.step):
+        row = dataclasses.replace(row, knn_top1=score(state.network.encoder))
+        monitor.restart()
+    return row

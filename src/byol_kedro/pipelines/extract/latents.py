@@ -1,0 +1,30 @@
+"""Features with the header that says whose they are."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from byol_kedro.byol.encoder import EncoderHeader
+from byol_kedro.byol.features import encode
+from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.tensors import Array, Tensors
+
+
+def latents(model: nn.Module, header: EncoderHeader, images: Images, device: torch.device, encoder: Tensors) -> Tensors:
+    """`features` (N, D) float32, `labels` (N,) int64 and `index` (N,) int64, the row among `images`."""
+    arrays: dict[str, Array] = {
+        "features": encode(model, images.pixels, header, device),
+        "labels": images.labels,
+        "index": np.arange(len(images), dtype=np.int64),
+    }
+    return Tensors(arrays, derived_header(encoder, images))
+
+
+def derived_header(encoder: Tensors, *splits: Images) -> dict[str, str]:
+    """Which encoder and which pictures something was derived from."""
+    return {
+        "encoder_version": encoder.header["version"],
+        "encoder_fingerprint": encoder.header["fingerprint"],
+        "data": splits[0].source,
+        "data_fingerprint": ":".join(images.fingerprint for images in splits),
+    }

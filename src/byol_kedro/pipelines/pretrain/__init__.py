@@ -1,0 +1,5 @@
+"""BYOL: an encoder from pictures without labels."""
+
+from byol_kedro.pipelines.pretrain.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

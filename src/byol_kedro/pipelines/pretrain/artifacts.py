@@ -1,0 +1,55 @@
+"""What pretraining leaves behind, in the form that the catalog keeps."""
+
+import dataclasses
+
+import pandas as pd
+
+from byol_kedro.byol.encoder import EncoderHeader, to_arrays
+from byol_kedro.byol.monitor import Row
+from byol_kedro.byol.networks import feature_dim
+from byol_kedro.byol.pictures import channel_statistics
+from byol_kedro.byol.state import TrainState
+from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.parameters import Pretrain
+
+
+def describe(
+    state: TrainState, parameters: Pretrain, images_unlabeled: Images, images_train: Images, seed: int
+) -> EncoderHeader:
+    """The header of the encoder that is to be trained; reads all pictures where they are to be normalised."""
+    pixels = [images_unlabeled.pixels, images_train.pixels]
+    mean, std = channel_statistics(pixels) if parameters.normalise else ((0.0,) * 3, (1.0,) * 3)
+    return EncoderHeader(
+        architecture=parameters.encoder.name,
+        stem=parameters.encoder.stem,
+        zero_init_residual=parameters.encoder.zero_init_residual,
+        image_size=images_train.pixels.shape[-1],
+        feature_dim=feature_dim(state.network.encoder),
+        mean=mean,
+        std=std,
+        data=images_train.source,
+        data_fingerprint=f"{images_unlabeled.fingerprint}:{images_train.fingerprint}",
+        recipe=parameters.recipe,
+        epochs=parameters.epochs,
+        batch_size=parameters.batch_size * parameters.accumulate,
+        projection_dim=parameters.heads.projection_dim,
+        hidden_dim=parameters.heads.hidden_dim,
+        seed=seed,
+    )
+
+
+def encoder_of(state: TrainState, header: EncoderHeader) -> Tensors:
+    """The encoder's weights by timm's names."""
+    return Tensors(to_arrays(state.network.encoder), header.to_dict())
+
+
+def heads_of(state: TrainState, header: EncoderHeader) -> Tensors:
+    """`projector.*`, `predictor.*`, `target.encoder.*` and `target.projector.*`: the rest of both networks."""
+    arrays = to_arrays(state.network)
+    return Tensors({k: v for k, v in arrays.items() if not k.startswith("encoder.")}, header.to_dict())
+
+
+def history_of(rows: list[Row]) -> pd.DataFrame:
+    """One row each, with the columns of `Row`."""
+    return pd.DataFrame([dataclasses.asdict(row) for row in rows], columns=[f.name for f in dataclasses.fields(Row)])

@@ -1,0 +1,110 @@
+"""How far the training is and how long it takes, for whoever watches the screen."""
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from rich.progress import BarColumn, Progress, TextColumn
+
+from byol_kedro.byol.monitor import Row
+from byol_kedro.byol.plan import Plan
+from byol_kedro.log import get_logger
+
+logger = get_logger(__name__)
+
+LINE_SECONDS = 20.0  # between two lines where there is no terminal
+ESTIMATE_SECONDS, ESTIMATE_STEPS = 5.0, 10  # whichever comes first
+LONG_SECONDS = 3600.0
+UNITS = (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0), ("second", 1.0))
+
+
+class ProgressReport:
+    """Watches `train`: a bar on a terminal, else a line now and then; an early estimate; a warning of collapse.
+
+    `device` is how the estimate calls the machine, for example `CPU`.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        device: str,
+        *,
+        terminal: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._plan, self._device, self._clock = plan, device, clock
+        # rich writes the bar to the console of Kedro's log handler, so that log lines do not cut it.
+        columns = TextColumn("pretraining"), BarColumn(), TextColumn("{task.description}")
+        on_terminal = sys.stdout.isatty() if terminal is None else terminal
+        self._bar = Progress(*columns) if on_terminal else None
+        self._text, self._estimated, self._warned = "", False, False
+        self._start: tuple[float, int] | None = None
+        self._last_line = -math.inf
+
+    def __enter__(self) -> Self:
+        if self._bar is not None:
+            self._bar.start()
+            self._bar.add_task("", total=self._plan.steps)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def __call__(self, done: int, row: Row | None) -> None:
+        """`done` steps are done; `row` is what was read after the last of them, if anything was."""
+        now = self._clock()
+        if self._start is None:
+            # The first step also sets up the device: time counts from its end.
+            self._start, self._last_line = (now, done), now
+        if row is not None:
+            self._take(row)
+        since, first = self._start
+        if done == first:
+            return
+        per_step = (now - since) / (done - first)
+        if not self._estimated and (done - first >= ESTIMATE_STEPS or now - since >= ESTIMATE_SECONDS):
+            self._estimated = True
+            self._estimate(per_step)
+        self._show(done, row, now, per_step)
+
+    def _take(self, row: Row) -> None:
+        self._text = f"epoch {row.epoch:.1f} of {self._plan.parameters.epochs}, loss {row.loss:.3f}"
+        if math.isfinite(row.knn_top1):
+            self._text += f", kNN top-1 {row.knn_top1:.1%}"
+        if row.collapsed(self._plan.parameters.heads.projection_dim) and not self._warned:
+            self._warned = True
+            logger.warning(
+                "the features are collapsing: after step %d the projections of different pictures hardly differ "
+                "(std %.1e); lower pretrain.optimizer.lr or raise pretrain.tau.base",
+                row.step,
+                row.feature_std,
+            )
+
+    def _estimate(self, per_step: float) -> None:
+        seconds = per_step * self._plan.steps
+        hint = "; --env=sample takes minutes" if seconds > LONG_SECONDS else ""
+        logger.info("pretraining will take about %s on this %s%s", in_words(seconds), self._device, hint)
+
+    def _show(self, done: int, row: Row | None, now: float, per_step: float) -> None:
+        left = f"{in_words(per_step * (self._plan.steps - done))} left"
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, description=f"{self._text}, {left}")
+            return
+        epoch_ends = row is not None and done % self._plan.steps_an_epoch == 0
+        if now - self._last_line >= LINE_SECONDS or (epoch_ends and self._text):
+            self._last_line = now
+            text = self._text or f"step {done} of {self._plan.steps}"
+            logger.info("%s, %s", text, left if done < self._plan.steps else "done")
+
+
+def in_words(seconds: float) -> str:
+    """A length of time in the largest unit that it has two of: `9 days`, `90 minutes`, `1 second`."""
+    unit, length = next(((u, n) for u, n in UNITS if seconds >= 2 * n), UNITS[-1])
+    count = round(seconds / length)
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"

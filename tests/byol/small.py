@@ -1,0 +1,71 @@
+"""Small pictures, networks and recipes for the tests of training."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from byol_kedro.byol.state import TrainState, initial_state
+from byol_kedro.parameters import Pretrain
+
+CPU = torch.device("cpu")
+SIZE = 16  # pixels
+VIEW = {
+    "crop_area": [0.3, 1.0],
+    "crop_aspect": [0.75, 1.3333],
+    "flip": 0.5,
+    "jitter": 0.8,
+    "brightness": 0.4,
+    "contrast": 0.4,
+    "saturation": 0.2,
+    "hue": 0.1,
+    "grey": 0.2,
+    "blur": 0.5,
+    "blur_sigma": [0.1, 2.0],
+    "solarize": 0.1,
+}
+RECIPE: dict[str, Any] = {
+    "recipe": "test",
+    "encoder": {"name": "test_resnet", "stem": "imagenet", "zero_init_residual": False},
+    "heads": {"hidden_dim": 24, "projection_dim": 8},
+    "views": {"first": VIEW, "second": VIEW | {"solarize": 0.2}},
+    "normalise": True,
+    "epochs": 2,
+    "batch_size": 8,
+    "accumulate": 1,
+    "optimizer": {
+        "name": "sgd",
+        "lr": 0.05,
+        "momentum": 0.9,
+        "weight_decay": 0.01,
+        "decay_norms_and_biases": False,
+        "schedule": "cosine",
+        "warmup_epochs": 0.5,
+    },
+    "tau": {"base": 0.9, "schedule": "cosine"},
+    "precision": "auto",
+    "online_knn": {"every_epochs": 1, "images": 10},
+}
+
+
+def recipe(**changes: Any) -> Pretrain:
+    """The small recipe; a dict changes some keys of a block."""
+    merged = {k: {**RECIPE[k], **v} if isinstance(v, dict) else v for k, v in changes.items()}
+    return Pretrain.model_validate(RECIPE | merged)
+
+
+def small_state(seed: int = 0, **changes: Any) -> TrainState:
+    return initial_state(recipe(**changes), SIZE, seed, CPU)
+
+
+def pictures(count: int, size: int = SIZE, seed: int = 0) -> np.ndarray:
+    """Smooth pictures of random colours, (count, 3, size, size) uint8: each has something of its own to learn."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (count, 3, 2, 2), dtype=np.uint8)
+    return np.kron(coarse, np.ones((1, 1, size // 2, size // 2), dtype=np.uint8))
+
+
+def two_views(count: int = 8, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    first, second = torch.randn((2, count, 3, SIZE, SIZE), generator=generator)
+    return first, second

@@ -1,0 +1,127 @@
+"""What could break: names that timm and torchvision do not know, a header that loses something, foreign weights."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import timm
+import torch
+import torchvision
+
+from byol_kedro.byol.encoder import EncoderHeader, restore_encoder, to_arrays, untrained_encoder
+from byol_kedro.byol.networks import create_encoder
+from byol_kedro.errors import UserError
+
+HEADER = EncoderHeader(
+    architecture="test_resnet",
+    stem="imagenet",
+    zero_init_residual=True,
+    image_size=16,
+    feature_dim=96,
+    mean=(0.1, 0.2, 1 / 3),
+    std=(0.2, 0.3, 0.4),
+    data="photos",
+    data_fingerprint="a:b",
+    recipe="sample",
+    epochs=3,
+    batch_size=64,
+    projection_dim=8,
+    hidden_dim=24,
+    seed=4,
+)
+
+
+def moved(model, seed=0):
+    """The model with weights and buffers that no initialisation gives."""
+    torch.manual_seed(seed)
+    for tensor in model.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.add_(0.1 * torch.rand(tensor.shape))
+    return model
+
+
+def test_a_header_comes_back_from_its_strings_exactly():
+    strings = HEADER.to_dict() | {"version": "2026-01-01", "fingerprint": "f"}
+    assert all(isinstance(value, str) for value in strings.values())
+    assert EncoderHeader.from_dict(strings) == HEADER
+
+
+def test_the_header_is_plain_text_and_json():
+    strings = HEADER.to_dict()
+    assert (strings["stem"], strings["zero_init_residual"], strings["epochs"]) == ("imagenet", "true", "3")
+    assert strings["std"] == "[0.2, 0.3, 0.4]"
+
+
+def test_a_file_without_the_header_is_no_encoder():
+    strings = HEADER.to_dict()
+    del strings["mean"], strings["seed"]
+    with pytest.raises(UserError, match="lacks mean, seed"):
+        EncoderHeader.from_dict(strings)
+
+
+def test_a_restored_encoder_computes_what_the_trained_one_computed():
+    model = moved(untrained_encoder(HEADER)).to(memory_format=torch.channels_last)
+    restored = restore_encoder(HEADER, to_arrays(model))
+    x = torch.rand(3, 3, 16, 16)
+    assert not restored.training
+    with torch.no_grad():
+        torch.testing.assert_close(restored(x), model(x))
+
+
+def test_arrays_are_row_major_copies():
+    model = untrained_encoder(HEADER).to(memory_format=torch.channels_last)
+    arrays = to_arrays(model)
+    assert all(array.flags.c_contiguous for array in arrays.values())
+    before = arrays["conv1.0.weight"].copy()
+    moved(model)
+    assert np.array_equal(arrays["conv1.0.weight"], before)
+
+
+@pytest.mark.parametrize("make", [lambda: timm.create_model("resnet18"), torchvision.models.resnet18])
+def test_timm_and_torchvision_load_the_arrays_and_lack_only_the_classifier(make):
+    encoder = moved(create_encoder("resnet18", "imagenet", True, 0))
+    theirs = make()
+    tensors = {name: torch.from_numpy(array) for name, array in to_arrays(encoder).items()}
+    outcome = theirs.load_state_dict(tensors, strict=False)
+    assert set(outcome.missing_keys) == {"fc.weight", "fc.bias"}
+    assert outcome.unexpected_keys == []
+
+
+def without(arrays):
+    return {name: array for name, array in arrays.items() if name != "bn1.bias"}
+
+
+def with_foreign(arrays):
+    return arrays | {"fc.weight": np.zeros(3, np.float32)}
+
+
+def reshaped(arrays):
+    return arrays | {"bn1.bias": np.zeros(7, np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (without, "bn1.bias is missing"),
+        (with_foreign, "fc.weight is unknown"),
+        (reshaped, r"bn1.bias has shape \(7,\).* expects \(32,\)"),
+    ],
+)
+def test_weights_of_another_network_are_refused_with_one_line(change, match):
+    arrays = change(to_arrays(untrained_encoder(HEADER)))
+    with pytest.raises(UserError, match=match) as error:
+        restore_encoder(HEADER, arrays)
+    assert "\n" not in str(error.value)
+
+
+def test_the_untrained_encoder_has_no_zeroed_residual_branch():
+    assert HEADER.zero_init_residual
+    arrays = to_arrays(untrained_encoder(HEADER))
+    assert all(np.any(array) for name, array in arrays.items() if name.endswith("bn3.weight"))
+
+
+def test_the_untrained_encoder_has_the_weights_that_the_seed_gives():
+    once, again = to_arrays(untrained_encoder(HEADER)), to_arrays(untrained_encoder(HEADER))
+    other = to_arrays(untrained_encoder(dataclasses.replace(HEADER, seed=5)))
+    assert all(np.array_equal(once[name], again[name]) for name in once)
+    assert not np.array_equal(once["conv1.0.weight"], other["conv1.0.weight"])

@@ -1,0 +1,44 @@
+"""What could break: means over the wrong steps, images counted twice, a collapse that goes unseen."""
+
+import math
+
+import pytest
+import torch
+
+from byol_kedro.byol.monitor import Monitor, Row
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("byol_kedro.byol.monitor.time.perf_counter", lambda: now[0])
+    return now
+
+
+def test_a_row_is_the_mean_since_the_row_before(clock):
+    monitor = Monitor(torch.device("cpu"))
+    for loss, std in ((8.0, 1.0), (4.0, 0.5), (1.0, 0.2), (3.0, 0.4)):
+        clock[0] += 2.0
+        monitor.add(torch.tensor([loss, std]))
+        if loss == 4.0:
+            monitor.read(2, 0.2, 0.1, 0.99, 16)
+    row = monitor.read(4, 0.4, 0.05, 0.995, 16)
+    assert row.loss == pytest.approx(2.0)
+    assert row.feature_std == pytest.approx(0.3)
+    assert row.images_per_second == pytest.approx(2 * 16 / 4.0)
+    assert (row.step, row.epoch, row.lr, row.tau) == (4, 0.4, 0.05, 0.995)
+
+
+def test_time_between_restart_and_the_next_step_alone_counts(clock):
+    monitor = Monitor(torch.device("cpu"))
+    clock[0] += 100.0
+    monitor.restart()
+    clock[0] += 1.0
+    monitor.add(torch.zeros(2))
+    assert monitor.read(1, 1.0, 0.1, 0.9, 8).images_per_second == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize(("share", "collapsed"), [(0.0, True), (0.09, True), (0.11, False), (1.0, False)])
+def test_a_collapse_is_a_tenth_of_the_healthy_deviation(share, collapsed):
+    row = Row(1, 1.0, 1.0, 0.1, 0.9, 1.0, feature_std=share / math.sqrt(64))
+    assert row.collapsed(64) is collapsed

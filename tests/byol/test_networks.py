@@ -1,0 +1,122 @@
+"""What could break: names, stems, repeatability, and the target's independence of the online network."""
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from byol_kedro.byol.heads import mlp_head
+from byol_kedro.byol.networks import Byol, create_encoder, feature_dim
+from byol_kedro.errors import UserError
+
+
+def small(**changes):
+    given = {"name": "test_resnet", "stem": "imagenet", "zero_init_residual": False, "seed": 0} | changes
+    return create_encoder(**given)
+
+
+@pytest.mark.parametrize("stem", ["imagenet", "small"])
+def test_parameter_names_of_a_resnet_are_torchvisions_without_the_classifier(stem):
+    ours = create_encoder("resnet18", stem, True, 0).state_dict()
+    theirs = torchvision.models.resnet18().state_dict()
+    assert set(ours) == {name for name in theirs if not name.startswith("fc.")}
+
+
+def test_the_imagenet_stem_computes_what_torchvisions_resnet_computes():
+    ours = create_encoder("resnet18", "imagenet", False, 0).eval()
+    theirs = torchvision.models.resnet18()
+    theirs.fc = nn.Identity()
+    theirs.load_state_dict(ours.state_dict())
+    x = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), theirs.eval()(x))
+
+
+def test_the_small_stem_keeps_the_resolution_until_the_first_stage():
+    encoder = create_encoder("resnet18", "small", False, 0)
+    seen = []
+    encoder.layer1.register_forward_hook(lambda _module, inputs, _output: seen.append(inputs[0].shape))
+    encoder(torch.zeros(2, 3, 16, 16))
+    assert seen == [(2, 64, 16, 16)]
+
+
+def test_zero_initialised_residual_branches_let_a_block_pass_its_input():
+    encoder = create_encoder("resnet18", "small", True, 0)
+    x = torch.rand(2, 64, 8, 8)
+    torch.testing.assert_close(encoder.layer1(x), x)
+
+
+def test_branches_that_are_not_zeroed_change_the_input():
+    encoder = create_encoder("resnet18", "small", False, 0)
+    x = torch.rand(2, 64, 8, 8)
+    assert not torch.allclose(encoder.layer1(x), x)
+
+
+@pytest.mark.parametrize("stem", ["imagenet", "small"])
+def test_weights_depend_on_the_seed_alone(stem):
+    torch.manual_seed(1)
+    once = create_encoder("resnet18", stem, True, 7).state_dict()
+    torch.manual_seed(2)
+    again, other = (create_encoder("resnet18", stem, True, seed).state_dict() for seed in (7, 8))
+    assert all(torch.equal(once[name], again[name]) for name in once)
+    assert not torch.equal(once["conv1.weight"], other["conv1.weight"])
+
+
+def test_making_networks_leaves_the_global_generator_alone():
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    Byol(small(), 24, 8, 0)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_an_unknown_architecture_is_one_line_with_close_names():
+    with pytest.raises(UserError, match=r"'resnet81'.*resnet18") as error:
+        create_encoder("resnet81", "imagenet", True, 0)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"name": "resnet18.nonsense"}, "nonsense"),
+        ({"stem": "small"}, "stem small"),
+        ({"name": "test_vit", "stem": "small"}, "stem small"),
+        ({"name": "test_convnext", "zero_init_residual": True}, "zero_init_residual=false"),
+    ],
+)
+def test_what_an_architecture_does_not_have_is_a_user_error(changes, match):
+    with pytest.raises(UserError, match=match):
+        small(**changes)
+
+
+def test_a_transformer_takes_pictures_of_the_given_size():
+    encoder = small(name="test_vit", image_size=32).eval()
+    with torch.no_grad():
+        assert encoder(torch.zeros(2, 3, 32, 32)).shape == (2, feature_dim(encoder))
+
+
+def test_a_head_has_no_norm_after_its_last_layer():
+    kinds = [type(layer) for layer in mlp_head(5, 7, 3)]
+    assert kinds == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Linear]
+
+
+def test_the_target_starts_as_a_copy_that_shares_nothing():
+    network = Byol(small(), 24, 8, 0)
+    online, target = network.moving_pairs()
+    assert len(online) == len(target)
+    for theta, xi in zip(online, target, strict=True):
+        assert torch.equal(theta, xi)
+        assert theta.data_ptr() != xi.data_ptr()
+
+
+def test_no_parameter_of_the_target_has_a_gradient():
+    assert not any(parameter.requires_grad for parameter in Byol(small(), 24, 8, 0).target.parameters())
+
+
+def test_batch_norm_of_the_target_fills_its_own_buffers():
+    network = Byol(small(), 24, 8, 0).train()
+    before = {name: tensor.clone() for name, tensor in network.named_buffers()}
+    network.target(torch.randn(8, 3, 16, 16))
+    changed = {name for name, tensor in network.named_buffers() if not torch.equal(tensor, before[name])}
+    assert changed == {name for name in before if name.startswith("target.")}

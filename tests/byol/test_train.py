@@ -1,0 +1,128 @@
+"""What could break: repeatability, resuming, learning at all, incomplete batches, a collapse or divergence unseen."""
+
+import copy
+import math
+
+import pytest
+import torch
+
+from byol_kedro.byol.pictures import place_pictures
+from byol_kedro.byol.plan import Plan
+from byol_kedro.byol.seeds import stream_seed
+from byol_kedro.byol.train import train
+from byol_kedro.errors import UserError
+from tests.byol.small import CPU, VIEW, pictures, recipe, small_state
+
+MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
+
+
+def run(parameters, *, count=20, seed=0, state=None, **given):
+    state = state or small_state(seed)
+    plan = Plan(parameters, count, seed)
+    rows = train(state, place_pictures([pictures(count)], CPU), plan, MEAN, STD, **given)
+    return state, rows
+
+
+def weights(state):
+    return {name: tensor.clone() for name, tensor in state.network.state_dict().items()}
+
+
+def equal(first, second):
+    return all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_training_twice_gives_the_same_weights_bit_for_bit():
+    (once, _), (again, _) = run(recipe()), run(recipe())
+    assert equal(weights(once), weights(again))
+
+
+def test_another_seed_gives_other_weights():
+    (once, _), (other, _) = run(recipe()), run(recipe(), seed=1)
+    assert not equal(weights(once), weights(other))
+
+
+class StoppedError(Exception):
+    pass
+
+
+def test_training_that_stopped_goes_on_bit_for_bit_from_what_its_state_names():
+    straight, _ = run(recipe(epochs=3))
+    state = small_state()
+
+    def stop(done, _row):
+        if done == 3:  # in the middle of the second epoch
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        run(recipe(epochs=3), state=state, watch=stop)
+    saved = copy.deepcopy((state.network.state_dict(), state.optimizer.state_dict(), state.generator.get_state()))
+    fresh = small_state(seed=5)
+    fresh.network.load_state_dict(saved[0])
+    fresh.optimizer.load_state_dict(saved[1])
+    fresh.generator.set_state(saved[2])
+    fresh.step = state.step
+    run(recipe(epochs=3), state=fresh)
+    assert equal(weights(straight), weights(fresh))
+
+
+def test_the_loss_falls_on_a_small_set():
+    mild = VIEW | {"crop_area": [0.5, 1.0], "jitter": 0.0, "grey": 0.0, "blur": 0.0, "solarize": 0.0}
+    easy = recipe(epochs=12, batch_size=16, views={"first": mild, "second": mild}, tau={"base": 0.5})
+    _, rows = run(easy, count=32)
+    assert rows[-1].loss < 0.5 * rows[0].loss
+    assert not rows[-1].collapsed(easy.heads.projection_dim)
+
+
+def test_an_incomplete_last_batch_is_dropped():
+    state, rows = run(recipe(epochs=2), count=23)  # two batches of 8 an epoch
+    assert state.step == rows[-1].step == 4
+
+
+def test_rows_tell_step_epoch_rates_and_what_was_scored():
+    seen = []
+    _, rows = run(recipe(), score=lambda encoder: 0.5, watch=lambda done, row: seen.append((done, row)))
+    assert [(row.step, row.epoch) for row in rows] == [(1, 0.5), (2, 1.0), (3, 1.5), (4, 2.0)]
+    assert [row.knn_top1 for row in rows if not math.isnan(row.knn_top1)] == [0.5, 0.5]
+    assert rows[0].lr == pytest.approx(0.05)
+    assert seen == [(row.step, row) for row in rows]
+
+
+def test_a_loss_that_is_no_number_stops_the_training_with_one_line():
+    state = small_state()
+    with torch.no_grad():
+        state.network.predictor[0].weight.fill_(math.nan)
+    with pytest.raises(UserError, match=r"loss is nan after step 1 of 4; lower pretrain.optimizer.lr"):
+        run(recipe(), state=state)
+
+
+def seen_by_the_networks(monkeypatch, parameters):
+    """The views of one whole epoch as one step, and no training."""
+    seen = []
+
+    def step(state, views, **_):
+        seen.extend(views)
+        state.step += 1
+        return torch.ones(2)
+
+    monkeypatch.setattr("byol_kedro.byol.train.train_step", step)
+    run(parameters, count=20)
+    return seen[0]
+
+
+def test_pictures_are_normalised_before_the_networks_see_them(monkeypatch):
+    first, second = seen_by_the_networks(monkeypatch, recipe(epochs=1, batch_size=20))
+    assert not torch.equal(first, second)
+    for view in (first, second):
+        assert -2 - 1e-5 <= view.min() < 0 < view.max() <= 2 + 1e-5
+
+
+def test_each_view_is_drawn_from_its_own_distribution(monkeypatch):
+    plain = VIEW | {"crop_area": [1.0, 1.0], "jitter": 0.0, "grey": 0.0, "blur": 0.0, "solarize": 0.0, "flip": 0.0}
+    views = {"first": plain, "second": plain | {"grey": 1.0}}
+    first, second = seen_by_the_networks(monkeypatch, recipe(epochs=1, batch_size=20, views=views))
+    assert not torch.allclose(first[:, 0], first[:, 1])
+    assert torch.allclose(second[:, 0], second[:, 1])
+
+
+def test_streams_of_neighbouring_seeds_and_epochs_differ():
+    assert len({stream_seed(seed, 2, epoch) for seed in range(20) for epoch in range(20)}) == 400

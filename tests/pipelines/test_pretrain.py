@@ -1,0 +1,227 @@
+"""What could break: what pretraining leaves for the other stages, what it tells, what it reads of the labels."""
+
+import dataclasses
+import logging
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
+from byol_kedro.byol.monitor import Row
+from byol_kedro.byol.pictures import channel_statistics
+from byol_kedro.byol.plan import Plan
+from byol_kedro.byol.state import initial_state
+from byol_kedro.datasets.images import Images
+from byol_kedro.errors import UserError
+from byol_kedro.pipelines.pretrain import create_pipeline
+from byol_kedro.pipelines.pretrain.nodes import pretrain
+from byol_kedro.pipelines.pretrain.online_knn import online_knn
+from byol_kedro.pipelines.pretrain.progress import ProgressReport, in_words
+from tests.byol.small import CPU, SIZE, pictures, recipe
+from tests.byol.test_encoder import HEADER
+
+
+def split(name, count, labels=None):
+    return Images(
+        pixels=pictures(count, seed=len(name)),
+        labels=np.arange(count) % 2 if labels is None else labels,
+        names=[f"{name}/{i}" for i in range(count)],
+        class_names=["a", "b"],
+        folds=[],
+        fingerprint=f"{name}-mark",
+        source="array",
+    )
+
+
+UNLABELED, TRAIN = split("unlabeled", 12, np.full(12, -1)), split("train", 10)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return pretrain(UNLABELED, TRAIN, recipe(accumulate=2, batch_size=5), 3, "cpu")
+
+
+def test_the_header_says_what_was_trained_on_what_and_how(trained):
+    header = EncoderHeader.from_dict(trained[0].header)
+    mean, std = channel_statistics([UNLABELED.pixels, TRAIN.pixels])
+    assert header == EncoderHeader(
+        architecture="test_resnet",
+        stem="imagenet",
+        zero_init_residual=False,
+        image_size=SIZE,
+        feature_dim=96,
+        mean=mean,
+        std=std,
+        data="array",
+        data_fingerprint="unlabeled-mark:train-mark",
+        recipe="test",
+        epochs=2,
+        batch_size=10,
+        projection_dim=8,
+        hidden_dim=24,
+        seed=3,
+    )
+
+
+def test_the_encoder_is_trained_and_can_be_restored(trained):
+    encoder = trained[0]
+    restored = restore_encoder(EncoderHeader.from_dict(encoder.header), encoder.arrays)
+    start = initial_state(recipe(), SIZE, 3, CPU).network.encoder
+    assert not torch.equal(restored.state_dict()["bn1.weight"], start.state_dict()["bn1.weight"])
+
+
+def test_encoder_and_heads_together_are_the_whole_of_both_networks(trained):
+    network = initial_state(recipe(), SIZE, 0, CPU).network
+    encoder, heads, _ = trained
+    names = {f"encoder.{name}" for name in encoder.keys()} | set(heads.keys())  # noqa: SIM118  # Tensors is no dict
+    assert names == set(network.state_dict())
+
+
+def test_the_history_ends_with_the_last_step_and_its_knn(trained):
+    history = trained[2]
+    assert list(history.columns) == [field.name for field in dataclasses.fields(Row)]
+    assert history["step"].tolist() == [1, 2, 3, 4]
+    assert history["epoch"].tolist() == [0.5, 1.0, 1.5, 2.0]
+    assert history["knn_top1"].notna().tolist() == [False, True, False, True]
+
+
+def test_without_normalisation_mean_is_zero_and_deviation_one():
+    encoder, _, _ = pretrain(UNLABELED, TRAIN, recipe(normalise=False, epochs=1), 0, "cpu")
+    header = EncoderHeader.from_dict(encoder.header)
+    assert (header.mean, header.std) == ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+def test_too_few_pictures_stop_before_any_work():
+    with pytest.raises(UserError, match="found 22"):
+        pretrain(UNLABELED, TRAIN, recipe(batch_size=23), 0, "cpu")
+
+
+def test_pretraining_reads_no_test_picture():
+    assert create_pipeline().inputs() == {
+        "images_unlabeled",
+        "images_train",
+        "params:pretrain",
+        "params:seed",
+        "params:device",
+    }
+
+
+def knn_of(images, per_side):
+    return online_knn(images, recipe(online_knn={"images": per_side}).online_knn, HEADER, 0, CPU)
+
+
+class Brightness(torch.nn.Module):
+    """An encoder whose features tell dark from bright."""
+
+    head_hidden_size = 2
+
+    def forward(self, x):
+        level = x.mean(dim=(1, 2, 3))
+        return torch.stack((level, -level), dim=1)
+
+
+def dark_and_bright(labels):
+    pixels = np.where(np.arange(40)[:, None, None, None] % 2, 250, 5).astype(np.uint8)
+    return dataclasses.replace(TRAIN, pixels=np.broadcast_to(pixels, (40, 3, 4, 4)), labels=labels)
+
+
+@pytest.mark.parametrize(("labels", "expected"), [(np.arange(40) % 2, 1.0), (1 - np.arange(40) // 20, None)])
+def test_knn_is_perfect_where_features_are_the_classes_and_chance_where_they_are_not(labels, expected):
+    top1 = knn_of(dark_and_bright(labels), 20)(Brightness())
+    assert top1 == expected if expected is not None else 0.2 < top1 < 0.8
+
+
+def test_knn_guesses_one_half_from_the_other_and_never_reads_a_picture_without_label(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "byol_kedro.pipelines.pretrain.online_knn.encode",
+        lambda _encoder, pixels, *_: seen.append(pixels) or np.ones((len(pixels), 2), np.float32),
+    )
+    labels = np.where(np.arange(40) < 30, np.arange(40) % 2, -1)
+    images = dataclasses.replace(split("train", 40), labels=labels)
+    knn_of(images, 10)(Brightness())
+    rows = {picture.tobytes() for picture in seen[0]}
+    labelled = {picture.tobytes() for picture in images.pixels[:30]}
+    assert len(rows) == len(seen[0]) == 20
+    assert rows <= labelled
+
+
+def test_pictures_without_labels_have_no_knn():
+    assert knn_of(UNLABELED, 10) is None
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def watched(caplog, seconds_a_step, *, steps=40, std=1.0, upto=40):
+    """The lines that a training of `steps` steps logs, one row every ten."""
+    clock = Clock()
+    plan = Plan(recipe(epochs=steps // 10), 80, 0)  # ten steps an epoch
+    with caplog.at_level(logging.INFO), ProgressReport(plan, "CPU", terminal=False, clock=clock) as report:
+        for done in range(1, upto + 1):
+            clock.now += seconds_a_step
+            row = Row(done, done / 10, 3.0, 0.1, 0.9, 8.0, std, 0.25) if done % 10 == 0 else None
+            report(done, row)
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_a_long_training_is_announced_with_what_takes_minutes(caplog):
+    lines = watched(caplog, 10.0, steps=80_000, upto=3)
+    assert lines[0] == "pretraining will take about 9 days on this CPU; --env=sample takes minutes"
+
+
+def test_a_short_training_is_announced_without_advice(caplog):
+    assert watched(caplog, 6.0)[0] == "pretraining will take about 4 minutes on this CPU"
+
+
+def test_each_epoch_has_a_line_with_the_time_left(caplog):
+    lines = watched(caplog, 1.0)
+    assert lines[2] == "epoch 2.0 of 4, loss 3.000, kNN top-1 25.0%, 20 seconds left"
+    assert lines[-1] == "epoch 4.0 of 4, loss 3.000, kNN top-1 25.0%, done"
+    assert len(lines) == 1 + 4
+
+
+def test_within_a_long_epoch_a_line_comes_every_twenty_seconds(caplog):
+    lines = watched(caplog, 7.0, upto=9)
+    assert lines[1:] == ["step 4 of 40, 4 minutes left", "step 7 of 40, 4 minutes left"]
+
+
+def test_a_collapse_is_told_once(caplog):
+    lines = watched(caplog, 1.0, std=1e-4)
+    assert [line.split(":")[0] for line in lines].count("the features are collapsing") == 1
+
+
+def test_on_a_terminal_there_is_a_bar_and_no_line_but_the_estimate(caplog, capsys):
+    clock = Clock()
+    plan = Plan(recipe(epochs=4), 80, 0)
+    with caplog.at_level(logging.INFO), ProgressReport(plan, "CPU", terminal=True, clock=clock) as report:
+        for done in range(1, 41):
+            clock.now += 30.0
+            report(done, None)
+    assert [record.getMessage() for record in caplog.records] == ["pretraining will take about 20 minutes on this CPU"]
+    assert "pretraining" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "0 seconds"),
+        (1, "1 second"),
+        (90, "90 seconds"),
+        (180, "3 minutes"),
+        (5400, "90 minutes"),
+        (777600, "9 days"),
+    ],
+)
+def test_times_in_words(seconds, words):
+    assert in_words(seconds) == words
+
+
+def test_an_unmeasured_knn_is_not_a_number():
+    assert math.isnan(Row(1, 1.0, 1.0, 0.1, 0.9, 1.0, 0.1).knn_top1)
