@@ -1,11 +1,11 @@
-"""`kedro run` with errors that fit on one line.
+"""`kedro run` with errors that fit on one line, and `kedro results`.
 
 Kedro prints more than a hundred lines for a misspelt parameter. Here a mistake that the user can mend is one line;
 a fault of the program keeps its traceback.
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from difflib import get_close_matches
 from functools import wraps
 from importlib import import_module
@@ -13,9 +13,10 @@ from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
-from kedro.io.core import VersionNotFoundError
 
 from byol_kedro.errors import UserError
+from byol_kedro.one_line import one_line
+from byol_kedro.results_cli import results
 
 
 @click.group(name="byol_kedro")
@@ -43,24 +44,6 @@ def check_pipelines(names: list[str]) -> None:
             raise UserError(f"--pipelines: there is no pipeline {name!r}; {hint}")
 
 
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what caused it, outermost first."""
-    current: BaseException | None = error
-    while current is not None:
-        yield current
-        current = current.__cause__
-
-
-def as_user_error(error: Exception) -> UserError | None:
-    """What the user can mend in `error`, if that is what it is."""
-    for cause in causes(error):
-        if isinstance(cause, UserError):
-            return cause
-        if isinstance(cause, VersionNotFoundError):
-            return UserError(" ".join(str(cause).split()))
-    return None
-
-
 def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     """Print a `UserError` as one line and exit with 1."""
 
@@ -69,14 +52,9 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         # Kedro deprecates --pipeline in five lines on every run; it means --pipelines with one name.
         if options["pipeline"] and not options["pipelines"]:
             options.update(pipelines=[options["pipeline"]], pipeline=None)
-        try:
+        with one_line():
             check_pipelines(options["pipelines"])
             return command(**options)
-        except Exception as error:
-            mendable = as_user_error(error)
-            if mendable is None:
-                raise
-            raise click.ClickException(str(mendable)) from None
 
     return wrapped
 
@@ -85,3 +63,4 @@ assert kedro_run.callback is not None
 run = copy.copy(kedro_run)
 run.callback = one_line_errors(kedro_run.callback)
 cli.add_command(run)
+cli.add_command(results)

@@ -1,0 +1,117 @@
+"""What differs between two runs, and whether their numbers differ by more than noise."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from byol_kedro.evaluation.significance import holm, mcnemar, two_proportions, wilson_trials
+from byol_kedro.runs import Catalog, Run, Score, versioned
+from byol_kedro.versions import path_of_version
+
+PREDICTIONS = "predictions"
+LEVEL = 0.05
+ABSENT = "–"
+Key = tuple[str, str, str]
+Guesses = Mapping[Key, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A value that two runs do not share, as text."""
+
+    name: str
+    a: str
+    b: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the results in both runs. `p` is Holm-adjusted over all rows that both runs have."""
+
+    key: Key
+    a: Score | None
+    b: Score | None
+    p: float | None
+    test: str
+
+    @property
+    def points(self) -> float | None:
+        """How much higher B's top-1 is, in percentage points."""
+        return 100 * (self.b.top1 - self.a.top1) if self.a and self.b else None
+
+    @property
+    def verdict(self) -> str:
+        """In words, with the p-value and the test that it is of."""
+        if self.p is None:
+            return "only in A" if self.a else "only in B"
+        p = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3g}"
+        return f"{'more than' if self.p < LEVEL else 'within'} noise ({p}, {self.test})"
+
+
+def differences(a: Run, b: Run) -> list[Difference]:
+    """Parameters by their dotted names, what was read, git revision and packages, where the runs differ."""
+    one, two = dict(_values(a)), dict(_values(b))
+    names = [*one, *(name for name in two if name not in one)]
+    return [
+        Difference(name, one.get(name, ABSENT), two.get(name, ABSENT))
+        for name in names
+        if one.get(name) != two.get(name)
+    ]
+
+
+def compare_rows(a: Run, b: Run, catalog: Catalog) -> list[Row]:
+    """Every measured row of either run, tested where both have it.
+
+    McNemar's test on the pairs of guesses where both runs have predictions for the same pictures (names and
+    truth), else a z-test of two proportions, as for two independent sets of pictures.
+    """
+    guesses_a, guesses_b = _guesses(a, catalog), _guesses(b, catalog)
+    shared = [key for key in a.scores if key in b.scores]
+    tests = [
+        _test(a.scores[key], b.scores[key], guesses_a.get(key), guesses_b.get(key)) for key in shared
+    ]  # (p, name of the test)
+    adjusted = holm([p for p, _ in tests])
+    tested = {key: (p, name) for key, p, (_, name) in zip(shared, adjusted, tests, strict=True)}
+    keys = [*a.scores, *(key for key in b.scores if key not in a.scores)]
+    return [Row(key, a.scores.get(key), b.scores.get(key), *tested.get(key, (None, ""))) for key in keys]
+
+
+def _values(run: Run) -> Iterator[tuple[str, str]]:
+    """Dotted name → text of all that a manifest says a result may depend on."""
+    manifest = run.manifest
+    yield from _flatten(manifest.get("parameters", {}), "")
+    for name, version in run.reads.items():
+        yield f"{name} that was read", version
+    git = manifest.get("git", {})
+    if git:
+        yield "git revision", git["revision"][:12] + (" and changes" if git["dirty"] else "")
+    yield from manifest.get("packages", {}).items()
+    if "python" in manifest:
+        yield "python", manifest["python"]
+
+
+def _flatten(value: Any, name: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping) and (value or not name):
+        for key, inner in value.items():
+            yield from _flatten(inner, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, str(value)
+
+
+def _guesses(run: Run, catalog: Catalog) -> Guesses:
+    """Row → table (truth, guess) by the names of the pictures; empty where the predictions are gone."""
+    if not path_of_version(versioned(catalog)[PREDICTIONS], run.run_id).is_file():
+        return {}
+    table = catalog.load(PREDICTIONS, version=run.run_id)
+    groups = table.groupby(["features", "classifier", "protocol"], sort=False)
+    return {key: rows.set_index("name")[["truth", "guess"]].sort_index() for key, rows in groups}
+
+
+def _test(a: Score, b: Score, guesses_a: pd.DataFrame | None, guesses_b: pd.DataFrame | None) -> tuple[float, str]:
+    if guesses_a is not None and guesses_b is not None and guesses_a["truth"].equals(guesses_b["truth"]):
+        right_a, right_b = (table["truth"] == table["guess"] for table in (guesses_a, guesses_b))
+        return mcnemar(right_a, right_b), "McNemar"
+    n_a, n_b = (wilson_trials(score.top1, score.ci_low, score.ci_high) for score in (a, b))
+    return two_proportions(a.top1, n_a, b.top1, n_b), "z-test"

@@ -1,0 +1,70 @@
+"""The screen of `kedro results diff`."""
+
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.console import RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from byol_kedro.compare import LEVEL, Difference, Row
+from byol_kedro.pipelines.report.table import percent
+from byol_kedro.runs import Run, Score
+
+PROTOCOL_NAMES = {"published": " (Adam)"}
+
+
+def diff_screen(a: Run, b: Run, differences: Sequence[Difference], rows: Sequence[Row]) -> Iterator[RenderableType]:
+    """The two runs, what differs, which rows moved and how to read the p-values; 100 characters wide."""
+    for letter, run in (("A", a), ("B", b)):
+        yield Text(f"{letter}  {run.run_id}")
+        yield Padding(Text(run.command or "no manifest", overflow="fold"), (0, 0, 0, 3))
+    yield _differences(differences) if differences else Text("\nNo parameter, package or revision differs.")
+    missing = [letter for letter, run in (("A", a), ("B", b)) if not run.complete]
+    if missing:
+        yield Text(f"\nNo rows to compare: {' and '.join(missing)} is without results.")
+        return
+    yield _rows(rows)
+    yield Text(_how_to_read(rows))
+
+
+def _differences(differences: Sequence[Difference]) -> Table:
+    table = _table()
+    for name in ("differs", "A", "B"):
+        table.add_column(name, overflow="fold")
+    for difference in differences:
+        table.add_row(Text(difference.name), Text(difference.a), Text(difference.b))
+    return table
+
+
+def _rows(rows: Sequence[Row]) -> Table:
+    table = _table()
+    table.add_column("features\nclassifier", overflow="fold")
+    for name in ("A", "B", "B − A\npoints"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("is it more than noise?", overflow="fold")
+    for row in rows:
+        features, classifier, protocol = row.key
+        points = "" if row.points is None else f"{row.points:+.1f}"
+        name = f"{features}\n{classifier}{PROTOCOL_NAMES.get(protocol, '')}"
+        table.add_row(Text(name), _score(row.a), _score(row.b), points, Text(row.verdict))
+    return table
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False)
+
+
+def _score(score: Score | None) -> str:
+    return f"{percent(score.top1)} %\n{percent(score.ci_low)}–{percent(score.ci_high)}" if score else "–"
+
+
+def _how_to_read(rows: Sequence[Row]) -> str:
+    tests = [row.test for row in rows if row.test]
+    other = "z-test: of two proportions, since the runs share no guesses on the same pictures. "
+    return (
+        f"p-values are Holm-adjusted over the {len(tests)} rows that both runs have; below {LEVEL} is called more than "
+        f"noise. {other if 'z-test' in tests else ''}The noise is that of which test pictures there were: another seed "
+        "moves a row too, so one pair of runs does not tell which recipe is better."
+    )

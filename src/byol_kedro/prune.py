@@ -1,0 +1,126 @@
+"""Removing what old runs have saved."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from byol_kedro.datasets.files import size_text
+from byol_kedro.errors import UserError
+from byol_kedro.manifest import MANIFEST
+from byol_kedro.runs import Catalog, Run, list_runs, versioned
+from byol_kedro.versions import path_of_version
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What goes of one run: the folder of each version, its manifest's last."""
+
+    run: Run
+    folders: list[Path]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What stays and what goes. `read`: versions of older runs that stay because a kept run read them."""
+
+    kept: list[Run]
+    read: list[tuple[str, str]]
+    removals: list[Removal]
+
+    @property
+    def folders(self) -> list[Path]:
+        return [folder for removal in self.removals for folder in removal.folders]
+
+
+def plan(catalog: Catalog, keep: int) -> Plan:
+    """Keep the newest `keep` complete runs, the incomplete ones since the oldest of them, and what these read.
+
+    A version that stays because it was read keeps its manifest, so that its command can be looked up. A version
+    that belongs to no run (no manifest and no results have its name) is left alone.
+
+    Raises:
+        UserError: there are no runs, or it cannot be known what a kept run read.
+    """
+    runs = list_runs(catalog)
+    newest = [run.run_id for run in runs if run.complete][:keep]
+    if not newest:
+        return Plan(runs, [], [])
+    # An incomplete run that is newer than a kept one may still be going on.
+    kept = [run for run in runs if run.run_id >= newest[-1]]
+    for run in kept:
+        if not run.manifest:
+            raise UserError(
+                f"run {run.run_id} has no {MANIFEST}, so nobody knows what it read; nothing was removed. "
+                "Keep fewer runs, or delete its version of results"
+            )
+    old = runs[len(kept) :]
+    old_ids = {run.run_id for run in old}
+    read = {(name, version) for run in kept for name, version in run.reads.items() if version in old_ids}
+    removals = [Removal(run, _folders(run, catalog, read)) for run in old]
+    return Plan(kept, sorted(read), [removal for removal in removals if removal.folders])
+
+
+def remove(removals: Sequence[Removal]) -> None:
+    """Remove the versions, oldest run first. Stopped in between, it can be run again: the manifests go last.
+
+    Raises:
+        UserError: a folder cannot be removed.
+    """
+    for removal in reversed(removals):
+        for folder in removal.folders:
+            try:
+                # The file that Kedro looks for goes first, so that no half of a version is ever loaded.
+                (folder / folder.parent.name).unlink(missing_ok=True)
+                shutil.rmtree(folder)
+            except OSError as error:
+                raise UserError(
+                    f"could not remove {folder}: {error.strerror}; put that right and run prune again"
+                ) from error
+
+
+def freed_bytes(folders: Iterable[Path]) -> int:
+    """What removing the folders gives back: a file that has a hard link elsewhere gives nothing."""
+    stats = [path.lstat() for folder in folders for path in folder.rglob("*") if not path.is_dir()]
+    going = Counter((stat.st_dev, stat.st_ino) for stat in stats)
+    files = {(stat.st_dev, stat.st_ino): stat for stat in stats}
+    return sum(stat.st_size for file, stat in files.items() if going[file] == stat.st_nlink)
+
+
+def words(plan: Plan, freed: int, *, dry: bool) -> list[str]:
+    """What was done (or would be), a line for each run that loses something and two for the whole."""
+    lines = [_line(removal) for removal in plan.removals]
+    complete = sum(removal.run.complete for removal in plan.removals)
+    versions, runs = len(plan.folders), len(plan.removals)
+    if runs:
+        did = "would free" if dry else "freed"
+        sizes = f"{size_text(freed)} ({freed} bytes)"
+        lines.append(f"{did} {sizes}: {_count(versions, 'version')} of {_count(runs, 'run')}, {complete} complete")
+    else:
+        lines.append("nothing to remove")
+    kept = sum(run.complete for run in plan.kept)
+    rest = f", {len(plan.kept) - kept} incomplete since then" if len(plan.kept) > kept else ""
+    lines.append(f"kept {_count(kept, 'complete run')}, back to {plan.kept[-1].run_id}{rest}")
+    lines += [f"kept {name} of {version}: a kept run read it" for name, version in plan.read]
+    return lines
+
+
+def _folders(run: Run, catalog: Catalog, read: set[tuple[str, str]]) -> list[Path]:
+    entries = versioned(catalog)
+    manifest = entries.pop(MANIFEST)
+    going = [dataset for name, dataset in entries.items() if (name, run.run_id) not in read]
+    if run.run_id not in {version for _, version in read}:
+        going.append(manifest)
+    # A folder and not a file: a removal that was stopped has left one.
+    folders = [path_of_version(dataset, run.run_id).parent for dataset in going]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def _line(removal: Removal) -> str:
+    state = "complete" if removal.run.complete else "incomplete"
+    return f"{removal.run.run_id}  {state}, {_count(len(removal.folders), 'version')}  {removal.run.command}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,128 @@
+"""`kedro results`: the runs of an environment, what differs between two, and room for new ones.
+
+What the commands call is imported where it is called: `kedro run` and `kedro results --help` need none of it.
+"""
+# ruff: noqa: PLC0415
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, Any
+
+import click
+from kedro.framework.cli.utils import _split_params, env_option
+
+from byol_kedro.one_line import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from byol_kedro.runs import Catalog
+
+FORMATS = ("table", "json", "csv", "markdown")
+WIDTH = 100  # where the output is no terminal
+
+
+def place(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say where the runs lie."""
+    params = click.option(
+        "--params", callback=_split_params, default="", help="As for kedro run, where it was given data_root=…"
+    )
+    return env_option(params(command))  # type: ignore[no-any-return]  # env_option has no types
+
+
+@click.group(invoke_without_command=True)
+@place
+@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), help="Only the newest N runs.")
+@click.pass_context
+def results(context: click.Context, env: str | None, params: dict[str, Any], form: str, limit: int | None) -> None:
+    """List the runs of an environment, newest first; or compare two, or remove old ones.
+
+    A run is complete when it has results; the others died, are going on, made none, or were pruned.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    with one_line():
+        with quiet():
+            from byol_kedro import listing
+            from byol_kedro.runs import list_runs, open_catalog
+
+            runs = list_runs(open_catalog(env, params))
+            records = listing.records(runs[:limit], runs)
+        if form == "table":
+            screen().print(listing.as_table(records), markup=False, highlight=False)
+        else:
+            texts = {"json": listing.as_json, "csv": listing.as_csv, "markdown": listing.as_markdown}
+            click.echo(texts[form](records))
+
+
+@results.command()
+@click.argument("run_a", metavar="RUN")
+@click.argument("run_b", metavar="RUN")
+@place
+@click.pass_context
+def diff(context: click.Context, run_a: str, run_b: str, env: str | None, params: dict[str, Any]) -> None:
+    """Which parameters and rows differ between two runs, and whether by more than noise.
+
+    RUN is a run_id, the beginning of one, or latest or previous (of the complete runs).
+
+    Rows are tested with McNemar's test where both runs named the same test pictures, else with a z-test of two
+    proportions. The p-values are Holm-adjusted over the rows.
+    """
+    with one_line():
+        with quiet():
+            from byol_kedro.compare import compare_rows, differences
+            from byol_kedro.compare_screen import diff_screen
+            from byol_kedro.runs import find_run, list_runs
+
+            catalog = opened(context, env, params)
+            runs = list_runs(catalog)
+            a, b = find_run(run_a, runs), find_run(run_b, runs)
+            rows = compare_rows(a, b, catalog)
+        for part in diff_screen(a, b, differences(a, b), rows):
+            screen().print(part, markup=False, highlight=False)
+
+
+@results.command()
+@click.option("--keep", type=click.IntRange(min=1), required=True, help="How many complete runs stay.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@place
+@click.pass_context
+def prune(context: click.Context, keep: int, dry_run: bool, env: str | None, params: dict[str, Any]) -> None:
+    """Remove what all but the newest runs have saved.
+
+    Stays: the newest N complete runs, incomplete ones that are newer than the oldest of these, and every version
+    that one of them read. Older incomplete runs are taken for dead: do not prune while one of them is going on.
+    """
+    with one_line():
+        with quiet():
+            from byol_kedro.prune import freed_bytes, plan, remove, words
+
+            planned = plan(opened(context, env, params), keep)
+            freed = freed_bytes(planned.folders)
+            if not dry_run:
+                remove(planned.removals)
+        click.echo("\n".join(words(planned, freed, dry=dry_run)))
+
+
+def opened(context: click.Context, env: str | None, params: dict[str, Any]) -> "Catalog":
+    """The catalog that the options name; those of the group count where the command has none."""
+    from byol_kedro.runs import open_catalog
+
+    assert context.parent is not None
+    group = context.parent.params
+    return open_catalog(env or group["env"], {**group["params"], **params})
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Kedro logs to stdout; what is printed there must be the answer alone."""
+    with redirect_stdout(sys.stderr):
+        yield
+
+
+def screen() -> "Console":
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else WIDTH)

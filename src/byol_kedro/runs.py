@@ -1,0 +1,174 @@
+"""The runs of an environment, as their manifests and results tell of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from kedro.config import MissingConfigException
+from kedro.framework.project import settings
+from kedro.framework.session import KedroSession
+from kedro.io import AbstractVersionedDataset, CatalogProtocol
+from kedro.utils import find_kedro_project
+
+from byol_kedro.errors import UserError
+from byol_kedro.manifest import MANIFEST
+from byol_kedro.pipelines.report.results import BYOL, measured
+from byol_kedro.versions import folder
+
+RESULTS = "results"
+TRAINING = frozenset({"pretrain", "__default__"})  # pipelines that make an encoder
+Catalog = CatalogProtocol[Any, Any]
+Versioned = AbstractVersionedDataset[Any, Any]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Top-1 and the bounds of its 95 % Wilson interval, as fractions."""
+
+    top1: float
+    ci_low: float
+    ci_high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run. `manifest` is empty where it is gone; `results` is None where there are none."""
+
+    run_id: str
+    manifest: Mapping[str, Any]
+    results: pd.DataFrame | None
+
+    @property
+    def complete(self) -> bool:
+        return self.results is not None
+
+    @property
+    def command(self) -> str:
+        return str(self.manifest.get("command", ""))
+
+    @property
+    def reads(self) -> dict[str, str]:
+        """Entry → version of everything that the run read and did not write."""
+        return {name: read["version"] for name, read in self.manifest.get("reads", {}).items()}
+
+    @cached_property
+    def scores(self) -> dict[tuple[str, str, str], Score]:
+        """(features, classifier, protocol) → score, of the rows that were measured, in their order."""
+        if self.results is None:
+            return {}
+        return {
+            (row["features"], row["classifier"], row["protocol"]): Score(row["top1"], row["ci_low"], row["ci_high"])
+            for row in measured(self.results).to_dict("records")
+        }
+
+    @property
+    def encoder(self) -> str:
+        """The version of the encoder that the run made or read; empty where it had none."""
+        own = self.run_id if TRAINING & set(self.manifest.get("pipelines", ())) else ""
+        return self.reads.get("encoder", own)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the encoder of a run was trained with, and on what; empty or None where nothing tells."""
+
+    recipe: str
+    data: str
+    epochs: int | None
+
+
+def open_catalog(env: str | None, params: dict[str, Any]) -> Catalog:
+    """The catalog of an environment, with `params` as for `kedro run --params`. Imports no pipeline.
+
+    Raises:
+        UserError: there is no such environment, or its parameters are wrong.
+    """
+    session = KedroSession.create(env=env, runtime_params=params)
+    try:
+        context = session.load_context()
+    except MissingConfigException as error:
+        raise UserError(_no_such_environment(str(session.store.get("env")))) from error
+    # A catalog for reading needs no check of the pipelines' parameters, which would import torch.
+    context._pipelines_to_validate = []  # noqa: SLF001  (as KedroSession.run does, there is no public name)
+    catalog: Catalog = context.catalog
+    return catalog
+
+
+def versioned(catalog: Catalog) -> dict[str, Versioned]:
+    """Every versioned entry of the catalog."""
+    entries = {name: catalog.get(name) for name in catalog if not name.startswith(("parameters", "params:"))}
+    return {
+        name: dataset
+        for name, dataset in entries.items()
+        if isinstance(dataset, AbstractVersionedDataset) and dataset._version  # noqa: SLF001  (no public name)
+    }
+
+
+def list_runs(catalog: Catalog) -> list[Run]:
+    """All runs, newest first: every version of `run_manifest` or `results`.
+
+    Raises:
+        UserError: there are none.
+    """
+    entries = versioned(catalog)
+    manifests, results = (set(entries[name].list_versions(full_path=False)) for name in (MANIFEST, RESULTS))
+    if not manifests | results:
+        raise UserError(f"no runs yet: nothing in {folder(entries[MANIFEST])}; make one with kedro run (--env=…)")
+    return [
+        Run(
+            run_id,
+            catalog.load(MANIFEST, version=run_id) if run_id in manifests else {},
+            catalog.load(RESULTS, version=run_id) if run_id in results else None,
+        )
+        for run_id in sorted(manifests | results, reverse=True)
+    ]
+
+
+def find_run(name: str, runs: Sequence[Run]) -> Run:
+    """The run that `name` means: a run_id, the beginning of one, `latest` or `previous` (of the complete ones).
+
+    Raises:
+        UserError: no run or several are meant.
+    """
+    place = {"latest": 0, "previous": 1}.get(name)
+    if place is not None:
+        complete = [run for run in runs if run.complete]
+        if len(complete) <= place:
+            raise UserError(f"{name}: no such run, complete runs found: {len(complete)}; see kedro results")
+        return complete[place]
+    found = [run for run in runs if run.run_id.startswith(name)]
+    exact = [run for run in found if run.run_id == name]
+    if len(exact or found) != 1:
+        raise UserError(_not_one(name, found, runs))
+    return (exact or found)[0]
+
+
+def training(run: Run, runs: Sequence[Run]) -> Training:
+    """What the run's encoder was trained with: its results say so, else the manifest of the run that trained it."""
+    trainer = next((other.manifest for other in runs if other.run_id == run.encoder), {})
+    pretrain = trainer.get("parameters", {}).get("pretrain", {})
+    recipe, epochs = pretrain.get("recipe", ""), pretrain.get("epochs")
+    data = run.manifest.get("parameters", {}).get("source", "")
+    if run.results is not None:
+        rows = measured(run.results)
+        byol = rows[rows["features"] == BYOL]
+        if len(byol):
+            return Training(recipe, str(byol["data"].iloc[0]), int(byol["epochs"].iloc[0]))
+    return Training(recipe, data, epochs)
+
+
+def _no_such_environment(env: str) -> str:
+    conf = Path(find_kedro_project(Path.cwd()) or ".") / settings.CONF_SOURCE
+    known = sorted(path.name for path in conf.iterdir() if path.is_dir() and path.name != "base")
+    return f"--env {env}: there is no environment conf/{env}; expected one of {', '.join(known)}"
+
+
+def _not_one(name: str, found: Sequence[Run], runs: Sequence[Run]) -> str:
+    ids = [run.run_id for run in found or runs]
+    shown = ", ".join(ids[:3]) + (" …" if len(ids) > 3 else "")
+    if found:
+        return f"{name}: {len(found)} runs begin so: {shown}; give more of the run_id"
+    return f"{name}: there is no such run; the newest: {shown}; see kedro results"

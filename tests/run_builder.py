@@ -1,0 +1,119 @@
+"""Runs that no pipeline made: the files of a few catalog entries, where the catalog has them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from kedro.framework.startup import bootstrap_project
+from scipy.stats import binomtest
+
+from tests.conftest import ROOT, Outcome
+
+BYOL_LOGISTIC = ("BYOL", "logistic regression", "logistic")
+BYOL_KNN = ("BYOL", "kNN", "knn")
+UNTRAINED_LOGISTIC = ("untrained network", "logistic regression", "logistic")
+PCA_LOGISTIC = ("pixels, PCA 256", "logistic regression", "logistic")
+PUBLISHED = {
+    "features": "pixels, PCA 256", "classifier": "logistic regression", "protocol": "logistic", "top1": 0.36,
+    "data": "stl10", "source": "published",
+}  # fmt: skip
+Rows = Mapping[tuple[str, str, str], Iterable[bool]]
+
+
+@cache
+def layout() -> dict[str, Path]:
+    """Every versioned entry of the catalog, and where it lies below data_root."""
+    bootstrap_project(ROOT)
+    from byol_kedro.runs import open_catalog, versioned  # noqa: PLC0415  (the project has to be bootstrapped first)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        entries = versioned(open_catalog("test", {"data_root": "/root"}))
+    return {name: Path(dataset._filepath).relative_to("/root") for name, dataset in entries.items()}
+
+
+class RunBuilder:
+    """Writes runs of the test environment under `data_root`."""
+
+    def __init__(self, data_root: Path) -> None:
+        self.data_root = data_root
+        self.entries = {name: data_root / path for name, path in layout().items()}
+
+    def path(self, entry: str, run_id: str) -> Path:
+        return self.entries[entry] / run_id / self.entries[entry].name
+
+    def write(self, entry: str, run_id: str, content: bytes) -> Path:
+        path = self.path(entry, run_id)
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+        return path
+
+    def died(self, run_id: str, *, reads: Mapping[str, str] | None = None, **changed: Any) -> None:
+        """A run of which the manifest is there; `changed` are values of the manifest."""
+        manifest = {
+            "run_id": run_id,
+            "command": f"kedro run --env=test --params=data_root={self.data_root}",
+            "environment": "test",
+            "pipelines": ["__default__"],
+            "parameters": {"seed": 0, "source": "photos", "pretrain": {"recipe": "test", "epochs": 2}},
+            "git": {"revision": "1" * 40, "dirty": False},
+            "packages": {"torch": "2.9.0", "timm": "1.0.20"},
+            "reads": {name: {"version": version, "command": ""} for name, version in (reads or {}).items()},
+        }
+        self.write("run_manifest", run_id, json.dumps(manifest | changed).encode())
+
+    def complete(self, run_id: str, rows: Rows, *, pictures: str = "test", encoder: str = "", **changed: Any) -> None:
+        """A run whose classifiers have picture i right where `rows` says so; `pictures` begins their names."""
+        self.died(run_id, **changed)
+        table = [_row(key, np.array(right)) | {"encoder": encoder or run_id} for key, right in rows.items()]
+        self.write("results", run_id, pd.DataFrame([*table, PUBLISHED]).to_csv(index=False).encode())
+        guesses = [_guesses(key, np.array(right), pictures) for key, right in rows.items()]
+        predictions = pd.concat(guesses).sample(frac=1, random_state=len(run_id))  # rows in no order to rely on
+        self.write("predictions", run_id, predictions.to_parquet(index=False))
+
+
+def right(*, of: int, from_: int = 0, count: int) -> np.ndarray:
+    """(of,) bool: `count` pictures in a row are right, from `from_` on."""
+    return (np.arange(of) >= from_) & (np.arange(of) < from_ + count)
+
+
+def _row(key: tuple[str, str, str], right: np.ndarray) -> dict[str, Any]:
+    interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
+    features, classifier, protocol = key
+    return {
+        "features": features, "classifier": classifier, "protocol": protocol, "epochs": 2, "data": "photos",
+        "top1": right.mean(), "ci_low": interval.low, "ci_high": interval.high, "source": "measured",
+    }  # fmt: skip
+
+
+def _guesses(key: tuple[str, str, str], right: np.ndarray, pictures: str) -> pd.DataFrame:
+    features, classifier, protocol = key
+    truth = np.arange(len(right)) % 10
+    columns = {
+        "name": [f"{pictures}/{i:05}" for i in range(len(right))], "truth": truth,
+        "guess": np.where(right, truth, (truth + 1) % 10),
+        "features": features, "classifier": classifier, "protocol": protocol,
+    }  # fmt: skip
+    return pd.DataFrame(columns)
+
+
+def type_results(data_root: Path, *words: str, place: bool = True) -> Outcome:
+    """`kedro results <words>` in this process; with `place`, on the runs of the test environment under `data_root`."""
+    bootstrap_project(ROOT)
+    from byol_kedro.cli import cli  # noqa: PLC0415  (the project has to be bootstrapped first)
+
+    # Right after the command's name, so that a test may give another environment after it.
+    first = next((i + 1 for i, word in enumerate(words) if word in {"diff", "prune"}), 0)
+    where = ["--env=test", f"--params=data_root={data_root}"] if place else []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        result = CliRunner().invoke(cli, ["results", *words[:first], *where, *words[first:]])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Outcome(result.exit_code, result.output)

@@ -1,0 +1,16 @@
+"""The notebook runs from top to bottom on a run's artifacts."""
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from tests.conftest import ROOT, Chain
+
+
+def test_the_tour_runs_from_top_to_bottom(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEDRO_ENV", "test")
+    monkeypatch.setenv("BYOL_DATA_ROOT", str(chain.data_root))
+    notebook = nbformat.read(ROOT / "notebooks/tour.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
+    printed = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert all(output.output_type != "error" for output in printed)

@@ -1,0 +1,100 @@
+"""The project as a whole: what it imports, what it registers, what Kedro-Viz shows of it."""
+
+import subprocess
+import sys
+
+import pytest
+from kedro.config import OmegaConfigLoader
+from kedro.framework.startup import bootstrap_project
+
+from byol_kedro.settings import CONFIG_LOADER_ARGS
+from byol_kedro.validation import validated_parameters
+from tests.conftest import ROOT, Chain
+
+ENVIRONMENTS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "local")
+PIPELINES = {
+    "__default__", "ingest", "pretrain", "extract", "baselines", "probes", "latent", "report", "evaluate",
+}  # fmt: skip
+
+
+def modules_after(code: str) -> set[str]:
+    """The modules that a fresh interpreter has loaded after `code`."""
+    script = f"{code}\nimport sys; print('\\n'.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_does_not_import_torch() -> None:
+    assert "torch" not in modules_after("import byol_kedro")
+
+
+def test_help_does_not_import_torch() -> None:
+    code = """
+from click.testing import CliRunner
+from kedro.framework.cli.cli import KedroCLI
+from pathlib import Path
+result = CliRunner().invoke(KedroCLI(Path.cwd()), ["run", "--help"])
+assert "--load-versions" in result.output, result.output
+"""
+    assert "torch" not in modules_after(code)
+
+
+def test_every_pipeline_of_the_design_is_registered() -> None:
+    bootstrap_project(ROOT)
+    from kedro.framework.project import pipelines  # noqa: PLC0415  (the project has to be bootstrapped first)
+
+    assert set(pipelines) == PIPELINES
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_parameters_of_every_environment_are_valid(environment: str) -> None:
+    loader = OmegaConfigLoader(str(ROOT / "conf"), env=environment, **CONFIG_LOADER_ARGS)
+    assert validated_parameters(loader)
+
+
+def test_every_environment_keeps_its_artifacts_apart() -> None:
+    loaders = [OmegaConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS) for env in ENVIRONMENTS]
+    roots = [loader["globals"]["data_root"] for loader in loaders]
+    assert len(set(roots)) == len(ENVIRONMENTS)
+
+
+@pytest.fixture(scope="module")
+def viz(chain: Chain):
+    """Kedro-Viz's own API over the chain that has been run."""
+    from fastapi.testclient import TestClient  # noqa: PLC0415  (only this fixture needs it)
+    from kedro_viz.api.apps import create_api_app_from_project  # noqa: PLC0415
+    from kedro_viz.server import load_and_populate_data  # noqa: PLC0415
+
+    load_and_populate_data(ROOT, env="test", extra_params={"data_root": str(chain.data_root)})
+    return TestClient(create_api_app_from_project(ROOT))
+
+
+def test_kedro_viz_shows_the_pipelines_in_layers(viz) -> None:
+    graph = viz.get("/api/main").json()
+    assert {pipeline["id"] for pipeline in graph["pipelines"]} == PIPELINES
+    assert graph["layers"] == ["raw", "images", "encoder", "latents", "evaluation", "report"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["sample_grid", "results", "top1_bars", "training_curves", "confusion_matrix", "latent_map", "probe_metrics",
+     "encoder", "images_train", "training_history", "latent_vectors"],
+)  # fmt: skip
+def test_kedro_viz_previews_tables_figures_and_the_sample_grid(viz, entry: str) -> None:
+    nodes = {node["name"]: node["id"] for node in viz.get("/api/main").json()["nodes"]}
+    detail = viz.get(f"/api/nodes/{nodes[entry]}").json()
+    assert detail["preview"], detail
+
+
+def test_no_entry_of_the_catalog_can_run_code_when_it_is_loaded() -> None:
+    assert "pickle" not in (ROOT / "conf/base/catalog.yml").read_text("utf-8").lower()
+    for path in (ROOT / "src").rglob("*.py"):
+        assert "import pickle" not in path.read_text("utf-8"), path
+
+
+def test_the_repository_holds_no_large_file() -> None:
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if tracked.returncode:
+        pytest.skip("not a git checkout")
+    files = [ROOT / name for name in tracked.stdout.split("\0") if name]
+    assert [path for path in files if path.exists() and path.stat().st_size > 600_000] == []

@@ -1,0 +1,169 @@
+"""`kedro results`: which runs there are and how good they were."""
+
+import json
+import os
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from tests.run_builder import (
+    BYOL_KNN,
+    BYOL_LOGISTIC,
+    UNTRAINED_LOGISTIC,
+    RunBuilder,
+    right,
+    type_results,
+)
+
+OLD, MIDDLE, NEW = (f"2026-03-0{day}T10.00.00.000Z" for day in (1, 2, 3))
+PUBLISHED_ALGORITHM = ("BYOL", "logistic regression", "published")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> RunBuilder:
+    """OLD has trained an encoder for 7 epochs, MIDDLE has died, NEW evaluates OLD's encoder."""
+    builder = RunBuilder(tmp_path)
+    trained = {"parameters": {"source": "photos", "pretrain": {"recipe": "seven", "epochs": 7}}}
+    builder.complete(OLD, {BYOL_LOGISTIC: right(of=300, count=200)}, **trained)
+    builder.died(MIDDLE)
+    rows = {
+        PUBLISHED_ALGORITHM: right(of=300, count=260),
+        BYOL_LOGISTIC: right(of=300, count=211),
+        BYOL_KNN: right(of=300, count=150),
+        UNTRAINED_LOGISTIC: right(of=300, count=90),
+    }
+    command = "kedro run --env=test --pipelines=evaluate --params=data_root=" + 60 * "x"
+    builder.complete(
+        NEW, rows, reads={"encoder": OLD}, encoder=OLD, pipelines=["evaluate"], command=command
+    )  # fmt: skip
+    return builder
+
+
+def as_json(runs: RunBuilder, *words: str) -> list[dict]:
+    outcome = type_results(runs.data_root, "--format=json", *words)
+    assert outcome.exit_code == 0, outcome.output
+    return json.loads(outcome.output)
+
+
+def test_runs_are_listed_newest_first(runs: RunBuilder) -> None:
+    assert [run["run_id"] for run in as_json(runs)] == [NEW, MIDDLE, OLD]
+
+
+def test_limit_leaves_the_newest(runs: RunBuilder) -> None:
+    assert [run["run_id"] for run in as_json(runs, "--limit=1")] == [NEW]
+
+
+def test_a_run_without_results_is_not_complete(runs: RunBuilder) -> None:
+    assert [run["complete"] for run in as_json(runs)] == [True, False, True]
+
+
+def test_the_recipe_is_that_of_the_run_that_trained_the_encoder(runs: RunBuilder) -> None:
+    assert as_json(runs, "--limit=1")[0]["recipe"] == "seven"
+
+
+def test_scores_are_the_logistic_rows_with_their_intervals_unrounded(runs: RunBuilder) -> None:
+    table = pd.read_csv(runs.path("results", NEW))
+    row = table[(table["features"] == "BYOL") & (table["protocol"] == "logistic")].iloc[0]
+    expected = {"top1": row["top1"], "ci_low": row["ci_low"], "ci_high": row["ci_high"]}
+    assert as_json(runs)[0]["rows"]["BYOL logistic"] == expected
+
+
+def test_published_rows_are_not_taken_for_the_runs_own(runs: RunBuilder) -> None:
+    assert as_json(runs)[0]["rows"]["PCA logistic"] is None
+
+
+def test_the_csv_holds_whole_values(runs: RunBuilder) -> None:
+    table = pd.read_csv(StringIO(type_results(runs.data_root, "--format=csv").output))
+    assert list(table["run_id"]) == [NEW, MIDDLE, OLD]
+    assert table["byol_knn_top1"][0] == 0.5
+    assert table["command"][0].endswith(60 * "x")
+
+
+def test_markdown_holds_the_whole_command(runs: RunBuilder) -> None:
+    head, rule, *rows = type_results(runs.data_root, "--format=markdown").lines
+    assert len(rows) == 3
+    assert {line.count("|") for line in (head, rule, *rows)} == {head.count("|")}
+    assert 60 * "x" in rows[0]
+
+
+def test_the_table_fits_a_hundred_columns_and_wraps_no_number(runs: RunBuilder) -> None:
+    outcome = type_results(runs.data_root)
+    assert max(map(len, outcome.lines)) <= 100
+    (line,) = (line for line in outcome.lines if NEW in line)
+    assert "70.3 %" in line
+
+
+def test_the_table_says_which_run_has_no_results(runs: RunBuilder) -> None:
+    lines = type_results(runs.data_root).lines
+    place = next(i for i, line in enumerate(lines) if MIDDLE in line)
+    assert "no results" in lines[place + 2]
+
+
+def test_nothing_but_json_goes_to_stdout_where_kedro_logs_every_load(runs: RunBuilder, tmp_path: Path) -> None:
+    talkative = yaml.safe_load((ROOT / "conf/logging.yml").read_text("utf-8"))
+    talkative["loggers"]["kedro.io"] = {"level": "INFO"}
+    logging = tmp_path / "logging.yml"
+    logging.write_text(yaml.safe_dump(talkative))
+    kedro = Path(sys.executable).with_name("kedro")
+    done = subprocess.run(
+        [kedro, "results", "--env=test", f"--params=data_root={runs.data_root}", "--format=json"],
+        cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ | {"KEDRO_LOGGING_CONFIG": str(logging)},
+    )  # fmt: skip
+    assert "Loading data" in done.stderr
+    assert len(json.loads(done.stdout)) == 3
+
+
+@pytest.mark.parametrize("words", [["--help"], ["diff", "latest", "previous", "--env=test"]])
+def test_looking_at_results_needs_no_torch(runs: RunBuilder, words: list[str]) -> None:
+    words = [*words, f"--params=data_root={runs.data_root}"]
+    code = (
+        "import sys\nfrom kedro.framework.cli.cli import main\n"
+        f"sys.argv = ['kedro', 'results', *{words!r}]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    sys.exit(end.code or 100 * ('torch' in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["diff", "2027", "latest"], "2027: there is no such run; the newest: " + NEW),
+        (["diff", "latest", "2026-03"], f"2026-03: 3 runs begin so: {NEW}, {MIDDLE}, {OLD}; give more of the run_id"),
+        (["--params=data_rot=x"], "parameters: data_rot: there is no such parameter; did you mean data_root?"),
+        (["diff", "latest", "previous", "--env=tst"], "--env tst: there is no environment conf/tst; expected one of"),
+    ],
+)
+def test_a_mistake_is_one_line(runs: RunBuilder, words: list[str], expected: str) -> None:
+    outcome = type_results(runs.data_root, *words)
+    assert outcome.exit_code == 1
+    assert len(outcome.lines) == 1
+    assert expected in outcome.lines[0]
+
+
+@pytest.mark.parametrize("words", [[], ["diff", "latest", "previous"], ["prune", "--keep=1"]])
+def test_no_runs_yet_is_one_line_that_says_where(tmp_path: Path, words: list[str]) -> None:
+    outcome = type_results(tmp_path, *words)
+    assert outcome.exit_code == 1
+    (line,) = outcome.lines
+    assert line.startswith(f"Error: no runs yet: nothing in {tmp_path}")
+
+
+def test_previous_of_a_single_complete_run_is_an_error(tmp_path: Path) -> None:
+    builder = RunBuilder(tmp_path)
+    builder.complete(OLD, {BYOL_LOGISTIC: right(of=30, count=20)})
+    builder.died(NEW)
+    outcome = type_results(tmp_path, "diff", "latest", "previous")
+    assert "previous: no such run, complete runs found: 1" in outcome.output
+
+
+def test_the_environment_may_stand_before_the_command(runs: RunBuilder) -> None:
+    before = ["--env=test", f"--params=data_root={runs.data_root}"]
+    outcome = type_results(runs.data_root, *before, "prune", "--keep=5", place=False)
+    assert "nothing to remove" in outcome.output
