@@ -2,11 +2,11 @@
 
 import pandas as pd
 
+from byol_kedro.datasets.belonging import check_same_pictures
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
 from byol_kedro.evaluation.pairs import PairSet, pair_set
-from byol_kedro.pipelines.probes.inputs import check_same_pictures
 
 
 def pictures(latents: Tensors, images: Images) -> list[str]:

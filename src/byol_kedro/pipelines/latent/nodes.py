@@ -6,8 +6,9 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from byol_kedro.datasets.belonging import check_same_encoder
 from byol_kedro.datasets.images import Images
-from byol_kedro.datasets.tensors import Tensors, check_same_encoder
+from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.clusters import agreement
 from byol_kedro.evaluation.latent_map import draw_latent_map
 from byol_kedro.evaluation.latent_vectors import latent_table, vectors_of
@@ -31,7 +32,7 @@ def make_pairs(
     return drawn_pairs(train, test, latent.pairs, seed)
 
 
-def fit(  # noqa: PLR0917  (Kedro passes a node's inputs by position)
+def fit(
     encoder: Tensors, latents_train: Tensors, images_train: Images, image_pairs: pd.DataFrame, latent: Latent, seed: int
 ) -> Tensors:
     """`linear1.weight` … of the latent MLP, the scaler's `mean` and `scale` (D,), and `target_scale` (1,)."""
@@ -46,7 +47,7 @@ def fit(  # noqa: PLR0917  (Kedro passes a node's inputs by position)
     return Tensors(fit_pair_model(pairs, latent, seed).to_arrays(), header)
 
 
-def try_pairs(  # noqa: PLR0917  (Kedro passes a node's inputs by position)
+def try_pairs(
     latent_mlp: Tensors,
     latents_train: Tensors,
     latents_test: Tensors,
@@ -62,7 +63,7 @@ def try_pairs(  # noqa: PLR0917  (Kedro passes a node's inputs by position)
     return pd.concat([named, predicted], axis=1)
 
 
-def embed(  # noqa: PLR0917  (Kedro passes a node's inputs by position)
+def embed(
     encoder: Tensors,
     latent_mlp: Tensors,
     latents_train: Tensors,
