@@ -11,10 +11,14 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import torch
 import yaml
 from sklearn.neighbors import KNeighborsClassifier
+from torch.utils.data import DataLoader, TensorDataset
 
-from byol_kedro.evaluation.classify import CLASSIFIERS
+from byol_kedro.evaluation.classify import CLASSIFIERS, Problem
+from byol_kedro.evaluation.few_labels import few_label_rows
+from byol_kedro.evaluation.folds import fold_rows
 from byol_kedro.evaluation.knn import knn
 from byol_kedro.evaluation.metrics import top1
 from byol_kedro.evaluation.pca import fit_pca, project
@@ -41,6 +45,42 @@ def classifier(protocol: str) -> str:
     start = time.perf_counter()
     fit = CLASSIFIERS[protocol][1](train_x, train_y, test_x, CLASSES, getattr(PROBES, protocol), 0)
     return line(start, f"top-1 {100 * top1(fit.probabilities, test_y):.1f} % {fit.chosen or ''}")
+
+
+def usual_loop(_: str) -> str:
+    """One seed of `published` as it is usually written: a DataLoader, autograd and torch's Adam."""
+    (train_x, train_y), params = features(5_000, 1), PROBES.published
+    start = time.perf_counter()
+    layer = torch.nn.Linear(DIM, CLASSES)
+    optimizer = torch.optim.Adam(layer.parameters(), params.lr)
+    pictures = TensorDataset(torch.from_numpy(train_x), torch.from_numpy(train_y))
+    for _epoch in range(params.epochs):
+        for x, y in DataLoader(pictures, params.batch_size, shuffle=True):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(layer(x), y).backward()
+            optimizer.step()
+    return line(start, "")
+
+
+def problem() -> Problem:
+    (train_x, train_y), (test_x, test_y) = features(5_000, 1), features(TEST, 2)
+    names = [str(i) for i in range(TEST)]
+    return Problem("BYOL", train_x, train_y, test_x, test_y, np.arange(TEST), names, CLASSES)
+
+
+def folds(_: str) -> str:
+    rows = [np.random.default_rng(i).permutation(5_000)[:1_000] for i in range(10)]
+    known = problem()
+    start = time.perf_counter()
+    fold_rows(known, rows, tuple(CLASSIFIERS), PROBES, 0)
+    return line(start, "of one kind of features")
+
+
+def few_labels(_: str) -> str:
+    known = problem()
+    start = time.perf_counter()
+    few_label_rows(known, PROBES.few_labels, 0)
+    return line(start, "of one kind of features")
 
 
 def pca(_: str) -> str:
@@ -75,6 +115,9 @@ LINES: list[tuple[str, Callable[[str], str], str]] = [
         (f"{name} ({protocol}), 5,000 / 8,000, 512-d", classifier, protocol)
         for protocol, (name, _) in CLASSIFIERS.items()
     ),
+    ("published, one seed, the usual DataLoader loop", usual_loop, ""),
+    ("ten folds of 1,000, every classifier", folds, ""),
+    ("few labels", few_labels, ""),
     ("PCA 256, 5,000 pictures of 96 by 96", pca, ""),
     ("kNN, 105,000 / 8,000, 512-d", large_knn, "ours"),
     ("the same, scikit-learn's brute force", large_knn, "theirs"),

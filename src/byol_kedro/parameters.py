@@ -1,6 +1,7 @@
 """Everything that may be configured: one model for each block of parameters, one root for all.
 
 The values are in conf/<environment>/parameters*.yml; a default here would hide what an environment left out.
+Longer than other files on purpose: what may be configured is to be read in one place, from top to bottom.
 """
 
 from typing import Annotated, Literal
@@ -115,6 +116,14 @@ class OnlineKnn(Block):
     images: PositiveInt
 
 
+class Checkpoint(Block):
+    """Written `minutes` or, where given, `steps` after the one before, and at the end; the newest `keep` stay."""
+
+    minutes: PositiveFloat
+    steps: PositiveInt | None
+    keep: PositiveInt
+
+
 class Pretrain(Block):
     recipe: str
     encoder: Encoder
@@ -128,6 +137,17 @@ class Pretrain(Block):
     tau: Tau
     precision: Literal["auto", "float32", "bfloat16"]
     online_knn: OnlineKnn
+    checkpoint: Checkpoint
+    resume: bool
+    fine_tune_from: str | None
+    continue_from_epochs: PositiveInt | None
+
+    @model_validator(mode="after")
+    def there_is_something_to_continue(self) -> "Pretrain":
+        if self.continue_from_epochs is not None and self.continue_from_epochs >= self.epochs:
+            message = f"continue_from_epochs must be below epochs, found {self.continue_from_epochs} of {self.epochs}"
+            raise ValueError(message)
+        return self
 
 
 class Baselines(Block):
@@ -138,12 +158,33 @@ class Knn(Block):
     neighbours: PositiveInt
 
 
+class WeightedKnn(Block):
+    """kNN whose `neighbours` vote with exp(similarity / `temperature`)."""
+
+    neighbours: PositiveInt
+    temperature: PositiveFloat
+
+
 class Published(Block):
-    """The logistic regression of the published STL-10 table: one linear layer, Adam, the last epoch."""
+    """The logistic regression of the published STL-10 table: one linear layer, Adam, the last epoch.
+
+    It is fitted `seeds` times, all at once; the first seed's is the one that the tables show.
+    """
 
     lr: PositiveFloat
     batch_size: PositiveInt
     epochs: PositiveInt
+    seeds: PositiveInt
+
+
+class LinearSgd(Block):
+    """The literature's linear evaluation; the rate is the best of `lrs` on `validation` of the training pictures."""
+
+    lrs: Annotated[list[PositiveFloat], Field(min_length=1)]
+    momentum: Annotated[float, Field(ge=0, lt=1)]
+    batch_size: PositiveInt
+    epochs: PositiveInt
+    validation: Annotated[float, Field(gt=0, lt=1)]
 
 
 class Logistic(Block):
@@ -165,11 +206,22 @@ class Mlp(Block):
     validation: Annotated[float, Field(gt=0, lt=1)]
 
 
+class FewLabels(Block):
+    """Curves over labels a class: `counts`, then all of them; `draws` random choices of pictures for each."""
+
+    counts: Annotated[list[PositiveInt], Field(min_length=1)]
+    draws: PositiveInt
+    c: PositiveFloat
+
+
 class Probes(Block):
     knn: Knn
+    knn200: WeightedKnn
     published: Published
+    linear_sgd: LinearSgd
     logistic: Logistic
     mlp: Mlp
+    few_labels: FewLabels
 
 
 class Latent(Block):

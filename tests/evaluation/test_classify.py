@@ -8,14 +8,17 @@ import pytest
 
 from byol_kedro.evaluation.classify import CLASSIFIERS, Problem, classify
 from byol_kedro.evaluation.metrics import PREDICTION_TYPES, top1
-from byol_kedro.parameters import Knn, Logistic, Mlp, Probes, Published
+from byol_kedro.parameters import FewLabels, Knn, LinearSgd, Logistic, Mlp, Probes, Published, WeightedKnn
 from tests.evaluation.problems import blobs
 
 PROBES = Probes(
     knn=Knn(neighbours=5),
-    published=Published(lr=0.01, batch_size=32, epochs=10),
+    knn200=WeightedKnn(neighbours=20, temperature=0.07),
+    published=Published(lr=0.01, batch_size=32, epochs=10, seeds=2),
+    linear_sgd=LinearSgd(lrs=[0.01, 0.1], momentum=0.9, batch_size=32, epochs=10, validation=0.3),
     logistic=Logistic(cs=[0.001, 0.1, 10.0], validation=0.3),
     mlp=Mlp(hidden_dim=8, lr=0.01, weight_decay=0, batch_size=32, epochs=5, patience=3, validation=0.3),
+    few_labels=FewLabels(counts=[1, 5], draws=2, c=1.0),
 )
 
 
@@ -96,7 +99,10 @@ def test_every_classifier_learns_an_easy_problem():
     easy = problem(train_x=data.train_x, train_y=data.train_y, test_x=data.test_x, test_y=data.test_y)
     easy = replace(easy, index=np.arange(100), names=[str(i) for i in range(100)])
     fits = run(easy).fits
-    assert min(top1(fits[name].probabilities, data.test_y) for name in ("published", "logistic", "mlp")) > 0.95
+    assert (
+        min(top1(fits[name].probabilities, data.test_y) for name in ("published", "linear_sgd", "logistic", "mlp"))
+        > 0.95
+    )
 
 
 def test_each_classifier_says_its_top1_in_one_line(caplog):

@@ -53,7 +53,7 @@ def test_what_does_not_settle_is_one_line_and_no_warning(monkeypatch, caplog):
     monkeypatch.setattr(module, "MAX_STEPS", 2)
     with warnings.catch_warnings(), caplog.at_level(logging.INFO):
         warnings.simplefilter("error")
-        module._fit(blobs().train_x, blobs().train_y, 1.0)
+        module.fit_logistic(blobs().train_x, blobs().train_y, 1.0)
     assert [r.getMessage() for r in caplog.records] == [
         "logistic regression, C 1: not settled after 2 steps, taken as it is"
     ]

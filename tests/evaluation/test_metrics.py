@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
+from sklearn.metrics import top_k_accuracy_score
 
+from byol_kedro.evaluation.calibration import expected_calibration_error
 from byol_kedro.evaluation.fit import Fit
 from byol_kedro.evaluation.metrics import (
     PREDICTION_TYPES,
@@ -15,6 +17,7 @@ from byol_kedro.evaluation.metrics import (
     metrics_row,
     predictions_table,
     top1,
+    top_k,
     wilson_interval,
 )
 
@@ -85,3 +88,44 @@ def test_the_confidence_is_the_probability_of_the_guess():
 @pytest.mark.parametrize("tables", [[], [table()], [table(), table()]])
 def test_a_joined_table_has_every_column_with_its_type(tables):
     assert {name: str(kind) for name, kind in join_predictions(tables).dtypes.items()} == PREDICTION_TYPES
+
+
+@pytest.mark.parametrize(("k", "expected"), [(1, 0.75), (2, 1.0), (3, 1.0)])
+def test_top_k_counts_the_truth_among_the_k_largest(k, expected):
+    assert top_k(PROBABILITIES, TRUTH, k) == expected
+
+
+@given(st.integers(0, 10_000), st.integers(1, 6))
+def test_top_k_is_scikit_learns(seed, k):
+    generator = np.random.default_rng(seed)
+    probabilities, truth = generator.random((30, 7)), generator.integers(0, 7, 30)
+    assert top_k(probabilities, truth, k) == top_k_accuracy_score(truth, probabilities, k=k, labels=range(7))
+
+
+def test_classes_that_got_no_vote_are_not_among_the_first_five():
+    probabilities = np.eye(12, dtype=np.float32)[[0, 0]]
+    assert top_k(probabilities, np.array([1, 0]), 5) == 0.5
+
+
+@pytest.mark.parametrize(("classes", "there"), [(10, False), (11, True)])
+def test_a_row_has_top5_above_ten_classes(classes, there):
+    probabilities = np.full((4, classes), 1 / classes, np.float32)
+    assert ("top5" in row(probabilities)) == there
+
+
+def test_a_row_has_the_calibration_error_of_its_guesses():
+    confidence, right = PROBABILITIES.max(axis=1), np.array([True, True, True, False])
+    assert row()["ece"] == expected_calibration_error(confidence, right)
+
+
+def test_a_row_of_several_seeds_has_their_mean_and_deviation_and_the_first_ones_top1():
+    worse = PROBABILITIES[::-1].copy()
+    fit = Fit(PROBABILITIES, repeats=(worse, PROBABILITIES))
+    several = metrics_row(fit, TRUTH, dim=512, seed=3, **WORDS)
+    each = [0.75, top1(worse, TRUTH), 0.75]
+    assert several["top1"] == 0.75
+    assert several["seeds"] == pytest.approx({"n": 3, "mean": np.mean(each), "std": np.std(each, ddof=1)})
+
+
+def test_a_row_of_one_seed_says_nothing_of_seeds():
+    assert "seeds" not in row()

@@ -6,13 +6,14 @@ from sklearn.preprocessing import StandardScaler
 from torch.utils.data import DataLoader, TensorDataset
 
 from byol_kedro.evaluation.metrics import top1, wilson_interval
-from byol_kedro.evaluation.published import published
+from byol_kedro.evaluation.published import published, train_layers
+from byol_kedro.evaluation.scaler import Scaler
 from byol_kedro.parameters import Published
 from tests.evaluation.problems import blobs
 
 
 def fit(data, n_classes=4, seed=0, **changes):
-    params = Published(**{"lr": 0.003, "batch_size": 32, "epochs": 20} | changes)
+    params = Published(**{"lr": 0.003, "batch_size": 32, "epochs": 20, "seeds": 1} | changes)
     return published(data.train_x, data.train_y, data.test_x, n_classes, params, seed)
 
 
@@ -64,6 +65,27 @@ def test_the_last_smaller_batch_of_an_epoch_is_trained_on():
     data.train_y[:] = 0
     once, twice = (fit(data, 2, lr=1e-4, batch_size=2, epochs=n).weights["bias"] for n in (1, 2))
     np.testing.assert_allclose(twice - once, [3e-4, -3e-4], rtol=0.01)
+
+
+def test_seeds_side_by_side_give_the_weights_that_each_gives_alone():
+    data = blobs()
+    x, y = torch.from_numpy(Scaler.fit(data.train_x)(data.train_x)), torch.from_numpy(data.train_y)
+    arguments = (torch.nn.functional.pad(x, (0, 1), value=1.0), torch.nn.functional.one_hot(y, 4).float())
+    params = Published(lr=0.003, batch_size=32, epochs=20, seeds=3)
+    alone = torch.cat([train_layers(*arguments, params, [seed]) for seed in (5, 6, 7)])
+    torch.testing.assert_close(train_layers(*arguments, params, [5, 6, 7]), alone, rtol=1e-4, atol=1e-5)
+
+
+def test_the_first_seed_is_the_one_that_was_asked_for():
+    alone, first = fit(blobs(), seed=5), fit(blobs(), seed=5, seeds=3)
+    np.testing.assert_allclose(first.probabilities, alone.probabilities, atol=1e-5)
+    np.testing.assert_allclose(first.weights["weight"], alone.weights["weight"], atol=1e-4)
+
+
+def test_repeats_are_the_seeds_that_follow():
+    repeats = fit(blobs(), seed=5, seeds=3).repeats
+    for repeat, seed in zip(repeats, (6, 7), strict=True):
+        np.testing.assert_allclose(repeat, fit(blobs(), seed=seed).probabilities, atol=1e-5)
 
 
 def test_the_weights_give_the_probabilities():

@@ -6,16 +6,19 @@ import numpy as np
 
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.parameters import Knn, Logistic, Mlp, Probes, Published
+from byol_kedro.parameters import FewLabels, Knn, LinearSgd, Logistic, Mlp, Probes, Published, WeightedKnn
 from tests.evaluation.problems import blobs
 
 Split = Literal["train", "test"]
 
 PROBES = Probes(
     knn=Knn(neighbours=3),
-    published=Published(lr=0.003, batch_size=32, epochs=2),
+    knn200=WeightedKnn(neighbours=200, temperature=0.07),
+    published=Published(lr=0.003, batch_size=32, epochs=2, seeds=2),
+    linear_sgd=LinearSgd(lrs=[0.01, 0.1], momentum=0.9, batch_size=32, epochs=2, validation=0.3),
     logistic=Logistic(cs=[0.01, 1.0], validation=0.3),
     mlp=Mlp(hidden_dim=8, lr=0.01, weight_decay=0, batch_size=32, epochs=2, patience=2, validation=0.3),
+    few_labels=FewLabels(counts=[1, 5], draws=2, c=1.0),
 )
 ENCODER = Tensors({}, {"version": "v1", "fingerprint": "e1"})
 ENCODER_MARKS = {"encoder_version": "v1", "encoder_fingerprint": "e1"}

@@ -31,7 +31,9 @@ def test_metrics_hold_pixels_by_two_protocols_and_the_untrained_network_by_all()
         ("pixels, PCA 5", "logistic"),
         ("pixels, PCA 5", "knn"),
         ("untrained network", "knn"),
+        ("untrained network", "knn200"),
         ("untrained network", "published"),
+        ("untrained network", "linear_sgd"),
         ("untrained network", "logistic"),
         ("untrained network", "mlp"),
     ]
@@ -47,7 +49,7 @@ def test_metrics_name_the_encoder():
 
 
 def test_there_is_a_prediction_for_each_row_and_test_picture():
-    assert len(run()[1]) == 6 * 30
+    assert len(run()[1]) == 8 * 30
 
 
 def test_brightness_is_learned_from_the_pixels():

@@ -13,34 +13,24 @@ from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.pictures import channel_statistics
 from byol_kedro.byol.plan import Plan
 from byol_kedro.byol.state import initial_state
-from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.checkpoints import Checkpoints
 from byol_kedro.errors import UserError
 from byol_kedro.pipelines.pretrain import create_pipeline
 from byol_kedro.pipelines.pretrain.nodes import pretrain
-from byol_kedro.pipelines.pretrain.online_knn import online_knn
+from byol_kedro.pipelines.pretrain.online import online_measures
 from byol_kedro.pipelines.pretrain.progress import ProgressReport, in_words
-from tests.byol.small import CPU, SIZE, pictures, recipe
+from tests.byol.small import CPU, SIZE, recipe
 from tests.byol.test_encoder import HEADER
+from tests.pipelines.pretrain_inputs import TRAIN, UNLABELED, split
 
 
-def split(name, count, labels=None):
-    return Images(
-        pixels=pictures(count, seed=len(name)),
-        labels=np.arange(count) % 2 if labels is None else labels,
-        names=[f"{name}/{i}" for i in range(count)],
-        class_names=["a", "b"],
-        folds=[],
-        fingerprint=f"{name}-mark",
-        source="array",
-    )
-
-
-UNLABELED, TRAIN = split("unlabeled", 12, np.full(12, -1)), split("train", 10)
+def trained_in(folder, parameters, seed=0):
+    return pretrain(UNLABELED, TRAIN, Checkpoints(folder), parameters, seed, "cpu")
 
 
 @pytest.fixture(scope="module")
-def trained():
-    return pretrain(UNLABELED, TRAIN, recipe(accumulate=2, batch_size=5), 3, "cpu")
+def trained(tmp_path_factory):
+    return trained_in(tmp_path_factory.mktemp("checkpoints"), recipe(accumulate=2, batch_size=5), 3)
 
 
 def test_the_header_says_what_was_trained_on_what_and_how(trained):
@@ -85,41 +75,50 @@ def test_the_history_ends_with_the_last_step_and_its_knn(trained):
     assert history["step"].tolist() == [1, 2, 3, 4]
     assert history["epoch"].tolist() == [0.5, 1.0, 1.5, 2.0]
     assert history["knn_top1"].notna().tolist() == [False, True, False, True]
+    assert history["effective_rank"].notna().tolist() == [False, True, False, True]
 
 
-def test_without_normalisation_mean_is_zero_and_deviation_one():
-    encoder, _, _ = pretrain(UNLABELED, TRAIN, recipe(normalise=False, epochs=1), 0, "cpu")
+def test_without_normalisation_mean_is_zero_and_deviation_one(tmp_path):
+    encoder, _, _ = trained_in(tmp_path, recipe(normalise=False, epochs=1))
     header = EncoderHeader.from_dict(encoder.header)
     assert (header.mean, header.std) == ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
-def test_too_few_pictures_stop_before_any_work():
+def test_too_few_pictures_stop_before_any_work(tmp_path):
     with pytest.raises(UserError, match="found 22"):
-        pretrain(UNLABELED, TRAIN, recipe(batch_size=23), 0, "cpu")
+        trained_in(tmp_path, recipe(batch_size=23))
 
 
 def test_pretraining_reads_no_test_picture():
     assert create_pipeline().inputs() == {
         "images_unlabeled",
         "images_train",
+        "checkpoints",
         "params:pretrain",
         "params:seed",
         "params:device",
     }
 
 
-def knn_of(images, per_side):
-    return online_knn(images, recipe(online_knn={"images": per_side}).online_knn, HEADER, 0, CPU)
+def measured(network, images, per_side):
+    settings = recipe(online_knn={"images": per_side}).online_knn
+    return online_measures(images, settings, HEADER, 0, CPU)(network)
 
 
 class Brightness(torch.nn.Module):
-    """An encoder whose features tell dark from bright."""
+    """Features that tell dark from bright."""
 
     head_hidden_size = 2
 
     def forward(self, x):
         level = x.mean(dim=(1, 2, 3))
         return torch.stack((level, -level), dim=1)
+
+
+def brightness():
+    network = torch.nn.Module()
+    network.encoder, network.projector = Brightness(), torch.nn.Linear(2, 2)
+    return network
 
 
 def dark_and_bright(labels):
@@ -129,27 +128,38 @@ def dark_and_bright(labels):
 
 @pytest.mark.parametrize(("labels", "expected"), [(np.arange(40) % 2, 1.0), (1 - np.arange(40) // 20, None)])
 def test_knn_is_perfect_where_features_are_the_classes_and_chance_where_they_are_not(labels, expected):
-    top1 = knn_of(dark_and_bright(labels), 20)(Brightness())
+    top1 = measured(brightness(), dark_and_bright(labels), 20)["knn_top1"]
     assert top1 == expected if expected is not None else 0.2 < top1 < 0.8
 
 
 def test_knn_guesses_one_half_from_the_other_and_never_reads_a_picture_without_label(monkeypatch):
     seen = []
     monkeypatch.setattr(
-        "byol_kedro.pipelines.pretrain.online_knn.encode",
+        "byol_kedro.pipelines.pretrain.online.encode",
         lambda _encoder, pixels, *_: seen.append(pixels) or np.ones((len(pixels), 2), np.float32),
     )
     labels = np.where(np.arange(40) < 30, np.arange(40) % 2, -1)
     images = dataclasses.replace(split("train", 40), labels=labels)
-    knn_of(images, 10)(Brightness())
+    measured(brightness(), images, 10)
     rows = {picture.tobytes() for picture in seen[0]}
     labelled = {picture.tobytes() for picture in images.pixels[:30]}
     assert len(rows) == len(seen[0]) == 20
     assert rows <= labelled
 
 
-def test_pictures_without_labels_have_no_knn():
-    assert knn_of(UNLABELED, 10) is None
+def test_pictures_without_labels_have_a_rank_and_no_knn():
+    assert measured(brightness(), UNLABELED, 10).keys() == {"effective_rank"}
+
+
+def test_the_rank_is_that_of_what_the_projector_makes_of_the_features():
+    flat, line = brightness(), brightness()
+    with torch.no_grad():
+        flat.projector.weight.zero_()  # all pictures one vector: a collapse
+        line.projector.weight.copy_(torch.eye(2))
+        line.projector.bias.copy_(torch.tensor([5.0, 5.0]))  # beside the direction in which pictures differ
+    images = dark_and_bright(np.arange(40) % 2)
+    assert measured(flat, images, 20)["effective_rank"] == pytest.approx(1, abs=1e-4)
+    assert 1.05 < measured(line, images, 20)["effective_rank"] <= 2.001
 
 
 class Clock:

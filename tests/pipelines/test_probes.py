@@ -25,7 +25,9 @@ def test_metrics_hold_a_row_for_each_protocol_and_are_json():
     rows = json.loads(json.dumps(metrics))["rows"]
     assert [(row["features"], row["protocol"]) for row in rows] == [
         ("BYOL", "knn"),
+        ("BYOL", "knn200"),
         ("BYOL", "published"),
+        ("BYOL", "linear_sgd"),
         ("BYOL", "logistic"),
         ("BYOL", "mlp"),
     ]
@@ -93,4 +95,7 @@ def test_the_pipeline_writes_what_the_report_reads():
         "probe_published",
         "probe_logistic",
         "probe_mlp",
+        "fold_metrics",
+        "few_label_metrics",
+        "quality_metrics",
     }

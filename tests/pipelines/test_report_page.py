@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from plotly.offline import get_plotlyjs
@@ -23,7 +24,9 @@ def build(header=None, classes=given.CLASSES, manifest=None, labelled=True):
     images = given.images(class_names=classes, labels=None if labelled else [-1] * 20)
     metrics = (given.baseline_metrics(), given.probe_metrics()) if labelled else (given.metrics([]),) * 2
     results, _ = nodes.tabulate(header, manifest, *metrics, images)
-    guesses = given.predictions("BYOL", ["logistic"], len(classes))
+    guesses = pd.concat(
+        [given.predictions(name, ["logistic", "knn"], len(classes)) for name in ("BYOL", "untrained network")]
+    )
     guesses = guesses if labelled else guesses.iloc[:0]
     bars, confusion = nodes.draw_top1(results, images), nodes.draw_confusion(guesses, images)
     latents = (given.latent_metrics(), given.latent_vectors(), given.latent_map())
@@ -33,9 +36,18 @@ def build(header=None, classes=given.CLASSES, manifest=None, labelled=True):
         nodes.draw_training(header, manifest, given.history(2)),
         given.data_summary() | {"class_names": list(classes)},
         given.sample_grid(),
-        nodes.tell_results(results, bars, confusion, images),
+        nodes.tell_results(results, nodes.compare_classifiers(guesses, 0), bars, confusion, images),
+        evidence(header, guesses, images, labelled),
         nodes.tell_latents(header, *latents, images),
     )
+
+
+def evidence(header, guesses, images, labelled=True):
+    metrics = (given.baseline_metrics(), given.probe_metrics()) if labelled else (given.metrics([]),) * 2
+    folds, few = (given.fold_metrics(), given.few_label_metrics()) if labelled else (given.metrics([]),) * 2
+    curve = nodes.draw_few_labels(header, few)
+    comparisons = nodes.compare_classifiers(guesses, 0)
+    return nodes.tell_evidence(header, comparisons, *metrics, folds, curve, given.quality_metrics(), guesses, images)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +119,7 @@ def test_no_identifier_is_there_twice(body):
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("name", ["top1-bars", "confusion-matrix", "training-curves", "latent-map"])
+@pytest.mark.parametrize("name", ["top1-bars", "confusion-matrix", "few-label-curve", "training-curves", "latent-map"])
 def test_every_figure_is_there(body, name):
     assert name in {attrs.get("id") for _, attrs in Elements(body).found}
 
@@ -217,7 +229,7 @@ def test_a_summary_of_any_shape_can_be_shown():
     page = nodes.write_report(
         given.encoder(), given.manifest(), given.latent_map(),
         {"counts": {"train": 3, "test": 4}, "nested": {"a": {"x": 1}, "b": {"y": 2}}, "none": None},
-        given.sample_grid(), "", "",
+        given.sample_grid(), "", "", "",
     )  # fmt: skip
     assert "<dt>none</dt><dd>–</dd>" in page
 
@@ -225,11 +237,15 @@ def test_a_summary_of_any_shape_can_be_shown():
 def test_the_pipeline_reads_what_the_others_write():
     assert create_pipeline().inputs() == {
         "encoder", "run_manifest", "training_history", "baseline_metrics", "probe_metrics", "latent_metrics",
+        "fold_metrics", "few_label_metrics", "quality_metrics", "params:seed",
         "baseline_predictions", "probe_predictions", "latent_vectors", "latent_map", "data_summary",
         "sample_grid", "images_test",
     }  # fmt: skip
 
 
 def test_the_pipeline_makes_the_agreed_artifacts():
-    agreed = {"results", "results_table", "predictions", "training_curves", "top1_bars", "confusion_matrix", "report"}
+    agreed = {
+        "results", "results_table", "predictions", "comparisons", "training_curves", "top1_bars", "confusion_matrix",
+        "few_label_curve", "report",
+    }  # fmt: skip
     assert agreed <= create_pipeline().all_outputs()

@@ -1,5 +1,6 @@
 """The sentence above the report: it says what the rows say, also when that is bad news."""
 
+import pandas as pd
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
@@ -9,7 +10,13 @@ from byol_kedro.pipelines.report.words import summary
 from . import report_inputs as given
 
 
-def say(*, byol=0.612, pixels=0.402, untrained=0.522, chance=0.06, header=None, evaluated="photos", more=()):
+def compared(p):
+    """Comparisons of BYOL with other features by the logistic regression, of their adjusted p values."""
+    names = ["features_a", "protocol_a", "features_b", "protocol_b", "p_holm"]
+    return pd.DataFrame([["BYOL", "logistic", other, "logistic", value] for other, value in p.items()], columns=names)
+
+
+def say(*, byol=0.612, pixels=0.402, untrained=0.522, chance=0.06, header=None, evaluated="photos", more=(), p=None):
     rows = [
         given.row("logistic", "BYOL", byol),
         given.row("logistic", "pixels, PCA 256", pixels),
@@ -18,7 +25,7 @@ def say(*, byol=0.612, pixels=0.402, untrained=0.522, chance=0.06, header=None, 
     ]
     tables = {"probe_metrics": given.metrics(rows)}
     header = (header or given.encoder()).header
-    return " ".join(summary(collect(header, given.manifest(), tables, evaluated), chance))
+    return " ".join(summary(collect(header, given.manifest(), tables, evaluated), chance, compared(p or {})))
 
 
 def test_top1_stands_with_its_interval():
@@ -39,13 +46,32 @@ def test_what_is_certainly_worse_is_said_again_in_plain_words():
     assert "BYOL is worse than PCA 256 of the pixels and the untrained network here." in say(byol=0.302)
 
 
-def test_a_difference_within_the_intervals_is_not_claimed():
-    text = say(untrained=0.60)
-    assert "The intervals of BYOL and the untrained network overlap: a difference is not shown." in text
+NOT_SHOWN = "Between BYOL and the untrained network a difference beyond luck is not shown."
 
 
-def test_a_clear_difference_is_not_doubted():
-    assert "overlap" not in say()
+def test_a_difference_that_may_be_luck_is_not_claimed():
+    assert NOT_SHOWN in say(untrained=0.52, p={"untrained network": 0.2})
+
+
+def test_a_difference_beyond_luck_is_not_doubted_even_where_the_intervals_overlap():
+    assert "luck" not in say(untrained=0.60, p={"untrained network": 0.001})
+
+
+def test_a_deficit_beyond_luck_is_said_even_where_the_intervals_overlap():
+    text = say(byol=0.59, untrained=0.60, p={"untrained network": 0.001})
+    assert "BYOL is worse than the untrained network here." in text
+
+
+def test_a_deficit_that_may_be_luck_is_not_called_worse():
+    assert "worse" not in say(byol=0.45, untrained=0.60, pixels=0.1, p={"untrained network": 0.2})
+
+
+def test_without_common_pictures_overlapping_intervals_claim_nothing():
+    assert NOT_SHOWN in say(untrained=0.60)
+
+
+def test_without_common_pictures_separate_intervals_are_not_doubted():
+    assert "luck" not in say()
 
 
 def test_chance_is_named():
@@ -63,13 +89,13 @@ def test_on_the_same_pictures_the_published_classifier_stands_beside_the_publish
 
 def test_without_rows_it_says_that_nothing_was_measured():
     results = collect(given.encoder().header, given.manifest(), {}, "photos")
-    assert summary(results, None)[0].startswith("Nothing was measured")
+    assert summary(results, None, compared({}))[0].startswith("Nothing was measured")
 
 
 def test_without_the_fixed_classifier_no_other_takes_its_place():
     tables = {"probe_metrics": given.metrics([given.row("mlp", "BYOL", 0.9)])}
     results = collect(given.encoder().header, given.manifest(), tables, "photos")
-    assert summary(results, 0.1) == [
+    assert summary(results, 0.1, compared({})) == [
         "BYOL features were not measured with logistic regression, so nothing can be said of them."
     ]
 

@@ -25,7 +25,7 @@ def encode(
     """
     model.to(device)
     features = np.empty((len(pixels), feature_dim(model)), np.float32)
-    with torch.inference_mode(), _evaluating(model):
+    with torch.inference_mode(), evaluating(model):
         for start, batch in _normalised_batches(pixels, header.mean, header.std, device, batch_size):
             features[start : start + len(batch)] = model(batch).float().cpu().numpy()
     return features
@@ -44,7 +44,8 @@ def _normalised_batches(
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode, then again in the mode that it came in."""
     training = model.training
     model.eval()
     try:

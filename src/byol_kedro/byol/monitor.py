@@ -2,6 +2,8 @@
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +17,8 @@ class Row:
     """A row of the training history: means over the steps since the row before, `lr` and `tau` of the last.
 
     `step` and `epoch` count what is done (`epoch` with its fraction); `loss` is in [0, 8];
-    `images_per_second` counts pictures, not views; `knn_top1` is a fraction, NaN where it was not measured.
+    `images_per_second` counts pictures, not views; `knn_top1` (a fraction) and
+    `effective_rank` (of projections, from 1) are NaN where they were not measured.
     """
 
     step: int
@@ -26,6 +29,7 @@ class Row:
     images_per_second: float
     feature_std: float
     knn_top1: float = math.nan
+    effective_rank: float = math.nan
 
     def collapsed(self, projection_dim: int) -> bool:
         """Whether the projections of different pictures hardly differ any more."""
@@ -33,10 +37,11 @@ class Row:
 
 
 class Monitor:
-    """Adds up a step's metrics on the device, so that only reading them waits for it."""
+    """Adds up a step's metrics on the device, so that only reading them waits for it; `rows` is the history so far."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
+        self.rows: list[Row] = []
         self.restart()
 
     def restart(self) -> None:
@@ -56,3 +61,20 @@ class Monitor:
         speed = self._steps * images_a_step / (time.perf_counter() - self._since)
         self.restart()
         return Row(step, epoch, loss, lr, tau, speed, std)
+
+    def pending(self) -> tuple[Tensor, int, float]:
+        """What is not yet in a row: the sum of the metrics, their steps, and the seconds that they took."""
+        return self._total, self._steps, time.perf_counter() - self._since
+
+    def go_on(self, total: Tensor, steps: int, seconds: float) -> None:
+        """Takes up what another process had `pending`."""
+        self._total = total.to(self._device)
+        self._steps = steps
+        self._since = time.perf_counter() - seconds
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """The time in the block is not the training's."""
+        start = time.perf_counter()
+        yield
+        self._since += time.perf_counter() - start

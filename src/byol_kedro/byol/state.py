@@ -19,8 +19,8 @@ class TrainState:
     """What training needs to go on after any step: saved and put back, the rest runs as if it had not stopped.
 
     That is the state dicts of `network` and `optimizer`, the state of `generator` (which draws the
-    augmentations, on the network's device) and `step`, the optimizer's steps done. The epoch and the pictures
-    of a step follow from `step` and the plan.
+    augmentations, on the CPU: so no step waits for the device) and `step`, the optimizer's steps done. The epoch
+    and the pictures of a step follow from `step` and the plan.
     """
 
     network: Byol
@@ -53,5 +53,10 @@ def initial_state(parameters: "Pretrain", image_size: int, seed: int, device: to
     return TrainState(
         network=network,
         optimizer=create_optimizer(network, parameters.optimizer),
-        generator=torch.Generator(device).manual_seed(stream_seed(seed, AUGMENTATION)),
+        generator=augmentation_generator(seed),
     )
+
+
+def augmentation_generator(seed: int) -> torch.Generator:
+    """What the views of a training with `seed` are drawn from, as it is at step 0."""
+    return torch.Generator().manual_seed(stream_seed(seed, AUGMENTATION))

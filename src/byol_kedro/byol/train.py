@@ -2,14 +2,16 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from byol_kedro.byol.augment import augment
 from byol_kedro.byol.device import autocast_dtype
 from byol_kedro.byol.monitor import Monitor, Row
+from byol_kedro.byol.networks import Byol
 from byol_kedro.byol.pictures import Pictures
 from byol_kedro.byol.plan import Plan
 from byol_kedro.byol.state import TrainState
@@ -17,7 +19,8 @@ from byol_kedro.byol.step import Views, train_step
 from byol_kedro.errors import UserError
 
 Watch = Callable[[int, Row | None], None]
-Score = Callable[[nn.Module], float]
+Measure = Callable[[Byol], Mapping[str, Any]]  # columns of Row
+Keep = Callable[[TrainState, Monitor], None]
 
 
 def train(
@@ -27,22 +30,25 @@ def train(
     mean: Sequence[float],
     std: Sequence[float],
     *,
+    monitor: Monitor | None = None,
     watch: Watch = lambda _done, _row: None,
-    score: Score | None = None,
+    measure: Measure | None = None,
+    keep: Keep = lambda _state, _monitor: None,
 ) -> list[Row]:
-    """Trains `state` from where it stands to the last step of `plan`; returns the rows of history on the way.
+    """Trains `state` from where it stands to the last step of `plan`; returns the rows of its history.
 
-    `mean` and `std` (3 channels, in [0, 1] units) are taken out of every view. `watch` is called after
-    every step with the number of steps done and, where the device was read, the row. `score` gives the
-    encoder's kNN top-1 after every `online_knn.every_epochs` epochs and after the last. An epoch sees each
-    picture once; an incomplete last step is left out.
+    `mean` and `std` (3 channels, in [0, 1] units) are taken out of every view. `monitor` holds the history of
+    the steps that `state` has behind it. `watch` is called after every step with the number of steps done and,
+    where the device was read, the row; then `keep`, which may take a snapshot. `measure` gives more columns
+    of the row after every `online_knn.every_epochs` epochs and after the last. An epoch sees each picture once; an
+    incomplete last step is left out.
 
     Raises:
         UserError: the loss is no longer a finite number.
     """
     dtype = autocast_dtype(state.device, plan.parameters.precision)
     normalise = torch.tensor(mean, device=state.device), torch.tensor(std, device=state.device)
-    monitor, rows = Monitor(state.device), list[Row]()
+    monitor = monitor or Monitor(state.device)
     order = plan.order(state.step // plan.steps_an_epoch)
     while state.step < plan.steps:
         if state.step % plan.steps_an_epoch == 0:
@@ -53,10 +59,11 @@ def train(
         monitor.add(train_step(state, views, lr=lr, tau=tau, dtype=dtype))
         row = None
         if plan.read_after(state.step):
-            row = _measure(state, plan, monitor, (lr, tau), score)
-            rows.append(row)
+            row = _read(state, plan, monitor, (lr, tau), measure)
+            monitor.rows.append(row)
         watch(state.step, row)
-    return rows
+        keep(state, monitor)
+    return monitor.rows
 
 
 def _views(
@@ -71,14 +78,14 @@ def _views(
         )
 
 
-def _measure(state: TrainState, plan: Plan, monitor: Monitor, rates: tuple[float, float], score: Score | None) -> Row:
+def _read(state: TrainState, plan: Plan, monitor: Monitor, rates: tuple[float, float], measure: Measure | None) -> Row:
     row = monitor.read(state.step, state.step / plan.steps_an_epoch, *rates, plan.images_a_step)
     if not math.isfinite(row.loss):
         raise UserError(
             f"pretrain: the loss is {row.loss} after step {row.step} of {plan.steps}; "
             "lower pretrain.optimizer.lr or lengthen pretrain.optimizer.warmup_epochs"
         )
-    if score is not None and plan.score_after(state.step):
-        row = dataclasses.replace(row, knn_top1=score(state.network.encoder))
+    if measure is not None and plan.score_after(state.step):
+        row = dataclasses.replace(row, **measure(state.network))
         monitor.restart()
     return row

@@ -47,7 +47,7 @@ class StoredArrays(Mapping[str, Array]):
     def __getitem__(self, name: str) -> Array:
         if name not in self._names:
             raise KeyError(name)
-        with _open(self._path) as file:
+        with open_tensors(self._path) as file:
             array: Array = file.get_tensor(name)
         return array
 
@@ -80,7 +80,7 @@ class TensorsDataset(AbstractVersionedDataset[Tensors, Tensors]):
     def load(self) -> Tensors:
         """Raises UserError when the file is cut, no safetensors file, or was not written by this dataset."""
         path = Path(self._get_load_path())
-        with _open(path) as file:
+        with open_tensors(path) as file:
             header, names = dict(file.metadata() or {}), list(file.keys())
         if "fingerprint" not in header or "version" not in header:
             raise UserError(f"{path} has no version and fingerprint in its header: it was not written by this project")
@@ -94,7 +94,7 @@ class TensorsDataset(AbstractVersionedDataset[Tensors, Tensors]):
 
     def preview(self) -> TablePreview:
         """Name, dtype and shape of each array, then the header."""
-        with _open(Path(self._get_load_path())) as file:
+        with open_tensors(Path(self._get_load_path())) as file:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  # safe_open is no mapping
             rows = [[name, s.get_dtype(), str(tuple(s.get_shape()))] for name, s in slices.items()]
             rows += [[key, "header", value] for key, value in sorted((file.metadata() or {}).items())]
@@ -112,7 +112,8 @@ def fingerprint(arrays: Mapping[str, Array]) -> str:
     return digest.hexdigest()
 
 
-def _open(path: Path) -> Any:
+def open_tensors(path: Path) -> Any:
+    """A safetensors file whose arrays are read when asked for; UserError where it is missing or cut."""
     try:
         return safe_open(path, framework="numpy")
     except FileNotFoundError:

@@ -9,10 +9,12 @@ import pandas as pd
 
 from byol_kedro.evaluation.fit import Features, Fit, Labels
 from byol_kedro.evaluation.knn import knn
+from byol_kedro.evaluation.linear_sgd import linear_sgd
 from byol_kedro.evaluation.logistic import logistic
 from byol_kedro.evaluation.metrics import join_predictions, metrics_row, predictions_table
 from byol_kedro.evaluation.mlp import mlp
 from byol_kedro.evaluation.published import published
+from byol_kedro.evaluation.weighted_knn import weighted_knn
 from byol_kedro.log import get_logger
 
 if TYPE_CHECKING:
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 # Protocol, which is also its block of parameters → the classifier's name in the tables, and the function.
 CLASSIFIERS: dict[str, tuple[str, Callable[..., Fit]]] = {
     "knn": ("kNN", knn),
+    "knn200": ("kNN", weighted_knn),
     "published": ("logistic regression", published),
+    "linear_sgd": ("logistic regression", linear_sgd),
     "logistic": ("logistic regression", logistic),
     "mlp": ("MLP", mlp),
 }
@@ -65,8 +69,8 @@ def classify(problem: Problem, protocols: Sequence[str], params: "Probes", seed:
 
     Where these are too few to learn or to judge anything, one line says so and there are no rows and no fits.
     """
-    known = _labelled(problem)
-    if len(np.unique(known.train_y)) < 2 or not len(known.test_y):
+    known = labelled(problem)
+    if not learnable(known):
         logger.info(
             "%s: no classifiers, found %d labelled training pictures of %d classes and %d labelled test "
             "pictures, expected at least 2 classes to learn and 1 test picture",
@@ -86,8 +90,11 @@ def classify(problem: Problem, protocols: Sequence[str], params: "Probes", seed:
     return Outcome(rows, join_predictions(tables), fits)
 
 
-def _labelled(problem: Problem) -> Problem:
+def labelled(problem: Problem, rows: Labels | None = None) -> Problem:
+    """The pictures with a label; of the training pictures, where `rows` are given, those of them alone."""
     train, test = problem.train_y >= 0, problem.test_y >= 0
+    if rows is not None:
+        train &= np.isin(np.arange(len(train)), rows)
     return replace(
         problem,
         train_x=problem.train_x[train],
@@ -96,3 +103,8 @@ def _labelled(problem: Problem) -> Problem:
         test_y=problem.test_y[test],
         index=problem.index[test],
     )
+
+
+def learnable(problem: Problem) -> bool:
+    """At least two classes to learn and one test picture to judge by."""
+    return len(np.unique(problem.train_y)) > 1 and len(problem.test_y) > 0

@@ -15,12 +15,14 @@ class Fit:
 
     `probabilities` (M, n_classes) float32, rows sum to one. `weights`: all arrays that the classifier needs
     to be used again, the scaler's `mean` and `scale` (D,) among them; none for kNN, which needs its training
-    features. `chosen`: what was decided on a held-out part of the training pictures, never on test.
+    features. `chosen`: what was decided on a held-out part of the training pictures, never on test. `repeats`:
+    the probabilities of the same classifier with further seeds, where it was fitted several times.
     """
 
     probabilities: Features
     weights: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     chosen: dict[str, float] = field(default_factory=dict)
+    repeats: tuple[Features, ...] = ()
 
 
 def softmax(logits: Features) -> Features:

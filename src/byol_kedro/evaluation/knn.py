@@ -38,13 +38,13 @@ def knn_probabilities(
     class with the most neighbours wins, and among classes with equally many the one with the larger sum of
     similarities.
     """
-    similarity, label = _nearest(train_x, train_y, test_x, min(neighbours, len(train_x)))
+    similarity, label = nearest(train_x, train_y, test_x, min(neighbours, len(train_x)))
     votes = 1 + (1 + similarity) / (2 * (similarity.shape[1] + 1))  # (M, k)
     scores = votes.new_zeros(len(votes), n_classes).scatter_add_(1, label, votes)
     return scores / scores.sum(dim=1, keepdim=True)
 
 
-def _nearest(
+def nearest(
     train_x: torch.Tensor, train_y: torch.Tensor, test_x: torch.Tensor, k: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Similarities (M, k) and labels (M, k) of the k nearest training rows of each test row."""

@@ -37,14 +37,17 @@ def logistic(
     x = scaler(train_x)
     fit, choose = stratified_split(train_y, params.validation, seed)
     strengths = sorted(params.cs)
-    top1 = [float(np.mean(_fit(x[fit], train_y[fit], c).predict(x[choose]) == train_y[choose])) for c in strengths]
+    top1 = [
+        float(np.mean(fit_logistic(x[fit], train_y[fit], c).predict(x[choose]) == train_y[choose])) for c in strengths
+    ]
     best = strengths[int(np.argmax(top1))]
-    weight, bias = _as_softmax(_fit(x, train_y, best), n_classes)
+    weight, bias = _as_softmax(fit_logistic(x, train_y, best), n_classes)
     weights = {"mean": scaler.mean, "scale": scaler.scale, "weight": weight, "bias": bias}
     return Fit(linear_probabilities(test_x, weights), weights, {"C": best})
 
 
-def _fit(x: Features, y: Labels, c: float) -> LogisticRegression:
+def fit_logistic(x: Features, y: Labels, c: float) -> LogisticRegression:
+    """The fitted model of x (N, D) and y (N,); one line says when it has not settled after `MAX_STEPS`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = LogisticRegression(C=c, max_iter=MAX_STEPS).fit(x, y)

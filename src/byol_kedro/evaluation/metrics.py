@@ -7,7 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from byol_kedro.evaluation.calibration import expected_calibration_error
 from byol_kedro.evaluation.fit import Features, Fit, Labels
+
+# Five guesses of ten classes or fewer are right too easily to say much.
+TOP5_ABOVE = 10
 
 PREDICTION_TYPES = {
     "index": "int64",
@@ -24,6 +28,15 @@ PREDICTION_TYPES = {
 def top1(probabilities: Features, truth: Labels) -> float:
     """Fraction of the rows of probabilities (M, n_classes) whose largest entry is at truth (M,)."""
     return float(np.mean(probabilities.argmax(axis=1) == truth))
+
+
+def top_k(probabilities: Features, truth: Labels, k: int) -> float:
+    """Fraction of the rows of probabilities (M, n_classes) with truth (M,) among the k largest entries.
+
+    What is tied with the last of the k is not among them: a kNN gives most classes no vote at all.
+    """
+    of_truth = np.take_along_axis(probabilities, truth[:, None], axis=1)
+    return float(np.mean(np.sum(probabilities >= of_truth, axis=1) <= k))
 
 
 def wilson_interval(fraction: float, n: int, level: float = 0.95) -> tuple[float, float]:
@@ -43,10 +56,14 @@ def wilson_interval(fraction: float, n: int, level: float = 0.95) -> tuple[float
 def metrics_row(
     fit: Fit, truth: Labels, *, classifier: str, protocol: str, features: str, dim: int, seed: int
 ) -> dict[str, Any]:
-    """One row of a metrics json, of plain floats, ints and strings, for a fit and the truth (M,) int64."""
+    """One row of a metrics json, of plain floats, ints and strings, for a fit and the truth (M,) int64.
+
+    `ece` is a fraction; `top5` is there above `TOP5_ABOVE` classes, `seeds` where several seeds were fitted.
+    """
     fraction = top1(fit.probabilities, truth)
     low, high = wilson_interval(fraction, len(truth))
-    return {
+    right = fit.probabilities.argmax(axis=1) == truth
+    row = {
         "classifier": classifier,
         "protocol": protocol,
         "features": features,
@@ -57,6 +74,21 @@ def metrics_row(
         "n": len(truth),
         "seed": seed,
         "chosen": dict(fit.chosen),
+        "ece": expected_calibration_error(fit.probabilities.max(axis=1), right),
+    }
+    if fit.probabilities.shape[1] > TOP5_ABOVE:
+        row["top5"] = top_k(fit.probabilities, truth, 5)
+    if fit.repeats:
+        row["seeds"] = spread([top1(each, truth) for each in (fit.probabilities, *fit.repeats)])
+    return row
+
+
+def spread(values: Sequence[float]) -> dict[str, Any]:
+    """`n`, `mean` and `std` of values; the deviation is that of a sample (divided by n - 1), 0 of a single value."""
+    return {
+        "n": len(values),
+        "mean": float(np.mean(values)),
+        "std": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
     }
 
 

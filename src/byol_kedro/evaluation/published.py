@@ -24,47 +24,49 @@ def published(
     """Standardise on train, then cross entropy and Adam over `params.epochs`; the last epoch counts.
 
     train_x (N, D), test_x (M, D) float32; train_y (N,) int64. The last batch of an epoch may be smaller.
-    Weights: `mean`, `scale` (D,), `weight` (n_classes, D), `bias` (n_classes,).
+    Weights, those of `seed`: `mean`, `scale` (D,), `weight` (n_classes, D), `bias` (n_classes,). `repeats` are of
+    the `params.seeds` - 1 seeds that follow.
     """
-    generator = torch.Generator().manual_seed(seed)
     scaler = Scaler.fit(train_x)
-    weight, bias = start_linear(train_x.shape[1], n_classes, generator)
-    layer = torch.cat([weight, bias[:, None]], dim=1)  # (n_classes, D + 1), the bias last
     inputs = F.pad(torch.from_numpy(scaler(train_x)), (0, 1), value=1.0)  # (N, D + 1)
     targets = F.one_hot(torch.from_numpy(train_y), n_classes).float()
-    _train(layer, inputs, targets, params, generator)
-    weights = {
-        "mean": scaler.mean,
-        "scale": scaler.scale,
-        "weight": layer[:, :-1].contiguous().numpy(),
-        "bias": layer[:, -1].contiguous().numpy(),
-    }
-    return Fit(linear_probabilities(test_x, weights), weights)
+    layers = train_layers(inputs, targets, params, [seed + s for s in range(params.seeds)])
+    fits = [
+        {
+            "mean": scaler.mean,
+            "scale": scaler.scale,
+            "weight": layer[:, :-1].contiguous().numpy(),
+            "bias": layer[:, -1].contiguous().numpy(),
+        }
+        for layer in layers
+    ]
+    first, *repeats = (linear_probabilities(test_x, weights) for weights in fits)
+    return Fit(first, fits[0], repeats=tuple(repeats))
 
 
 @torch.no_grad()
-def _train(
-    layer: torch.Tensor,
-    inputs: torch.Tensor,
-    targets: torch.Tensor,
-    params: "Published",
-    generator: torch.Generator,
-) -> None:
-    """Train layer (C, D + 1) in place on inputs (N, D + 1) and one-hot targets (N, C).
+def train_layers(inputs: torch.Tensor, targets: torch.Tensor, params: "Published", seeds: list[int]) -> torch.Tensor:
+    """One layer for each seed, (S, C, D + 1), the bias last, from inputs (N, D + 1) and one-hot targets (N, C).
 
-    Written out, because autograd and torch.optim cost more than the arithmetic of so small a layer.
+    Each seed has its own start and its own order of the rows, so that its layer is what it would be alone; they
+    are trained side by side because a step of one is so small that calling it costs more than computing it.
+    Written out, because autograd and torch.optim cost more than the arithmetic too.
     """
-    mean, square = torch.zeros_like(layer), torch.zeros_like(layer)
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    starts = [start_linear(inputs.shape[1] - 1, targets.shape[1], generator) for generator in generators]
+    layers = torch.stack([torch.cat([weight, bias[:, None]], dim=1) for weight, bias in starts])
+    mean, square = torch.zeros_like(layers), torch.zeros_like(layers)
     step = 0
     for _ in range(params.epochs):
-        order = torch.randperm(len(inputs), generator=generator)
-        batches = (torch.split(rows[order], params.batch_size) for rows in (inputs, targets))
-        for x, target in zip(*batches, strict=True):
+        order = torch.stack([torch.randperm(len(inputs), generator=generator) for generator in generators])
+        for rows in torch.split(order, params.batch_size, dim=1):
             step += 1
+            x, target = inputs[rows], targets[rows]  # (S, B, D + 1), (S, B, C)
             # Gradient of the mean cross entropy of softmax(x Wᵀ): (p - y)ᵀ x / B.
-            gradient = (torch.softmax(x @ layer.T, dim=1) - target).T @ x / len(x)
+            gradient = ((torch.softmax(x @ layers.mT, dim=2) - target) / rows.shape[1]).mT @ x
             # Kingma and Ba, algorithm 1.
             mean.lerp_(gradient, 1 - BETA_1)
             square.mul_(BETA_2).addcmul_(gradient, gradient, value=1 - BETA_2)
             deviation = (square / (1 - BETA_2**step)).sqrt_().add_(EPSILON)
-            layer.addcdiv_(mean, deviation, value=-params.lr / (1 - BETA_1**step))
+            layers.addcdiv_(mean, deviation, value=-params.lr / (1 - BETA_1**step))
+    return layers

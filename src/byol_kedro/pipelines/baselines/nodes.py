@@ -2,18 +2,16 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from byol_kedro.datasets.belonging import check_same_encoder, check_same_pictures
 from byol_kedro.datasets.images import Images
-from byol_kedro.datasets.tensors import Array, Tensors
-from byol_kedro.evaluation.classify import CLASSIFIERS, Problem, classify
+from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.evaluation.classify import classify
 from byol_kedro.evaluation.metrics import join_predictions
-from byol_kedro.evaluation.pca import fit_pca, project
+from byol_kedro.evaluation.pca import fit_pca
 from byol_kedro.parameters import Baselines, Probes
-
-PIXEL_PROTOCOLS = ("logistic", "knn")
+from byol_kedro.pipelines.probes.problems import ALL_PROTOCOLS, PIXEL_PROTOCOLS, pixels, untrained
 
 
 def baselines(
@@ -34,37 +32,11 @@ def baselines(
     check_same_pictures(reference_latents, images_train, images_test)
     pca = fit_pca(images_train.pixels, parameters.pca_components, seed)
     outcomes = (
-        classify(_pixels(images_train, images_test, pca), PIXEL_PROTOCOLS, probes, seed),
-        classify(_untrained(reference_latents, images_test), tuple(CLASSIFIERS), probes, seed),
+        classify(pixels(images_train, images_test, pca), PIXEL_PROTOCOLS, probes, seed),
+        classify(untrained(reference_latents, images_test), ALL_PROTOCOLS, probes, seed),
     )
     rows = [row for outcome in outcomes for row in outcome.rows]
     predictions = join_predictions([outcome.predictions for outcome in outcomes])
     header = {"data": images_train.source, "data_fingerprint": images_train.fingerprint}
     metrics = {"encoder_version": encoder.header["version"], "data": images_test.source, "rows": rows}
     return metrics, predictions, Tensors(pca, header)
-
-
-def _pixels(train: Images, test: Images, pca: dict[str, Array]) -> Problem:
-    return Problem(
-        features=f"pixels, PCA {len(pca['components'])}",
-        train_x=project(train.pixels, pca),
-        train_y=train.labels,
-        test_x=project(test.pixels, pca),
-        test_y=test.labels,
-        index=np.arange(len(test.pixels)),
-        names=test.names,
-        n_classes=len(test.class_names),
-    )
-
-
-def _untrained(latents: Tensors, test: Images) -> Problem:
-    return Problem(
-        features="untrained network",
-        train_x=latents["untrained.train.features"],
-        train_y=latents["untrained.train.labels"],
-        test_x=latents["untrained.test.features"],
-        test_y=latents["untrained.test.labels"],
-        index=np.arange(len(test.pixels)),
-        names=test.names,
-        n_classes=len(test.class_names),
-    )

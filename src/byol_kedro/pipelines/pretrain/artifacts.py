@@ -39,15 +39,20 @@ def describe(
     )
 
 
-def encoder_of(state: TrainState, header: EncoderHeader) -> Tensors:
-    """The encoder's weights by timm's names."""
-    return Tensors(to_arrays(state.network.encoder), header.to_dict())
+def encoder_of(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> Tensors:
+    """The encoder's weights by timm's names; its header has `fine_tune_from` too, empty for a start from scratch."""
+    return Tensors(to_arrays(state.network.encoder), _header(header, parameters))
 
 
-def heads_of(state: TrainState, header: EncoderHeader) -> Tensors:
+def heads_of(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> Tensors:
     """`projector.*`, `predictor.*`, `target.encoder.*` and `target.projector.*`: the rest of both networks."""
     arrays = to_arrays(state.network)
-    return Tensors({k: v for k, v in arrays.items() if not k.startswith("encoder.")}, header.to_dict())
+    return Tensors({k: v for k, v in arrays.items() if not k.startswith("encoder.")}, _header(header, parameters))
+
+
+def _header(header: EncoderHeader, parameters: Pretrain) -> dict[str, str]:
+    # Whoever reads a result has to see that its encoder did not start from scratch.
+    return {**header.to_dict(), "fine_tune_from": parameters.fine_tune_from or ""}
 
 
 def history_of(rows: list[Row]) -> pd.DataFrame:

@@ -1,33 +1,63 @@
 """BYOL on all training pictures, labelled or not; the labels only serve the kNN figure of its history."""
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from byol_kedro.byol.device import resolve_device
+from byol_kedro.byol.monitor import Monitor
 from byol_kedro.byol.pictures import place_pictures
 from byol_kedro.byol.plan import Plan
 from byol_kedro.byol.state import initial_state
 from byol_kedro.byol.train import train
+from byol_kedro.datasets.checkpoints import Checkpoints
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.parameters import Pretrain
 from byol_kedro.pipelines.pretrain.artifacts import describe, encoder_of, heads_of, history_of
-from byol_kedro.pipelines.pretrain.online_knn import online_knn
+from byol_kedro.pipelines.pretrain.identity import identity_of
+from byol_kedro.pipelines.pretrain.keeper import Keeper
+from byol_kedro.pipelines.pretrain.online import online_measures
 from byol_kedro.pipelines.pretrain.progress import ProgressReport
+from byol_kedro.pipelines.pretrain.start import begin
+from byol_kedro.pipelines.pretrain.stopping import StopRequest
+from byol_kedro.pipelines.pretrain.views import draw_views
+
+
+def show_views(
+    images_unlabeled: Images, images_train: Images, parameters: Pretrain, seed: int
+) -> npt.NDArray[np.uint8]:
+    """The first pictures of the first batch with their two views, (H, W, 3) uint8. Raises UserError as `pretrain`."""
+    plan = Plan(parameters, len(images_unlabeled) + len(images_train), seed)
+    return draw_views(plan, images_unlabeled, images_train)
 
 
 def pretrain(
-    images_unlabeled: Images, images_train: Images, parameters: Pretrain, seed: int, device: str
+    images_unlabeled: Images,
+    images_train: Images,
+    checkpoints: Checkpoints,
+    parameters: Pretrain,
+    seed: int,
+    device: str,
 ) -> tuple[Tensors, Tensors, pd.DataFrame]:
     """The encoder, the heads with the target network, and the history of the training.
 
-    Raises UserError for a device, an architecture or a batch that cannot be, and for a training that diverges.
+    Goes on from the checkpoint of this very training where there is one.
+
+    Raises UserError for a device, an architecture or a batch that cannot be, and for a training that diverges;
+    SystemExit where the process was told to stop.
     """
     where = resolve_device(device)
     plan = Plan(parameters, len(images_unlabeled) + len(images_train), seed)
     state = initial_state(parameters, images_train.pixels.shape[-1], seed, where)
     header = describe(state, parameters, images_unlabeled, images_train, seed)
     pictures = place_pictures([images_unlabeled.pixels, images_train.pixels], where)
-    score = online_knn(images_train, parameters.online_knn, header, seed, where)
-    with ProgressReport(plan, where.type.upper()) as watch:
-        rows = train(state, pictures, plan, header.mean, header.std, watch=watch, score=score)
-    return encoder_of(state, header), heads_of(state, header), history_of(rows)
+    measure = online_measures(images_train, parameters.online_knn, header, seed, where)
+    folder = checkpoints.of(identity_of(parameters, images_unlabeled, images_train, seed, where))
+    monitor = Monitor(where)
+    begin(folder, plan, state, monitor)
+    with ProgressReport(plan, where.type.upper()) as watch, StopRequest() as stop:
+        keep = Keeper(folder, plan, stop)
+        train(state, pictures, plan, header.mean, header.std, monitor=monitor, watch=watch, measure=measure, keep=keep)
+    encoder, heads = encoder_of(state, header, parameters), heads_of(state, header, parameters)
+    return encoder, heads, history_of(monitor.rows)

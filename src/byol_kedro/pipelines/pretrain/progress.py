@@ -87,7 +87,8 @@ class ProgressReport:
             )
 
     def _estimate(self, per_step: float) -> None:
-        seconds = per_step * self._plan.steps
+        assert self._start is not None
+        seconds = per_step * (self._plan.steps - self._start[1])
         hint = "; --env=sample takes minutes" if seconds > LONG_SECONDS else ""
         logger.info("pretraining will take about %s on this %s%s", in_words(seconds), self._device, hint)
 

@@ -8,8 +8,12 @@ import pandas as pd
 from byol_kedro.datasets.belonging import check_same_encoder, check_same_pictures
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.evaluation.classify import CLASSIFIERS, Problem, classify
+from byol_kedro.evaluation.classify import classify
+from byol_kedro.evaluation.few_labels import few_label_rows
+from byol_kedro.evaluation.folds import fold_rows
+from byol_kedro.evaluation.quality import quality_row
 from byol_kedro.parameters import Probes
+from byol_kedro.pipelines.probes.problems import ALL_PROTOCOLS, byol, feature_sets
 
 
 def probes(
@@ -20,35 +24,62 @@ def probes(
     parameters: Probes,
     seed: int,
 ) -> tuple[dict[str, Any], pd.DataFrame, Tensors, Tensors, Tensors]:
-    """Every classifier on the encoder's features: metrics, guesses, and the weights of those that have any.
+    """Every classifier on the encoder's features: metrics, guesses, and the weights of those that are kept.
 
     Raises UserError when the features are another encoder's or other pictures'.
     """
     check_same_encoder(encoder, latents_train, latents_test)
     check_same_pictures(latents_test, images_test)
-    problem = _problem(latents_train, latents_test, images_test)
-    outcome = classify(problem, tuple(CLASSIFIERS), parameters, seed)
-    version = encoder.header["version"]
+    outcome = classify(byol(latents_train, latents_test, images_test), ALL_PROTOCOLS, parameters, seed)
     header = {
-        "encoder_version": version,
+        "encoder_version": encoder.header["version"],
         "encoder_fingerprint": encoder.header["fingerprint"],
         "class_names": json.dumps(images_test.class_names),
     }
     published, logistic, mlp = (
         Tensors(outcome.weights.get(protocol, {}), header) for protocol in ("published", "logistic", "mlp")
     )
-    metrics = {"encoder_version": version, "data": images_test.source, "rows": outcome.rows}
-    return metrics, outcome.predictions, published, logistic, mlp
+    return _metrics(encoder, images_test, outcome.rows), outcome.predictions, published, logistic, mlp
 
 
-def _problem(latents_train: Tensors, latents_test: Tensors, images_test: Images) -> Problem:
-    return Problem(
-        features="BYOL",
-        train_x=latents_train["features"],
-        train_y=latents_train["labels"],
-        test_x=latents_test["features"],
-        test_y=latents_test["labels"],
-        index=latents_test["index"],
-        names=images_test.names,
-        n_classes=len(images_test.class_names),
-    )
+def learn_from_less(
+    encoder: Tensors,
+    latents_train: Tensors,
+    latents_test: Tensors,
+    reference_latents: Tensors,
+    pca: Tensors,
+    images_train: Images,
+    images_test: Images,
+    parameters: Probes,
+    seed: int,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Top-1 of all features on the folds of the training pictures, and with few labels.
+
+    Raises UserError when the features are another encoder's or other pictures'.
+    """
+    sets = feature_sets(encoder, latents_train, latents_test, reference_latents, pca, images_train, images_test)
+    folds = [
+        row
+        for problem, protocols in sets
+        for row in fold_rows(problem, images_train.folds, protocols, parameters, seed)
+    ]
+    few = [row for problem, _ in sets for row in few_label_rows(problem, parameters.few_labels, seed)]
+    return _metrics(encoder, images_test, folds), _metrics(encoder, images_test, few)
+
+
+def measure_quality(
+    encoder: Tensors, latents_test: Tensors, reference_latents: Tensors, images_test: Images, seed: int
+) -> dict[str, Any]:
+    """Effective rank and uniformity of the test pictures' features, trained and untrained; no label is used.
+
+    Raises UserError when the features are another encoder's or other pictures'.
+    """
+    check_same_encoder(encoder, latents_test, reference_latents)
+    check_same_pictures(latents_test, images_test)
+    sets = {"BYOL": latents_test["features"], "untrained network": reference_latents["untrained.test.features"]}
+    rows = [quality_row(name, features, seed) for name, features in sets.items() if len(features) > 1]
+    return _metrics(encoder, images_test, rows)
+
+
+def _metrics(encoder: Tensors, images_test: Images, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"encoder_version": encoder.header["version"], "data": images_test.source, "rows": rows}

@@ -2,31 +2,40 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from byol_kedro.pipelines.probes.nodes import probes
+from byol_kedro.pipelines.probes import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Features of train and test → top-1, guesses and the fitted classifiers."""
+    """Features of train and test → top-1, guesses, fitted classifiers, folds, few labels, quality."""
     return Pipeline(
         [
             Node(
-                probes,
-                inputs=[
+                nodes.probes,
+                ["encoder", "latents_train", "latents_test", "images_test", "params:probes", "params:seed"],
+                ["probe_metrics", "probe_predictions", "probe_published", "probe_logistic", "probe_mlp"],
+                name="probes",
+            ),
+            Node(
+                nodes.learn_from_less,
+                [
                     "encoder",
                     "latents_train",
                     "latents_test",
+                    "reference_latents",
+                    "pca",
+                    "images_train",
                     "images_test",
                     "params:probes",
                     "params:seed",
                 ],
-                outputs=[
-                    "probe_metrics",
-                    "probe_predictions",
-                    "probe_published",
-                    "probe_logistic",
-                    "probe_mlp",
-                ],
-                name="probes",
+                ["fold_metrics", "few_label_metrics"],
+                name="learn_from_less",
+            ),
+            Node(
+                nodes.measure_quality,
+                ["encoder", "latents_test", "reference_latents", "images_test", "params:seed"],
+                "quality_metrics",
+                name="measure_quality",
             ),
         ]
     )

@@ -55,7 +55,7 @@ def _bars(rows: pd.DataFrame, places: list[float], labels: list[str], name: str)
         y=places,
         name=name,
         orientation="h",
-        marker_color=_colour(name),
+        marker_color=colour(name),
         error_x={**errors, "color": INK, "thickness": 1.2, "width": 4},
         customdata=labels,
         hovertemplate=f"{name}, %{{customdata}}: %{{x:.1f}} %<extra></extra>",
@@ -82,7 +82,7 @@ def _label(row: dict[Any, Any], group: str) -> str:
     return f"{row['features']}, {int(row['epochs'])} epochs{by}"
 
 
-def _colour(features: str) -> str:
+def colour(features: str) -> str:
     if features.startswith(PIXELS):
         return SAND
     return {BYOL: BLUE, UNTRAINED: GREY}.get(features, FAINT)

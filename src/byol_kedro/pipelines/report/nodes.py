@@ -8,9 +8,10 @@ import plotly.graph_objects as go
 
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.evaluation.pairwise import compare_all
 from byol_kedro.log import get_logger
 
-from . import bars, figures, sections
+from . import bars, curves, evidence, figures, sections
 from .markup import paragraph
 from .page import render
 from .results import BYOL, chance_level, check_encoder, collect, made_by
@@ -38,6 +39,11 @@ def join_predictions(baseline_predictions: pd.DataFrame, probe_predictions: pd.D
     return pd.concat([probe_predictions, baseline_predictions], ignore_index=True)
 
 
+def compare_classifiers(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Every two classifiers on the same test pictures (see `pairwise.compare_all`)."""
+    return compare_all(predictions, seed)
+
+
 def draw_training(encoder: Tensors, run_manifest: dict[str, Any], training_history: pd.DataFrame) -> go.Figure:
     """The curves of the encoder's own training; those of another run are left out."""
     made = made_by(run_manifest, "training_history")["run_id"]
@@ -59,13 +65,48 @@ def draw_confusion(probe_predictions: pd.DataFrame, images_test: Images) -> go.F
     return figures.confusion_matrix(probe_predictions[chosen], images_test.class_names)
 
 
-def tell_results(results: pd.DataFrame, top1_bars: go.Figure, confusion_matrix: go.Figure, images_test: Images) -> str:
+def draw_few_labels(encoder: Tensors, few_label_metrics: dict[str, Any]) -> go.Figure:
+    """Top-1 over the number of labels a class, a curve for each kind of features."""
+    check_encoder(encoder.header, {"few_label_metrics": few_label_metrics})
+    return curves.few_label_curve(few_label_metrics["rows"])
+
+
+def tell_results(
+    results: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    top1_bars: go.Figure,
+    confusion_matrix: go.Figure,
+    images_test: Images,
+) -> str:
     """The report's first part: what the numbers mean, then the numbers."""
-    sentences = summary(results, chance_level(images_test.labels))
+    sentences = summary(results, chance_level(images_test.labels), comparisons)
     return (
         paragraph(" ".join(sentences), "lead")
         + sections.results(results, top1_bars)
         + sections.confusion(confusion_matrix)
+    )
+
+
+def tell_evidence(
+    encoder: Tensors,
+    comparisons: pd.DataFrame,
+    baseline_metrics: dict[str, Any],
+    probe_metrics: dict[str, Any],
+    fold_metrics: dict[str, Any],
+    few_label_curve: go.Figure,
+    quality_metrics: dict[str, Any],
+    predictions: pd.DataFrame,
+    images_test: Images,
+) -> str:
+    """The report's part on how far the numbers can be trusted."""
+    check_encoder(encoder.header, {"fold_metrics": fold_metrics, "quality_metrics": quality_metrics})
+    rows = [*probe_metrics["rows"], *baseline_metrics["rows"]]
+    return (
+        evidence.comparisons(comparisons)
+        + evidence.beyond_top1(rows)
+        + evidence.classes(predictions, images_test.class_names)
+        + evidence.less(fold_metrics["rows"], few_label_curve)
+        + evidence.quality(quality_metrics["rows"])
     )
 
 
@@ -81,17 +122,18 @@ def tell_latents(
     return sections.latents(latent_metrics, latent_vectors, latent_map, images_test.class_names)
 
 
-def write_report(  # noqa: PLR0917  (Kedro passes a node's inputs by position)
+def write_report(
     encoder: Tensors,
     run_manifest: dict[str, Any],
     training_curves: go.Figure,
     data_summary: dict[str, Any],
     sample_grid: np.ndarray,
     report_results: str,
+    report_evidence: str,
     report_latents: str,
 ) -> str:
     """All of it on one HTML page."""
     training = sections.training(encoder.header, training_curves)
     data = sections.data(data_summary, sample_grid)
-    parts = [report_results, training, report_latents, data, sections.run(run_manifest)]
+    parts = [report_results, report_evidence, training, report_latents, data, sections.run(run_manifest)]
     return render(encoder.header, run_manifest, parts)

@@ -17,7 +17,7 @@ COLUMNS = (
 WHOLE = ("dim", "projection_dim", "epochs", "batch_size", "seed")
 NUMBERS = ("top1", "ci_low", "ci_high")
 BYOL, UNTRAINED, PIXELS = "BYOL", "untrained network", "pixels"
-PROTOCOLS = ("logistic", "published", "mlp", "knn")
+PROTOCOLS = ("logistic", "published", "linear_sgd", "mlp", "knn", "knn200")
 
 
 def collect(
@@ -45,7 +45,7 @@ def collect(
         for name, table in metrics.items()
         for row in table["rows"]
     ]
-    return _frame([*sorted(rows, key=_rank), *ROWS])
+    return _frame([*sorted(rows, key=rank), *ROWS])
 
 
 def check_encoder(header: Mapping[str, str], metrics: Mapping[str, Mapping[str, Any]]) -> None:
@@ -100,10 +100,15 @@ def _training(row: Mapping[str, Any], header: Mapping[str, str], evaluated: str)
     return {"data": evaluated}
 
 
-def _rank(row: Mapping[str, Any]) -> tuple[int, str, int]:
-    features, protocol = row["features"], row["protocol"]
-    place = {BYOL: 0, UNTRAINED: 2}.get(features, 3 if features.startswith(PIXELS) else 1)
-    return place, features, PROTOCOLS.index(protocol) if protocol in PROTOCOLS else len(PROTOCOLS)
+def rank(row: Mapping[str, Any]) -> tuple[tuple[int, str], int]:
+    """The place of a measured row: by features, then by protocol."""
+    protocol = row["protocol"]
+    return place(row["features"]), PROTOCOLS.index(protocol) if protocol in PROTOCOLS else len(PROTOCOLS)
+
+
+def place(features: str) -> tuple[int, str]:
+    """The place of features among others: BYOL first, then what is unknown, then what BYOL has to beat."""
+    return {BYOL: 0, UNTRAINED: 2}.get(features, 3 if features.startswith(PIXELS) else 1), features
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

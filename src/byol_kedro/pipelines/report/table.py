@@ -11,6 +11,8 @@ HEADINGS = (
     "top-1", "data", "source",
 )  # fmt: skip
 RIGHT = frozenset({"feature dim", "projection dim", "epochs", "batch size", "top-1"})
+# What tells classifiers of one name apart.
+KINDS = {"published": " (Adam)", "linear_sgd": " (SGD)", "knn200": " (weighted)"}
 NOTHING_MEASURED = "Nothing was measured: there are no labelled pictures. The rows are what others have published."
 
 
@@ -27,10 +29,9 @@ def words(value: Any) -> str:
     return "–" if pd.isna(value) or value == "" else str(value)
 
 
-def classifier(row: Mapping[Hashable, Any]) -> str:
+def classifier(row: Mapping[Any, Any]) -> str:
     """The classifier's name; the published table's logistic regression is told from scikit-learn's."""
-    adam = row["protocol"] == "published"
-    return f"{row['classifier']} (Adam)" if adam else str(row["classifier"])
+    return f"{row['classifier']}{KINDS.get(row['protocol'], '')}"
 
 
 def cells(results: pd.DataFrame) -> list[dict[str, str]]:

@@ -8,10 +8,14 @@ from .table import NOTHING_MEASURED, percent
 
 # Comparisons are between equal classifiers, and this one is named before any test picture is seen.
 PROTOCOL = "logistic"
+LEVEL = 0.05  # of the p values after Holm's adjustment
 
 
-def summary(results: pd.DataFrame, chance: float | None) -> list[str]:
-    """Sentences on the logistic rows: BYOL against pixels, untrained network and `chance` (a fraction)."""
+def summary(results: pd.DataFrame, chance: float | None, comparisons: pd.DataFrame) -> list[str]:
+    """Sentences on the logistic rows: BYOL against pixels, untrained network and `chance` (a fraction).
+
+    What is beyond luck is said by `comparisons` (see `pairwise.compare_all`).
+    """
     own = measured(results)
     if own.empty:
         return [NOTHING_MEASURED]
@@ -26,7 +30,7 @@ def summary(results: pd.DataFrame, chance: float | None) -> list[str]:
     sentences = [sentence + "."]
     if chance is not None:
         sentences.append(f"Chance, always naming the most frequent class, is {100 * chance:.0f} %.")
-    sentences.extend(_verdict(byol, others))
+    sentences.extend(_verdict(byol, others, comparisons))
     return [*sentences, *_beside_published(results)]
 
 
@@ -65,12 +69,24 @@ def _difference(byol: "pd.Series[float]", other: "pd.Series[float]", name: str) 
     return f"{abs(points):.1f} points {'over' if points > 0 else 'below'} {name}"
 
 
-def _verdict(byol: "pd.Series[float]", others: "list[tuple[str, pd.Series[float]]]") -> list[str]:
-    worse = [name for name, row in others if byol["ci_high"] < row["ci_low"]]
-    unclear = [name for name, row in others if name not in worse and byol["ci_low"] <= row["ci_high"]]
+def _verdict(
+    byol: "pd.Series[float]", others: "list[tuple[str, pd.Series[float]]]", comparisons: pd.DataFrame
+) -> list[str]:
+    shown = {name: _beyond_luck(byol, row, comparisons) for name, row in others}
+    worse = [name for name, row in others if shown[name] and byol["top1"] < row["top1"]]
+    unclear = [name for name, _ in others if not shown[name]]
     verdict = []
     if worse:
         verdict.append(f"BYOL is worse than {' and '.join(worse)} here.")
     if unclear:
-        verdict.append(f"The intervals of BYOL and {' and of '.join(unclear)} overlap: a difference is not shown.")
+        verdict.append(f"Between BYOL and {' and '.join(unclear)} a difference beyond luck is not shown.")
     return verdict
+
+
+def _beyond_luck(byol: "pd.Series[float]", other: "pd.Series[float]", comparisons: pd.DataFrame) -> bool:
+    """By the test on the same pictures; where there are none that both have guessed, by the two intervals."""
+    pair = {"features_a": BYOL, "protocol_a": PROTOCOL, "features_b": other["features"], "protocol_b": PROTOCOL}
+    found = comparisons[(comparisons[list(pair)] == pd.Series(pair)).all(axis=1)]
+    if found.empty:
+        return bool(byol["ci_high"] < other["ci_low"] or byol["ci_low"] > other["ci_high"])
+    return bool(found["p_holm"].iloc[0] < LEVEL)

@@ -1,0 +1,47 @@
+"""How good the features are as they are learned. No test picture is read."""
+
+import numpy as np
+import torch
+
+from byol_kedro.byol.encoder import EncoderHeader
+from byol_kedro.byol.features import encode
+from byol_kedro.byol.networks import Byol
+from byol_kedro.byol.rank import rank_of_projections
+from byol_kedro.byol.train import Measure
+from byol_kedro.datasets.images import UNKNOWN_LABEL, Images
+from byol_kedro.evaluation.knn import knn_probabilities
+from byol_kedro.log import get_logger
+from byol_kedro.parameters import OnlineKnn
+
+logger = get_logger(__name__)
+
+NEIGHBOURS = 5  # 2007.06346 §4
+
+
+def online_measures(
+    images: Images, settings: OnlineKnn, header: EncoderHeader, seed: int, device: torch.device
+) -> Measure:
+    """A function from the networks to `effective_rank` and, where two pictures or more have a label, `knn_top1`.
+
+    For kNN the labelled pictures are split in two halves by `seed`; one is guessed from the other. Each has at most
+    `settings.images`, which are read once and kept; the rank is over both. Without labels it is over as many others.
+    """
+    labelled = np.flatnonzero(images.labels != UNKNOWN_LABEL)
+    with_labels = len(labelled) >= 2
+    if not with_labels:
+        logger.info("the training pictures have no labels: the history will have no kNN top-1")
+    pool = labelled if with_labels else np.arange(len(images))
+    half = min(len(pool) // 2, settings.images)
+    chosen = np.random.default_rng(seed).permutation(pool)[: 2 * half]
+    pixels, labels = images.pixels[chosen], torch.from_numpy(images.labels[chosen])
+
+    def measure(network: Byol) -> dict[str, float]:
+        features = torch.from_numpy(encode(network.encoder, pixels, header, device))
+        found = {"effective_rank": rank_of_projections(network.projector, features)}
+        if with_labels:
+            known, asked = torch.split(features, half)
+            probabilities = knn_probabilities(known, labels[:half], asked, NEIGHBOURS, len(images.class_names))
+            found["knn_top1"] = float((probabilities.argmax(dim=1) == labels[half:]).double().mean())
+        return found
+
+    return measure

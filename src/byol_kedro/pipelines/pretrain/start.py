@@ -1,0 +1,108 @@
+"""Where a training begins: at its own checkpoint, at weights from a file, or at random ones."""
+
+from datetime import datetime
+from hashlib import file_digest
+from pathlib import Path
+
+from byol_kedro.byol.monitor import Monitor
+from byol_kedro.byol.plan import Plan
+from byol_kedro.byol.snapshot import restore_snapshot
+from byol_kedro.byol.state import TrainState
+from byol_kedro.byol.take_over import take_over
+from byol_kedro.datasets.checkpoints import Checkpoint, TrainingFolder
+from byol_kedro.datasets.weights import read_weights
+from byol_kedro.errors import UserError
+from byol_kedro.log import get_logger
+from byol_kedro.parameters import Pretrain
+
+logger = get_logger(__name__)
+
+FINE_TUNE_FROM = "pretrain.fine_tune_from"
+
+
+def begin(folder: TrainingFolder, plan: Plan, state: TrainState, monitor: Monitor) -> None:
+    """Brings `state` and `monitor` to where the training begins, and says so in a line where that is not step 0.
+
+    With `resume: false` the checkpoints of this training are removed first.
+
+    Raises:
+        UserError: the file of `fine_tune_from` is missing, holds code, or does not fit the network; there is no
+            finished training of `continue_from_epochs` epochs.
+    """
+    if not plan.parameters.resume:
+        folder.clear()
+    checkpoint = folder.newest()
+    if checkpoint is not None:
+        _go_on(checkpoint, plan, state, monitor)
+        return
+    if plan.parameters.continue_from_epochs is not None:
+        _continue(folder, plan, state, monitor)
+        return
+    differences = folder.differences() if plan.parameters.resume else ""
+    if differences:
+        logger.info(
+            "the last training here differs in %s: its checkpoints are left alone, this one starts anew in %s",
+            differences, folder.path,
+        )  # fmt: skip
+    fine_tune(state, plan.parameters)
+
+
+def _go_on(checkpoint: Checkpoint, plan: Plan, state: TrainState, monitor: Monitor) -> None:
+    restore_snapshot(checkpoint.content.arrays, checkpoint.content.header, state, monitor)
+    if state.step == plan.steps:
+        logger.info(
+            "this training is finished (checkpoint of %s) and is taken as it is; "
+            "--params pretrain.resume=false trains anew",
+            _time(checkpoint),
+        )
+    else:
+        steps = f"step {state.step:,} of {plan.steps:,}"
+        logger.info("goes on from %s (checkpoint of %s)", steps, _time(checkpoint))
+
+
+def _continue(folder: TrainingFolder, plan: Plan, state: TrainState, monitor: Monitor) -> None:
+    """Goes on from the end of a shorter training, along the schedules of this one."""
+    epochs = plan.parameters.continue_from_epochs
+    assert epochs is not None
+    checkpoint = folder.beside({"epochs": epochs, "continue_from_epochs": None}).newest()
+    if checkpoint is None or checkpoint.step != epochs * plan.steps_an_epoch:
+        raise UserError(
+            f"pretrain.continue_from_epochs: there is no finished training of {epochs} epochs, otherwise like this "
+            f"one, under {folder.path.parent}; run it first, with pretrain.epochs={epochs}"
+        )
+    restore_snapshot(checkpoint.content.arrays, checkpoint.content.header, state, monitor)
+    logger.info("continues the training of %d epochs (checkpoint of %s)", epochs, _time(checkpoint))
+
+
+def fine_tune(state: TrainState, parameters: Pretrain) -> None:
+    """Takes over the weights of `parameters.fine_tune_from`, if it is given. Raises UserError as `begin` does."""
+    if parameters.fine_tune_from is None:
+        return
+    path = Path(parameters.fine_tune_from)
+    content, header = read_weights(path, FINE_TUNE_FROM)
+    for key, ours in (("architecture", parameters.encoder.name), ("stem", parameters.encoder.stem)):
+        if header.get(key, ours) != ours:
+            raise UserError(
+                f"{FINE_TUNE_FROM}: the encoder in {path} has {key} {header[key]}, this training {ours}; "
+                f"set pretrain.encoder.{'name' if key == 'architecture' else key}={header[key]}"
+            )
+    taken = take_over(state.network, content, f"{FINE_TUNE_FROM}: {path}")
+    logger.info("starts from %s: %s are taken over; anew starts %s", path, ", ".join(taken.parts), taken.anew)
+
+
+def file_mark(path: str | None) -> str | None:
+    """sha256 (hex) of the file at `path`; None for none. Raises UserError where it is missing."""
+    if path is None:
+        return None
+    try:
+        with Path(path).open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{FINE_TUNE_FROM}: {path} cannot be read: {error.strerror}") from error
+
+
+def _time(checkpoint: Checkpoint) -> str:
+    """`12:31`, with the date where that is not today."""
+    written = checkpoint.written
+    today = written.date() == datetime.now(tz=written.tzinfo).date()
+    return written.strftime("%H:%M" if today else "%Y-%m-%d %H:%M")

@@ -1,0 +1,80 @@
+"""The features that are compared, with the labels of their pictures, as the classifiers take them."""
+
+import numpy as np
+
+from byol_kedro.datasets.belonging import check_same_encoder, check_same_pictures
+from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.tensors import Array, Tensors
+from byol_kedro.evaluation.classify import CLASSIFIERS, Problem
+from byol_kedro.evaluation.pca import project
+
+PIXEL_PROTOCOLS = ("logistic", "knn")  # the rows that the published STL-10 table has
+ALL_PROTOCOLS = tuple(CLASSIFIERS)
+
+
+def feature_sets(
+    encoder: Tensors,
+    latents_train: Tensors,
+    latents_test: Tensors,
+    reference_latents: Tensors,
+    pca: Tensors,
+    images_train: Images,
+    images_test: Images,
+) -> list[tuple[Problem, tuple[str, ...]]]:
+    """BYOL's features, the untrained network's and the pixels' components, each with its protocols.
+
+    Raises UserError when any of them is of another encoder or of other pictures.
+    """
+    check_same_encoder(encoder, latents_train, latents_test, reference_latents)
+    check_same_pictures(latents_train, images_train)
+    check_same_pictures(latents_test, images_test)
+    check_same_pictures(reference_latents, images_train, images_test)
+    check_same_pictures(pca, images_train)
+    return [
+        (byol(latents_train, latents_test, images_test), ALL_PROTOCOLS),
+        (untrained(reference_latents, images_test), ALL_PROTOCOLS),
+        (pixels(images_train, images_test, {name: pca[name] for name in pca.keys()}), PIXEL_PROTOCOLS),  # noqa: SIM118  # Tensors is no mapping
+    ]
+
+
+def byol(latents_train: Tensors, latents_test: Tensors, images_test: Images) -> Problem:
+    """Features of the encoder; the training rows in the order of their pictures, which folds count in."""
+    order = np.argsort(latents_train["index"])
+    return Problem(
+        features="BYOL",
+        train_x=latents_train["features"][order],
+        train_y=latents_train["labels"][order],
+        test_x=latents_test["features"],
+        test_y=latents_test["labels"],
+        index=latents_test["index"],
+        names=images_test.names,
+        n_classes=len(images_test.class_names),
+    )
+
+
+def untrained(latents: Tensors, test: Images) -> Problem:
+    """Features of the same network as it was before training."""
+    return Problem(
+        features="untrained network",
+        train_x=latents["untrained.train.features"],
+        train_y=latents["untrained.train.labels"],
+        test_x=latents["untrained.test.features"],
+        test_y=latents["untrained.test.labels"],
+        index=np.arange(len(test.pixels)),
+        names=test.names,
+        n_classes=len(test.class_names),
+    )
+
+
+def pixels(train: Images, test: Images, pca: dict[str, Array]) -> Problem:
+    """Principal components of the pixels, by what `evaluation.pca.fit_pca` gave."""
+    return Problem(
+        features=f"pixels, PCA {len(pca['components'])}",
+        train_x=project(train.pixels, pca),
+        train_y=train.labels,
+        test_x=project(test.pixels, pca),
+        test_y=test.labels,
+        index=np.arange(len(test.pixels)),
+        names=test.names,
+        n_classes=len(test.class_names),
+    )
