@@ -45,6 +45,10 @@ RECIPE: dict[str, Any] = {
     "tau": {"base": 0.9, "schedule": "cosine"},
     "precision": "auto",
     "online_knn": {"every_epochs": 1, "images": 10},
+    "checkpoint": {"minutes": 10, "steps": None, "keep": 2},
+    "resume": True,
+    "fine_tune_from": None,
+    "continue_from_epochs": None,
 }
 
 

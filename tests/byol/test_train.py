@@ -6,12 +6,14 @@ import math
 import pytest
 import torch
 
+from byol_kedro.byol.augment import augment
 from byol_kedro.byol.pictures import place_pictures
 from byol_kedro.byol.plan import Plan
 from byol_kedro.byol.seeds import stream_seed
+from byol_kedro.byol.state import initial_state
 from byol_kedro.byol.train import train
 from byol_kedro.errors import UserError
-from tests.byol.small import CPU, VIEW, pictures, recipe, small_state
+from tests.byol.small import CPU, SIZE, VIEW, pictures, recipe, small_state
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
@@ -78,9 +80,9 @@ def test_an_incomplete_last_batch_is_dropped():
     assert state.step == rows[-1].step == 4
 
 
-def test_rows_tell_step_epoch_rates_and_what_was_scored():
+def test_rows_tell_step_epoch_rates_and_what_was_measured():
     seen = []
-    _, rows = run(recipe(), score=lambda encoder: 0.5, watch=lambda done, row: seen.append((done, row)))
+    _, rows = run(recipe(), measure=lambda network: {"knn_top1": 0.5}, watch=lambda done, row: seen.append((done, row)))
     assert [(row.step, row.epoch) for row in rows] == [(1, 0.5), (2, 1.0), (3, 1.5), (4, 2.0)]
     assert [row.knn_top1 for row in rows if not math.isnan(row.knn_top1)] == [0.5, 0.5]
     assert rows[0].lr == pytest.approx(0.05)
@@ -126,3 +128,20 @@ def test_each_view_is_drawn_from_its_own_distribution(monkeypatch):
 
 def test_streams_of_neighbouring_seeds_and_epochs_differ():
     assert len({stream_seed(seed, 2, epoch) for seed in range(20) for epoch in range(20)}) == 400
+
+
+def test_views_are_drawn_outside_autocast_which_would_round_their_pixels(monkeypatch):
+    seen = []
+
+    def spied(*given, **named):
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return augment(*given, **named)
+
+    monkeypatch.setattr("byol_kedro.byol.train.augment", spied)
+    run(recipe(epochs=1, precision="bfloat16"))
+    assert seen == [False] * 4
+
+
+def test_on_any_device_views_are_drawn_from_a_generator_on_the_cpu():
+    state = initial_state(recipe(), SIZE, 0, torch.device("meta"))
+    assert (state.device.type, state.generator.device.type) == ("meta", "cpu")

@@ -1,0 +1,148 @@
+"""What could break: a foreign, a cut or a stale checkpoint taken; a whole one lost; the folder that grows."""
+
+import errno
+import json
+
+import numpy as np
+import pytest
+
+from byol_kedro.datasets.checkpoints import Checkpoints, CheckpointsDataset
+from byol_kedro.errors import UserError
+
+WHAT = {"epochs": 80, "seed": 0, "views.first.crop_area": [0.08, 1.0]}
+ARRAYS = {"weight": np.arange(6, dtype=np.float32).reshape(2, 3), "count": np.array(7)}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Checkpoints(tmp_path).of(WHAT)
+
+
+def write(folder, step, keep=2, **header):
+    folder.write(step, ARRAYS, {"step": str(step)} | header, keep)
+
+
+def files(folder):
+    return sorted(path.name for path in folder.path.iterdir() if path.suffix != ".json")
+
+
+def test_what_was_written_comes_back(folder):
+    write(folder, 12, note="é")
+    found = folder.newest()
+    assert found.step == 12
+    assert found.content.header == {"step": "12", "note": "é"}
+    assert {name: array.tolist() for name, array in found.content.arrays.items()} == {
+        name: array.tolist() for name, array in ARRAYS.items()
+    }
+
+
+def test_where_nothing_was_written_there_is_none(folder):
+    assert folder.newest() is None
+
+
+def test_the_newest_by_its_step_is_taken_and_only_the_last_two_stay(folder):
+    for step in (5, 40, 300):
+        write(folder, step)
+    assert folder.newest().step == 300
+    assert files(folder) == ["step-000000040.safetensors", "step-000000300.safetensors"]
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-3])
+
+
+def damage(path):
+    content = bytearray(path.read_bytes())
+    content[-2] ^= 1
+    path.write_bytes(content)
+
+
+def change_header(path):
+    path.write_bytes(path.read_bytes().replace(b'"step":"2"', b'"step":"1"'))
+
+
+@pytest.mark.parametrize("harm", [cut, damage, change_header, lambda path: path.write_bytes(b"")])
+def test_a_cut_or_corrupt_one_is_passed_over_with_a_line_and_the_one_before_is_taken(folder, harm, caplog):
+    write(folder, 1)
+    write(folder, 2)
+    before = (folder.path / "step-000000002.safetensors").read_bytes()
+    harm(folder.path / "step-000000002.safetensors")
+    assert (folder.path / "step-000000002.safetensors").read_bytes() != before
+    assert folder.newest().step == 1
+    assert len(caplog.messages) == 1
+    assert "step-000000002.safetensors is cut or corrupt" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change", [{"epochs": 81}, {"seed": 1}, {"views.first.crop_area": [0.08, 0.9]}, {"tau.base": 0.9}]
+)
+def test_a_training_that_differs_in_anything_finds_no_checkpoint_of_this_one(tmp_path, folder, change):
+    write(folder, 1)
+    assert Checkpoints(tmp_path).of(WHAT | change).newest() is None
+    assert Checkpoints(tmp_path).of(dict(reversed(WHAT.items()))).newest().step == 1
+
+
+def test_the_differences_are_told_with_both_values(tmp_path, folder):
+    write(folder, 1)
+    other = Checkpoints(tmp_path).of(WHAT | {"epochs": 40, "tau.base": 0.9})
+    assert other.differences() == "epochs (80 there, 40 here), tau.base (null there, 0.9 here)"
+
+
+def test_many_differences_are_counted(tmp_path, folder):
+    write(folder, 1)
+    other = Checkpoints(tmp_path).of({name: name for name in "abcd"})
+    assert other.differences().endswith(", and 4 more")
+
+
+def test_alone_in_its_place_a_training_differs_from_nothing(folder):
+    write(folder, 1)
+    assert folder.differences() == ""
+
+
+def test_what_a_folder_is_of_stands_in_it_as_json(folder):
+    write(folder, 1)
+    assert json.loads((folder.path / "training.json").read_text("utf-8")) == WHAT
+
+
+def test_a_full_disk_is_an_error_of_one_line_and_the_older_one_stays_whole(folder, monkeypatch):
+    write(folder, 1)
+
+    def full(arrays, path, metadata):
+        path.write_bytes(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("byol_kedro.datasets.checkpoints.save_file", full)
+    with pytest.raises(UserError, match="full"):
+        write(folder, 2, keep=1)
+    assert files(folder) == ["step-000000001.safetensors"]
+    assert folder.newest().step == 1
+
+
+def test_a_folder_that_nothing_can_be_written_to_is_an_error_of_one_line(tmp_path):
+    (tmp_path / "checkpoints").write_text("a file in the place of the folder")
+    with pytest.raises(UserError, match="could not write a checkpoint"):
+        write(Checkpoints(tmp_path / "checkpoints").of(WHAT), 1)
+
+
+def test_what_a_killed_process_left_goes_with_the_next_checkpoint(folder):
+    write(folder, 1)
+    (folder.path / ".step-000000002.safetensors.0a1b.tmp").write_bytes(b"half of it")
+    write(folder, 2)
+    assert files(folder) == ["step-000000001.safetensors", "step-000000002.safetensors"]
+
+
+def test_clearing_removes_all_of_this_training_and_nothing_of_another(tmp_path, folder):
+    other = Checkpoints(tmp_path).of(WHAT | {"seed": 1})
+    write(folder, 1)
+    write(other, 1)
+    folder.clear()
+    assert folder.newest() is None
+    assert other.newest().step == 1
+
+
+def test_the_catalog_entry_gives_a_handle_and_saves_nothing(tmp_path):
+    dataset = CheckpointsDataset(filepath=str(tmp_path / "none yet"))
+    assert dataset.exists()
+    assert dataset.load().of(WHAT).newest() is None
+    with pytest.raises(Exception, match="as it goes"):
+        dataset.save(1)
