@@ -61,7 +61,7 @@ def test_an_unknown_pipeline_is_named_with_the_nearest(kedro_run: Run) -> None:
 def test_a_pipeline_that_cannot_be_imported_stops_the_run(
     kedro_run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(sys.modules, "byol_kedro.pipeline_registry", None)
+    monkeypatch.setitem(sys.modules, "byol_kedro.pipelines.pretrain", None)
     assert "the pipelines cannot be imported" in error_of(kedro_run())
     assert not artifacts(tmp_path)
 

@@ -39,6 +39,15 @@ assert "--load-versions" in result.output, result.output
     assert "torch" not in modules_after(code)
 
 
+def test_a_run_of_ingest_does_not_import_torch(tmp_path) -> None:
+    code = f"""
+from tests.conftest import type_kedro_run
+outcome = type_kedro_run(__import__("pathlib").Path({str(tmp_path)!r}), "--pipelines=ingest")
+assert outcome.exit_code == 0, outcome.output
+"""
+    assert "torch" not in modules_after(code)
+
+
 def test_every_pipeline_of_the_design_is_registered() -> None:
     bootstrap_project(ROOT)
     from kedro.framework.project import pipelines  # noqa: PLC0415  (the project has to be bootstrapped first)

@@ -8,7 +8,6 @@ import copy
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import wraps
-from importlib import import_module
 from typing import Any
 
 import click
@@ -16,6 +15,7 @@ from kedro.framework.cli.project import run as kedro_run
 
 from byol_kedro.errors import UserError
 from byol_kedro.one_line import one_line
+from byol_kedro.pipeline_registry import NAMES, build_pipelines
 from byol_kedro.results_cli import results
 
 
@@ -29,19 +29,19 @@ def check_pipelines(names: list[str]) -> None:
 
     Kedro reports both as "Failed to find the pipeline", after some hundred lines of traceback.
     """
+    for name in names:
+        if name not in NAMES:
+            near = get_close_matches(name, NAMES, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(NAMES)}"
+            raise UserError(f"--pipelines: there is no pipeline {name!r}; {hint}")
     try:
-        known = import_module("byol_kedro.pipeline_registry").register_pipelines()
+        build_pipelines(names or ["__default__"])
     except (ImportError, SyntaxError) as error:
         where = f"{error.filename}:{error.lineno}: " if isinstance(error, SyntaxError) else ""
         raise UserError(
             f"the pipelines cannot be imported: {where}{error}; nothing was run. "
             "Mend that import, or install the package that it names (make install)"
         ) from error
-    for name in names:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(sorted(known))}"
-            raise UserError(f"--pipelines: there is no pipeline {name!r}; {hint}")
 
 
 def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,21 +1,32 @@
 """Every pipeline by name. An explicit list: a pipeline that cannot be imported is an error, never left out."""
 
+from collections.abc import Iterable
+from importlib import import_module
+
+from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
-from byol_kedro.pipelines import baselines, evaluate, extract, ingest, latent, pretrain, probes, report
+PARTS = ("ingest", "pretrain", "extract", "baselines", "probes", "latent", "report")
+NAMES = ("__default__", *PARTS, "evaluate")
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """The project's pipelines; `__default__` goes from raw pictures to the report."""
-    pipelines = {
-        "ingest": ingest.create_pipeline(),
-        "pretrain": pretrain.create_pipeline(),
-        "extract": extract.create_pipeline(),
-        "baselines": baselines.create_pipeline(),
-        "probes": probes.create_pipeline(),
-        "latent": latent.create_pipeline(),
-        "report": report.create_pipeline(),
-        "evaluate": evaluate.create_pipeline(),
-    }
-    pipelines["__default__"] = pipelines["ingest"] + pipelines["pretrain"] + pipelines["evaluate"]
-    return pipelines
+    """The pipelines that the run asks for, all of them where none is named.
+
+    Only these are imported: torch takes seconds and half a gigabyte, and ingest needs none of it.
+    """
+    return build_pipelines(pipelines._requested_pipelines or NAMES)  # noqa: SLF001  (what Kedro's find_pipelines reads)
+
+
+def build_pipelines(names: Iterable[str]) -> dict[str, Pipeline]:
+    """The pipelines `names`, which are among `NAMES`; `__default__` goes from raw pictures to the report."""
+    return {name: _everything() if name == "__default__" else _create(name) for name in names}
+
+
+def _everything() -> Pipeline:
+    return sum((_create(name) for name in ("ingest", "pretrain", "evaluate")), Pipeline([]))
+
+
+def _create(name: str) -> Pipeline:
+    pipeline: Pipeline = import_module(f"byol_kedro.pipelines.{name}").create_pipeline()
+    return pipeline

@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kedro.framework.project import pipelines
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from byol_kedro.errors import UserError
-
-SUMS = ("__default__", "evaluate")  # these only add up the pipelines that make something
+from byol_kedro.pipeline_registry import PARTS, build_pipelines
 
 
 def refuse_pinned_outputs(load_versions: Mapping[str, str], pipeline: Pipeline) -> None:
@@ -67,7 +65,7 @@ def _no_such_version(name: str, dataset: AbstractVersionedDataset[Any, Any]) -> 
 
 
 def _nothing_yet(names: list[str], env: str | None) -> str:
-    makers = [key for key, pipeline in pipelines.items() if key not in SUMS and pipeline.all_outputs() & set(names)]
+    makers = [key for key, pipeline in build_pipelines(PARTS).items() if pipeline.all_outputs() & set(names)]
     option = f" --env={env}" if env else ""
     return (
         f"nothing has been saved yet of {', '.join(names)}, which this run reads; "

@@ -1,5 +1,6 @@
 """Numbers about a split of pictures, read in pieces."""
 
+import mmap
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
@@ -61,5 +62,7 @@ def _digests(images: Images) -> Iterator[bytes]:
 
 def _pieces(images: Images) -> Iterator[npt.NDArray[np.uint8]]:
     for start in range(0, len(images), PIECE):
-        # Not views of the map: what was read of it would go on counting as this process's memory.
         yield np.array(images.pixels[start : start + PIECE])
+        if isinstance(images.pixels.base, mmap.mmap):
+            # What was read of the map would go on counting as this process's memory.
+            images.pixels.base.madvise(mmap.MADV_DONTNEED)
