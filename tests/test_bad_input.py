@@ -58,6 +58,12 @@ def test_an_unknown_pipeline_is_named_with_the_nearest(kedro_run: Run) -> None:
     assert "there is no pipeline 'evalute'; did you mean evaluate?" in error_of(kedro_run("--pipeline=evalute"))
 
 
+def test_an_unknown_environment_is_named_with_those_that_there_are(kedro_run: Run) -> None:
+    message = error_of(kedro_run("--env=nosuch"))
+    assert message.startswith("Error: --env nosuch: there is no environment conf/nosuch; expected one of ")
+    assert "sample, test" in message
+
+
 def test_a_pipeline_that_cannot_be_imported_stops_the_run(
     kedro_run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -159,14 +165,36 @@ def test_a_spoilt_stl10_file_is_named(
     assert artifacts(tmp_path) == before
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--load-versions=encodr:2026-01-01T00.00.00.000Z"], "encodr"),
+        (["--nodes=nosuch"], "nosuch"),
+        (["--to-outputs=nosuch"], "nosuch"),
+    ],
+)
+def test_an_entry_or_a_node_that_is_not_there_is_named(kedro_run: Run, words: list[str], expected: str) -> None:
+    assert expected in error_of(kedro_run(*words))
+
+
+def on_the_screen(program: list[str], *words: str) -> tuple[int, list[str]]:
+    """Exit code and lines of a command that is typed in a shell."""
+    command = [str(Path(sys.executable).with_name(program[0])), *program[1:], "--env=test", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.returncode, [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+
+
 @pytest.mark.parametrize("program", [["kedro", "run"], ["python", "-m", "byol_kedro"]])
 def test_one_line_means_one_line_on_the_screen(program: list[str], tmp_path: Path) -> None:
-    python = Path(sys.executable)
-    command = [str(python.with_name(program[0])), *program[1:]]
-    done = subprocess.run(
-        [*command, "--env=test", f"--params=data_root={tmp_path},pretrain.epocs=3"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    code, lines = on_the_screen(program, f"--params=data_root={tmp_path},pretrain.epocs=3")
     assert lines == ["Error: parameters: pretrain.epocs: there is no such parameter; did you mean epochs?"]
-    assert done.returncode == 1
+    assert code == 1
+
+
+def test_a_mistake_that_a_node_finds_is_one_line_on_the_screen(chain_copy: Path) -> None:
+    code, lines = on_the_screen(
+        ["kedro", "run"], "--pipelines=pretrain", f"--params=data_root={chain_copy},pretrain.encoder.name=resnet999"
+    )
+    assert len(lines) == 1
+    assert lines[0].startswith("Error: pretrain.encoder.name: timm has no architecture 'resnet999'")
+    assert code == 1

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 from kedro.config import MissingConfigException
+from kedro.io import DatasetNotFoundError
 from kedro.io.core import VersionNotFoundError
 
 from byol_kedro.errors import UserError
+
+# How Kedro begins when --nodes, --from-nodes, --to-outputs and the like name what is not there.
+UNKNOWN_NAMES = ("Pipeline does not contain", "Pipeline contains no nodes")
+NO_FOLDER = "is not a valid directory: "  # what Kedro says before the path of an environment that is not there
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
@@ -23,7 +29,10 @@ def as_user_error(error: Exception) -> UserError | None:
     for cause in causes(error):
         if isinstance(cause, UserError):
             return cause
-        if isinstance(cause, VersionNotFoundError | MissingConfigException):
+        if isinstance(cause, MissingConfigException):
+            return UserError(_missing_config(str(cause)))
+        named_wrong = isinstance(cause, ValueError) and str(cause).startswith(UNKNOWN_NAMES)
+        if named_wrong or isinstance(cause, VersionNotFoundError | DatasetNotFoundError):
             return UserError(" ".join(str(cause).split()))
     return None
 
@@ -38,3 +47,12 @@ def one_line() -> Iterator[None]:
         if mendable is None:
             raise
         raise click.ClickException(str(mendable)) from None
+
+
+def _missing_config(text: str) -> str:
+    """With the environments that there are, where it is one that is missing; else Kedro's own sentence."""
+    folder = Path(text.partition(NO_FOLDER)[2])
+    if not folder.name or folder.name == "base" or not folder.parent.is_dir():
+        return " ".join(text.split())
+    known = sorted(path.name for path in folder.parent.iterdir() if path.is_dir() and path.name != "base")
+    return f"--env {folder.name}: there is no environment conf/{folder.name}; expected one of {', '.join(known)}"
