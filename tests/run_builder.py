@@ -68,9 +68,17 @@ class RunBuilder:
         }
         self.write("run_manifest", run_id, json.dumps(manifest | changed).encode())
 
-    def complete(self, run_id: str, rows: Rows, *, pictures: str = "test", encoder: str = "", **changed: Any) -> None:
-        """A run whose classifiers have picture i right where `rows` says so; `pictures` begins their names."""
+    def complete(
+        self, run_id: str, rows: Rows, *, pictures: str = "test", mark: str | None = "pixels", encoder: str = "",
+        **changed: Any,
+    ) -> None:  # fmt: skip
+        """A run whose classifiers have picture i right where `rows` says so.
+
+        `pictures` begins the names of the pictures, `mark` is their fingerprint; None leaves it out.
+        """
         self.died(run_id, **changed)
+        if "probe_metrics" not in changed.get("reads", {}):
+            self.write("probe_metrics", run_id, json.dumps({"data_fingerprint": mark} if mark else {}).encode())
         table = [_row(key, np.array(right)) | {"encoder": encoder or run_id} for key, right in rows.items()]
         self.write("results", run_id, pd.DataFrame([*table, PUBLISHED]).to_csv(index=False).encode())
         guesses = [_guesses(key, np.array(right), pictures) for key, right in rows.items()]

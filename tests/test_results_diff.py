@@ -89,6 +89,39 @@ def test_other_test_pictures_are_compared_as_two_proportions(runs: RunBuilder) -
     assert "within noise (p = 0.157, z-test)" in words(diff(runs))
 
 
+@pytest.mark.parametrize("mark", ["other pixels", None])
+def test_pictures_of_equal_names_are_not_paired_where_they_are_not_known_to_be_the_same(
+    runs: RunBuilder, mark: str | None
+) -> None:
+    runs.complete(A, {BYOL_LOGISTIC: right(of=100, count=45)}, mark=mark and "pixels")
+    runs.complete(B, {BYOL_LOGISTIC: right(of=100, count=55)}, mark=mark)
+    screen = words(diff(runs))
+    assert "within noise (p = 0.157, z-test)" in screen
+    assert "z-test: of two proportions, since no guesses are known that both runs made on the same pictures" in screen
+
+
+def test_pictures_of_a_run_whose_metrics_are_gone_are_not_paired(runs: RunBuilder) -> None:
+    runs.complete(A, {BYOL_LOGISTIC: right(of=100, count=45)})
+    runs.complete(B, {BYOL_LOGISTIC: right(of=100, count=55)})
+    runs.path("probe_metrics", A).unlink()
+    assert "within noise (p = 0.157, z-test)" in words(diff(runs))
+
+
+def test_a_run_that_only_reports_has_the_pictures_of_the_metrics_that_it_read(runs: RunBuilder) -> None:
+    runs.complete(A, {BYOL_LOGISTIC: right(of=400, count=200)})
+    runs.complete(B, {BYOL_LOGISTIC: right(of=400, count=204)}, reads={"probe_metrics": A})
+    assert "+1.0 within noise (p = 0.125, McNemar)" in words(diff(runs))
+
+
+def test_rows_of_one_classifier_are_told_apart_by_how_it_learned(runs: RunBuilder) -> None:
+    keys = [BYOL_KNN, ("BYOL", "kNN", "knn200"), BYOL_LOGISTIC, ("BYOL", "logistic regression", "linear_sgd")]
+    for run_id in (A, B):
+        runs.complete(run_id, {key: right(of=50, count=30) for key in keys})
+    first_cells = [line.split("  ")[0].strip() for line in diff(runs).lines]
+    names = ["kNN", "kNN (weighted)", "logistic regression", "logistic regression (SGD)"]
+    assert [cell for cell in first_cells if cell.startswith(("kNN", "logistic"))] == names
+
+
 def test_the_number_of_test_pictures_counts_where_predictions_are_gone(runs: RunBuilder) -> None:
     runs.complete(A, {BYOL_LOGISTIC: right(of=10_000, count=4500)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=10_000, count=5500)})

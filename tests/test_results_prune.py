@@ -2,11 +2,13 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from byol_kedro.prune import freed_bytes
+from tests.conftest import ROOT
 from tests.run_builder import BYOL_LOGISTIC, RunBuilder, right, type_results
 
 FIRST, SECOND, THIRD = (f"2026-03-0{day}T10.00.00.000Z" for day in (1, 2, 3))
@@ -61,6 +63,28 @@ def test_what_a_kept_run_read_stays_with_its_manifest(runs: RunBuilder) -> None:
     assert entries_of(runs, FIRST) == {"encoder", "run_manifest"}
     assert entries_of(runs, SECOND) == {"images_test", "run_manifest"}
     assert f"kept encoder of {FIRST}: a kept run read it" in lines
+
+
+def relative(path: Path) -> Path:
+    return Path(os.path.relpath(path, ROOT))
+
+
+@pytest.mark.parametrize("written", [Path, relative])
+def test_a_file_that_a_kept_run_was_fine_tuned_from_stays(runs: RunBuilder, written: Callable[[Path], Path]) -> None:
+    path = written(runs.path("encoder", FIRST))
+    runs.complete(THIRD, ROWS, parameters={"pretrain": {"fine_tune_from": str(path)}})
+    lines = prune(runs)
+    assert entries_of(runs, FIRST) == {"encoder", "run_manifest"}
+    assert entries_of(runs, SECOND) == set()
+    assert f"kept encoder of {FIRST}: a kept run read it" in lines
+
+
+def test_a_file_that_only_an_old_run_was_fine_tuned_from_goes(runs: RunBuilder) -> None:
+    pretrain = {"fine_tune_from": str(runs.path("encoder", FIRST))}
+    runs.complete("2026-03-02T11.00.00.000Z", ROWS, parameters={"pretrain": pretrain})
+    runs.complete(THIRD, ROWS)
+    prune(runs)
+    assert entries_of(runs, FIRST) == set()
 
 
 def test_a_second_prune_finds_nothing_left_to_do(runs: RunBuilder) -> None:

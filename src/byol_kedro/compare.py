@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from byol_kedro.evaluation.significance import holm, mcnemar, two_proportions, wilson_trials
+from byol_kedro.evaluation.significance import LEVEL, holm, mcnemar, two_proportions, wilson_trials
 from byol_kedro.runs import Catalog, Run, Score, versioned
 from byol_kedro.versions import path_of_version
 
 PREDICTIONS = "predictions"
-LEVEL = 0.05
+METRICS = "probe_metrics"
 ABSENT = "–"
 Key = tuple[str, str, str]
 Guesses = Mapping[Key, pd.DataFrame]
@@ -64,10 +64,13 @@ def differences(a: Run, b: Run) -> list[Difference]:
 def compare_rows(a: Run, b: Run, catalog: Catalog) -> list[Row]:
     """Every measured row of either run, tested where both have it.
 
-    McNemar's test on the pairs of guesses where both runs have predictions for the same pictures (names and
-    truth), else a z-test of two proportions, as for two independent sets of pictures.
+    McNemar's test on the pairs of guesses where both runs have predictions for the same pictures (pixels, names
+    and truth), else a z-test of two proportions, as for two independent sets of pictures.
     """
-    guesses_a, guesses_b = _guesses(a, catalog), _guesses(b, catalog)
+    pictures = _pictures(a, catalog)
+    # Other pictures may have equal names: the photographs are cut anew for each seed.
+    same = bool(pictures) and pictures == _pictures(b, catalog)
+    guesses_a, guesses_b = (_guesses(run, catalog) if same else {} for run in (a, b))
     shared = [key for key in a.scores if key in b.scores]
     tests = [
         _test(a.scores[key], b.scores[key], guesses_a.get(key), guesses_b.get(key)) for key in shared
@@ -98,6 +101,14 @@ def _flatten(value: Any, name: str) -> Iterator[tuple[str, str]]:
             yield from _flatten(inner, f"{name}.{key}" if name else str(key))
     else:
         yield name, str(value)
+
+
+def _pictures(run: Run, catalog: Catalog) -> str:
+    """The fingerprint of the test pictures that the run's guesses are of; empty where nothing tells it."""
+    version = run.reads.get(METRICS, run.run_id)
+    if not path_of_version(versioned(catalog)[METRICS], version).is_file():
+        return ""
+    return str(catalog.load(METRICS, version=version).get("data_fingerprint", ""))
 
 
 def _guesses(run: Run, catalog: Catalog) -> Guesses:

@@ -8,11 +8,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from byol_kedro.compare import LEVEL, Difference, Row
-from byol_kedro.pipelines.report.table import percent
+from byol_kedro.compare import Difference, Row
+from byol_kedro.evaluation.significance import LEVEL
+from byol_kedro.pipelines.report.table import classifier, percent
 from byol_kedro.runs import Run, Score
-
-PROTOCOL_NAMES = {"published": " (Adam)"}
 
 
 def diff_screen(a: Run, b: Run, differences: Sequence[Difference], rows: Sequence[Row]) -> Iterator[RenderableType]:
@@ -45,9 +44,9 @@ def _rows(rows: Sequence[Row]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("is it more than noise?", overflow="fold")
     for row in rows:
-        features, classifier, protocol = row.key
+        features, kind, protocol = row.key
         points = "" if row.points is None else f"{row.points:+.1f}"
-        name = f"{features}\n{classifier}{PROTOCOL_NAMES.get(protocol, '')}"
+        name = f"{features}\n{classifier({'classifier': kind, 'protocol': protocol})}"
         table.add_row(Text(name), _score(row.a), _score(row.b), points, Text(row.verdict))
     return table
 
@@ -62,7 +61,7 @@ def _score(score: Score | None) -> str:
 
 def _how_to_read(rows: Sequence[Row]) -> str:
     tests = [row.test for row in rows if row.test]
-    other = "z-test: of two proportions, since the runs share no guesses on the same pictures. "
+    other = "z-test: of two proportions, since no guesses are known that both runs made on the same pictures. "
     return (
         f"p-values are Holm-adjusted over the {len(tests)} rows that both runs have; below {LEVEL} is called more than "
         f"noise. {other if 'z-test' in tests else ''}The noise is that of which test pictures there were: another seed "

@@ -10,7 +10,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from byol_kedro.pipelines.report.results import BYOL, PIXELS, UNTRAINED
+from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
 from byol_kedro.pipelines.report.table import percent
 from byol_kedro.pipelines.report.words import PROTOCOL
 from byol_kedro.runs import Run, Score, training

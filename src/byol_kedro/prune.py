@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kedro.utils import find_kedro_project
+
 from byol_kedro.datasets.files import size_text
 from byol_kedro.errors import UserError
 from byol_kedro.manifest import MANIFEST
@@ -58,6 +60,7 @@ def plan(catalog: Catalog, keep: int) -> Plan:
     old = runs[len(kept) :]
     old_ids = {run.run_id for run in old}
     read = {(name, version) for run in kept for name, version in run.reads.items() if version in old_ids}
+    read |= _fine_tuned_from(kept, old, catalog)
     removals = [Removal(run, _folders(run, catalog, read)) for run in old]
     return Plan(kept, sorted(read), [removal for removal in removals if removal.folders])
 
@@ -104,6 +107,20 @@ def words(plan: Plan, freed: int, *, dry: bool) -> list[str]:
     lines.append(f"kept {_count(kept, 'complete run')}, back to {plan.kept[-1].run_id}{rest}")
     lines += [f"kept {name} of {version}: a kept run read it" for name, version in plan.read]
     return lines
+
+
+def _fine_tuned_from(kept: Iterable[Run], old: Iterable[Run], catalog: Catalog) -> set[tuple[str, str]]:
+    """(entry, version) of the files that a kept run was told to start from by their paths."""
+    # A relative path was meant from where that run was typed: the project, or where prune is typed now.
+    bases = (Path.cwd(), find_kedro_project(Path.cwd()) or Path.cwd())
+    named = [run.manifest.get("parameters", {}).get("pretrain", {}).get("fine_tune_from") for run in kept]
+    files = {(base / path).resolve() for path in named if path for base in bases}
+    return {
+        (name, run.run_id)
+        for name, dataset in versioned(catalog).items()
+        for run in old
+        if path_of_version(dataset, run.run_id).resolve() in files
+    }
 
 
 def _folders(run: Run, catalog: Catalog, read: set[tuple[str, str]]) -> list[Path]:

@@ -3,19 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.config import MissingConfigException
-from kedro.framework.project import settings
 from kedro.framework.session import KedroSession
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
-from kedro.utils import find_kedro_project
 
 from byol_kedro.errors import UserError
+from byol_kedro.evaluation.names import BYOL
 from byol_kedro.manifest import MANIFEST
-from byol_kedro.pipelines.report.results import BYOL, measured
+from byol_kedro.pipelines.report.results import measured
 from byol_kedro.versions import folder
 
 RESULTS = "results"
@@ -84,13 +81,11 @@ def open_catalog(env: str | None, params: dict[str, Any]) -> Catalog:
     """The catalog of an environment, with `params` as for `kedro run --params`. Imports no pipeline.
 
     Raises:
-        UserError: there is no such environment, or its parameters are wrong.
+        UserError: the parameters are wrong.
+        MissingConfigException: there is no such environment; `one_line` says which there are.
     """
     session = KedroSession.create(env=env, runtime_params=params)
-    try:
-        context = session.load_context()
-    except MissingConfigException as error:
-        raise UserError(_no_such_environment(str(session.store.get("env")))) from error
+    context = session.load_context()
     # A catalog for reading needs no check of the pipelines' parameters, which would import torch.
     context._pipelines_to_validate = []  # noqa: SLF001  (as KedroSession.run does, there is no public name)
     catalog: Catalog = context.catalog
@@ -158,12 +153,6 @@ def training(run: Run, runs: Sequence[Run]) -> Training:
         if len(byol):
             return Training(recipe, str(byol["data"].iloc[0]), int(byol["epochs"].iloc[0]))
     return Training(recipe, data, epochs)
-
-
-def _no_such_environment(env: str) -> str:
-    conf = Path(find_kedro_project(Path.cwd()) or ".") / settings.CONF_SOURCE
-    known = sorted(path.name for path in conf.iterdir() if path.is_dir() and path.name != "base")
-    return f"--env {env}: there is no environment conf/{env}; expected one of {', '.join(known)}"
 
 
 def _not_one(name: str, found: Sequence[Run], runs: Sequence[Run]) -> str:

@@ -7,6 +7,7 @@ from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from rich.console import Console
 from rich.table import Table
 
+from byol_kedro.pipelines.report.results import measured
 from byol_kedro.pipelines.report.table import cells
 from byol_kedro.versions import path_of_version
 
@@ -29,8 +30,7 @@ def results_screen(results: pd.DataFrame) -> Table:
     table = Table(title="Top-1 on the test pictures (95 % interval)", title_justify="left")
     for column in COLUMNS:
         table.add_column(column, justify="right" if column in {"epochs", "top-1"} else "left")
-    measured = results[results["source"] == "measured"]
-    for _, rows in measured.groupby("features", sort=False):
+    for _, rows in measured(results).groupby("features", sort=False):
         for row in cells(rows):
             table.add_row(*(row[column] for column in COLUMNS))
         table.add_section()

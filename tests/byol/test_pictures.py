@@ -1,10 +1,10 @@
-"""What could break: pictures of the wrong part, maps read whole, inexact statistics."""
+"""What could break: pictures of the wrong part, maps read whole."""
 
 import numpy as np
 import pytest
 import torch
 
-from byol_kedro.byol.pictures import DevicePictures, HostPictures, channel_statistics, place_pictures
+from byol_kedro.byol.pictures import DevicePictures, HostPictures, place_pictures
 
 CPU = torch.device("cpu")
 
@@ -47,18 +47,3 @@ def test_an_empty_part_counts_for_nothing():
     pictures = place_pictures([empty, filled], CPU)
     assert pictures.count == 3
     assert np.array_equal(pictures.batch(torch.tensor([2])).numpy(), filled[2:])
-
-
-def test_statistics_are_those_of_all_pixels(monkeypatch):
-    monkeypatch.setattr("byol_kedro.byol.pictures.CHUNK", 3)
-    arrays = parts(5, 0, 7)
-    mean, std = channel_statistics(arrays)
-    joined = np.concatenate(arrays).astype(np.float64) / 255
-    np.testing.assert_allclose(mean, joined.mean(axis=(0, 2, 3)), rtol=1e-12)
-    np.testing.assert_allclose(std, joined.std(axis=(0, 2, 3)), rtol=1e-12)
-
-
-def test_a_channel_that_never_changes_gets_deviation_one():
-    pixels = parts(4)[0]
-    pixels[:, 2] = 77
-    assert channel_statistics([pixels])[1][2] == 1

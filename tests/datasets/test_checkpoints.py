@@ -73,6 +73,17 @@ def test_a_cut_or_corrupt_one_is_passed_over_with_a_line_and_the_one_before_is_t
     assert "step-000000002.safetensors is cut or corrupt" in caplog.text
 
 
+@pytest.mark.parametrize(("keep", "stay"), [(1, [60]), (2, [50, 60])])
+def test_what_is_written_after_a_corrupt_one_was_passed_over_takes_its_place(folder, keep, stay):
+    write(folder, 50)
+    write(folder, 100)
+    cut(folder.path / "step-000000100.safetensors")
+    assert folder.newest().step == 50
+    write(folder, 60, keep=keep)
+    assert folder.newest().step == 60
+    assert files(folder) == [f"step-{step:09d}.safetensors" for step in stay]
+
+
 @pytest.mark.parametrize(
     "change", [{"epochs": 81}, {"seed": 1}, {"views.first.crop_area": [0.08, 0.9]}, {"tau.base": 0.9}]
 )
@@ -116,6 +127,19 @@ def test_a_full_disk_is_an_error_of_one_line_and_the_older_one_stays_whole(folde
         write(folder, 2, keep=1)
     assert files(folder) == ["step-000000001.safetensors"]
     assert folder.newest().step == 1
+
+
+def test_a_damaged_one_goes_only_when_the_one_in_its_place_is_whole(folder, monkeypatch):
+    write(folder, 1)
+    write(folder, 3)
+
+    def full(arrays, path, metadata):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("byol_kedro.datasets.checkpoints.save_file", full)
+    with pytest.raises(UserError, match="full"):
+        write(folder, 2)
+    assert files(folder) == ["step-000000001.safetensors", "step-000000003.safetensors"]
 
 
 def test_a_folder_that_nothing_can_be_written_to_is_an_error_of_one_line(tmp_path):

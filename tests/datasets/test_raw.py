@@ -30,11 +30,6 @@ def test_the_handle_opens_the_source(tmp_path):
     assert source.stream("test").count == 16
 
 
-def test_an_unknown_source_is_named_with_those_that_are_known(tmp_path):
-    with pytest.raises(UserError, match="unknown source film, expected one of photos, stl10"):
-        RawImagesDataset(source="film", filepath=str(tmp_path)).load().open(INGEST, seed=0)
-
-
 def test_raw_pictures_are_never_written(tmp_path):
     with pytest.raises(DatasetError, match="only read"):
         RawImagesDataset(source="photos", filepath=str(tmp_path)).save("anything")

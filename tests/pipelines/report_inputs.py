@@ -6,9 +6,11 @@ import plotly.graph_objects as go
 
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.pipelines.report import nodes
 
 VERSION = "2026-09-01T10.00.00.000Z"
 RUN = "2026-09-02T11.00.00.000Z"
+UNLABELED, TRAIN, TEST = "ab" * 32, "bc" * 32, "ef" * 32  # fingerprints of the pictures
 CLASSES = ["astronaut", "cat", "coffee", "rocket"]
 TOP1 = {"knn": 0.55, "published": 0.58, "logistic": 0.612, "mlp": 0.62}
 CLASSIFIERS = {
@@ -25,7 +27,7 @@ def encoder(**header):
     facts = {
         "architecture": "resnet18", "stem": "small", "zero_init_residual": "true", "image_size": "32",
         "feature_dim": "512", "mean": "[0.47, 0.43, 0.39]", "std": "[0.27, 0.26, 0.27]", "data": "photos",
-        "data_fingerprint": "ab" * 32, "recipe": "base", "epochs": "40", "batch_size": "256",
+        "data_fingerprint": f"{UNLABELED}:{TRAIN}", "recipe": "base", "epochs": "40", "batch_size": "256",
         "projection_dim": "128", "hidden_dim": "512", "seed": "7", "version": VERSION, "fingerprint": "cd" * 32,
     }  # fmt: skip
     return Tensors({}, facts | header)
@@ -58,7 +60,7 @@ def row(protocol, features, top1, dim=512, **changes):
 
 
 def metrics(rows, version=VERSION, **more):
-    return {"encoder_version": version, "rows": rows, **more}
+    return {"encoder_version": version, "data_fingerprint": TEST, "rows": rows, **more}
 
 
 def probe_metrics(**more):
@@ -75,7 +77,7 @@ def images(labels=None, class_names=CLASSES, source="photos"):
     labels = np.repeat(np.arange(len(class_names)), 5) if labels is None else np.asarray(labels)
     names = [f"test/{number:05d}" for number in range(len(labels))]
     pixels = np.zeros((len(labels), 3, 8, 8), np.uint8)
-    return Images(pixels, labels.astype(np.int64), names, class_names, [], "ef" * 32, source)
+    return Images(pixels, labels.astype(np.int64), names, class_names, [], TEST, source)
 
 
 def predictions(features, protocols, classes=4):
@@ -130,6 +132,7 @@ def history(epochs=40):
             "images_per_second": 900.0,
             "feature_std": 0.085 - 0.05 * np.exp(-epoch / 3),
             "knn_top1": knn,
+            "effective_rank": np.where(np.isnan(knn), np.nan, 20 + epoch),
         }
     )
 
@@ -155,7 +158,8 @@ def latent_map():
     return go.Figure(go.Scatter(x=[0, 1, 2], y=[1, 0, 1], mode="markers")).update_layout(title="Latent map")
 
 
-def data_summary():
+def data_summary(**fingerprints):
+    fingerprints = {"unlabeled": UNLABELED, "train": TRAIN, "test": TEST} | fingerprints
     counts = {"unlabeled": 12000, "train": 400, "test": 20}
     splits = {
         name: {
@@ -163,7 +167,7 @@ def data_summary():
             "classes": {} if name == "unlabeled" else dict.fromkeys(CLASSES, count // 4),
             "without_label": count if name == "unlabeled" else 0, "folds": 0,
             "mean": [0.4712345, 0.4334567, 0.39], "std": [0.27, 0.26, 0.27], "source": "photos",
-            "fingerprint": "0f" * 32,
+            "fingerprint": fingerprints[name],
         }
         for name, count in counts.items()
     }  # fmt: skip
@@ -172,3 +176,16 @@ def data_summary():
 
 def sample_grid():
     return np.random.default_rng(0).integers(0, 255, (64, 160, 3), dtype=np.uint8)
+
+
+def tabulate(header=None, **changes):
+    """The results of small inputs, some of them changed: manifest, baselines, probes, summary, images."""
+    inputs = {
+        "manifest": manifest(),
+        "baselines": baseline_metrics(),
+        "probes": probe_metrics(),
+        "summary": data_summary(),
+        "images": images(),
+    }
+    assert changes.keys() <= inputs.keys()
+    return nodes.tabulate(header or encoder(), *(inputs | changes).values())

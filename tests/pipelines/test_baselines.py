@@ -44,8 +44,9 @@ def test_a_row_has_the_number_of_components_that_there_are():
     assert (row["features"], row["dim"]) == ("pixels, PCA 48", 48)
 
 
-def test_metrics_name_the_encoder():
-    assert run()[0]["encoder_version"] == "v1"
+def test_metrics_name_the_encoder_and_the_test_pictures():
+    metrics = run()[0]
+    assert (metrics["encoder_version"], metrics["data_fingerprint"]) == ("v1", "test-pictures")
 
 
 def test_there_is_a_prediction_for_each_row_and_test_picture():

@@ -9,7 +9,7 @@ from byol_kedro.parameters import Ingest
 from byol_kedro.pipelines.ingest import create_pipeline
 from byol_kedro.pipelines.ingest.grid import COLUMNS, MARGIN, TITLE, draw_grid
 from byol_kedro.pipelines.ingest.nodes import ingest, summarise
-from byol_kedro.pipelines.ingest.summary import PIECE, channel_statistics, count_shared
+from byol_kedro.pipelines.ingest.summary import count_shared
 
 INGEST = Ingest(image_size=16, photos={"unlabeled": 3, "train": 2, "test": 1})
 
@@ -33,11 +33,13 @@ def test_the_three_splits_come_in_the_order_of_the_outputs():
     assert outputs == ["images_unlabeled", "images_train", "images_test"]
 
 
-def test_mean_and_deviation_are_those_of_all_pixels():
-    images = random_images(2 * PIECE + 3, side=2)
-    mean, deviation = channel_statistics(images)
-    np.testing.assert_allclose(mean, (images.pixels / 255).mean(axis=(0, 2, 3)), rtol=1e-12)
-    np.testing.assert_allclose(deviation, (images.pixels / 255).std(axis=(0, 2, 3)), rtol=1e-12)
+def test_mean_and_deviation_of_a_split_are_those_of_its_pixels():
+    images = random_images(4, labels=[0, 1, 1, 0])
+    images.pixels[:, 2] = 77
+    summary, _ = summarise(random_images(3), images, random_images(1, labels=[0]))
+    train = summary["splits"]["train"]
+    np.testing.assert_allclose(train["mean"], (images.pixels / 255).mean(axis=(0, 2, 3)), rtol=1e-12)
+    np.testing.assert_allclose(train["std"], (images.pixels / 255).std(axis=(0, 2, 3)), rtol=1e-12, atol=1e-15)
 
 
 def test_pictures_in_both_train_and_test_are_counted():

@@ -92,10 +92,10 @@ def test_rows_are_named_by_the_index_of_the_latents(outcome):
     pd.testing.assert_frame_equal(named, again)
 
 
-def test_metrics_are_json_without_nan_and_name_the_encoder(outcome):
+def test_metrics_are_json_without_nan_and_name_the_encoder_and_the_pictures(outcome):
     metrics = outcome["latent_metrics"]
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
-    assert metrics["encoder_version"] == "v1"
+    assert (metrics["encoder_version"], metrics["data_fingerprint"]) == ("v1", "test-pictures")
 
 
 def test_metrics_count_the_pairs_and_say_the_unit_of_l1(outcome):

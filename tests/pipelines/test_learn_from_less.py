@@ -62,7 +62,8 @@ def test_folds_count_in_pictures_and_not_in_rows_of_the_latents():
 @pytest.mark.parametrize("output", [0, 1])
 def test_metrics_name_the_encoder_and_the_data_and_are_json(output):
     metrics = json.loads(json.dumps(run()[output]))
-    assert (metrics["encoder_version"], metrics["data"]) == ("v1", "photos")
+    found = metrics["encoder_version"], metrics["data"], metrics["data_fingerprint"]
+    assert found == ("v1", "photos", "test-pictures")
 
 
 @pytest.mark.parametrize("name", ["latents_train", "latents_test", "reference_latents"])

@@ -10,12 +10,13 @@ import torch
 
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.byol.monitor import Row
-from byol_kedro.byol.pictures import channel_statistics
 from byol_kedro.byol.plan import Plan
 from byol_kedro.byol.state import initial_state
+from byol_kedro.byol.statistics import channel_statistics
 from byol_kedro.datasets.checkpoints import Checkpoints
 from byol_kedro.errors import UserError
 from byol_kedro.pipelines.pretrain import create_pipeline
+from byol_kedro.pipelines.pretrain.artifacts import describe
 from byol_kedro.pipelines.pretrain.nodes import pretrain
 from byol_kedro.pipelines.pretrain.online import online_measures
 from byol_kedro.pipelines.pretrain.progress import ProgressReport, in_words
@@ -53,6 +54,14 @@ def test_the_header_says_what_was_trained_on_what_and_how(trained):
         hidden_dim=24,
         seed=3,
     )
+
+
+def test_a_channel_that_never_changes_is_divided_by_one():
+    flat = [dataclasses.replace(images, pixels=images.pixels.copy()) for images in (UNLABELED, TRAIN)]
+    for images in flat:
+        images.pixels[:, 2] = 77
+    header = describe(initial_state(recipe(), SIZE, 0, CPU), recipe(), *flat, 0)
+    assert (header.mean[2], header.std[2]) == (77 / 255, 1)
 
 
 def test_the_encoder_is_trained_and_can_be_restored(trained):
@@ -192,8 +201,8 @@ def test_a_short_training_is_announced_without_advice(caplog):
 
 def test_each_epoch_has_a_line_with_the_time_left(caplog):
     lines = watched(caplog, 1.0)
-    assert lines[2] == "epoch 2.0 of 4, loss 3.000, kNN top-1 25.0%, 20 seconds left"
-    assert lines[-1] == "epoch 4.0 of 4, loss 3.000, kNN top-1 25.0%, done"
+    assert lines[2] == "epoch 2.0 of 4, loss 3.000, kNN top-1 within train 25.0%, 20 seconds left"
+    assert lines[-1] == "epoch 4.0 of 4, loss 3.000, kNN top-1 within train 25.0%, done"
     assert len(lines) == 1 + 4
 
 

@@ -33,8 +33,9 @@ def test_metrics_hold_a_row_for_each_protocol_and_are_json():
     ]
 
 
-def test_metrics_name_the_encoder():
-    assert run()[0]["encoder_version"] == "v1"
+def test_metrics_name_the_encoder_and_the_test_pictures():
+    metrics = run()[0]
+    assert (metrics["encoder_version"], metrics["data_fingerprint"]) == ("v1", "test-pictures")
 
 
 @pytest.mark.parametrize("output", [2, 3, 4], ids=["published", "logistic", "mlp"])

@@ -57,6 +57,19 @@ def test_columns_are_byols_classifiers_and_rows_all_others():
     ]  # fmt: skip
 
 
+def test_a_protocol_without_a_place_is_the_last_row(monkeypatch):
+    monkeypatch.setitem(evidence.CLASSIFIERS, "forest", ("forest", None))
+    others = [("untrained network", "forest"), ("untrained network", "knn")]
+    shown = cells(evidence.comparisons(pd.DataFrame([pair(b=other) for other in others])))
+    assert [row[0] for row in shown[1:3]] == ["untrained network, kNN", "untrained network, forest"]
+
+
+def test_a_protocol_without_a_place_is_the_last_column(monkeypatch):
+    monkeypatch.setitem(evidence.CLASSIFIERS, "forest", ("forest", None))
+    shown = cells(evidence.comparisons(pd.DataFrame([pair(("BYOL", mine)) for mine in ("forest", "knn")])))
+    assert shown[0] == ["", "BYOL, kNN", "BYOL, forest"]
+
+
 def test_every_pair_is_there_to_be_opened():
     table = pd.DataFrame([pair(), pair(b=("BYOL", "knn200"))])
     opened = evidence.comparisons(table).split("<details>")[1]
@@ -150,19 +163,25 @@ def test_all_labels_are_marked_on_the_axis():
 
 
 def test_without_labels_the_curve_says_so():
-    notes = nodes.draw_few_labels(given.encoder(), given.metrics([])).layout.annotations
+    notes = nodes.draw_few_labels(given.encoder(), given.metrics([]), given.images()).layout.annotations
     assert "nothing was measured" in notes[0].text
 
 
 def test_few_labels_of_another_encoder_are_refused():
     with pytest.raises(UserError, match="few_label_metrics"):
-        nodes.draw_few_labels(given.encoder(), given.few_label_metrics(version=OTHER))
+        nodes.draw_few_labels(given.encoder(), given.few_label_metrics(version=OTHER), given.images())
 
 
+def test_few_labels_of_other_pictures_are_refused():
+    with pytest.raises(UserError, match="few_label_metrics: measured on test pictures 0f0f"):
+        nodes.draw_few_labels(given.encoder(), given.few_label_metrics(data_fingerprint="0f" * 32), given.images())
+
+
+@pytest.mark.parametrize("other", [{"encoder_version": OTHER}, {"data_fingerprint": "0f" * 32}])
 @pytest.mark.parametrize("wrong", ["fold_metrics", "quality_metrics"])
-def test_metrics_of_another_encoder_are_refused(wrong):
+def test_metrics_of_another_encoder_or_of_other_pictures_are_refused(wrong, other):
     metrics = {"fold_metrics": given.fold_metrics(), "quality_metrics": given.quality_metrics()}
-    metrics[wrong] = metrics[wrong] | {"encoder_version": OTHER}
+    metrics[wrong] = metrics[wrong] | other
     empty = given.predictions("BYOL", ["knn"])
     with pytest.raises(UserError, match=wrong):
         nodes.tell_evidence(

@@ -38,10 +38,21 @@ def test_a_curve_is_its_column_over_the_epochs(name, column):
     np.testing.assert_array_equal(np.stack([drawn.x, drawn.y]), history[["epoch", column]].T)
 
 
-def test_online_knn_is_drawn_where_it_was_measured():
+@pytest.mark.parametrize(
+    ("name", "column"), [("kNN top-1 within train", "knn_top1"), ("effective rank", "effective_rank")]
+)
+def test_what_is_measured_now_and_then_is_drawn_where_it_was_measured(name, column):
     history = given.history(10)
-    drawn = trace(curves(history=history), "kNN top-1")
-    assert list(drawn.x) == list(history["epoch"][history["knn_top1"].notna()])
+    drawn = trace(curves(history=history), name)
+    np.testing.assert_array_equal(np.stack([drawn.x, drawn.y]), history[["epoch", column]].dropna().T)
+
+
+def test_the_title_of_the_knn_says_that_it_saw_no_test_picture():
+    assert "kNN top-1 within train" in texts(curves())
+
+
+def test_the_panel_of_the_rank_says_what_collapse_is():
+    assert "collapsed: 1" in texts(curves())
 
 
 def test_the_line_of_evenly_spread_projections_is_at_one_over_the_root_of_their_dimension():
@@ -82,6 +93,7 @@ def results(header=None, source="photos", baselines=None, probes=None):
         given.manifest(),
         baselines or given.baseline_metrics(),
         probes or given.probe_metrics(),
+        given.data_summary(),
         given.images(source=source),
     )[0]
 

@@ -23,7 +23,7 @@ def build(header=None, classes=given.CLASSES, manifest=None, labelled=True):
     header, manifest = header or given.encoder(), manifest or given.manifest()
     images = given.images(class_names=classes, labels=None if labelled else [-1] * 20)
     metrics = (given.baseline_metrics(), given.probe_metrics()) if labelled else (given.metrics([]),) * 2
-    results, _ = nodes.tabulate(header, manifest, *metrics, images)
+    results, _ = nodes.tabulate(header, manifest, *metrics, given.data_summary(), images)
     guesses = pd.concat(
         [given.predictions(name, ["logistic", "knn"], len(classes)) for name in ("BYOL", "untrained network")]
     )
@@ -45,7 +45,7 @@ def build(header=None, classes=given.CLASSES, manifest=None, labelled=True):
 def evidence(header, guesses, images, labelled=True):
     metrics = (given.baseline_metrics(), given.probe_metrics()) if labelled else (given.metrics([]),) * 2
     folds, few = (given.fold_metrics(), given.few_label_metrics()) if labelled else (given.metrics([]),) * 2
-    curve = nodes.draw_few_labels(header, few)
+    curve = nodes.draw_few_labels(header, few, images)
     comparisons = nodes.compare_classifiers(guesses, 0)
     return nodes.tell_evidence(header, comparisons, *metrics, folds, curve, given.quality_metrics(), guesses, images)
 

@@ -6,22 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from byol_kedro.errors import UserError
 from byol_kedro.pipelines.report import nodes
 from byol_kedro.pipelines.report.results import COLUMNS, chance_level
 from byol_kedro.pipelines.report.table import markdown
 
 from . import report_inputs as given
-
-
-def tabulate(header=None, manifest=None, baselines=None, probes=None, images=None):
-    return nodes.tabulate(
-        header or given.encoder(),
-        manifest or given.manifest(),
-        baselines or given.baseline_metrics(),
-        probes or given.probe_metrics(),
-        images or given.images(),
-    )
+from .report_inputs import tabulate
 
 
 def rows(results, features, source="measured"):
@@ -81,6 +71,12 @@ def test_data_names_what_was_trained_on_and_what_was_evaluated_on(trained, data)
     assert set(rows(results, "BYOL")["data"]) == {data}
 
 
+@pytest.mark.parametrize("split", ["unlabeled", "train"])
+def test_data_says_when_other_pictures_of_the_same_source_were_trained_on(split):
+    results, _ = tabulate(summary=given.data_summary(**{split: "0f" * 32}))
+    assert set(rows(results, "BYOL")["data"]) == {"photos → photos (other pictures)"}
+
+
 def test_pixels_name_only_what_was_evaluated_on():
     results, _ = tabulate(given.encoder(data="stl10"))
     assert set(rows(results, "pixels")["data"]) == {"photos"}
@@ -103,25 +99,6 @@ def test_metrics_that_were_read_name_the_run_that_made_them():
     results, _ = tabulate(manifest=given.manifest(reads={"probe_metrics": read}))
     made = rows(results, "BYOL")[["run_id", "command"]].drop_duplicates()
     assert made.to_numpy().tolist() == [list(read.values())]
-
-
-@pytest.mark.parametrize("wrong", ["baselines", "probes"])
-def test_metrics_of_another_encoder_are_refused(wrong):
-    metrics = {"baselines": given.baseline_metrics, "probes": given.probe_metrics}[wrong]
-    other = "2026-01-01T00.00.00.000Z"
-    with pytest.raises(UserError, match=rf"^.*encoder {other}.*encoder {given.VERSION}.*--load-versions$"):
-        tabulate(**{wrong: metrics(version=other)})
-
-
-def test_latent_metrics_of_another_encoder_are_refused():
-    with pytest.raises(UserError, match=r"^latent_metrics: "):
-        nodes.tell_latents(
-            given.encoder(),
-            given.latent_metrics("2026-01-01T00.00.00.000Z"),
-            given.latent_vectors(),
-            given.latent_map(),
-            given.images(),
-        )
 
 
 def test_measured_numbers_are_the_metrics_own():
@@ -225,14 +202,14 @@ def test_without_labels_the_table_says_so():
 def test_predictions_of_probes_and_baselines_are_one_table():
     probes = given.predictions("BYOL", ["logistic", "knn"])
     baselines = given.predictions("pixels, PCA 256", ["knn"])
-    joined = nodes.join_predictions(baselines, probes)
+    joined = nodes.gather_predictions(given.manifest(), baselines, probes)
     counts = joined.groupby(["features", "protocol"]).size().to_dict()
     assert counts == {("BYOL", "logistic"): 20, ("BYOL", "knn"): 20, ("pixels, PCA 256", "knn"): 20}
 
 
 def test_predictions_of_nothing_keep_their_columns():
     empty = given.predictions("BYOL", ["knn"]).iloc[:0]
-    assert list(nodes.join_predictions(empty, empty).columns) == list(empty.columns)
+    assert list(nodes.gather_predictions(given.manifest(), empty, empty).columns) == list(empty.columns)
 
 
 @pytest.mark.parametrize(

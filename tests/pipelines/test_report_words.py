@@ -25,7 +25,11 @@ def say(*, byol=0.612, pixels=0.402, untrained=0.522, chance=0.06, header=None, 
     ]
     tables = {"probe_metrics": given.metrics(rows)}
     header = (header or given.encoder()).header
-    return " ".join(summary(collect(header, given.manifest(), tables, evaluated), chance, compared(p or {})))
+    return " ".join(summary(rows_of(header, tables, evaluated), chance, compared(p or {})))
+
+
+def rows_of(header, tables, evaluated="photos"):
+    return collect(header, given.manifest(), tables, evaluated, header["data_fingerprint"])
 
 
 def test_top1_stands_with_its_interval():
@@ -88,13 +92,13 @@ def test_on_the_same_pictures_the_published_classifier_stands_beside_the_publish
 
 
 def test_without_rows_it_says_that_nothing_was_measured():
-    results = collect(given.encoder().header, given.manifest(), {}, "photos")
+    results = rows_of(given.encoder().header, {})
     assert summary(results, None, compared({}))[0].startswith("Nothing was measured")
 
 
 def test_without_the_fixed_classifier_no_other_takes_its_place():
     tables = {"probe_metrics": given.metrics([given.row("mlp", "BYOL", 0.9)])}
-    results = collect(given.encoder().header, given.manifest(), tables, "photos")
+    results = rows_of(given.encoder().header, tables)
     assert summary(results, 0.1, compared({})) == [
         "BYOL features were not measured with logistic regression, so nothing can be said of them."
     ]

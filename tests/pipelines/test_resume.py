@@ -25,6 +25,16 @@ def test_a_training_that_died_ends_with_the_same_tensors_and_history(tmp_path, c
     assert same(again, run(tmp_path / "b", parameters))
 
 
+def test_past_a_corrupt_checkpoint_the_one_before_is_taken_and_what_is_written_then_is_found(tmp_path):
+    parameters = recipe(epochs=3, checkpoint={"steps": 2, "keep": 2})
+    died(tmp_path / "a", parameters, 5)
+    newest = max(tmp_path.rglob("step-*"))
+    newest.write_bytes(newest.read_bytes()[:-3])
+    died(tmp_path / "a", recipe(epochs=3, checkpoint={"steps": 1, "keep": 1}), 3)
+    assert [path.stem for path in tmp_path.rglob("step-*")] == ["step-000000003"]
+    assert same(run(tmp_path / "a", parameters), run(tmp_path / "b", parameters))
+
+
 def test_dying_again_and_again_changes_nothing(tmp_path):
     parameters = recipe(epochs=3, checkpoint={"steps": 1})
     for steps in (1, 2, 5):
@@ -89,6 +99,22 @@ def test_a_finished_training_is_continued_with_its_history_along_the_longer_sche
     _, history_of_three = run(tmp_path, recipe(epochs=3))[1:]
     assert history["lr"].tolist()[4:] == history_of_three["lr"].tolist()[4:]
     assert longer[0].header["epochs"] == "3"
+
+
+def test_a_continued_training_is_continued(tmp_path):
+    run(tmp_path, recipe(epochs=1))
+    run(tmp_path, recipe(epochs=2, continue_from_epochs=1))
+    history = run(tmp_path, recipe(epochs=3, continue_from_epochs=2))[2]
+    assert history["step"].tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_training_from_the_start_is_continued_rather_than_one_that_was_continued_itself(tmp_path):
+    for place in ("a", "b"):
+        run(tmp_path / place, recipe(epochs=2))
+    run(tmp_path / "a", recipe(epochs=1))
+    run(tmp_path / "a", recipe(epochs=2, continue_from_epochs=1))
+    longer = recipe(epochs=3, continue_from_epochs=2)
+    assert same(run(tmp_path / "a", longer), run(tmp_path / "b", longer))
 
 
 def test_a_continued_training_that_died_goes_on_too(tmp_path):

@@ -71,22 +71,3 @@ class HostPictures:
         if self._device.type == "cuda":
             gathered = gathered.pin_memory()
         return gathered.to(self._device, non_blocking=True)
-
-
-def channel_statistics(parts: Sequence[np.ndarray]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel over all `parts`, (n, 3, H, W) uint8, in [0, 1] units.
-
-    Sums are of integers, read in pieces: exact, whatever the number of pictures. A channel that never
-    changes gets deviation 1, so that dividing by it does nothing.
-    """
-    total, squares, count = np.zeros(3, np.uint64), np.zeros(3, np.uint64), 0
-    for part in parts:
-        for start in range(0, len(part), CHUNK):
-            piece = np.asarray(part[start : start + CHUNK])
-            total += piece.sum(axis=(0, 2, 3), dtype=np.uint64)
-            squares += np.square(piece, dtype=np.uint16).sum(axis=(0, 2, 3), dtype=np.uint64)
-            count += piece.size // 3
-    mean = total / count
-    std = np.sqrt(squares / count - mean**2)
-    std[std == 0] = 255
-    return tuple((mean / 255).tolist()), tuple((std / 255).tolist())

@@ -41,7 +41,7 @@ class TrainingFolder:
         self._identity = identity
 
     def write(self, step: int, arrays: Mapping[str, Array], header: dict[str, str], keep: int) -> None:
-        """Writes a checkpoint whole and to the disk, or leaves all as it was; then only the newest `keep` stay.
+        """Writes a checkpoint whole and to the disk, or leaves all as it was; then the last `keep` up to it stay.
 
         Raises:
             UserError: it cannot be written; the disk is full, for example.
@@ -52,7 +52,11 @@ class TrainingFolder:
                     temporary.write_text(_as_json(self._identity), "utf-8")
             with replacing(self._file(step), sum(array.nbytes for array in arrays.values())) as temporary:
                 save_file(dict(arrays), temporary, metadata={**header, DIGEST: _digest(arrays, header)})
-            for old in [*self._files()[keep:], *self.path.glob(".*.tmp")]:  # the latter: of a process that was killed
+            files = self._files()
+            # A later step than the one just reached can only be a damaged checkpoint that was passed over.
+            later = [path for path in files if _step(path) > step]
+            leftovers = self.path.glob(".*.tmp")  # of a process that was killed
+            for old in [*later, *files[len(later) + keep :], *leftovers]:
                 old.unlink(missing_ok=True)
         except (OSError, SafetensorError) as error:
             raise UserError(f"could not write a checkpoint under {self.path}: {error}") from error

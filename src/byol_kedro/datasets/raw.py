@@ -21,9 +21,7 @@ class RawImages:
     root: Path
 
     def open(self, parameters: Ingest, seed: int) -> Source:
-        """Raises UserError when the source is unknown or its files are not as they should be."""
-        if self.source not in SOURCES:
-            raise UserError(f"unknown source {self.source}, expected one of {', '.join(sorted(SOURCES))}")
+        """Raises UserError when the files of the source are not as they should be."""
         module, _, name = SOURCES[self.source].partition(":")
         kind: type[Source] = getattr(import_module(module), name)
         return kind(self.root, parameters, seed)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 
+LEVEL = 0.05  # of p-values after Holm's adjustment: below it a difference is called more than chance
 FEW = 25  # discordant pairs below which the chi-square approximation is not used
 
 

@@ -38,5 +38,10 @@ def baselines(
     rows = [row for outcome in outcomes for row in outcome.rows]
     predictions = join_predictions([outcome.predictions for outcome in outcomes])
     header = {"data": images_train.source, "data_fingerprint": images_train.fingerprint}
-    metrics = {"encoder_version": encoder.header["version"], "data": images_test.source, "rows": rows}
+    metrics = {
+        "encoder_version": encoder.header["version"],
+        "data": images_test.source,
+        "data_fingerprint": images_test.fingerprint,
+        "rows": rows,
+    }
     return metrics, predictions, Tensors(pca, header)

@@ -84,7 +84,11 @@ def embed(
 
 
 def measure(
-    latent_mlp: Tensors, image_pairs: pd.DataFrame, pair_predictions: pd.DataFrame, latent_vectors: pd.DataFrame
+    latent_mlp: Tensors,
+    image_pairs: pd.DataFrame,
+    pair_predictions: pd.DataFrame,
+    latent_vectors: pd.DataFrame,
+    images_test: Images,
 ) -> dict[str, Any]:
     """The pair model beside its references on the test pairs, the clusters beside the test pictures' labels."""
     counts = image_pairs["split"].value_counts()
@@ -94,6 +98,7 @@ def measure(
     found = agreement(test["cluster"].to_numpy(), test["label"].to_numpy())
     return {
         "encoder_version": latent_mlp.header["encoder_version"],
+        "data_fingerprint": images_test.fingerprint,
         "pairs": {**pairs, "target_scale": scale, "unit": L1_UNIT},
         "rows": score_rows(pair_predictions),
         "clusters": {"k": int(latent_vectors["cluster"].nunique()), **found},

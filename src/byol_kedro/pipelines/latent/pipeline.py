@@ -36,7 +36,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.measure,
-                inputs=["latent_mlp", "image_pairs", "pair_predictions", "latent_vectors"],
+                inputs=["latent_mlp", "image_pairs", "pair_predictions", "latent_vectors", "images_test"],
                 outputs="latent_metrics",
                 name="measure_latents",
             ),

@@ -7,8 +7,8 @@ import pandas as pd
 from byol_kedro.byol.encoder import EncoderHeader, to_arrays
 from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.networks import feature_dim
-from byol_kedro.byol.pictures import channel_statistics
 from byol_kedro.byol.state import TrainState
+from byol_kedro.byol.statistics import channel_statistics
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.parameters import Pretrain
@@ -27,7 +27,7 @@ def describe(
         image_size=images_train.pixels.shape[-1],
         feature_dim=feature_dim(state.network.encoder),
         mean=mean,
-        std=std,
+        std=tuple(deviation or 1.0 for deviation in std),  # a channel that never changes is not divided by 0
         data=images_train.source,
         data_fingerprint=f"{images_unlabeled.fingerprint}:{images_train.fingerprint}",
         recipe=parameters.recipe,

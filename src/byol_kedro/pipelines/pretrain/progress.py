@@ -76,7 +76,7 @@ class ProgressReport:
     def _take(self, row: Row) -> None:
         self._text = f"epoch {row.epoch:.1f} of {self._plan.parameters.epochs}, loss {row.loss:.3f}"
         if math.isfinite(row.knn_top1):
-            self._text += f", kNN top-1 {row.knn_top1:.1%}"
+            self._text += f", kNN top-1 within train {row.knn_top1:.1%}"
         if row.collapsed(self._plan.parameters.heads.projection_dim) and not self._warned:
             self._warned = True
             logger.warning(

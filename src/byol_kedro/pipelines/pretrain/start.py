@@ -64,14 +64,27 @@ def _continue(folder: TrainingFolder, plan: Plan, state: TrainState, monitor: Mo
     """Goes on from the end of a shorter training, along the schedules of this one."""
     epochs = plan.parameters.continue_from_epochs
     assert epochs is not None
-    checkpoint = folder.beside({"epochs": epochs, "continue_from_epochs": None}).newest()
-    if checkpoint is None or checkpoint.step != epochs * plan.steps_an_epoch:
+    checkpoint = _finished(folder, epochs, epochs * plan.steps_an_epoch)
+    if checkpoint is None:
         raise UserError(
             f"pretrain.continue_from_epochs: there is no finished training of {epochs} epochs, otherwise like this "
             f"one, under {folder.path.parent}; run it first, with pretrain.epochs={epochs}"
         )
     restore_snapshot(checkpoint.content.arrays, checkpoint.content.header, state, monitor)
     logger.info("continues the training of %d epochs (checkpoint of %s)", epochs, _time(checkpoint))
+
+
+def _finished(folder: TrainingFolder, epochs: int, steps: int) -> Checkpoint | None:
+    """The end of the training of `epochs` epochs that is otherwise like the one of `folder`.
+
+    One trained from the start goes before those that were continued themselves; of these the one that was continued
+    from the most epochs goes first.
+    """
+    for earlier in (None, *reversed(range(1, epochs))):
+        checkpoint = folder.beside({"epochs": epochs, "continue_from_epochs": earlier}).newest()
+        if checkpoint is not None and checkpoint.step == steps:
+            return checkpoint
+    return None
 
 
 def fine_tune(state: TrainState, parameters: Pretrain) -> None:

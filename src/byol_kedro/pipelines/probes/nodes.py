@@ -11,6 +11,7 @@ from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.classify import classify
 from byol_kedro.evaluation.few_labels import few_label_rows
 from byol_kedro.evaluation.folds import fold_rows
+from byol_kedro.evaluation.names import BYOL, UNTRAINED
 from byol_kedro.evaluation.quality import quality_row
 from byol_kedro.parameters import Probes
 from byol_kedro.pipelines.probes.problems import ALL_PROTOCOLS, byol, feature_sets
@@ -76,10 +77,15 @@ def measure_quality(
     """
     check_same_encoder(encoder, latents_test, reference_latents)
     check_same_pictures(latents_test, images_test)
-    sets = {"BYOL": latents_test["features"], "untrained network": reference_latents["untrained.test.features"]}
+    sets = {BYOL: latents_test["features"], UNTRAINED: reference_latents["untrained.test.features"]}
     rows = [quality_row(name, features, seed) for name, features in sets.items() if len(features) > 1]
     return _metrics(encoder, images_test, rows)
 
 
 def _metrics(encoder: Tensors, images_test: Images, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"encoder_version": encoder.header["version"], "data": images_test.source, "rows": rows}
+    return {
+        "encoder_version": encoder.header["version"],
+        "data": images_test.source,
+        "data_fingerprint": images_test.fingerprint,
+        "rows": rows,
+    }

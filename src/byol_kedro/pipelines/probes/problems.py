@@ -6,6 +6,7 @@ from byol_kedro.datasets.belonging import check_same_encoder, check_same_picture
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Array, Tensors
 from byol_kedro.evaluation.classify import CLASSIFIERS, Problem
+from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
 from byol_kedro.evaluation.pca import project
 
 PIXEL_PROTOCOLS = ("logistic", "knn")  # the rows that the published STL-10 table has
@@ -41,7 +42,7 @@ def byol(latents_train: Tensors, latents_test: Tensors, images_test: Images) -> 
     """Features of the encoder; the training rows in the order of their pictures, which folds count in."""
     order = np.argsort(latents_train["index"])
     return Problem(
-        features="BYOL",
+        features=BYOL,
         train_x=latents_train["features"][order],
         train_y=latents_train["labels"][order],
         test_x=latents_test["features"],
@@ -55,7 +56,7 @@ def byol(latents_train: Tensors, latents_test: Tensors, images_test: Images) -> 
 def untrained(latents: Tensors, test: Images) -> Problem:
     """Features of the same network as it was before training."""
     return Problem(
-        features="untrained network",
+        features=UNTRAINED,
         train_x=latents["untrained.train.features"],
         train_y=latents["untrained.train.labels"],
         test_x=latents["untrained.test.features"],
@@ -69,7 +70,7 @@ def untrained(latents: Tensors, test: Images) -> Problem:
 def pixels(train: Images, test: Images, pca: dict[str, Array]) -> Problem:
     """Principal components of the pixels, by what `evaluation.pca.fit_pca` gave."""
     return Problem(
-        features=f"pixels, PCA {len(pca['components'])}",
+        features=f"{PIXELS}, PCA {len(pca['components'])}",
         train_x=project(train.pixels, pca),
         train_y=train.labels,
         test_x=project(test.pixels, pca),

@@ -5,8 +5,10 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
+
 from .figures import BLUE, FAINT, GREY, INK, SAND, dress, empty
-from .results import BYOL, PIXELS, UNTRAINED, measured
+from .results import measured
 from .table import classifier, percent
 
 TITLE = "Top-1 on test pictures"

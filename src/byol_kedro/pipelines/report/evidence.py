@@ -8,11 +8,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from byol_kedro.evaluation.classify import CLASSIFIERS
+from byol_kedro.evaluation.names import BYOL
+from byol_kedro.evaluation.significance import LEVEL
 
 from . import markup
-from .results import BYOL, PROTOCOLS, place, rank
+from .results import order, place, rank
 from .table import classifier, percent
-from .words import LEVEL, PROTOCOL
+from .words import PROTOCOL
 
 FEW_CLASSES = 20  # more rows than this are there to be opened
 
@@ -22,13 +24,13 @@ def comparisons(table: pd.DataFrame) -> str:
     if table.empty:
         return ""
     others = table[(table["features_a"] == BYOL) & (table["features_b"] != BYOL)]
-    protocols = [name for name in PROTOCOLS if name in set(others["protocol_a"])]
+    protocols = sorted(set(others["protocol_a"]), key=order)
     cells = {
         ((row["features_b"], row["protocol_b"]), row["protocol_a"]): _cell(row) for row in others.to_dict("records")
     }
     rows = [
         [f"{features}, {_name(protocol)}", *(cells.get(((features, protocol), mine), "") for mine in protocols)]
-        for features, protocol in sorted({key for key, _ in cells}, key=lambda key: (place(key[0]), _order(key[1])))
+        for features, protocol in sorted({key for key, _ in cells}, key=lambda key: (place(key[0]), order(key[1])))
     ]
     headings = ["", *(f"BYOL, {_name(name)}" for name in protocols)]
     return markup.section(
@@ -172,10 +174,6 @@ def _signed(points: float, plus: str = "") -> str:
 
 def _spread(statistics: Mapping[str, Any]) -> str:
     return f"{percent(statistics['mean'])} ± {percent(statistics['std'])}"
-
-
-def _order(protocol: str) -> int:
-    return PROTOCOLS.index(protocol)
 
 
 def _name(protocol: str) -> str:

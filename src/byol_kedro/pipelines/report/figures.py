@@ -10,39 +10,48 @@ from .table import percent
 BLUE, GREY, SAND, FAINT, INK = "#2b5c8a", "#8a97a6", "#c2a26b", "#ccd4dd", "#30363d"
 # Above this many classes a number in each cell cannot be read.
 CELLS_WITH_TEXT = 12
+PANELS = (
+    "loss",
+    "deviation of projections",
+    "effective rank of projections",
+    "kNN top-1 within train",
+    "learning rate and τ",
+)
 
 
 def training_curves(history: pd.DataFrame, projection_dim: int) -> go.Figure:
-    """Loss, deviation of projections, online kNN, learning rate and tau over the epochs.
+    """Loss, deviation and rank of projections, kNN within train, learning rate and tau over the epochs.
 
     The deviation of vectors of length 1 that spread evenly over all directions is 1/sqrt(projection_dim)
     (SimSiam, arXiv 2011.10566, section 4.1); that of collapsed ones is 0.
+    The effective rank of collapsed ones is 1.
     """
     figure = make_subplots(
-        rows=4,
+        rows=5,
         cols=1,
         shared_xaxes=True,
-        vertical_spacing=0.07,
-        specs=[[{}], [{}], [{}], [{"secondary_y": True}]],
-        subplot_titles=("loss", "deviation of projections", "online kNN top-1", "learning rate and τ"),
+        vertical_spacing=0.06,
+        specs=[[{}], [{}], [{}], [{}], [{"secondary_y": True}]],
+        subplot_titles=PANELS,
     )
     epoch = history["epoch"]
     figure.add_scatter(x=epoch, y=history["loss"], name="loss", line_color=BLUE, row=1, col=1)
     figure.add_scatter(x=epoch, y=history["feature_std"], name="deviation", line_color=BLUE, row=2, col=1)
     spread = 1 / projection_dim**0.5
     figure.add_hline(y=spread, line_dash="dash", line_color=GREY, row=2, col=1)
-    knn = history.dropna(subset=["knn_top1"])
-    markers = {"name": "kNN top-1", "mode": "lines+markers", "line_color": BLUE}
-    figure.add_scatter(x=knn["epoch"], y=knn["knn_top1"], **markers, row=3, col=1)
+    for row, column, name in ((3, "effective_rank", "effective rank"), (4, "knn_top1", "kNN top-1 within train")):
+        seen = history.dropna(subset=[column])
+        markers = {"name": name, "mode": "lines+markers", "line_color": BLUE}
+        figure.add_scatter(x=seen["epoch"], y=seen[column], **markers, row=row, col=1)
     _add_rates(figure, history)
-    figure.update_yaxes(rangemode="tozero", row=2, col=1)
-    figure.update_yaxes(tickformat=".0%", row=3, col=1)
-    figure.update_xaxes(title="epoch", row=4, col=1)
+    for row in (2, 3):
+        figure.update_yaxes(rangemode="tozero", row=row, col=1)
+    figure.update_yaxes(tickformat=".0%", row=4, col=1)
+    figure.update_xaxes(title="epoch", row=5, col=1)
     figure.update_annotations(font_size=13, x=0, xanchor="left")
-    note = f"dashed: evenly spread, 1/√{projection_dim} = {spread:.3f}; collapsed: 0"
-    corner = {"xref": "x2 domain", "yref": "y2 domain", "x": 1, "y": 0, "yanchor": "bottom"}
-    figure.add_annotation(text=note, showarrow=False, font_size=11, **corner)
-    return dress(figure, "Training curves", "", height=820)
+    _add_note(figure, 2, f"dashed: evenly spread, 1/√{projection_dim} = {spread:.3f}; collapsed: 0")
+    _add_note(figure, 3, f"evenly spread: {projection_dim}; collapsed: 1")
+    return dress(figure, "Training curves", "", height=980)
 
 
 def confusion_matrix(predictions: pd.DataFrame, class_names: list[str]) -> go.Figure:
@@ -85,9 +94,15 @@ def empty(title: str, why: str) -> go.Figure:
     return dress(figure, title, "", height=240)
 
 
+def _add_note(figure: go.Figure, panel: int, text: str) -> None:
+    """Small words in the lower right corner of a panel."""
+    corner = {"xref": f"x{panel} domain", "yref": f"y{panel} domain", "x": 1, "y": 0, "yanchor": "bottom"}
+    figure.add_annotation(text=text, showarrow=False, font_size=11, **corner)
+
+
 def _add_rates(figure: go.Figure, history: pd.DataFrame) -> None:
     """Learning rate (left axis) and tau (right axis) in the last row."""
-    place = {"row": 4, "col": 1}
+    place = {"row": 5, "col": 1}
     columns = (("lr", "learning rate", BLUE, False), ("tau", "τ", SAND, True))
     for column, name, colour, right in columns:
         figure.add_scatter(

@@ -8,13 +8,16 @@ import plotly.graph_objects as go
 
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.evaluation.metrics import join_predictions
+from byol_kedro.evaluation.names import BYOL
 from byol_kedro.evaluation.pairwise import compare_all
 from byol_kedro.log import get_logger
 
 from . import bars, curves, evidence, figures, sections
+from .belonging import check_encoder, check_pictures, check_runs, check_summary, made_by
 from .markup import paragraph
 from .page import render
-from .results import BYOL, chance_level, check_encoder, collect, made_by
+from .results import chance_level, collect
 from .table import markdown
 from .words import PROTOCOL, summary
 
@@ -26,17 +29,30 @@ def tabulate(
     run_manifest: dict[str, Any],
     baseline_metrics: dict[str, Any],
     probe_metrics: dict[str, Any],
+    data_summary: dict[str, Any],
     images_test: Images,
 ) -> tuple[pd.DataFrame, str]:
-    """The results as rows (see `results.collect`) and as Markdown."""
+    """The results as rows (see `results.collect`) and as Markdown.
+
+    Raises UserError when metrics are another encoder's, or they or the summary are of other pictures.
+    """
     metrics = {"probe_metrics": probe_metrics, "baseline_metrics": baseline_metrics}
-    results = collect(encoder.header, run_manifest, metrics, images_test.source)
+    check_summary(images_test, data_summary)
+    check_pictures(images_test, metrics)
+    trained, labelled = (data_summary["splits"][split]["fingerprint"] for split in ("unlabeled", "train"))
+    results = collect(encoder.header, run_manifest, metrics, images_test.source, f"{trained}:{labelled}")
     return results, markdown(results)
 
 
-def join_predictions(baseline_predictions: pd.DataFrame, probe_predictions: pd.DataFrame) -> pd.DataFrame:
-    """All guesses in one table, a row for each test picture and classifier."""
-    return pd.concat([probe_predictions, baseline_predictions], ignore_index=True)
+def gather_predictions(
+    run_manifest: dict[str, Any], baseline_predictions: pd.DataFrame, probe_predictions: pd.DataFrame
+) -> pd.DataFrame:
+    """All guesses in one table, a row for each test picture and classifier.
+
+    Raises UserError when guesses are of another run than their metrics.
+    """
+    check_runs(run_manifest)
+    return join_predictions([probe_predictions, baseline_predictions])
 
 
 def compare_classifiers(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -59,15 +75,17 @@ def draw_top1(results: pd.DataFrame, images_test: Images) -> go.Figure:
     return bars.top1_bars(results, chance_level(images_test.labels))
 
 
-def draw_confusion(probe_predictions: pd.DataFrame, images_test: Images) -> go.Figure:
+def draw_confusion(predictions: pd.DataFrame, images_test: Images) -> go.Figure:
     """The confusion matrix of the one classifier that was fixed before any test picture was seen."""
-    chosen = (probe_predictions["protocol"] == PROTOCOL) & (probe_predictions["features"] == BYOL)
-    return figures.confusion_matrix(probe_predictions[chosen], images_test.class_names)
+    chosen = (predictions["protocol"] == PROTOCOL) & (predictions["features"] == BYOL)
+    return figures.confusion_matrix(predictions[chosen], images_test.class_names)
 
 
-def draw_few_labels(encoder: Tensors, few_label_metrics: dict[str, Any]) -> go.Figure:
+def draw_few_labels(encoder: Tensors, few_label_metrics: dict[str, Any], images_test: Images) -> go.Figure:
     """Top-1 over the number of labels a class, a curve for each kind of features."""
-    check_encoder(encoder.header, {"few_label_metrics": few_label_metrics})
+    metrics = {"few_label_metrics": few_label_metrics}
+    check_encoder(encoder.header, metrics)
+    check_pictures(images_test, metrics)
     return curves.few_label_curve(few_label_metrics["rows"])
 
 
@@ -99,7 +117,9 @@ def tell_evidence(
     images_test: Images,
 ) -> str:
     """The report's part on how far the numbers can be trusted."""
-    check_encoder(encoder.header, {"fold_metrics": fold_metrics, "quality_metrics": quality_metrics})
+    metrics = {"fold_metrics": fold_metrics, "quality_metrics": quality_metrics}
+    check_encoder(encoder.header, metrics)
+    check_pictures(images_test, metrics)
     rows = [*probe_metrics["rows"], *baseline_metrics["rows"]]
     return (
         evidence.comparisons(comparisons)
@@ -118,7 +138,9 @@ def tell_latents(
     images_test: Images,
 ) -> str:
     """The report's part on the pair model and the clusters."""
-    check_encoder(encoder.header, {"latent_metrics": latent_metrics})
+    metrics = {"latent_metrics": latent_metrics}
+    check_encoder(encoder.header, metrics)
+    check_pictures(images_test, metrics)
     return sections.latents(latent_metrics, latent_vectors, latent_map, images_test.class_names)
 
 

@@ -11,15 +11,17 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.tabulate,
-                ["encoder", "run_manifest", "baseline_metrics", "probe_metrics", "images_test"],
+                ["encoder", "run_manifest", "baseline_metrics", "probe_metrics", "data_summary", "images_test"],
                 ["results", "results_table"],
             ),
-            Node(nodes.join_predictions, ["baseline_predictions", "probe_predictions"], "predictions"),
+            Node(
+                nodes.gather_predictions, ["run_manifest", "baseline_predictions", "probe_predictions"], "predictions"
+            ),
             Node(nodes.compare_classifiers, ["predictions", "params:seed"], "comparisons"),
             Node(nodes.draw_training, ["encoder", "run_manifest", "training_history"], "training_curves"),
             Node(nodes.draw_top1, ["results", "images_test"], "top1_bars"),
-            Node(nodes.draw_confusion, ["probe_predictions", "images_test"], "confusion_matrix"),
-            Node(nodes.draw_few_labels, ["encoder", "few_label_metrics"], "few_label_curve"),
+            Node(nodes.draw_confusion, ["predictions", "images_test"], "confusion_matrix"),
+            Node(nodes.draw_few_labels, ["encoder", "few_label_metrics", "images_test"], "few_label_curve"),
             Node(
                 nodes.tell_results,
                 ["results", "comparisons", "top1_bars", "confusion_matrix", "images_test"],

@@ -6,17 +6,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from byol_kedro.errors import UserError
+from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
 
+from .belonging import check_encoder, made_by
 from .published import ROWS
 
+# Those who read results find the names of the features beside them.
 COLUMNS = (
     "classifier", "protocol", "features", "architecture", "dim", "projection_dim", "epochs", "batch_size",
     "top1", "ci_low", "ci_high", "data", "seed", "encoder", "source", "run_id", "command", "reference",
 )  # fmt: skip
 WHOLE = ("dim", "projection_dim", "epochs", "batch_size", "seed")
 NUMBERS = ("top1", "ci_low", "ci_high")
-BYOL, UNTRAINED, PIXELS = "BYOL", "untrained network", "pixels"
 PROTOCOLS = ("logistic", "published", "linear_sgd", "mlp", "knn", "knn200")
 
 
@@ -25,11 +26,13 @@ def collect(
     manifest: Mapping[str, Any],
     metrics: Mapping[str, Mapping[str, Any]],
     evaluated: str,
+    pictures: str,
 ) -> pd.DataFrame:
     """The measured rows of all `metrics` (catalog entry → its JSON), sorted, then the published ones.
 
-    `header` is the encoder's; `evaluated` names the data of metrics that do not name theirs. `top1` and
-    the bounds of its 95 % Wilson interval are fractions; what a row has no value for is <NA>, NaN or "".
+    `header` is the encoder's; `evaluated` names the data of metrics that do not name theirs; `pictures` are
+    the fingerprints unlabeled:train of the pictures at hand, as an encoder names its own. `top1` and the bounds
+    of its 95 % Wilson interval are fractions; what a row has no value for is <NA>, NaN or "".
 
     Raises:
         UserError: metrics are of another encoder.
@@ -38,7 +41,7 @@ def collect(
     rows = [
         {
             **row,
-            **_training(row, header, table.get("data", evaluated)),
+            **_training(row, header, table.get("data", evaluated), pictures),
             **made_by(manifest, name),
             "source": "measured",
         }
@@ -46,25 +49,6 @@ def collect(
         for row in table["rows"]
     ]
     return _frame([*sorted(rows, key=rank), *ROWS])
-
-
-def check_encoder(header: Mapping[str, str], metrics: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse metrics that were measured on another encoder than the one that is reported."""
-    for name, table in metrics.items():
-        if table["encoder_version"] != header["version"]:
-            raise UserError(
-                f"{name}: measured on encoder {table['encoder_version']}, but the report is of encoder "
-                f"{header['version']}; run kedro run --pipelines=evaluate, or pin the two together with "
-                f"--load-versions"
-            )
-
-
-def made_by(manifest: Mapping[str, Any], entry: str) -> dict[str, str]:
-    """Run and command that made a catalog entry: this run, unless this run has read it."""
-    read = manifest["reads"].get(entry)
-    if read is None:
-        return {"run_id": manifest["run_id"], "command": manifest["command"]}
-    return {"run_id": read["version"], "command": read["command"]}
 
 
 def measured(results: pd.DataFrame) -> pd.DataFrame:
@@ -77,10 +61,9 @@ def chance_level(labels: np.ndarray) -> float | None:
     return float(np.bincount(known).max() / len(known)) if len(known) else None
 
 
-def _training(row: Mapping[str, Any], header: Mapping[str, str], evaluated: str) -> dict[str, Any]:
+def _training(row: Mapping[str, Any], header: Mapping[str, str], evaluated: str, pictures: str) -> dict[str, Any]:
     """What the row says of the training: of the encoder's header, whatever today's parameters are."""
     if row["features"] == BYOL:
-        trained = header["data"]
         return {
             "architecture": header["architecture"],
             "projection_dim": int(header["projection_dim"]),
@@ -88,7 +71,7 @@ def _training(row: Mapping[str, Any], header: Mapping[str, str], evaluated: str)
             "batch_size": int(header["batch_size"]),
             "seed": int(header["seed"]),
             "encoder": header["version"],
-            "data": evaluated if trained == evaluated else f"{trained} → {evaluated}",
+            "data": _data(header, evaluated, pictures),
         }
     if row["features"] == UNTRAINED:
         return {
@@ -100,10 +83,22 @@ def _training(row: Mapping[str, Any], header: Mapping[str, str], evaluated: str)
     return {"data": evaluated}
 
 
-def rank(row: Mapping[str, Any]) -> tuple[tuple[int, str], int]:
+def _data(header: Mapping[str, str], evaluated: str, pictures: str) -> str:
+    """What BYOL was trained on and, where that is something else, what it was evaluated on."""
+    if header["data"] != evaluated:
+        return f"{header['data']} → {evaluated}"
+    # A source can be ingested in several ways, which its name does not tell.
+    return evaluated if header["data_fingerprint"] == pictures else f"{evaluated} → {evaluated} (other pictures)"
+
+
+def rank(row: Mapping[str, Any]) -> tuple[tuple[int, str], tuple[int, str]]:
     """The place of a measured row: by features, then by protocol."""
-    protocol = row["protocol"]
-    return place(row["features"]), PROTOCOLS.index(protocol) if protocol in PROTOCOLS else len(PROTOCOLS)
+    return place(row["features"]), order(row["protocol"])
+
+
+def order(protocol: str) -> tuple[int, str]:
+    """The place of a protocol among others; what is unknown comes last."""
+    return PROTOCOLS.index(protocol) if protocol in PROTOCOLS else len(PROTOCOLS), protocol
 
 
 def place(features: str) -> tuple[int, str]:

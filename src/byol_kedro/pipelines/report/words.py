@@ -2,13 +2,15 @@
 
 import pandas as pd
 
+from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
+from byol_kedro.evaluation.significance import LEVEL
+
 from .published import DATA, README
-from .results import BYOL, PIXELS, UNTRAINED, measured
+from .results import measured
 from .table import NOTHING_MEASURED, percent
 
 # Comparisons are between equal classifiers, and this one is named before any test picture is seen.
 PROTOCOL = "logistic"
-LEVEL = 0.05  # of the p values after Holm's adjustment
 
 
 def summary(results: pd.DataFrame, chance: float | None, comparisons: pd.DataFrame) -> list[str]:

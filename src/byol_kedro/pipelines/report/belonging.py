@@ -1,0 +1,61 @@
+"""Refuses metrics, guesses and pictures that do not belong in one report."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from byol_kedro.datasets.images import Images
+from byol_kedro.errors import UserError
+
+GUESSES_OF = {"probe_metrics": "probe_predictions", "baseline_metrics": "baseline_predictions"}
+MEND = "run kedro run --pipelines=evaluate, or pin the two together with --load-versions"
+
+
+def made_by(manifest: Mapping[str, Any], entry: str) -> dict[str, str]:
+    """Run and command that made a catalog entry: this run, unless this run has read it."""
+    read = manifest["reads"].get(entry)
+    if read is None:
+        return {"run_id": manifest["run_id"], "command": manifest["command"]}
+    return {"run_id": read["version"], "command": read["command"]}
+
+
+def check_encoder(header: Mapping[str, str], metrics: Mapping[str, Mapping[str, Any]]) -> None:
+    """UserError when metrics were measured on another encoder than the one that is reported."""
+    for name, table in metrics.items():
+        if table["encoder_version"] != header["version"]:
+            raise UserError(
+                f"{name}: measured on encoder {table['encoder_version']}, but the report is of encoder "
+                f"{header['version']}; {MEND}"
+            )
+
+
+def check_pictures(images_test: Images, metrics: Mapping[str, Mapping[str, Any]]) -> None:
+    """UserError when metrics were measured on other test pictures than those that are described."""
+    for name, table in metrics.items():
+        found = str(table.get("data_fingerprint", "unknown"))
+        if found != images_test.fingerprint:
+            raise UserError(
+                f"{name}: measured on test pictures {found[:12]}, but images_test holds "
+                f"{images_test.fingerprint[:12]}; {MEND}"
+            )
+
+
+def check_summary(images_test: Images, data_summary: Mapping[str, Any]) -> None:
+    """UserError when the summary is of other test pictures than those that are at hand."""
+    found = str(data_summary["splits"]["test"]["fingerprint"])
+    if found != images_test.fingerprint:
+        raise UserError(
+            f"data_summary: describes test pictures {found[:12]}, but images_test holds "
+            f"{images_test.fingerprint[:12]}; run kedro run --pipelines=ingest, or pin the two together with "
+            "--load-versions"
+        )
+
+
+def check_runs(manifest: Mapping[str, Any]) -> None:
+    """UserError when the guesses, which name no encoder themselves, are of another run than their metrics."""
+    for metrics, predictions in GUESSES_OF.items():
+        measured, guessed = (made_by(manifest, name)["run_id"] for name in (metrics, predictions))
+        if measured != guessed:
+            raise UserError(
+                f"{metrics} is of run {measured}, but {predictions} of run {guessed}; run kedro run "
+                "--pipelines=baselines,probes,report, or pin the two together with --load-versions"
+            )

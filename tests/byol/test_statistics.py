@@ -1,0 +1,55 @@
+"""What could break: statistics of a part of the pictures, or inexact ones; a map that is read whole."""
+
+import mmap
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from byol_kedro.byol import statistics
+from byol_kedro.byol.statistics import channel_statistics, pieces
+
+
+def parts(*lengths):
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (n, 3, 4, 4), dtype=np.uint8) for n in lengths]
+
+
+def test_statistics_are_those_of_all_pixels(monkeypatch):
+    monkeypatch.setattr(statistics, "PIECE", 3)
+    arrays = parts(5, 0, 7)
+    mean, std = channel_statistics(arrays)
+    joined = np.concatenate(arrays).astype(np.float64) / 255
+    np.testing.assert_allclose(mean, joined.mean(axis=(0, 2, 3)), rtol=1e-12)
+    np.testing.assert_allclose(std, joined.std(axis=(0, 2, 3)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("value", [0, 77, 255])
+def test_a_channel_that_never_changes_has_deviation_zero(value):
+    pixels = parts(4)[0]
+    pixels[:, 2] = value
+    mean, std = channel_statistics([pixels])
+    assert (mean[2], std[2]) == (value / 255, 0)
+
+
+def test_no_pictures_have_no_statistics():
+    assert channel_statistics(parts(0, 0)) == ((), ())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what is resident is read from /proc")
+def test_the_pieces_of_a_map_are_its_pictures_and_do_not_stay_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(statistics, "PIECE", 16)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 3, 64, 64), dtype=np.uint8)
+    pixels.tofile(tmp_path / "pixels")
+    mapped = np.memmap(tmp_path / "pixels", dtype=np.uint8, mode="r", shape=pixels.shape)
+    assert isinstance(mapped.base, mmap.mmap)
+    assert np.array_equal(np.concatenate(list(pieces(mapped))), pixels)
+    assert resident(tmp_path / "pixels") == 0
+
+
+def resident(path):
+    """The kilobytes of a file that this process has mapped in memory, as Linux counts them."""
+    lines = Path("/proc/self/smaps").read_text("utf-8").splitlines()
+    start = next(number for number, line in enumerate(lines) if line.endswith(str(path)))
+    return next(int(line.split()[1]) for line in lines[start:] if line.startswith("Rss:"))
