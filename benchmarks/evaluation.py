@@ -21,6 +21,7 @@ from byol_kedro.evaluation.few_labels import few_label_rows
 from byol_kedro.evaluation.folds import fold_rows
 from byol_kedro.evaluation.knn import knn
 from byol_kedro.evaluation.metrics import top1
+from byol_kedro.evaluation.names import CLASSIFIER
 from byol_kedro.evaluation.pca import fit_pca, project
 from byol_kedro.parameters import Probes
 
@@ -43,7 +44,7 @@ def features(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def classifier(protocol: str) -> str:
     (train_x, train_y), (test_x, test_y) = features(5_000, 1), features(TEST, 2)
     start = time.perf_counter()
-    fit = CLASSIFIERS[protocol][1](train_x, train_y, test_x, CLASSES, getattr(PROBES, protocol), 0)
+    fit = CLASSIFIERS[protocol](train_x, train_y, test_x, CLASSES, getattr(PROBES, protocol), 0)
     return line(start, f"top-1 {100 * top1(fit.probabilities, test_y):.1f} % {fit.chosen or ''}")
 
 
@@ -111,10 +112,7 @@ def line(start: float, note: str) -> str:
 
 
 LINES: list[tuple[str, Callable[[str], str], str]] = [
-    *(
-        (f"{name} ({protocol}), 5,000 / 8,000, 512-d", classifier, protocol)
-        for protocol, (name, _) in CLASSIFIERS.items()
-    ),
+    *((f"{name} ({protocol}), 5,000 / 8,000, 512-d", classifier, protocol) for protocol, name in CLASSIFIER.items()),
     ("published, one seed, the usual DataLoader loop", usual_loop, ""),
     ("ten folds of 1,000, every classifier", folds, ""),
     ("few labels", few_labels, ""),

@@ -16,4 +16,5 @@ def test_the_tour_runs_from_top_to_bottom(chain: Chain, monkeypatch: pytest.Monk
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT / "notebooks")}}).execute()
     last = [cell for cell in notebook.cells if cell.cell_type == "code"][-1]
     classes = len(json.loads(chain.versions("latent_map")[-1].read_text("utf-8"))["data"])
-    assert last.outputs[0]["data"]["text/plain"] == str(classes)
+    (result,) = (output for output in last.outputs if output.output_type == "execute_result")
+    assert result["data"]["text/plain"] == str(classes)

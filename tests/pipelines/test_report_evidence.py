@@ -58,14 +58,14 @@ def test_columns_are_byols_classifiers_and_rows_all_others():
 
 
 def test_a_protocol_without_a_place_is_the_last_row(monkeypatch):
-    monkeypatch.setitem(evidence.CLASSIFIERS, "forest", ("forest", None))
+    monkeypatch.setitem(evidence.CLASSIFIER, "forest", "forest")
     others = [("untrained network", "forest"), ("untrained network", "knn")]
     shown = cells(evidence.comparisons(pd.DataFrame([pair(b=other) for other in others])))
     assert [row[0] for row in shown[1:3]] == ["untrained network, kNN", "untrained network, forest"]
 
 
 def test_a_protocol_without_a_place_is_the_last_column(monkeypatch):
-    monkeypatch.setitem(evidence.CLASSIFIERS, "forest", ("forest", None))
+    monkeypatch.setitem(evidence.CLASSIFIER, "forest", "forest")
     shown = cells(evidence.comparisons(pd.DataFrame([pair(("BYOL", mine)) for mine in ("forest", "knn")])))
     assert shown[0] == ["", "BYOL, kNN", "BYOL, forest"]
 

@@ -13,6 +13,7 @@ from byol_kedro.evaluation.linear_sgd import linear_sgd
 from byol_kedro.evaluation.logistic import logistic
 from byol_kedro.evaluation.metrics import join_predictions, metrics_row, predictions_table
 from byol_kedro.evaluation.mlp import mlp
+from byol_kedro.evaluation.names import CLASSIFIER
 from byol_kedro.evaluation.published import published
 from byol_kedro.evaluation.weighted_knn import weighted_knn
 from byol_kedro.log import get_logger
@@ -20,14 +21,14 @@ from byol_kedro.log import get_logger
 if TYPE_CHECKING:
     from byol_kedro.parameters import Probes
 
-# Protocol, which is also its block of parameters → the classifier's name in the tables, and the function.
-CLASSIFIERS: dict[str, tuple[str, Callable[..., Fit]]] = {
-    "knn": ("kNN", knn),
-    "knn200": ("kNN", weighted_knn),
-    "published": ("logistic regression", published),
-    "linear_sgd": ("logistic regression", linear_sgd),
-    "logistic": ("logistic regression", logistic),
-    "mlp": ("MLP", mlp),
+# A protocol is also the name of its block of parameters; names.CLASSIFIER says what the tables call its classifier.
+CLASSIFIERS: dict[str, Callable[..., Fit]] = {
+    "knn": knn,
+    "knn200": weighted_knn,
+    "published": published,
+    "linear_sgd": linear_sgd,
+    "logistic": logistic,
+    "mlp": mlp,
 }
 
 logger = get_logger(__name__)
@@ -79,7 +80,7 @@ def classify(problem: Problem, protocols: Sequence[str], params: "Probes", seed:
         return Outcome([], join_predictions([]), {})
     rows, tables, fits = [], [], {}
     for protocol in protocols:
-        classifier, function = CLASSIFIERS[protocol]
+        classifier, function = CLASSIFIER[protocol], CLASSIFIERS[protocol]
         fit = function(known.train_x, known.train_y, known.test_x, known.n_classes, getattr(params, protocol), seed)
         words = {"classifier": classifier, "protocol": protocol, "features": known.features}
         names = [known.names[i] for i in known.index]

@@ -8,6 +8,7 @@ import numpy as np
 from byol_kedro.evaluation.classify import CLASSIFIERS, Problem, labelled, learnable
 from byol_kedro.evaluation.fit import Labels
 from byol_kedro.evaluation.metrics import spread, top1
+from byol_kedro.evaluation.names import CLASSIFIER
 
 if TYPE_CHECKING:
     from byol_kedro.parameters import Probes
@@ -31,7 +32,7 @@ def fold_rows(
 
 
 def _row(parts: list[Problem], protocol: str, params: "Probes", seed: int) -> dict[str, Any]:
-    classifier, function = CLASSIFIERS[protocol]
+    classifier, function = CLASSIFIER[protocol], CLASSIFIERS[protocol]
     fractions = []
     for part in parts:
         fit = function(part.train_x, part.train_y, part.test_x, part.n_classes, getattr(params, protocol), seed)

@@ -1,5 +1,15 @@
-"""What the tables call the features; those of pixels go on with how they were made."""
+"""What the tables call features and classifiers."""
 
 BYOL = "BYOL"
 UNTRAINED = "untrained network"
-PIXELS = "pixels"
+PIXELS = "pixels"  # goes on with how the pixels were made smaller
+
+# The classifier of each protocol, in the order of the tables.
+CLASSIFIER = {
+    "logistic": "logistic regression",
+    "published": "logistic regression",
+    "linear_sgd": "logistic regression",
+    "mlp": "MLP",
+    "knn": "kNN",
+    "knn200": "kNN",
+}

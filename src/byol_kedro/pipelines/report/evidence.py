@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from byol_kedro.evaluation.classify import CLASSIFIERS
-from byol_kedro.evaluation.names import BYOL
+from byol_kedro.evaluation.names import BYOL, CLASSIFIER
 from byol_kedro.evaluation.significance import LEVEL
 
 from . import markup
@@ -91,7 +90,7 @@ def classes(predictions: pd.DataFrame, class_names: Sequence[str]) -> str:
     ]
     headings = ["class", "test pictures", *(f"{features}, %" for features in columns)]
     table = markup.table(headings, rows, headings[1:])
-    what = f"Right in each class, {CLASSIFIERS[PROTOCOL][0]}"
+    what = f"Right in each class, {CLASSIFIER[PROTOCOL]}"
     return markup.section(what, table if len(rows) <= FEW_CLASSES else markup.details(f"{len(rows)} classes", table))
 
 
@@ -178,4 +177,6 @@ def _spread(statistics: Mapping[str, Any]) -> str:
 
 def _name(protocol: str) -> str:
     """A classifier's name by its protocol, short."""
-    return classifier({"classifier": CLASSIFIERS[protocol][0], "protocol": protocol}).replace(" regression", "")
+    return classifier({"classifier": CLASSIFIER.get(protocol, protocol), "protocol": protocol}).replace(
+        " regression", ""
+    )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
+from byol_kedro.evaluation.names import BYOL, CLASSIFIER, PIXELS, UNTRAINED
 
 from .belonging import check_encoder, made_by
 from .published import ROWS
@@ -18,7 +18,7 @@ COLUMNS = (
 )  # fmt: skip
 WHOLE = ("dim", "projection_dim", "epochs", "batch_size", "seed")
 NUMBERS = ("top1", "ci_low", "ci_high")
-PROTOCOLS = ("logistic", "published", "linear_sgd", "mlp", "knn", "knn200")
+PROTOCOLS = tuple(CLASSIFIER)
 
 
 def collect(
