@@ -1,6 +1,7 @@
 """The notebook runs from top to bottom on a run's artifacts."""
 
 import json
+import re
 
 import nbformat
 import pytest
@@ -17,4 +18,4 @@ def test_the_tour_runs_from_top_to_bottom(chain: Chain, monkeypatch: pytest.Monk
     last = [cell for cell in notebook.cells if cell.cell_type == "code"][-1]
     classes = len(json.loads(chain.versions("latent_map")[-1].read_text("utf-8"))["data"])
     (result,) = (output for output in last.outputs if output.output_type == "execute_result")
-    assert result["data"]["text/plain"] == str(classes)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", result["data"]["text/plain"]) == str(classes)
