@@ -17,7 +17,10 @@ COLUMNS = ("features", "classifier", "epochs", "top-1")  # what a terminal of 80
 def show_results(catalog: CatalogProtocol[Any, Any]) -> None:
     """Print the measured results of the run that has just ended and the path of its report."""
     console = Console()
-    console.print(results_screen(catalog.load("results")))
+    results = catalog.load("results")
+    console.print(results_screen(results))
+    for version in results["encoder"].dropna().unique():
+        console.print(f"Encoder: {version}", markup=False, highlight=False)
     for title, name in (("All columns, published rows", "results_table"), ("Report", "report")):
         dataset = catalog.get(name)
         assert isinstance(dataset, AbstractVersionedDataset)
