@@ -16,7 +16,7 @@ from kedro.framework.cli.project import run as kedro_run
 from byol_kedro.errors import UserError
 from byol_kedro.one_line import one_line
 from byol_kedro.pipeline_registry import NAMES, build_pipelines
-from byol_kedro.results_cli import results
+from byol_kedro.results.commands import results
 
 
 @click.group(name="byol_kedro")

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from byol_kedro.evaluation.significance import LEVEL, holm, mcnemar, two_proportions, wilson_trials
-from byol_kedro.runs import Catalog, Run, Score, versioned
+from byol_kedro.results.runs import Catalog, Run, Score, versioned
 from byol_kedro.versions import path_of_version
 
 PREDICTIONS = "predictions"

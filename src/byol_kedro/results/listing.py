@@ -13,7 +13,7 @@ from rich.table import Table
 from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
 from byol_kedro.pipelines.report.table import percent
 from byol_kedro.pipelines.report.words import PROTOCOL
-from byol_kedro.runs import Run, Score, training
+from byol_kedro.results.runs import Run, Score, training
 
 # The rows that a run is told by: what the features begin with, and the protocol.
 HEADLINES = {

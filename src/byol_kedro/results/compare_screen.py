@@ -8,10 +8,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from byol_kedro.compare import Difference, Row
 from byol_kedro.evaluation.significance import LEVEL
 from byol_kedro.pipelines.report.table import classifier, percent
-from byol_kedro.runs import Run, Score
+from byol_kedro.results.compare import Difference, Row
+from byol_kedro.results.runs import Run, Score
 
 
 def diff_screen(a: Run, b: Run, differences: Sequence[Difference], rows: Sequence[Row]) -> Iterator[RenderableType]:

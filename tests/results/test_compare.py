@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from tests.conftest import Outcome
-from tests.run_builder import BYOL_KNN, BYOL_LOGISTIC, PCA_LOGISTIC, UNTRAINED_LOGISTIC, RunBuilder, right, type_results
+from tests.results.run_builder import (
+    BYOL_KNN,
+    BYOL_LOGISTIC,
+    PCA_LOGISTIC,
+    UNTRAINED_LOGISTIC,
+    RunBuilder,
+    right,
+    type_results,
+)
 
 A, B = "2026-03-01T10.00.00.000Z", "2026-03-02T10.00.00.000Z"
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.run_builder import (
+from tests.results.run_builder import (
     BYOL_KNN,
     BYOL_LOGISTIC,
     UNTRAINED_LOGISTIC,

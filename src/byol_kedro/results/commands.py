@@ -17,7 +17,7 @@ from byol_kedro.one_line import one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from byol_kedro.runs import Catalog
+    from byol_kedro.results.runs import Catalog
 
 FORMATS = ("table", "json", "csv", "markdown")
 WIDTH = 100  # where the output is no terminal
@@ -45,8 +45,8 @@ def results(context: click.Context, env: str | None, params: dict[str, Any], for
         return
     with one_line():
         with quiet():
-            from byol_kedro import listing
-            from byol_kedro.runs import list_runs, open_catalog
+            from byol_kedro.results import listing
+            from byol_kedro.results.runs import list_runs, open_catalog
 
             runs = list_runs(open_catalog(env, params))
             records = listing.records(runs[:limit], runs)
@@ -72,9 +72,9 @@ def diff(context: click.Context, run_a: str, run_b: str, env: str | None, params
     """
     with one_line():
         with quiet():
-            from byol_kedro.compare import compare_rows, differences
-            from byol_kedro.compare_screen import diff_screen
-            from byol_kedro.runs import find_run, list_runs
+            from byol_kedro.results.compare import compare_rows, differences
+            from byol_kedro.results.compare_screen import diff_screen
+            from byol_kedro.results.runs import find_run, list_runs
 
             catalog = opened(context, env, params)
             runs = list_runs(catalog)
@@ -97,7 +97,7 @@ def prune(context: click.Context, keep: int, dry_run: bool, env: str | None, par
     """
     with one_line():
         with quiet():
-            from byol_kedro.prune import freed_bytes, plan, remove, words
+            from byol_kedro.results.prune import freed_bytes, plan, remove, words
 
             planned = plan(opened(context, env, params), keep)
             freed = freed_bytes(planned.folders)
@@ -108,7 +108,7 @@ def prune(context: click.Context, keep: int, dry_run: bool, env: str | None, par
 
 def opened(context: click.Context, env: str | None, params: dict[str, Any]) -> "Catalog":
     """The catalog that the options name; those of the group count where the command has none."""
-    from byol_kedro.runs import open_catalog
+    from byol_kedro.results.runs import open_catalog
 
     assert context.parent is not None
     group = context.parent.params

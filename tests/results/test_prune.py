@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from byol_kedro.prune import freed_bytes
+from byol_kedro.results.prune import freed_bytes
 from tests.conftest import ROOT
-from tests.run_builder import BYOL_LOGISTIC, RunBuilder, right, type_results
+from tests.results.run_builder import BYOL_LOGISTIC, RunBuilder, right, type_results
 
 FIRST, SECOND, THIRD = (f"2026-03-0{day}T10.00.00.000Z" for day in (1, 2, 3))
 ROWS = {BYOL_LOGISTIC: right(of=20, count=10)}
@@ -179,7 +179,7 @@ def test_a_prune_that_was_stopped_can_be_run_again(runs: RunBuilder, monkeypatch
         remove(folder)
 
     with monkeypatch.context() as patch:
-        patch.setattr("byol_kedro.prune.shutil.rmtree", stop_at_the_third)
+        patch.setattr("byol_kedro.results.prune.shutil.rmtree", stop_at_the_third)
         outcome = type_results(runs.data_root, "prune", "--keep=1")
     assert outcome.exit_code == 1
     assert "Permission denied" in outcome.lines[-1]
@@ -190,7 +190,7 @@ def test_a_prune_that_was_stopped_can_be_run_again(runs: RunBuilder, monkeypatch
 
 def test_the_manifest_goes_last(runs: RunBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
-    monkeypatch.setattr("byol_kedro.prune.shutil.rmtree", lambda folder: order.append(folder.parent.name))
+    monkeypatch.setattr("byol_kedro.results.prune.shutil.rmtree", lambda folder: order.append(folder.parent.name))
     type_results(runs.data_root, "prune", "--keep=1")
     assert order[-1] == "run_manifest.json"
     assert len(order) == len(runs.entries)
