@@ -95,6 +95,14 @@ def test_a_pinned_version_of_what_the_run_writes_is_refused(kedro_run: Run, tmp_
     assert not artifacts(tmp_path)
 
 
+def test_a_pinned_manifest_is_refused_since_every_run_writes_its_own(chain_copy: Path) -> None:
+    before = artifacts(chain_copy)
+    (pinned,) = {path.parent.name for path in chain_copy.glob("*/run_manifest.json/*/*.json")}
+    message = error_of(type_kedro_run(chain_copy, "--pipelines=report", f"--load-versions=run_manifest:{pinned}"))
+    assert "this run writes run_manifest itself" in message
+    assert artifacts(chain_copy) == before
+
+
 def test_a_batch_larger_than_the_data_is_refused(chain_copy: Path) -> None:
     before = artifacts(chain_copy)
     message = error_of(type_kedro_run(chain_copy, "--pipelines=pretrain", params="pretrain.batch_size=5000"))

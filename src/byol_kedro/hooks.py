@@ -38,8 +38,8 @@ class ProjectHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Write down what the run is and what it reads, before its first node."""
-        from byol_kedro.manifest import MANIFEST, run_manifest
-        from byol_kedro.versions import refuse_pinned_outputs, versions_read
+        from byol_kedro.manifest import run_manifest
+        from byol_kedro.versions import MANIFEST, refuse_pinned_outputs, versions_read
 
         assert self._parameters is not None
         refuse_pinned_outputs(self._load_versions, pipeline)

@@ -13,9 +13,8 @@ from typing import Any
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
 
 from byol_kedro.parameters import Parameters
-from byol_kedro.versions import path_of_version
+from byol_kedro.versions import MANIFEST, path_of_version
 
-MANIFEST = "run_manifest"
 PACKAGES = (
     "byol-kedro", "kedro", "kedro-datasets", "torch", "torchvision", "timm", "scikit-learn", "scikit-image",
     "numpy", "pandas", "pyarrow", "plotly", "safetensors", "pydantic", "pillow",

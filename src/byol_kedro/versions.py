@@ -10,10 +10,12 @@ from kedro.pipeline import Pipeline
 from byol_kedro.errors import UserError
 from byol_kedro.pipeline_registry import PARTS, build_pipelines
 
+MANIFEST = "run_manifest"  # written by a hook before the first node, so no pipeline has it among its outputs
+
 
 def refuse_pinned_outputs(load_versions: Mapping[str, str], pipeline: Pipeline) -> None:
     """Refuse `--load-versions` for what the same run writes: it would mix two runs."""
-    for name in sorted(set(load_versions) & pipeline.all_outputs()):
+    for name in sorted(set(load_versions) & {MANIFEST, *pipeline.all_outputs()}):
         raise UserError(
             f"--load-versions {name}:{load_versions[name]}: this run writes {name} itself; "
             f"leave the version out, or run only pipelines that read {name}"
@@ -27,7 +29,7 @@ def versions_read(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], env: s
         UserError: an entry, or the version of it that was asked for, is not there.
     """
     versions, missing = {}, []
-    for name in sorted(pipeline.inputs() - {"run_manifest", "parameters"}):
+    for name in sorted(pipeline.inputs() - {MANIFEST, "parameters"}):
         dataset = None if name.startswith("params:") else catalog.get(name)
         if not isinstance(dataset, AbstractVersionedDataset) or not _version(dataset):
             continue

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from byol_kedro.byol.encoder import restore_encoder, to_arrays, untrained_encoder
-from byol_kedro.byol.features import encode
+from byol_kedro.byol.features import encode, project
 from tests.byol.small import CPU, pictures
 from tests.byol.test_encoder import HEADER, moved
 
@@ -59,3 +59,18 @@ def test_a_read_only_map_is_encoded_without_a_warning(tmp_path, recwarn):
     recwarn.clear()
     assert np.array_equal(encode(model, mapped, HEADER, CPU), encode(model, pictures(5), HEADER, CPU))
     assert len(recwarn) == 0
+
+
+def test_projecting_leaves_the_projector_as_it_was():
+    projector = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.BatchNorm1d(6)).train()
+    before = {name: tensor.clone() for name, tensor in projector.state_dict().items()}
+    project(projector, np.ones((10, 4), np.float32))
+    assert projector[1].training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in projector.state_dict().items())
+
+
+def test_each_projection_is_that_of_its_own_features_alone():
+    projector = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.BatchNorm1d(6)).train()
+    features = np.random.default_rng(0).normal(size=(10, 4)).astype(np.float32)
+    alone = np.concatenate([project(projector, row) for row in np.split(features, 10)])
+    np.testing.assert_allclose(project(projector, features), alone, atol=1e-6)

@@ -25,10 +25,17 @@ def encode(
     """
     model.to(device)
     features = np.empty((len(pixels), feature_dim(model)), np.float32)
-    with torch.inference_mode(), evaluating(model):
+    with torch.inference_mode(), _evaluating(model):
         for start, batch in _normalised_batches(pixels, header.mean, header.std, device, batch_size):
             features[start : start + len(batch)] = model(batch).float().cpu().numpy()
     return features
+
+
+def project(projector: nn.Module, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Projections (N, projection_dim) float32 of features (N, D) float32, in evaluation mode."""
+    device = next(projector.parameters()).device
+    with torch.inference_mode(), _evaluating(projector):
+        return np.asarray(projector(torch.from_numpy(features).to(device)).cpu().numpy(), np.float32)
 
 
 def _normalised_batches(
@@ -44,7 +51,7 @@ def _normalised_batches(
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
+def _evaluating(model: nn.Module) -> Iterator[None]:
     """The model in evaluation mode, then again in the mode that it came in."""
     training = model.training
     model.eval()

@@ -10,9 +10,8 @@ from kedro.utils import find_kedro_project
 
 from byol_kedro.datasets.files import size_text
 from byol_kedro.errors import UserError
-from byol_kedro.manifest import MANIFEST
 from byol_kedro.results.runs import Catalog, Run, list_runs, versioned
-from byol_kedro.versions import path_of_version
+from byol_kedro.versions import MANIFEST, path_of_version
 
 
 @dataclass(frozen=True)

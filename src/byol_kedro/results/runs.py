@@ -11,9 +11,8 @@ from kedro.io import AbstractVersionedDataset, CatalogProtocol
 
 from byol_kedro.errors import UserError
 from byol_kedro.evaluation.names import BYOL
-from byol_kedro.manifest import MANIFEST
 from byol_kedro.pipelines.report.results import measured
-from byol_kedro.versions import folder
+from byol_kedro.versions import MANIFEST, folder
 
 RESULTS = "results"
 TRAINING = frozenset({"pretrain", "__default__"})  # pipelines that make an encoder

@@ -4,12 +4,12 @@ import numpy as np
 import torch
 
 from byol_kedro.byol.encoder import EncoderHeader
-from byol_kedro.byol.features import encode
+from byol_kedro.byol.features import encode, project
 from byol_kedro.byol.networks import Byol
-from byol_kedro.byol.rank import rank_of_projections
 from byol_kedro.byol.train import Measure
 from byol_kedro.datasets.images import UNKNOWN_LABEL, Images
 from byol_kedro.evaluation.knn import knn_probabilities
+from byol_kedro.evaluation.quality import effective_rank
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import OnlineKnn
 
@@ -36,10 +36,10 @@ def online_measures(
     pixels, labels = images.pixels[chosen], torch.from_numpy(images.labels[chosen])
 
     def measure(network: Byol) -> dict[str, float]:
-        features = torch.from_numpy(encode(network.encoder, pixels, header, device))
-        found = {"effective_rank": rank_of_projections(network.projector, features)}
+        features = encode(network.encoder, pixels, header, device)
+        found = {"effective_rank": effective_rank(project(network.projector, features))}
         if with_labels:
-            known, asked = torch.split(features, half)
+            known, asked = torch.split(torch.from_numpy(features), half)
             probabilities = knn_probabilities(known, labels[:half], asked, NEIGHBOURS, len(images.class_names))
             found["knn_top1"] = float((probabilities.argmax(dim=1) == labels[half:]).double().mean())
         return found

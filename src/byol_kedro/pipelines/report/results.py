@@ -11,7 +11,6 @@ from byol_kedro.evaluation.names import BYOL, CLASSIFIER, PIXELS, UNTRAINED
 from .belonging import check_encoder, made_by
 from .published import ROWS
 
-# Those who read results find the names of the features beside them.
 COLUMNS = (
     "classifier", "protocol", "features", "architecture", "dim", "projection_dim", "epochs", "batch_size",
     "top1", "ci_low", "ci_high", "data", "seed", "encoder", "source", "run_id", "command", "reference",
