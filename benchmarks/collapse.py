@@ -1,0 +1,84 @@
+"""What a healthy training looks like, and one that collapses.
+
+    python benchmarks/collapse.py [--epochs 4] [--every 56]
+
+Trains the sample's recipe on the built-in photographs twice: as it is, and without the predictor, which is what keeps
+BYOL from giving all pictures one vector (2006.07733, §5). Prints both curves side by side, as docs/recipes.md has them.
+"""
+
+import argparse
+import math
+import tempfile
+from pathlib import Path
+
+import torch
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from torch import nn
+
+from byol_kedro.byol.monitor import Row
+from byol_kedro.byol.optimizer import create_optimizer
+from byol_kedro.byol.pictures import place_pictures
+from byol_kedro.byol.plan import Plan
+from byol_kedro.byol.state import TrainState, initial_state
+from byol_kedro.byol.train import train
+from byol_kedro.datasets.images import Images
+from byol_kedro.parameters import Pretrain
+from byol_kedro.pipelines.pretrain.artifacts import describe
+from byol_kedro.pipelines.pretrain.online import online_measures
+
+ROOT = Path(__file__).parents[1]
+SEED = 0
+
+
+def sample(data_root: str, epochs: int) -> tuple[Images, Images, Pretrain]:
+    """The sample's pictures without and with labels, and its recipe."""
+    bootstrap_project(ROOT)
+    given = {"data_root": data_root, "pretrain": {"epochs": epochs}}
+    with KedroSession.create(ROOT, env="sample", runtime_params=given) as session:
+        session.run(pipeline_names=["ingest"])
+    with KedroSession.create(ROOT, env="sample", runtime_params=given) as session:
+        context = session.load_context()
+        images = (context.catalog.load(name) for name in ("images_unlabeled", "images_train"))
+        return *images, Pretrain.model_validate(context.params["pretrain"])
+
+
+def without_predictor(state: TrainState, parameters: Pretrain) -> TrainState:
+    state.network.predictor = nn.Sequential()
+    return TrainState(state.network, create_optimizer(state.network, parameters.optimizer), state.generator)
+
+
+def curve(unlabeled: Images, labelled: Images, parameters: Pretrain, *, predictor: bool) -> list[Row]:
+    plan = Plan(parameters, len(unlabeled) + len(labelled), SEED)
+    state = initial_state(parameters, labelled.pixels.shape[-1], SEED, torch.device("cpu"))
+    header = describe(state, parameters, unlabeled, labelled, SEED)
+    if not predictor:
+        state = without_predictor(state, parameters)
+    pictures = place_pictures([unlabeled.pixels, labelled.pixels], state.device)
+    measure = online_measures(labelled, parameters.online_knn, header, SEED, state.device)
+    return train(state, pictures, plan, header.mean, header.std, measure=measure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--every", type=int, default=56, help="steps between two lines")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        unlabeled, labelled, parameters = sample(folder, given.epochs)
+        healthy, collapsed = (curve(unlabeled, labelled, parameters, predictor=p) for p in (True, False))
+    print("| step | loss | feature std | effective rank | kNN | loss | feature std | effective rank | kNN |")
+    print("|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
+    for pair in zip(healthy, collapsed, strict=True):
+        if pair[0].step % given.every == 0:
+            cells = [cell for row in pair for cell in (f"{row.loss:.3f}", f"{row.feature_std:.4f}", *measured(row))]
+            print(f"| {pair[0].step} | {' | '.join(cells)} |")
+
+
+def measured(row: Row) -> tuple[str, str]:
+    """Effective rank and kNN top-1, where the row has them."""
+    return ("", "") if math.isnan(row.effective_rank) else (f"{row.effective_rank:.1f}", f"{row.knn_top1:.1%}")
+
+
+if __name__ == "__main__":
+    main()
