@@ -2,8 +2,8 @@
 
     python benchmarks/recipe.py --env sample --epochs 3 --seeds 0 1 2 --raw-root FOLDER [--image-size 32]
 
-FOLDER holds pictures in STL-10's layout (`stl10_binary/`). For each seed: ingest, pretraining from nothing, probes,
-in a folder of its own that is removed afterwards. Prints top-1 on the test pictures and the pictures that passed.
+FOLDER holds pictures in STL-10's layout (`stl10_binary/`). For each seed: ingest, pretraining from nothing, baselines,
+probes, in a folder of its own that is removed afterwards. Prints top-1 on the test pictures.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-PIPELINES = "ingest,pretrain,extract,probes"
+PIPELINES = "ingest,pretrain,extract,baselines,probes"
 SHOWN = ("published", "logistic", "knn")
 
 

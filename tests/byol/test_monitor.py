@@ -38,7 +38,7 @@ def test_time_between_restart_and_the_next_step_alone_counts(clock):
     assert monitor.read(1, 1.0, 0.1, 0.9, 8).images_per_second == pytest.approx(8.0)
 
 
-@pytest.mark.parametrize(("share", "collapsed"), [(0.0, True), (0.09, True), (0.11, False), (1.0, False)])
-def test_a_collapse_is_a_tenth_of_the_healthy_deviation(share, collapsed):
+@pytest.mark.parametrize(("share", "collapsed"), [(0.0, True), (0.32, True), (0.34, False), (1.0, False)])
+def test_a_collapse_is_a_third_of_the_healthy_deviation(share, collapsed):
     row = Row(1, 1.0, 1.0, 0.1, 0.9, 1.0, feature_std=share / math.sqrt(64))
     assert row.collapsed(64) is collapsed
