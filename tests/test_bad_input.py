@@ -44,6 +44,7 @@ def artifacts(root: Path) -> set[Path]:
         ("pretrain.epochs=0", "pretrain.epochs: found 0, should be greater than 0"),
         ("pretrain.views.second.solarize=1.2", "less than or equal to 1"),
         ("source=imagenet", "source: found 'imagenet', unknown source, expected one of photos, stl10"),
+        ("raw_url=ftp://somewhere", "raw_url: found 'ftp://somewhere'"),
         ("device=tpu", "device: found 'tpu'"),
     ],
 )

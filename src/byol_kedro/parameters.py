@@ -21,6 +21,7 @@ from byol_kedro.datasets.sources import SOURCES
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Address = Annotated[str, Field(pattern=r"^(https?://.+|file:///.+|never)$")]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 
 
@@ -242,6 +243,7 @@ class Parameters(Block):
     data_root: str
     source: str
     raw_root: str
+    raw_url: Address | None
     seed: Seed
     device: Device
     ingest: Ingest

@@ -1,5 +1,7 @@
 """Small data for the tests of the datasets."""
 
+import hashlib
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import numpy as np
 from kedro.io import Version
 
+from byol_kedro.datasets.archives import Archive, Member
 from byol_kedro.datasets.images import ImagesDataset, ImageStream
 
 OLD, NEW = "2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"
@@ -64,3 +67,17 @@ def write_stl10(root: Path, count: int = 20, side: int = STL10_SIDE) -> Path:
     (folder / "class_names.txt").write_text("".join(f"class{i}\n" for i in range(10)))
     (folder / "fold_indices.txt").write_text("0 1 2 3 \n4 5 6 7 \n")
     return folder
+
+
+def pack_stl10(root: Path) -> tuple[Path, Archive]:
+    """`write_stl10` as stl10_binary.tar.gz in `root`, and its description with the true sizes and md5s."""
+    folder = write_stl10(root)
+    packed = root / "stl10_binary.tar.gz"
+    with tarfile.open(packed, "w:gz") as tar:
+        tar.add(folder, folder.name)
+
+    def member(path: Path) -> Member:
+        return Member(path.stat().st_size, hashlib.md5(path.read_bytes()).hexdigest())
+
+    whole, members = member(packed), {path.name: member(path) for path in sorted(folder.iterdir())}
+    return packed, Archive(f"http://127.0.0.1:9/{packed.name}", whole.size, str(whole.md5), folder.name, members)

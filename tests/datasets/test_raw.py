@@ -20,7 +20,7 @@ def test_every_source_bears_its_name(name):
 
 
 def test_loading_opens_nothing_yet(tmp_path):
-    handle = RawImagesDataset(source="stl10", filepath=str(tmp_path / "none")).load()
+    handle = RawImagesDataset(source="stl10", filepath=str(tmp_path / "none"), url="never").load()
     with pytest.raises(UserError, match="stl10_binary"):
         handle.open(INGEST, seed=0)
 

@@ -1,7 +1,9 @@
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torchvision
 
 from byol_kedro.datasets.sources import stl10 as module
 from byol_kedro.datasets.sources.stl10 import Stl10
@@ -95,27 +97,19 @@ def test_a_label_out_of_range_is_named_with_its_position(tmp_path, label):
     assert f"test_y.bin: label {label} at position 13, 1 to 10 expected" in error_of(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "unlabeled_X.bin",
-        "train_X.bin",
-        "train_y.bin",
-        "test_X.bin",
-        "test_y.bin",
-        "class_names.txt",
-        "fold_indices.txt",
-    ],
-)
-def test_a_missing_file_is_named(tmp_path, name):
-    (write_stl10(tmp_path) / name).unlink()
-    assert f"{name} is missing" in error_of(tmp_path)
+def test_the_archive_is_the_one_that_torchvision_knows():
+    theirs = torchvision.datasets.STL10
+    known = dict(theirs.train_list + theirs.test_list)
+    archive = Stl10.archive(Path())
+    assert (archive.url, archive.md5, archive.folder) == (theirs.url, theirs.tgz_md5, theirs.base_folder)
+    assert {name: archive.members[name].md5 for name in known} == known
 
 
-def test_a_missing_folder_says_where_to_put_it(tmp_path):
-    message = error_of(tmp_path)
-    assert str(tmp_path / "stl10_binary") in message
-    assert "raw_root" in message
+def test_the_archive_has_room_for_all_pictures_and_labels():
+    sizes = {name: member.size for name, member in Stl10.archive(Path()).members.items()}
+    for split, count in (("unlabeled", 100_000), ("train", 5_000), ("test", 8_000)):
+        assert sizes[f"{split}_X.bin"] == count * 3 * 96 * 96
+        assert sizes.get(f"{split}_y.bin", count) == count
 
 
 def test_nine_class_names_are_too_few(tmp_path):

@@ -7,36 +7,46 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset
 
+from byol_kedro.datasets.fetch import fetch_and_unpack
 from byol_kedro.datasets.sources import SOURCES
-from byol_kedro.datasets.sources.base import Source
+from byol_kedro.datasets.sources.base import Fetched, Source
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Ingest
 
 
 @dataclass(frozen=True)
 class RawImages:
-    """A source by its name, and the folder that its files lie in."""
+    """A source by its name, the folder that its files lie in, and where they are fetched from when missing.
+
+    `url` as in `fetch_and_unpack`: none is the source's own address.
+    """
 
     source: str
     root: Path
+    url: str | None = None
 
     def open(self, parameters: Ingest, seed: int) -> Source:
-        """Raises UserError when the files of the source are not as they should be."""
+        """Raises UserError when the files of the source are not as they should be, or cannot be fetched."""
         module, _, name = SOURCES[self.source].partition(":")
         kind: type[Source] = getattr(import_module(module), name)
+        if issubclass(kind, Fetched) and (archive := kind.archive(self.root)):
+            fetch_and_unpack(archive, self.root, self.url)
         return kind(self.root, parameters, seed)
 
 
 class RawImagesDataset(AbstractDataset[Any, RawImages]):
     """Loads `RawImages`; `filepath` is the folder of the source's files. Read only, not versioned."""
 
-    def __init__(self, *, source: str, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, *, source: str, filepath: str, url: str | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
         self._source = source
         self._filepath = Path(filepath)
+        self._url = url
         self.metadata = metadata
 
     def load(self) -> RawImages:
-        return RawImages(self._source, self._filepath)
+        return RawImages(self._source, self._filepath, self._url)
 
     def save(self, data: Any) -> NoReturn:  # noqa: ARG002  # Kedro's interface
         raise UserError(f"the raw pictures under {self._filepath} are only read")
@@ -45,4 +55,4 @@ class RawImagesDataset(AbstractDataset[Any, RawImages]):
         return True  # whether its files are there is the source's to say, with a better message
 
     def _describe(self) -> dict[str, Any]:
-        return {"source": self._source, "filepath": self._filepath}
+        return {"source": self._source, "filepath": self._filepath, "url": self._url}

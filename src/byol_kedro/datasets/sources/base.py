@@ -1,8 +1,9 @@
 """What every source of pictures can do."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from byol_kedro.datasets.archives import Archive
 from byol_kedro.datasets.images import ImageStream
 from byol_kedro.parameters import Ingest
 
@@ -22,4 +23,14 @@ class Source(Protocol):
 
     def stream(self, split: str) -> ImageStream:
         """The pictures of one of `SPLITS`."""
+        ...
+
+
+@runtime_checkable
+class Fetched(Protocol):
+    """What a source has besides, when its files can be fetched."""
+
+    @staticmethod
+    def archive(root: Path) -> Archive | None:
+        """What `root` has to hold before the source is opened; none where it holds the files in another form."""
         ...

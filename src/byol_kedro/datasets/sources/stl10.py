@@ -1,7 +1,7 @@
 """STL-10 in its binary layout (Coates, Lee, Ng 2011): 96 x 96 RGB, ten classes, 100,000 pictures without label.
 
 `stl10_binary/` holds {unlabeled,train,test}_X.bin, {train,test}_y.bin, class_names.txt and fold_indices.txt; all
-of them come in the one archive, and a missing one is an error. Pictures follow each other as uint8, three colour
+of them come in the one archive, which is fetched when one is missing. Pictures follow each other as uint8, three colour
 planes each, every plane COLUMN by column; labels are 1 to 10. Files of another side than 96 are read where
 `image_size` says so.
 """
@@ -15,12 +15,30 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from byol_kedro.datasets.archives import Archive, Member
 from byol_kedro.datasets.images import UNKNOWN_LABEL, ImageStream
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Ingest
 
 CLASSES = 10
 PIECE = 2_000_000  # bytes in one batch; what fits a core's cache is turned fastest
+
+# The address and the md5 of the archive and of the .bin files stand in torchvision.datasets.STL10 too.
+STL10 = Archive(
+    url="http://ai.stanford.edu/~acoates/stl10/stl10_binary.tar.gz",
+    size=2640397119,
+    md5="91f7769df0f17e558f3565bffb0c7dfb",
+    folder="stl10_binary",
+    members={
+        "unlabeled_X.bin": Member(2764800000, "5242ba1fed5e4be9e1e742405eb56ca4"),
+        "train_X.bin": Member(138240000, "918c2871b30a85fa023e0c44e0bee87f"),
+        "train_y.bin": Member(5000, "5a34089d4802c674881badbb80307741"),
+        "test_X.bin": Member(221184000, "7f263ba9f9e0b06b93213547f721ac82"),
+        "test_y.bin": Member(8000, "36f9794fa4beb8a2c72628de14fa638e"),
+        "class_names.txt": Member(55, "6de44d022411c4d5cda4673b7f147c3f"),
+        "fold_indices.txt": Member(47794, "4bbf8cd098ab9f87fe03fbcb37c06b28"),
+    },
+)
 
 
 class Stl10:
@@ -29,13 +47,8 @@ class Stl10:
     name = "stl10"
 
     def __init__(self, root: Path, parameters: Ingest, seed: int) -> None:  # noqa: ARG002  # nothing is drawn
-        self._folder = root / "stl10_binary"
+        self._folder = root / STL10.folder
         self._side = parameters.image_size
-        if not self._folder.is_dir():
-            raise UserError(
-                f"no folder {self._folder}: put stl10_binary.tar.gz, unpacked, into {root} "
-                "or name the folder above it with --params raw_root=..."
-            )
         self._class_names = _read_class_names(self._folder / "class_names.txt")
         self._labels = {
             "train": _read_labels(self._folder / "train_y.bin"),
@@ -43,10 +56,14 @@ class Stl10:
         }
         for split, labels in self._labels.items():
             self._check_pictures(split, len(labels))
-        unlabeled = _size(self._folder / "unlabeled_X.bin") // self._picture_bytes
+        unlabeled = (self._folder / "unlabeled_X.bin").stat().st_size // self._picture_bytes
         self._check_pictures("unlabeled", unlabeled)
         self._labels["unlabeled"] = np.full(unlabeled, UNKNOWN_LABEL, dtype=np.int64)
         self._folds = _read_folds(self._folder / "fold_indices.txt", len(self._labels["train"]))
+
+    @staticmethod
+    def archive(root: Path) -> Archive:  # noqa: ARG004  # there is no other form
+        return STL10
 
     def stream(self, split: str) -> ImageStream:
         labels = self._labels[split]
@@ -69,7 +86,7 @@ class Stl10:
 
     def _check_pictures(self, split: str, count: int) -> None:
         path = self._folder / f"{split}_X.bin"
-        found, expected = _size(path), count * self._picture_bytes
+        found, expected = path.stat().st_size, count * self._picture_bytes
         if found == expected and (count or split == "unlabeled"):
             return
         side = math.isqrt(found // (3 * count)) if count else 0
@@ -102,16 +119,8 @@ def _read_upright(path: Path, side: int, count: int) -> Iterator[npt.NDArray[np.
             yield whole.reshape(-1, 3, side, side).transpose(0, 1, 3, 2)
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; unpack the archive again") from None
-
-
 def _read_labels(path: Path) -> npt.NDArray[np.int64]:
     """(N,) int64, 0 to 9."""
-    _size(path)
     labels = np.fromfile(path, dtype=np.uint8).astype(np.int64)
     bad = np.flatnonzero((labels < 1) | (labels > CLASSES))
     if len(bad):
@@ -120,7 +129,6 @@ def _read_labels(path: Path) -> npt.NDArray[np.int64]:
 
 
 def _read_class_names(path: Path) -> list[str]:
-    _size(path)
     names = path.read_text(encoding="utf-8").split("\n")
     names = [name.strip() for name in names if name.strip()]
     if len(names) != CLASSES:
@@ -130,7 +138,6 @@ def _read_class_names(path: Path) -> list[str]:
 
 def _read_folds(path: Path, count: int) -> list[npt.NDArray[np.int64]]:
     """Positions in the training split, int64, an array for each line."""
-    _size(path)
     folds = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
