@@ -155,7 +155,7 @@ def test_retry_after_is_not_waited_for_without_end(path, waits):
     assert waits == [module.LONGEST_WAIT]
 
 
-@pytest.mark.parametrize("text", ["soon", "-5", ""])
+@pytest.mark.parametrize("text", ["soon", "-5", "", "²"])
 def test_a_retry_after_that_says_nothing_is_as_none(path, waits, text):
     with serve(FILE, Answer(503, headers={"Retry-After": text})) as web:
         fetch(web.url, path)
@@ -189,6 +189,12 @@ def test_no_server_is_one_line(path):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert "Connection refused" in error_of(f"http://127.0.0.1:{port}/file.tar.gz", path)
+
+
+@pytest.mark.parametrize("url", ["http://host:port/a", "http://127.0.0.1/a b", "http://127.0.0.1/é", "http://.a./b"])
+def test_what_is_no_address_is_one_line_without_another_try(path, waits, url):
+    assert f"{url}: not an address" in error_of(url, path)
+    assert waits == []
 
 
 def test_a_web_page_in_place_of_the_file_leaves_the_part_alone(path):
@@ -247,7 +253,9 @@ def test_a_file_that_the_server_calls_gzip_is_not_unpacked_on_the_way(path):
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_a_new_process_goes_on_where_a_killed_one_ended(path, end):
-    code = "from byol_kedro.datasets.download import download; import pathlib, sys; _, url, path, md5 = sys.argv; "
+    # A shell's background job, and so what it starts, ignores SIGINT.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "from byol_kedro.datasets.download import download; import pathlib, sys; _, url, path, md5 = sys.argv; "
     code += f"download(url, pathlib.Path(path), {len(FILE)}, md5)"
     with serve(FILE, Answer(cut=100_000, hang=True)) as web:
         command = [sys.executable, "-c", code, web.url, str(path), MD5]

@@ -65,7 +65,7 @@ def unpacked(archive):
 def test_stl10_that_is_missing_is_fetched_and_read(root, tmp_path, archive, web, monkeypatch):
     monkeypatch.setattr(stl10, "STL10", archive)
     handle = RawImagesDataset(source="stl10", filepath=str(root), url=web.url).load()
-    source = handle.open(Ingest(image_size=STL10_SIDE, photos={"unlabeled": 0, "train": 1, "test": 1}), seed=0)
+    source = handle.open(Ingest.model_construct(image_size=STL10_SIDE), seed=0)
     raw = np.fromfile(tmp_path / "made" / "stl10_binary" / "test_X.bin", dtype=np.uint8)
     read = np.concatenate(list(source.stream("test").batches()))
     np.testing.assert_array_equal(read, raw.reshape(-1, 3, STL10_SIDE, STL10_SIDE).swapaxes(2, 3))

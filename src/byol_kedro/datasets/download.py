@@ -11,7 +11,7 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from hashlib import md5 as md5_hash
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import HTTPException, InvalidURL
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -131,7 +131,7 @@ def _go_on(url: str, part: Path, size: int, meter: Meter) -> None:
 
 
 def _open(url: str, part: Path, done: int) -> Any:
-    """An http.client.HTTPResponse, typed as urlopen is."""
+    """The answer: an http.client.HTTPResponse, which urlopen does not say."""
     headers = {"User-Agent": "byol_kedro"} | ({"Range": f"bytes={done}-"} if done else {})
     request = Request(url, headers=headers)  # noqa: S310  # http(s) only: parameters.py and the archives see to it
     try:
@@ -145,6 +145,8 @@ def _open(url: str, part: Path, done: int) -> Any:
         if error.code in PASSING:
             raise BrokenError(answer, _retry_after(error.headers)) from None
         raise UserError(f"{url}: {answer}") from None
+    except (ValueError, InvalidURL) as error:
+        raise UserError(f"{url}: not an address ({error})") from error
     except (OSError, HTTPException) as error:
         raise BrokenError(str(getattr(error, "reason", error)) or type(error).__name__) from error
 
@@ -178,7 +180,7 @@ def _body(response: Any) -> Iterator[bytes]:
 def _retry_after(headers: Message) -> float | None:
     """Seconds, of a number or a date; none where the server does not say."""
     text = headers.get("Retry-After", "").strip()
-    if text.isdigit():
+    if text.isdecimal():
         return float(text)
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
