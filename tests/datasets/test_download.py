@@ -114,9 +114,11 @@ def test_a_length_that_promises_more_than_comes_ends_with_what_has_come(path):
     assert part_of(path).read_bytes() == FILE[:100]
 
 
-def test_more_bytes_than_expected_are_refused_where_no_length_is_given(path):
-    with serve(FILE + b"more", Answer(length=None)) as web:
+def test_a_file_that_does_not_end_is_refused_at_the_first_byte_too_many(path, monkeypatch):
+    monkeypatch.setattr(module, "TIMEOUT", 0.5)
+    with serve(FILE + b"more", Answer(length=None, hang=True)) as web:
         assert "more than the 300000 bytes expected" in error_of(web.url, path)
+    assert web.asked == [None]
     assert not part_of(path).exists()
 
 
@@ -141,12 +143,14 @@ def test_what_is_not_there_is_asked_for_once(path, waits, status, reason):
     assert waits == []
 
 
-@pytest.mark.parametrize("asked", ["7", "date"])
-def test_retry_after_is_waited_for(path, waits, asked):
-    text = formatdate(time.time() + 8, usegmt=True) if asked == "date" else asked
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("7", 7), (formatdate(time.time() + 100, usegmt=True), 70), (formatdate(time.time() - 100, usegmt=True), 0)],
+)
+def test_retry_after_is_waited_for(path, waits, text, seconds):
     with serve(FILE, Answer(503, headers={"Retry-After": text})) as web:
         fetch(web.url, path)
-    assert waits == [pytest.approx(7, abs=1.5)]
+    assert waits == [pytest.approx(seconds, abs=30 if seconds == 70 else 0)]
 
 
 def test_retry_after_is_not_waited_for_without_end(path, waits):
