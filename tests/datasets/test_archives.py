@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import io
 import os
@@ -152,6 +153,13 @@ def test_an_archive_that_is_spoilt_far_inside_is_one_line(packed, root):
     data = bytearray(packed.read_bytes())
     data[200_000:270_000] = b"\xff" * 70_000  # longer than what cannot be compressed and is stored as it is
     packed.write_bytes(data)
+    assert "not a whole tar.gz" in error_of(archive_of(files), packed, root)
+
+
+def test_an_archive_that_goes_on_as_something_else_is_one_line(packed, root):
+    files = {"c.bin": os.urandom(400_000)}
+    write(packed, files)
+    packed.write_bytes(gzip.compress(gzip.decompress(packed.read_bytes())[:200_000]) + b"something else")
     assert "not a whole tar.gz" in error_of(archive_of(files), packed, root)
 
 

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from byol_kedro.datasets import download
+from byol_kedro.datasets import download, fetch
+from byol_kedro.datasets.archives import unpack
 from byol_kedro.datasets.fetch import NEVER, fetch_and_unpack
 from byol_kedro.datasets.meter import Meter
 from byol_kedro.datasets.raw import RawImagesDataset
@@ -221,7 +222,9 @@ def test_a_root_that_cannot_be_made_is_one_line(tmp_path, archive):
         fetch_and_unpack(archive, tmp_path / "file" / "raw", NOWHERE)
 
 
-def test_of_two_at_once_one_fetches_and_the_other_waits(root, archive, web):
+def test_of_two_at_once_one_fetches_and_unpacks_and_the_other_waits(root, archive, web, monkeypatch):
+    calls = []
+    monkeypatch.setattr(fetch, "unpack", lambda *given: (calls.append(given), unpack(*given)))
     web.answers += [Answer(cut=1000, hang=True)]
     both = [threading.Thread(target=fetch_and_unpack, args=(archive, root, web.url)) for _ in range(2)]
     for thread in both:
@@ -232,6 +235,7 @@ def test_of_two_at_once_one_fetches_and_the_other_waits(root, archive, web):
     for thread in both:
         thread.join(20)
     assert web.asked == [None, "bytes=1000-"]
+    assert len(calls) == 1
     assert files_under(root) == unpacked(archive) | {archive.name}
 
 
