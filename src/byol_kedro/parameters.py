@@ -136,7 +136,8 @@ class Pretrain(Block):
     accumulate: PositiveInt
     optimizer: Optimizer
     tau: Tau
-    precision: Literal["auto", "float32", "bfloat16"]
+    precision: Literal["auto", "float32", "bfloat16", "float16"]
+    compile: bool
     online_knn: OnlineKnn
     checkpoint: Checkpoint
     resume: bool

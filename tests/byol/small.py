@@ -44,6 +44,7 @@ RECIPE: dict[str, Any] = {
     },
     "tau": {"base": 0.9, "schedule": "cosine"},
     "precision": "auto",
+    "compile": False,
     "online_knn": {"every_epochs": 1, "images": 10},
     "checkpoint": {"minutes": 10, "steps": None, "keep": 2},
     "resume": True,
@@ -67,6 +68,18 @@ def pictures(count: int, size: int = SIZE, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (count, 3, 2, 2), dtype=np.uint8)
     return np.kron(coarse, np.ones((1, 1, size // 2, size // 2), dtype=np.uint8))
+
+
+def compile_without_compiler(monkeypatch) -> list[Any]:
+    """torch.compile traces as ever and leaves the rest to PyTorch's own kernels; gives what it was asked to compile."""
+    real, calls = torch.compile, []
+
+    def compile_(call: Any, **options: Any) -> Any:
+        calls.append(call)
+        return real(call, backend="aot_eager", **options)
+
+    monkeypatch.setattr(torch, "compile", compile_)
+    return calls
 
 
 def two_views(count: int = 8, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

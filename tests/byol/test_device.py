@@ -35,6 +35,15 @@ def test_auto_is_the_cpu_where_there_is_no_gpu(monkeypatch):
     assert resolve_device("auto") == CPU
 
 
-@pytest.mark.parametrize(("precision", "dtype"), [("auto", None), ("float32", None), ("bfloat16", torch.bfloat16)])
+@pytest.mark.parametrize(("capability", "dtype"), [((7, 5), None), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)])
+def test_auto_is_bfloat16_on_a_gpu_that_computes_in_it_and_never_float16(monkeypatch, capability, dtype):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
+    assert autocast_dtype(torch.device("cuda"), "auto") is dtype
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"),
+    [("auto", None), ("float32", None), ("bfloat16", torch.bfloat16), ("float16", torch.float16)],
+)
 def test_the_cpu_computes_in_float32_unless_told_otherwise(precision, dtype):
     assert autocast_dtype(CPU, precision) is dtype

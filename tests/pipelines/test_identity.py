@@ -19,6 +19,8 @@ CHANGES = [
     {"optimizer": {"lr": 0.06}},
     {"tau": {"base": 0.8}},
     {"precision": "bfloat16"},
+    {"precision": "float16"},
+    {"compile": True},
     {"continue_from_epochs": 1},
 ]
 

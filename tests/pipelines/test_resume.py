@@ -1,12 +1,13 @@
 """What could break: a stopped training that ends otherwise than an undisturbed one, or as another training."""
 
 import logging
+import re
 
 import pandas as pd
 import pytest
 
 from byol_kedro.errors import UserError
-from tests.byol.small import recipe
+from tests.byol.small import compile_without_compiler, recipe
 from tests.pipelines.resuming import TIMES, DiedError, die_after, died, run, same
 
 OPTIMIZERS = {
@@ -23,6 +24,26 @@ def test_a_training_that_died_ends_with_the_same_tensors_and_history(tmp_path, c
     died(tmp_path / "a", parameters, 5)  # in the third epoch; the last checkpoint is of step 4
     again = run(tmp_path / "a", parameters)
     assert same(again, run(tmp_path / "b", parameters))
+
+
+def test_in_float16_scale_and_skipped_steps_outlive_a_death_and_are_told_in_one_line(tmp_path, caplog):
+    parameters = recipe(epochs=8, precision="float16", checkpoint={"steps": 2})
+    with caplog.at_level(logging.INFO):
+        straight = run(tmp_path / "b", parameters)
+        died(tmp_path / "a", parameters, 3)  # the first steps overflow
+        died(tmp_path / "a", parameters, 13)
+        assert same(run(tmp_path / "a", parameters), straight)
+    first, again = (message for message in caplog.messages if "overflowed" in message)
+    assert first == again
+    skipped, of = re.match(r"(\d+) of (\d+) steps changed no weight: ", first).groups()
+    assert 3 < int(skipped) < int(of) == 16
+
+
+def test_a_compiled_training_that_died_ends_with_the_same_tensors(tmp_path, monkeypatch):
+    compile_without_compiler(monkeypatch)
+    parameters = recipe(compile=True, checkpoint={"steps": 1})
+    died(tmp_path / "a", parameters, 3)
+    assert same(run(tmp_path / "a", parameters), run(tmp_path / "b", parameters))
 
 
 def test_past_a_corrupt_checkpoint_the_one_before_is_taken_and_what_is_written_then_is_found(tmp_path):

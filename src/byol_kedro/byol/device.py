@@ -27,11 +27,11 @@ def resolve_device(name: str) -> torch.device:
 
 
 def autocast_dtype(device: torch.device, precision: str) -> torch.dtype | None:
-    """What the networks' passes run in: `torch.bfloat16`, or None for plain float32.
+    """What the networks' passes run in: `torch.bfloat16`, `torch.float16`, or None for plain float32.
 
-    `precision` is `float32`, `bfloat16`, or `auto`: bfloat16 on a CUDA device that computes in it.
+    `precision` is `float32`, `bfloat16`, `float16`, or `auto`: bfloat16 on a CUDA device that computes in it.
     """
     if precision == "auto":
         able = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
         precision = "bfloat16" if able else "float32"
-    return torch.bfloat16 if precision == "bfloat16" else None
+    return {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]

@@ -21,8 +21,8 @@ def take_snapshot(state: TrainState, monitor: Monitor) -> tuple[dict[str, npt.ND
     """All that the rest of the training depends on, copied to the CPU; waits for the device.
 
     Arrays by name: `network.*`, `optimizer.<index of the parameter>.<name>`, `generator` (its state, uint8)
-    and `monitor` (what it has added up since the last row). Header, each as JSON: `step`, `history` (the rows),
-    `monitor_steps` and `monitor_seconds`.
+    and `monitor` (what it has added up since the last row). Header, each as JSON: `step`, `skipped`, `scaler` (its
+    state, all numbers), `history` (the rows), `monitor_steps` and `monitor_seconds`.
     """
     arrays = {f"network.{name}": array for name, array in to_arrays(state.network).items()}
     for index, values in state.optimizer.state_dict()["state"].items():
@@ -33,8 +33,15 @@ def take_snapshot(state: TrainState, monitor: Monitor) -> tuple[dict[str, npt.ND
     total, steps, seconds = monitor.pending()
     arrays["monitor"] = np.array(total.cpu().numpy())
     history = [dataclasses.asdict(row) for row in monitor.rows]
-    scalars = {"step": state.step, "history": history, "monitor_steps": steps, "monitor_seconds": seconds}
-    return arrays, {name: json.dumps(value) for name, value in scalars.items()}
+    header = {
+        "step": state.step,
+        "skipped": state.skipped,
+        "scaler": state.scaler.state_dict(),
+        "history": history,
+        "monitor_steps": steps,
+        "monitor_seconds": seconds,
+    }
+    return arrays, {name: json.dumps(value) for name, value in header.items()}
 
 
 def restore_snapshot(arrays: Arrays, header: Mapping[str, str], state: TrainState, monitor: Monitor) -> None:
@@ -43,7 +50,8 @@ def restore_snapshot(arrays: Arrays, header: Mapping[str, str], state: TrainStat
     state.network.load_state_dict({name: torch.from_numpy(array) for name, array in network.items()})
     _restore_optimizer(_below("optimizer.", arrays), state)
     state.generator.set_state(torch.from_numpy(np.array(arrays["generator"])))
-    state.step = json.loads(header["step"])
+    state.step, state.skipped = json.loads(header["step"]), json.loads(header["skipped"])
+    state.scaler.load_state_dict(json.loads(header["scaler"]))
     monitor.rows[:] = [Row(**row) for row in json.loads(header["history"])]
     total = torch.from_numpy(np.array(arrays["monitor"]))
     monitor.go_on(total, json.loads(header["monitor_steps"]), json.loads(header["monitor_seconds"]))

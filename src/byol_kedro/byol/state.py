@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from byol_kedro.byol.device import autocast_dtype
 from byol_kedro.byol.networks import Byol, create_encoder
 from byol_kedro.byol.optimizer import create_optimizer
 from byol_kedro.byol.seeds import AUGMENTATION, stream_seed
@@ -18,15 +19,18 @@ if TYPE_CHECKING:
 class TrainState:
     """What training needs to go on after any step: saved and put back, the rest runs as if it had not stopped.
 
-    That is the state dicts of `network` and `optimizer`, the state of `generator` (which draws the
-    augmentations, on the CPU: so no step waits for the device) and `step`, the optimizer's steps done. The epoch
-    and the pictures of a step follow from `step` and the plan.
+    That is the state dicts of `network`, `optimizer` and `scaler` (the loss scaling of float16; switched off, it
+    does nothing), the state of `generator` (which draws the augmentations, on the CPU: so no step waits for the
+    device), `step`, the steps of the plan that are done, and how many of them `skipped` the optimizer. The epoch and
+    the pictures of a step follow from `step` and the plan.
     """
 
     network: Byol
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
+    scaler: torch.amp.GradScaler
     step: int = 0
+    skipped: int = 0
     # The two sides of the moving average, listed once: walking the modules each step would cost.
     online: list[Tensor] = field(init=False, repr=False)
     target: list[Tensor] = field(init=False, repr=False)
@@ -50,10 +54,16 @@ def initial_state(parameters: "Pretrain", image_size: int, seed: int, device: to
     network = Byol(encoder, parameters.heads.hidden_dim, parameters.heads.projection_dim, seed)
     # Convolutions over channels-last pictures are faster on GPUs and, by a tenth, on CPUs.
     network = network.to(device).to(memory_format=torch.channels_last).train()
+    if parameters.compile:
+        # In place: the weights keep their names, and whoever calls a part of the network alone is not compiled.
+        network.compile()
+        network.target.compile()
+    in_float16 = autocast_dtype(device, parameters.precision) is torch.float16
     return TrainState(
         network=network,
         optimizer=create_optimizer(network, parameters.optimizer),
         generator=augmentation_generator(seed),
+        scaler=torch.amp.GradScaler(device.type, enabled=in_float16),
     )
 
 

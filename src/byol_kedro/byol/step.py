@@ -24,7 +24,7 @@ def train_step(
     `micro_batches` gives pairs of views, each (N, 3, H, W) float32 on the state's device; it is walked
     once, so a generator keeps only one pair in memory. The gradient is the mean over them all, while
     BatchNorm sees one view of one micro-batch at a time. The passes run in `dtype` where one is given, the
-    loss in float32.
+    loss in float32. Where a float16 gradient overflows, weights, optimizer and target stay as they were.
 
     Returns loss and feature std, (2,) float32 on the device, without gradient and not yet waited for.
     """
@@ -37,8 +37,10 @@ def train_step(
         torch._foreach_div_([p.grad for p in state.network.parameters() if p.grad is not None], count)
     for group in state.optimizer.param_groups:
         group["lr"] = lr
-    state.optimizer.step()
-    update_target(state, tau)
+    if _optimize(state):
+        update_target(state, tau)
+    else:
+        state.skipped += 1
     state.step += 1
     return total / count
 
@@ -52,8 +54,18 @@ def _gradients(state: TrainState, views: Views, dtype: torch.dtype | None) -> Te
         _, of_second = state.network(second)
         targets = state.network.target(first), state.network.target(second)
     loss = byol_loss((of_first, of_second), targets)
-    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return torch.stack((loss.detach(), feature_std(projection)))
+
+
+def _optimize(state: TrainState) -> bool:
+    """Whether the optimizer took its step, which the loss scaling leaves out where a gradient is infinite or NaN."""
+    taken: list[bool] = []
+    # The scaler knows, since it has to ask the device, but does not tell; comparing scales would ask twice more.
+    with state.optimizer.register_step_post_hook(lambda *_: taken.append(True)):
+        state.scaler.step(state.optimizer)
+    state.scaler.update()
+    return bool(taken)
 
 
 @torch.no_grad()

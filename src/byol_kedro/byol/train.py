@@ -84,6 +84,7 @@ def _read(state: TrainState, plan: Plan, monitor: Monitor, rates: tuple[float, f
         raise UserError(
             f"pretrain: the loss is {row.loss} after step {row.step} of {plan.steps}; "
             "lower pretrain.optimizer.lr or lengthen pretrain.optimizer.warmup_epochs"
+            + (", or set pretrain.precision=bfloat16" if state.scaler.is_enabled() else "")
         )
     if measure is not None and plan.score_after(state.step):
         row = dataclasses.replace(row, **measure(state.network))

@@ -18,7 +18,7 @@ from byol_kedro.pipelines.pretrain.artifacts import describe, encoder_of, heads_
 from byol_kedro.pipelines.pretrain.identity import identity_of
 from byol_kedro.pipelines.pretrain.keeper import Keeper
 from byol_kedro.pipelines.pretrain.online import online_measures
-from byol_kedro.pipelines.pretrain.progress import ProgressReport
+from byol_kedro.pipelines.pretrain.progress import ProgressReport, tell_skipped
 from byol_kedro.pipelines.pretrain.start import begin
 from byol_kedro.pipelines.pretrain.stopping import StopRequest
 from byol_kedro.pipelines.pretrain.views import draw_views
@@ -59,5 +59,6 @@ def pretrain(
     with ProgressReport(plan, where.type.upper()) as watch, StopRequest() as stop:
         keep = Keeper(folder, plan, stop)
         train(state, pictures, plan, header.mean, header.std, monitor=monitor, watch=watch, measure=measure, keep=keep)
+    tell_skipped(state)
     encoder, heads = encoder_of(state, header, parameters), heads_of(state, header, parameters)
     return encoder, heads, history_of(monitor.rows)

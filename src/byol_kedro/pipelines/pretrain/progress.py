@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.plan import Plan
+from byol_kedro.byol.state import TrainState
 from byol_kedro.log import get_logger
 
 logger = get_logger(__name__)
@@ -102,6 +103,15 @@ class ProgressReport:
             self._last_line = now
             text = self._text or f"step {done} of {self._plan.steps}"
             logger.info("%s, %s", text, left if done < self._plan.steps else "done")
+
+
+def tell_skipped(state: TrainState) -> None:
+    """Says how many steps the optimizer left out, where it left out any."""
+    if state.skipped:
+        logger.info(
+            "%s of %s steps changed no weight: a gradient overflowed in float16 and the scale of the loss was halved",
+            f"{state.skipped:,}", f"{state.step:,}",
+        )  # fmt: skip
 
 
 def in_words(seconds: float) -> str:
