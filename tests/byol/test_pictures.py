@@ -18,7 +18,7 @@ def parts(*lengths):
 @pytest.mark.parametrize("picked", [[0, 4, 5, 6, 11], [0, 1], [7, 11], [5, 6], [5]])
 def test_a_batch_is_what_indexing_the_joined_parts_gives(kind, picked):
     arrays = parts(5, 1, 6)
-    batch = kind(arrays, CPU).batch(torch.tensor(picked))
+    (batch,) = kind(arrays, CPU).batches([torch.tensor(picked)])
     assert np.array_equal(batch.numpy(), np.concatenate(arrays)[picked])
 
 
@@ -38,7 +38,7 @@ def test_a_memory_map_is_not_read_whole(tmp_path):
             return taken
 
     watched = Watched()
-    batch = place_pictures([watched], CPU).batch(torch.tensor([2, 7]))
+    (batch,) = place_pictures([watched], CPU).batches([torch.tensor([2, 7])])
     assert (len(batch), watched.rows) == (2, 2)
 
 
@@ -46,4 +46,5 @@ def test_an_empty_part_counts_for_nothing():
     empty, filled = parts(0, 3)
     pictures = place_pictures([empty, filled], CPU)
     assert pictures.count == 3
-    assert np.array_equal(pictures.batch(torch.tensor([2])).numpy(), filled[2:])
+    (batch,) = pictures.batches([torch.tensor([2])])
+    assert np.array_equal(batch.numpy(), filled[2:])

@@ -22,6 +22,15 @@ def test_an_epoch_takes_each_picture_at_most_once_in_whole_steps(count, batch, a
     assert all(torch.equal(m, m.sort().values) for m in micro_batches)
 
 
+@pytest.mark.parametrize("step", [0, 1, 4, 5, 8])
+def test_batches_go_on_from_any_step_to_the_end_through_the_order_of_each_epoch(step):
+    plan = Plan(recipe(epochs=2, batch_size=3, accumulate=2), 26, seed=0)  # four steps an epoch
+    whole = [m for each in range(8) for m in plan.picked(plan.order(each // 4), each)]
+    rest = list(plan.batches(step))
+    assert len(rest) == 2 * (8 - step)
+    assert all(map(torch.equal, rest, whole[2 * step :]))
+
+
 def test_the_order_depends_on_seed_and_epoch_alone():
     plan, other = Plan(recipe(), 100, seed=0), Plan(recipe(), 100, seed=1)
     assert torch.equal(plan.order(3), Plan(recipe(), 100, seed=0).order(3))

@@ -1,5 +1,6 @@
 """Which pictures, learning rate and τ each step of a training gets."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,14 @@ class Plan:
         batches = torch.split(order[start : start + self.images_a_step], self.parameters.batch_size)
         # Ascending, so that a memory map is read forwards; within a batch the order changes nothing.
         return [batch.sort().values for batch in batches]
+
+    def batches(self, step: int) -> Iterator[Tensor]:
+        """Indices, as `picked` gives them, of every micro-batch from `step` to the end of the training."""
+        for epoch in range(step // self.steps_an_epoch, self.parameters.epochs):
+            order = self.order(epoch)
+            first = epoch * self.steps_an_epoch
+            for each in range(max(step, first), first + self.steps_an_epoch):
+                yield from self.picked(order, each)
 
     def read_after(self, done: int) -> bool:
         """Whether the metrics are read when `done` steps are done: regularly, and after each epoch."""

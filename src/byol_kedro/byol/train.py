@@ -3,6 +3,8 @@
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import islice
 from typing import Any
 
 import torch
@@ -49,20 +51,17 @@ def train(
     dtype = autocast_dtype(state.device, plan.parameters.precision)
     normalise = torch.tensor(mean, device=state.device), torch.tensor(std, device=state.device)
     monitor = monitor or Monitor(state.device)
-    order = plan.order(state.step // plan.steps_an_epoch)
-    while state.step < plan.steps:
-        if state.step % plan.steps_an_epoch == 0:
-            order = plan.order(state.step // plan.steps_an_epoch)
-        lr, tau = plan.rates(state.step)
-        batches = (pictures.batch(indices) for indices in plan.picked(order, state.step))
-        views = _views(state, plan, batches, normalise)
-        monitor.add(train_step(state, views, lr=lr, tau=tau, dtype=dtype))
-        row = None
-        if plan.read_after(state.step):
-            row = _read(state, plan, monitor, (lr, tau), measure)
-            monitor.rows.append(row)
-        watch(state.step, row)
-        keep(state, monitor)
+    with closing(pictures.batches(plan.batches(state.step))) as batches:
+        while state.step < plan.steps:
+            lr, tau = plan.rates(state.step)
+            views = _views(state, plan, islice(batches, plan.parameters.accumulate), normalise)
+            monitor.add(train_step(state, views, lr=lr, tau=tau, dtype=dtype))
+            row = None
+            if plan.read_after(state.step):
+                row = _read(state, plan, monitor, (lr, tau), measure)
+                monitor.rows.append(row)
+            watch(state.step, row)
+            keep(state, monitor)
     return monitor.rows
 
 

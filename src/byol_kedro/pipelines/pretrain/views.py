@@ -26,7 +26,8 @@ def draw_views(plan: Plan, images_unlabeled: Images, images_train: Images) -> Pi
     """
     indices = plan.picked(plan.order(0), 0)[0]
     # All parameters of the batch are drawn, as training does; the pixels of the shown pictures alone are made.
-    images = place_pictures([images_unlabeled.pixels, images_train.pixels], CPU).batch(indices[:COLUMNS])
+    pictures = place_pictures([images_unlabeled.pixels, images_train.pixels], CPU)
+    (images,) = pictures.batches([indices[:COLUMNS]])
     generator = augmentation_generator(plan.seed)
     rows = [images.float() / 255]
     for view in (plan.parameters.views.first, plan.parameters.views.second):
