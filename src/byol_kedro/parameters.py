@@ -4,6 +4,7 @@ The values are in conf/<environment>/parameters*.yml; a default here would hide 
 Longer than other files on purpose: what may be configured is to be read in one place, from top to bottom.
 """
 
+from importlib.util import find_spec
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -247,11 +248,20 @@ class Parameters(Block):
     raw_url: Address | None
     seed: Seed
     device: Device
+    tensorboard: bool
     ingest: Ingest
     pretrain: Pretrain
     baselines: Baselines
     probes: Probes
     latent: Latent
+
+    @field_validator("tensorboard")
+    @classmethod
+    def tensorboard_is_installed(cls, value: bool) -> bool:
+        if value and find_spec("tensorboard") is None:
+            message = 'the package is not installed; pip install "byol-kedro[tensorboard]", or set tensorboard=false'
+            raise ValueError(message)
+        return value
 
     @field_validator("source")
     @classmethod

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from byol_kedro.datasets.checkpoints import Checkpoints
+from byol_kedro.datasets.events import EventFolder
 from byol_kedro.pipelines.pretrain.identity import identity_of
 from byol_kedro.pipelines.pretrain.nodes import pretrain
 from tests.byol.small import CPU, recipe
@@ -16,8 +17,10 @@ class DiedError(Exception):
     """What a test throws in the place of a death."""
 
 
-def run(folder, parameters, seed=0):
-    return pretrain(UNLABELED, TRAIN, Checkpoints(folder), parameters, seed, "cpu")
+def run(folder, parameters, seed=0, *, events=None):
+    """A training with its checkpoints in `folder`, watched in TensorBoard where it has a folder for `events`."""
+    files = EventFolder(events or folder)
+    return pretrain(UNLABELED, TRAIN, Checkpoints(folder), files, parameters, seed, "cpu", events is not None)
 
 
 def same(ours, theirs):

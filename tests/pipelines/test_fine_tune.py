@@ -13,17 +13,17 @@ from byol_kedro.byol.state import initial_state
 from byol_kedro.datasets.checkpoints import Checkpoints
 from byol_kedro.errors import UserError
 from byol_kedro.pipelines.pretrain.identity import identity_of
-from byol_kedro.pipelines.pretrain.nodes import pretrain
 from byol_kedro.pipelines.pretrain.start import begin
 from tests.byol.small import CPU, SIZE, recipe, small_state
 from tests.pipelines.pretrain_inputs import TRAIN, UNLABELED
+from tests.pipelines.resuming import run
 
 
 @pytest.fixture(scope="module")
 def encoder_file(tmp_path_factory):
     """An encoder of this project, as the catalog keeps it."""
     place = tmp_path_factory.mktemp("first")
-    encoder, _, _ = pretrain(UNLABELED, TRAIN, Checkpoints(place / "checkpoints"), recipe(epochs=1), 7, "cpu")
+    encoder, _, _ = run(place / "checkpoints", recipe(epochs=1), 7)
     save_file(dict(encoder.arrays), place / "encoder.safetensors", metadata=encoder.header)
     return place / "encoder.safetensors", encoder
 
@@ -49,9 +49,7 @@ def test_an_encoder_of_this_project_is_where_training_starts(encoder_file, tmp_p
 
 def test_the_encoder_says_what_it_started_from(encoder_file, tmp_path):
     path, encoder = encoder_file
-    tuned, heads, _ = pretrain(
-        UNLABELED, TRAIN, Checkpoints(tmp_path), recipe(epochs=1, fine_tune_from=str(path)), 0, "cpu"
-    )
+    tuned, heads, _ = run(tmp_path, recipe(epochs=1, fine_tune_from=str(path)))
     assert encoder.header["fine_tune_from"] == ""
     assert tuned.header["fine_tune_from"] == heads.header["fine_tune_from"] == str(path)
 
@@ -94,7 +92,7 @@ def test_another_file_is_another_training_and_the_same_file_elsewhere_is_not(tmp
 
 def test_a_checkpoint_of_this_training_comes_before_the_file(encoder_file, tmp_path, caplog):
     parameters = recipe(fine_tune_from=str(encoder_file[0]))
-    pretrain(UNLABELED, TRAIN, Checkpoints(tmp_path), parameters, 0, "cpu")
+    run(tmp_path, parameters)
     caplog.clear()
     with caplog.at_level(logging.INFO):
         assert begun(tmp_path, parameters).step == 4

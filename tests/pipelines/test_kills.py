@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from byol_kedro.datasets.checkpoints import Checkpoints
-from byol_kedro.pipelines.pretrain.nodes import pretrain
 from tests.byol.small import recipe
-from tests.pipelines.pretrain_inputs import TRAIN, UNLABELED
+from tests.pipelines.resuming import run
 
 KILLS = 3
 # It imports once what each of its children would take seconds to import.
@@ -22,9 +20,7 @@ SERVER.set_forkserver_preload([__name__])
 
 def train_to(folder, result):
     """In a process of its own: trains, and puts all tensors into the file `result`."""
-    encoder, heads, _ = pretrain(
-        UNLABELED, TRAIN, Checkpoints(folder), recipe(epochs=8, checkpoint={"steps": 1}), 0, "cpu"
-    )
+    encoder, heads, _ = run(folder, recipe(epochs=8, checkpoint={"steps": 1}))
     save_file({**encoder.arrays, **heads.arrays}, result)
 
 

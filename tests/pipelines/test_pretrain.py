@@ -13,25 +13,20 @@ from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.plan import Plan
 from byol_kedro.byol.state import initial_state
 from byol_kedro.byol.statistics import channel_statistics
-from byol_kedro.datasets.checkpoints import Checkpoints
 from byol_kedro.errors import UserError
 from byol_kedro.pipelines.pretrain import create_pipeline
 from byol_kedro.pipelines.pretrain.artifacts import describe
-from byol_kedro.pipelines.pretrain.nodes import pretrain
 from byol_kedro.pipelines.pretrain.online import online_measures
 from byol_kedro.pipelines.pretrain.progress import ProgressReport, in_words
 from tests.byol.small import CPU, SIZE, recipe
 from tests.byol.test_encoder import HEADER
 from tests.pipelines.pretrain_inputs import TRAIN, UNLABELED, split
-
-
-def trained_in(folder, parameters, seed=0):
-    return pretrain(UNLABELED, TRAIN, Checkpoints(folder), parameters, seed, "cpu")
+from tests.pipelines.resuming import run
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    return trained_in(tmp_path_factory.mktemp("checkpoints"), recipe(accumulate=2, batch_size=5), 3)
+    return run(tmp_path_factory.mktemp("checkpoints"), recipe(accumulate=2, batch_size=5), 3)
 
 
 def test_the_header_says_what_was_trained_on_what_and_how(trained):
@@ -88,14 +83,14 @@ def test_the_history_ends_with_the_last_step_and_its_knn(trained):
 
 
 def test_without_normalisation_mean_is_zero_and_deviation_one(tmp_path):
-    encoder, _, _ = trained_in(tmp_path, recipe(normalise=False, epochs=1))
+    encoder, _, _ = run(tmp_path, recipe(normalise=False, epochs=1))
     header = EncoderHeader.from_dict(encoder.header)
     assert (header.mean, header.std) == ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 def test_too_few_pictures_stop_before_any_work(tmp_path):
     with pytest.raises(UserError, match="found 22"):
-        trained_in(tmp_path, recipe(batch_size=23))
+        run(tmp_path, recipe(batch_size=23))
 
 
 def test_pretraining_reads_no_test_picture():
@@ -103,9 +98,11 @@ def test_pretraining_reads_no_test_picture():
         "images_unlabeled",
         "images_train",
         "checkpoints",
+        "event_files",
         "params:pretrain",
         "params:seed",
         "params:device",
+        "params:tensorboard",
     }
 
 

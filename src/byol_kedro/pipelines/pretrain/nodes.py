@@ -11,10 +11,12 @@ from byol_kedro.byol.plan import Plan
 from byol_kedro.byol.state import initial_state
 from byol_kedro.byol.train import train
 from byol_kedro.datasets.checkpoints import Checkpoints
+from byol_kedro.datasets.events import EventFolder
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.parameters import Pretrain
 from byol_kedro.pipelines.pretrain.artifacts import describe, encoder_of, heads_of, history_of
+from byol_kedro.pipelines.pretrain.board import both, on_board
 from byol_kedro.pipelines.pretrain.identity import identity_of
 from byol_kedro.pipelines.pretrain.keeper import Keeper
 from byol_kedro.pipelines.pretrain.online import online_measures
@@ -36,13 +38,15 @@ def pretrain(
     images_unlabeled: Images,
     images_train: Images,
     checkpoints: Checkpoints,
+    event_files: EventFolder,
     parameters: Pretrain,
     seed: int,
     device: str,
+    tensorboard: bool,
 ) -> tuple[Tensors, Tensors, pd.DataFrame]:
     """The encoder, the heads with the target network, and the history of the training.
 
-    Goes on from the checkpoint of this very training where there is one.
+    Goes on from the checkpoint of this very training where there is one. With `tensorboard` it can be watched there.
 
     Raises UserError for a device, an architecture or a batch that cannot be, and for a training that diverges;
     SystemExit where the process was told to stop.
@@ -56,8 +60,10 @@ def pretrain(
     folder = checkpoints.of(identity_of(parameters, images_unlabeled, images_train, seed, where))
     monitor = Monitor(where)
     begin(folder, plan, state, monitor)
-    with ProgressReport(plan, where.type.upper()) as watch, StopRequest() as stop:
-        keep = Keeper(folder, plan, stop)
+    name = f"{parameters.recipe}-{folder.path.name}" if tensorboard else None
+    board = on_board(event_files, name, state, monitor, lambda: draw_views(plan, images_unlabeled, images_train))
+    with board as curves, ProgressReport(plan, where.type.upper()) as report, StopRequest() as stop:
+        watch, keep = both(report, curves), Keeper(folder, plan, stop)
         train(state, pictures, plan, header.mean, header.std, monitor=monitor, watch=watch, measure=measure, keep=keep)
     tell_skipped(state)
     encoder, heads = encoder_of(state, header, parameters), heads_of(state, header, parameters)
