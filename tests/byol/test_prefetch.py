@@ -10,7 +10,7 @@ import torch
 
 from byol_kedro.byol.pictures import HostPictures, PrefetchedPictures, place_pictures
 from byol_kedro.byol.plan import Plan
-from byol_kedro.byol.prefetch import DEPTH, CudaCopy, ahead
+from byol_kedro.byol.prefetch import CudaCopy, ahead
 from byol_kedro.byol.train import train
 from tests.byol.small import CPU, pictures, recipe, small_state
 
@@ -67,11 +67,20 @@ def test_an_error_of_the_thread_comes_where_its_result_was_due():
 
 
 def test_after_an_early_stop_nothing_more_is_worked_on():
-    begun = []
-    results = ahead(lambda item: begun.append(item) or time.sleep(0.01), range(1000))
+    begun, second, gate = [], threading.Event(), threading.Event()
+
+    def work(item):
+        begun.append(item)
+        if item == 1:
+            second.set()
+            assert gate.wait(timeout=10)
+
+    results = ahead(work, range(1000))
     next(results)
-    results.close()
-    assert len(begun) <= 1 + DEPTH
+    assert second.wait(timeout=10)
+    threading.Timer(0.05, gate.set).start()
+    results.close()  # waits for the second one; the third is already asked for
+    assert begun == [0, 1]
 
 
 class FakeCopy:
