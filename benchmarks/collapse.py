@@ -7,6 +7,7 @@ BYOL from giving all pictures one vector (2006.07733, §5). Prints both curves s
 """
 
 import argparse
+import dataclasses
 import math
 import tempfile
 from pathlib import Path
@@ -45,7 +46,7 @@ def sample(data_root: str, epochs: int) -> tuple[Images, Images, Pretrain]:
 
 def without_predictor(state: TrainState, parameters: Pretrain) -> TrainState:
     state.network.predictor = nn.Sequential()
-    return TrainState(state.network, create_optimizer(state.network, parameters.optimizer), state.generator)
+    return dataclasses.replace(state, optimizer=create_optimizer(state.network, parameters.optimizer))
 
 
 def curve(unlabeled: Images, labelled: Images, parameters: Pretrain, *, predictor: bool) -> list[Row]:
