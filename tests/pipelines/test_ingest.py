@@ -3,13 +3,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from byol_kedro.byol import statistics
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.raw import RawImages
 from byol_kedro.parameters import Ingest
 from byol_kedro.pipelines.ingest import create_pipeline
+from byol_kedro.pipelines.ingest.duplicates import SHOWN, count_seen
 from byol_kedro.pipelines.ingest.grid import COLUMNS, MARGIN, TITLE, draw_grid
 from byol_kedro.pipelines.ingest.nodes import ingest, summarise
-from byol_kedro.pipelines.ingest.summary import count_shared
 
 INGEST = Ingest(image_size=16, photos={"unlabeled": 3, "train": 2, "test": 1})
 
@@ -42,10 +43,51 @@ def test_mean_and_deviation_of_a_split_are_those_of_its_pixels():
     np.testing.assert_allclose(train["std"], (images.pixels / 255).std(axis=(0, 2, 3)), rtol=1e-12, atol=1e-15)
 
 
-def test_pictures_in_both_train_and_test_are_counted():
-    train, test = random_images(5), random_images(4, seed=1)
+def copies(images, rows):
+    """Some of the pictures, a little brighter."""
+    return np.minimum(images.pixels[rows].astype(int) + 3, 255).astype(np.uint8)
+
+
+def test_test_pictures_that_are_also_trained_on_are_counted_and_named():
+    unlabeled, train, test = (random_images(n, side=16, seed=seed) for seed, n in enumerate((6, 5, 4)))
     test.pixels[[1, 3]] = train.pixels[[4, 0]]
-    assert count_shared(train, test) == 2
+    test.pixels[2:3] = copies(unlabeled, [5])
+    assert count_seen(unlabeled, train, test) == {
+        "train": {"identical": 2, "near": 0, "pairs": ["1 4 (identical)", "3 0 (identical)"]},
+        "unlabeled": {"identical": 0, "near": 1, "pairs": ["2 5 (0 bits)"]},
+    }
+
+
+def test_a_test_picture_that_is_there_twice_counts_once():
+    train, test = random_images(3, side=16), random_images(2, side=16, seed=1)
+    train.pixels[2] = train.pixels[1]
+    test.pixels[0] = train.pixels[1]
+    assert count_seen(random_images(0, side=16), train, test)["train"]["identical"] == 1
+
+
+def test_the_summary_names_few_of_many_pairs():
+    train = random_images(4 * SHOWN, side=16)
+    seen = count_seen(random_images(0, side=16), train, train)["train"]
+    assert (seen["identical"], len(seen["pairs"])) == (4 * SHOWN, SHOWN)
+
+
+def test_one_line_warns_of_test_pictures_that_are_trained_on(caplog):
+    unlabeled, train, test = (random_images(n, side=16, seed=seed) for seed, n in enumerate((6, 5, 4)))
+    count_seen(unlabeled, train, test)
+    assert not caplog.messages
+    test.pixels[0] = train.pixels[2]
+    count_seen(unlabeled, train, test)
+    assert caplog.messages == [
+        "of 4 test pictures some are trained on (train: 1 identical, 0 near; unlabeled: 0 identical, 0 near); "
+        "see data_summary"
+    ]
+
+
+def test_pictures_are_compared_in_pieces(monkeypatch):
+    train, test = random_images(5, side=16), random_images(4, side=16, seed=1)
+    test.pixels[3] = train.pixels[4]
+    monkeypatch.setattr(statistics, "PIECE", 2)
+    assert count_seen(random_images(0, side=16), train, test)["train"]["pairs"] == ["3 4 (identical)"]
 
 
 def test_the_summary_counts_classes_and_unlabelled_pictures():

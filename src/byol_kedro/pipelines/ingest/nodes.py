@@ -9,8 +9,9 @@ from byol_kedro.datasets.images import Images, ImageStream
 from byol_kedro.datasets.raw import RawImages
 from byol_kedro.datasets.sources.base import SPLITS
 from byol_kedro.parameters import Ingest
+from byol_kedro.pipelines.ingest.duplicates import count_seen
 from byol_kedro.pipelines.ingest.grid import draw_grid
-from byol_kedro.pipelines.ingest.summary import count_shared, describe
+from byol_kedro.pipelines.ingest.summary import describe
 
 
 def ingest(raw_images: RawImages, parameters: Ingest, seed: int) -> tuple[ImageStream, ...]:
@@ -25,6 +26,6 @@ def summarise(unlabeled: Images, train: Images, test: Images) -> tuple[dict[str,
     summary = {
         "source": train.source,
         "splits": {split: describe(images) for split, images in splits.items()},
-        "identical_in_train_and_test": count_shared(train, test),
+        "test_pictures_in": count_seen(unlabeled, train, test),
     }
     return summary, draw_grid(train, unlabeled)

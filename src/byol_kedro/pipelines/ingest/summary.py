@@ -1,12 +1,10 @@
 """Numbers about a split of pictures, read in pieces."""
 
-from collections.abc import Iterator
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
-from byol_kedro.byol.statistics import channel_statistics, pieces
+from byol_kedro.byol.statistics import channel_statistics
 from byol_kedro.datasets.images import UNKNOWN_LABEL, Images
 
 
@@ -29,15 +27,3 @@ def describe(images: Images) -> dict[str, Any]:
         "source": images.source,
         "fingerprint": images.fingerprint,
     }
-
-
-def count_shared(train: Images, test: Images) -> int:
-    """How many test pictures are, byte for byte, also training pictures."""
-    seen = set(_digests(train))
-    return sum(digest in seen for digest in _digests(test))
-
-
-def _digests(images: Images) -> Iterator[bytes]:
-    for piece in pieces(images.pixels):
-        for picture in piece:
-            yield sha256(picture.data).digest()

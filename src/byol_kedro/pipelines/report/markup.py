@@ -107,7 +107,7 @@ def facts(summary: Mapping[str, Any]) -> str:
     plain = {name: value for name, value in summary.items() if name not in tables}
     return definitions({spaced(name): value for name, value in plain.items()}) + "".join(
         table(
-            [name, *columns],
+            [spaced(name), *columns],
             [[spaced(row), *(column[row] for column in columns.values())] for row in next(iter(columns.values()))],
             kind="facts",
         )

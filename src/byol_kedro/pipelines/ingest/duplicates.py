@@ -1,0 +1,64 @@
+"""Test pictures that are also among those that are trained on."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Self
+
+import numpy as np
+
+from byol_kedro.byol.statistics import pieces
+from byol_kedro.datasets.images import Images
+from byol_kedro.evaluation.duplicates import NEAR, Hashes, nearest, perceptual_hash
+from byol_kedro.log import get_logger
+
+SHOWN = 5  # pairs that the summary names, those that differ least
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """What pictures are told apart by: sha256 of the pixels and the perceptual hash (N,) of each, and their names."""
+
+    exact: list[bytes]
+    perceptual: Hashes
+    names: list[str]
+
+    @classmethod
+    def of(cls, images: Images) -> Self:
+        """Reads the pictures once, in pieces."""
+        exact, perceptual = [], [np.zeros(0, np.uint64)]
+        for piece in pieces(images.pixels):
+            exact.extend(sha256(picture.data).digest() for picture in piece)
+            perceptual.append(perceptual_hash(piece))
+        return cls(exact, np.concatenate(perceptual), images.names)
+
+
+def count_seen(unlabeled: Images, train: Images, test: Images) -> dict[str, Any]:
+    """For train and for unlabeled: how many test pictures are also there, `identical` or `near`, and some `pairs`.
+
+    Near are those that are not identical and whose perceptual hash is within `NEAR` bits of one there. One line
+    warns where there are any.
+    """
+    marks = Marks.of(test)
+    found = {split: _found(marks, Marks.of(images)) for split, images in (("train", train), ("unlabeled", unlabeled))}
+    if any(counts["identical"] or counts["near"] for counts in found.values()):
+        words = "; ".join(f"{split}: {c['identical']} identical, {c['near']} near" for split, c in found.items())
+        logger.warning("of %d test pictures some are trained on (%s); see data_summary", len(test), words)
+    return found
+
+
+def _found(test: Marks, other: Marks) -> dict[str, Any]:
+    if not test.names or not other.names:
+        return {"identical": 0, "near": 0, "pairs": []}
+    first = {digest: row for row, digest in reversed(list(enumerate(other.exact)))}
+    same = np.array([first.get(digest, -1) for digest in test.exact])
+    distances, rows = nearest(test.perceptual, other.perceptual)
+    near = (same < 0) & (distances <= NEAR)
+    identical = [(row, int(same[row]), "identical") for row in np.flatnonzero(same >= 0)]
+    alike = [
+        (row, int(rows[row]), f"{distances[row]} bits")
+        for row in sorted(np.flatnonzero(near), key=lambda row: distances[row])
+    ]
+    shown = [f"{test.names[a]} {other.names[b]} ({how})" for a, b, how in [*identical, *alike][:SHOWN]]
+    return {"identical": len(identical), "near": len(alike), "pairs": shown}
