@@ -43,6 +43,11 @@ class ProjectHooks:
 
         assert self._parameters is not None
         refuse_pinned_outputs(self._load_versions, pipeline)
+        if self._parameters.references and "params:references" in pipeline.inputs():
+            from byol_kedro.pipelines.extract.references import check_references
+
+            # Now, and not when the encoder has been trained.
+            check_references(self._parameters.references)
         reads = versions_read(pipeline, catalog, run_params["env"])
         catalog.save(MANIFEST, run_manifest(run_params, self._parameters, reads, catalog))
 

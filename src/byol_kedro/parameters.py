@@ -4,6 +4,7 @@ The values are in conf/<environment>/parameters*.yml; a default here would hide 
 Longer than other files on purpose: what may be configured is to be read in one place, from top to bottom.
 """
 
+import re
 from importlib.util import find_spec
 from typing import Annotated, Literal
 
@@ -154,7 +155,10 @@ class Pretrain(Block):
 
 
 class Baselines(Block):
+    """What BYOL is compared with; `supervised` trains the same network with the labels of train, as long as it."""
+
     pca_components: PositiveInt
+    supervised: bool
 
 
 class Knn(Block):
@@ -252,6 +256,7 @@ class Parameters(Block):
     ingest: Ingest
     pretrain: Pretrain
     baselines: Baselines
+    references: dict[str, str]
     probes: Probes
     latent: Latent
 
@@ -261,6 +266,15 @@ class Parameters(Block):
         if value and find_spec("tensorboard") is None:
             message = 'the package is not installed; pip install "byol-kedro[tensorboard]", or set tensorboard=false'
             raise ValueError(message)
+        return value
+
+    @field_validator("references")
+    @classmethod
+    def references_have_names_of_their_own(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            if name in {"untrained", "supervised"} or not re.fullmatch("[A-Za-z0-9_-]+", name):
+                message = f"{name!r} cannot name a reference: letters, digits, _ and -, not untrained or supervised"
+                raise ValueError(message)
         return value
 
     @field_validator("source")

@@ -76,7 +76,7 @@ def test_the_nearest_is_found_wherever_it_stands():
     generator = np.random.default_rng(1)
     hashes, others = (generator.integers(0, 2**63, n, dtype=np.uint64) for n in (100, 70))
     distances, rows = nearest(hashes, others)
-    table = [[bin(int(a) ^ int(b)).count("1") for b in others] for a in hashes]
+    table = [[(int(a) ^ int(b)).bit_count() for b in others] for a in hashes]
     assert distances.tolist() == [min(row) for row in table]
     assert rows.tolist() == [row.index(min(row)) for row in table]
 

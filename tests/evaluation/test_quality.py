@@ -1,4 +1,4 @@
-"""Effective rank and uniformity: known answers, and a second writing."""
+"""Effective rank, uniformity and alignment: known answers, and a second writing."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 from scipy.stats import entropy, special_ortho_group
 
-from byol_kedro.evaluation.quality import effective_rank, quality_row, uniformity
+from byol_kedro.evaluation.quality import alignment, effective_rank, quality_row, uniformity
 
 
 def normal(n=300, dim=8, seed=0):
@@ -70,7 +70,26 @@ def test_another_seed_samples_other_rows():
 
 
 def test_a_row_holds_plain_numbers():
-    row = quality_row("BYOL", normal(), 0)
+    row = quality_row("BYOL", normal(), 0, (normal(20), normal(20, seed=1)))
     assert {name: type(value) for name, value in row.items()} == {
-        "features": str, "n": int, "dim": int, "effective_rank": float, "uniformity": float,
+        "features": str, "n": int, "dim": int, "effective_rank": float, "uniformity": float, "alignment": float,
     }  # fmt: skip
+
+
+def test_without_views_a_row_has_no_alignment():
+    assert quality_row("BYOL", normal(), 0)["alignment"] is None
+
+
+def test_alignment_is_the_mean_squared_distance_of_unit_vectors():
+    first, second = normal(40), normal(40, seed=1)
+    cosines = [a @ b / (a @ a * (b @ b)) ** 0.5 for a, b in zip(first.astype(float), second.astype(float), strict=True)]
+    assert alignment(first, second) == pytest.approx(np.mean([2 - 2 * cosine for cosine in cosines]))
+
+
+def test_alignment_of_equal_directions_is_zero_whatever_their_lengths():
+    assert alignment(normal(), 3 * normal()) == pytest.approx(0, abs=1e-9)
+
+
+def test_alignment_of_right_angles_is_two_and_of_opposites_four():
+    east, north = np.array([[1, 0]], np.float32), np.array([[0, 1]], np.float32)
+    assert (alignment(east, north), alignment(east, -east)) == (pytest.approx(2), pytest.approx(4))

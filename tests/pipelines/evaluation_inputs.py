@@ -1,5 +1,6 @@
 """Small inputs of the nodes that evaluate an encoder."""
 
+import json
 from typing import Literal
 
 import numpy as np
@@ -50,4 +51,5 @@ def reference_latents() -> Tensors:
         for name in ("features", "labels")
     }
     header = ENCODER_MARKS | {"data": "photos", "data_fingerprint": "train-pictures:test-pictures"}
+    header["references"] = json.dumps({"untrained": {"features": "untrained network", "facts": {}}})
     return Tensors(arrays, header)

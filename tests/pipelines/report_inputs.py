@@ -112,11 +112,9 @@ def few_label_metrics(**more):
 
 
 def quality_metrics(**more):
-    rows = [
-        {"features": features, "n": 5000, "dim": 512, "effective_rank": rank, "uniformity": uniformity}
-        for features, rank, uniformity in (("BYOL", 211.43, -2.871), ("untrained network", 13.2, -0.061))
-    ]
-    return metrics(rows, **more)
+    values = (("BYOL", 211.43, -2.871, 0.4321), ("untrained network", 13.2, -0.061, None))
+    names = ("features", "effective_rank", "uniformity", "alignment")
+    return metrics([{"n": 5000, "dim": 512, **dict(zip(names, row, strict=True))} for row in values], **more)
 
 
 def history(epochs=40):

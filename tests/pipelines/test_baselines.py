@@ -19,7 +19,7 @@ def run(references=None, train=None, test=None, components=5):
         references or reference_latents(),
         train or images("train"),
         test or images("test"),
-        Baselines(pca_components=components),
+        Baselines(pca_components=components, supervised=False),
         PROBES,
         0,
     )

@@ -9,6 +9,7 @@ from byol_kedro.byol.features import encode
 from byol_kedro.datasets.belonging import check_same_encoder
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
+from byol_kedro.parameters import Baselines
 from byol_kedro.pipelines.extract.nodes import extract, extract_references
 from tests.byol.small import CPU
 from tests.byol.test_encoder import HEADER, moved
@@ -23,6 +24,11 @@ def encoder():
     return Tensors(to_arrays(moved(untrained_encoder(HEADER))), header)
 
 
+def references_of(encoder, references=None, supervised=False, train=TRAIN):
+    baselines = Baselines(pca_components=2, supervised=supervised)
+    return extract_references(encoder, train, TEST, references or {}, baselines, "cpu")
+
+
 def test_every_picture_has_its_features_label_and_index(encoder):
     model = moved(untrained_encoder(HEADER))
     for latents, images in zip(extract(encoder, TRAIN, TEST, "cpu"), (TRAIN, TEST), strict=True):
@@ -34,7 +40,7 @@ def test_every_picture_has_its_features_label_and_index(encoder):
 
 def test_features_name_their_encoder_and_their_pictures(encoder):
     train, test = extract(encoder, TRAIN, TEST, "cpu")
-    references = extract_references(encoder, TRAIN, TEST, "cpu")
+    references = references_of(encoder)
     check_same_encoder(encoder, train, test, references)
     assert [t.header["data_fingerprint"] for t in (train, test, references)] == [
         "train-mark",
@@ -46,12 +52,12 @@ def test_features_name_their_encoder_and_their_pictures(encoder):
 
 def test_the_reference_does_not_depend_on_what_was_learned(encoder):
     other = Tensors(to_arrays(moved(untrained_encoder(HEADER), seed=1)), encoder.header)
-    one, two = (extract_references(e, TRAIN, TEST, "cpu") for e in (encoder, other))
+    one, two = (references_of(e) for e in (encoder, other))
     assert all(np.array_equal(one[name], two[name]) for name in one.keys())  # noqa: SIM118  # Tensors is no dict
 
 
 def test_the_reference_has_features_and_labels_of_both_splits(encoder):
-    references = extract_references(encoder, TRAIN, TEST, "cpu")
+    references = references_of(encoder)
     assert {name: references[name].shape for name in references.keys()} == {  # noqa: SIM118  # Tensors is no dict
         "untrained.train.features": (9, 96),
         "untrained.train.labels": (9,),

@@ -91,7 +91,7 @@ def test_components_of_other_pictures_are_refused():
 
 
 def test_quality_is_that_of_the_test_pictures_features():
-    rows = measure_quality(ENCODER, latents("test"), reference_latents(), images("test"), 0)["rows"]
+    rows = measure_quality(ENCODER, latents("test"), reference_latents(), images("test"), 0, "cpu")["rows"]
     expected = effective_rank(latents("test")["features"])
     assert [(row["features"], row["effective_rank"]) for row in rows] == [
         ("BYOL", expected),
@@ -101,11 +101,12 @@ def test_quality_is_that_of_the_test_pictures_features():
 
 def test_quality_needs_no_labels():
     unknown = latents("test").arrays | {"labels": np.full(30, -1)}
-    metrics = measure_quality(ENCODER, replace(latents("test"), arrays=unknown), reference_latents(), images("test"), 0)
+    nameless = replace(latents("test"), arrays=unknown)
+    metrics = measure_quality(ENCODER, nameless, reference_latents(), images("test"), 0, "cpu")
     assert len(metrics["rows"]) == 2
 
 
 def test_quality_of_another_encoders_features_is_refused():
     other = replace(latents("test"), header=latents("test").header | {"encoder_version": "v0"})
     with pytest.raises(UserError, match="v0 meet encoder v1"):
-        measure_quality(ENCODER, other, reference_latents(), images("test"), 0)
+        measure_quality(ENCODER, other, reference_latents(), images("test"), 0, "cpu")

@@ -138,8 +138,8 @@ def test_without_folds_nothing_is_said_of_them():
 def test_quality_is_shown_for_both_networks():
     html = evidence.quality(given.quality_metrics()["rows"])
     assert cells(html)[1:] == [
-        ["BYOL", "5,000", "512", "211.4", "−2.87"],
-        ["untrained network", "5,000", "512", "13.2", "−0.06"],
+        ["BYOL", "5,000", "512", "211.4", "−2.87", "0.43"],
+        ["untrained network", "5,000", "512", "13.2", "−0.06", "–"],
     ]
 
 

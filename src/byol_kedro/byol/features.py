@@ -1,53 +1,86 @@
 """Features of pictures by a frozen encoder."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
+from byol_kedro.byol.augment import augment
 from byol_kedro.byol.encoder import EncoderHeader
 from byol_kedro.byol.networks import feature_dim
 
+if TYPE_CHECKING:
+    from byol_kedro.parameters import View
+
 Pixels = npt.NDArray[np.uint8]
+Features = npt.NDArray[np.float32]
+Transform = Callable[[Image.Image], Tensor]
 
 
 def encode(
     model: nn.Module, pixels: Pixels, header: EncoderHeader, device: torch.device, batch_size: int = 256
-) -> npt.NDArray[np.float32]:
+) -> Features:
     """Features (N, D) float32 of pictures (N, 3, H, W) uint8, row for row.
 
     In evaluation mode, unaugmented, in float32, with the header's mean and standard deviation taken out.
     The model is moved to `device` and left in the mode that it came in. `pixels` may be a memory map: it is
     read in batches.
     """
-    model.to(device)
-    features = np.empty((len(pixels), feature_dim(model)), np.float32)
-    with torch.inference_mode(), _evaluating(model):
-        for start, batch in _normalised_batches(pixels, header.mean, header.std, device, batch_size):
-            features[start : start + len(batch)] = model(batch).float().cpu().numpy()
-    return features
+    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (header.mean, header.std))
+    batches = ((batch.to(device).float() / 255 - mean) / std for batch in _batches(pixels, batch_size))
+    return _features(model, batches, len(pixels), device)
 
 
-def project(projector: nn.Module, features: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def encode_view(
+    model: nn.Module, pixels: Pixels, view: "View", header: EncoderHeader, seed: int, device: torch.device
+) -> Features:
+    """Features (N, D) float32 of one random view of each picture of (N, 3, S, S) uint8, otherwise as `encode`.
+
+    The views depend on `seed` alone: every network is shown the same.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    mean, std = (torch.tensor(values, device=device) for values in (header.mean, header.std))
+    batches = (augment(batch.to(device), view, generator, mean=mean, std=std) for batch in _batches(pixels, 256))
+    return _features(model, batches, len(pixels), device)
+
+
+def encode_transformed(model: nn.Module, pixels: Pixels, transform: Transform, device: torch.device) -> Features:
+    """Features (N, D) float32 of pictures (N, 3, H, W) uint8 after a `transform` of PIL images, else as `encode`."""
+    batches = (
+        torch.stack([transform(Image.fromarray(picture.permute(1, 2, 0).numpy())) for picture in batch]).to(device)
+        for batch in _batches(pixels, 64)
+    )
+    return _features(model, batches, len(pixels), device)
+
+
+def project(projector: nn.Module, features: Features) -> Features:
     """Projections (N, projection_dim) float32 of features (N, D) float32, in evaluation mode."""
     device = next(projector.parameters()).device
     with torch.inference_mode(), _evaluating(projector):
         return np.asarray(projector(torch.from_numpy(features).to(device)).cpu().numpy(), np.float32)
 
 
-def _normalised_batches(
-    pixels: Pixels, mean: Sequence[float], std: Sequence[float], device: torch.device, batch_size: int
-) -> Iterator[tuple[int, Tensor]]:
-    """First row and pictures (n, 3, H, W) float32 on `device` of each batch; the last one may be smaller."""
-    centre = torch.tensor(mean, device=device).view(3, 1, 1)
-    scale = torch.tensor(std, device=device).view(3, 1, 1)
-    for start in range(0, len(pixels), batch_size):
-        images = torch.from_numpy(np.array(pixels[start : start + batch_size])).to(device)
-        x = (images.float() / 255 - centre) / scale
-        yield start, x.contiguous(memory_format=torch.channels_last)
+def _batches(pixels: Pixels, size: int) -> Iterator[Tensor]:
+    """Copies of the pictures, (n, 3, H, W) uint8; the last batch may be smaller."""
+    for start in range(0, len(pixels), size):
+        yield torch.from_numpy(np.array(pixels[start : start + size]))
+
+
+def _features(model: nn.Module, batches: Iterator[Tensor], count: int, device: torch.device) -> Features:
+    """What the model says of the batches, (n, 3, H, W) float32 on the device, one after the other: (count, D)."""
+    model.to(device)
+    features, done = np.empty((count, feature_dim(model)), np.float32), 0
+    with torch.inference_mode(), _evaluating(model):
+        for batch in batches:
+            answers = model(batch.contiguous(memory_format=torch.channels_last))
+            features[done : done + len(batch)] = answers.float().cpu().numpy()
+            done += len(batch)
+    return features
 
 
 @contextmanager

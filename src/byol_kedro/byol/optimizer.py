@@ -6,16 +6,14 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from byol_kedro.byol.networks import Byol
-
 if TYPE_CHECKING:
     from byol_kedro.parameters import Optimizer
 
-TRUST_COEFFICIENT = 0.001  # LARS: paper (2006.07733), §3.2
+TRUST_COEFFICIENT = 0.001  # LARS: paper (2006.07733), §3.3
 
 
-def create_optimizer(network: Byol, settings: "Optimizer") -> torch.optim.Optimizer:
-    """SGD, LARS or AdamW over the parameters of `network` that have a gradient: never the target's.
+def create_optimizer(network: nn.Module, settings: "Optimizer") -> torch.optim.Optimizer:
+    """SGD, LARS or AdamW over the parameters of `network` that have a gradient: never a target's.
 
     The rate is set by each training step; `momentum` is AdamW's β₁.
     """

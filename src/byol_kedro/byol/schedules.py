@@ -7,7 +7,7 @@ def learning_rate(step: int, *, steps: int, warmup: int, peak: float, schedule: 
     """Learning rate of optimizer step `step` of `steps`.
 
     Linear over the first `warmup` steps, from peak/warmup to peak, so that no step has rate 0; then
-    constant, or along half a cosine to 0 at `steps` (paper 2006.07733, §3.2; Loshchilov & Hutter 2017,
+    constant, or along half a cosine to 0 at `steps` (paper 2006.07733, §3.3; Loshchilov & Hutter 2017,
     1608.03983, eq. 5).
     """
     if step < warmup:
@@ -20,7 +20,7 @@ def learning_rate(step: int, *, steps: int, warmup: int, peak: float, schedule: 
 def target_tau(step: int, *, steps: int, base: float, schedule: str) -> float:
     """τ of the target update after optimizer step `step` of `steps`: `base`, or from `base` to 1 on a cosine.
 
-    τ_k = 1 - (1 - τ_base)·(cos(πk/K) + 1)/2: paper (2006.07733), §3.2.
+    τ_k = 1 - (1 - τ_base)·(cos(πk/K) + 1)/2: paper (2006.07733), §3.3.
     """
     if schedule == "constant":
         return base

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-HEADS, ORDER, AUGMENTATION = 1, 2, 3
+HEADS, ORDER, AUGMENTATION, ALIGNMENT = 1, 2, 3, 4
 
 
 def stream_seed(seed: int, *path: int) -> int:

@@ -15,6 +15,7 @@ ONLINE, TARGET = "online_network_state_dict", "target_network_state_dict"
 CHILDREN = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}
 THEIR_ENCODER, THEIR_PROJECTOR = "encoder.", "projetion.net."  # the spelling is theirs
 COUNTER = "num_batches_tracked"  # older files of torchvision lack it; nothing here reads it
+ADVICE = "set pretrain.encoder.name, pretrain.encoder.stem and pretrain.heads to those of the file"
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ def take_over(network: Byol, content: Mapping[str, Any], source: str) -> TakenOv
         anew = "the predictor, which it does not hold"
     else:
         parts, anew = ("encoder", "target.encoder"), "projector and predictor"
-        encoder = _without_classifier(content, network.encoder)
+        encoder = without_classifier(content, network.encoder)
         given = {f"{part}.{name}": tensor for part in parts for name, tensor in encoder.items()}
     expected = {name: t for name, t in network.state_dict().items() if name.startswith(tuple(f"{p}." for p in parts))}
-    _check(given, expected, source)
+    check_fit(given, expected, f"{source} does not fit this network", ADVICE)
     network.load_state_dict({**network.state_dict(), **given})
     return TakenOver(parts, anew)
 
@@ -67,15 +68,20 @@ def _our_name(name: str) -> str:
     return f"encoder.{CHILDREN.get(child, child)}.{rest}"
 
 
-def _without_classifier(content: Mapping[str, Any], encoder: Any) -> dict[str, Any]:
+def without_classifier(content: Mapping[str, Any], encoder: Any) -> dict[str, Any]:
+    """A state dict of a timm network without the tensors of its classifier, which timm's metadata name."""
     named = getattr(encoder, "pretrained_cfg", {}).get("classifier") or ()
     classifiers = (named,) if isinstance(named, str) else tuple(named)
     prefixes = tuple(f"{classifier}." for classifier in (*classifiers, "fc"))
     return {name: value for name, value in content.items() if not name.startswith(prefixes)}
 
 
-def _check(given: dict[str, Any], expected: Mapping[str, Tensor], source: str) -> None:
-    """Fills in the counters that are missing; everything else has to be there, and nothing more."""
+def check_fit(given: dict[str, Any], expected: Mapping[str, Tensor], fault: str, advice: str) -> None:
+    """Fills in the counters that are missing; everything else has to be there, and nothing more.
+
+    Raises:
+        UserError: `fault`, what it is, `advice`.
+    """
     for name, tensor in expected.items():
         if name.endswith(COUNTER):
             given.setdefault(name, torch.zeros_like(tensor))
@@ -83,13 +89,8 @@ def _check(given: dict[str, Any], expected: Mapping[str, Tensor], source: str) -
     if missing or unknown:
         found = [f"{len(missing)} tensors are missing ({missing[0]} …)"] if missing else []
         found += [f"{len(unknown)} are unknown to it ({unknown[0]} …)"] if unknown else []
-        raise UserError(f"{source} does not fit this network: {' and '.join(found)}; {_advice()}")
+        raise UserError(f"{fault}: {' and '.join(found)}; {advice}")
     for name, tensor in expected.items():
         shape = tuple(given[name].shape) if isinstance(given[name], Tensor) else type(given[name]).__name__
         if shape != tuple(tensor.shape):
-            here = tuple(tensor.shape)
-            raise UserError(f"{source} does not fit this network: {name} is {shape} there and {here} here; {_advice()}")
-
-
-def _advice() -> str:
-    return "set pretrain.encoder.name, pretrain.encoder.stem and pretrain.heads to those of the file"
+            raise UserError(f"{fault}: {name} is {shape} there and {tuple(tensor.shape)} here; {advice}")

@@ -2,6 +2,7 @@
 
 BYOL = "BYOL"
 UNTRAINED = "untrained network"
+SUPERVISED = "supervised, from scratch"
 PIXELS = "pixels"  # goes on with how the pixels were made smaller
 
 # The classifier of each protocol, in the order of the tables.

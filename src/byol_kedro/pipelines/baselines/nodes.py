@@ -7,11 +7,11 @@ import pandas as pd
 from byol_kedro.datasets.belonging import check_same_encoder, check_same_pictures
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.evaluation.classify import classify
+from byol_kedro.evaluation.classify import Outcome, classify
 from byol_kedro.evaluation.metrics import join_predictions
 from byol_kedro.evaluation.pca import fit_pca
 from byol_kedro.parameters import Baselines, Probes
-from byol_kedro.pipelines.probes.problems import ALL_PROTOCOLS, PIXEL_PROTOCOLS, pixels, untrained
+from byol_kedro.pipelines.probes.problems import ALL_PROTOCOLS, PIXEL_PROTOCOLS, pixels, references
 
 
 def baselines(
@@ -23,7 +23,7 @@ def baselines(
     probes: Probes,
     seed: int,
 ) -> tuple[dict[str, Any], pd.DataFrame, Tensors]:
-    """Classifiers on principal components of the pixels and on the untrained network's features.
+    """Classifiers on principal components of the pixels and on the features of each reference.
 
     Gives metrics, guesses and the principal components. Raises UserError when the features are
     another encoder's or other pictures'.
@@ -31,11 +31,12 @@ def baselines(
     check_same_encoder(encoder, reference_latents)
     check_same_pictures(reference_latents, images_train, images_test)
     pca = fit_pca(images_train.pixels, parameters.pca_components, seed)
-    outcomes = (
-        classify(pixels(images_train, images_test, pca), PIXEL_PROTOCOLS, probes, seed),
-        classify(untrained(reference_latents, images_test), ALL_PROTOCOLS, probes, seed),
-    )
-    rows = [row for outcome in outcomes for row in outcome.rows]
+    outcomes: list[Outcome] = []
+    rows: list[dict[str, Any]] = []
+    compared = [(problem, ALL_PROTOCOLS, facts) for problem, facts in references(reference_latents, images_test)]
+    for problem, protocols, facts in [(pixels(images_train, images_test, pca), PIXEL_PROTOCOLS, {}), *compared]:
+        outcomes.append(classify(problem, protocols, probes, seed))
+        rows.extend({**row, **facts} for row in outcomes[-1].rows)
     predictions = join_predictions([outcome.predictions for outcome in outcomes])
     header = {"data": images_train.source, "data_fingerprint": images_train.fingerprint}
     metrics = {

@@ -1,11 +1,14 @@
 """Features of the labelled pictures: computed once, then used by every classifier."""
 
+import json
+
 from byol_kedro.byol.device import resolve_device
-from byol_kedro.byol.encoder import EncoderHeader, restore_encoder, untrained_encoder
-from byol_kedro.byol.features import encode
+from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Array, Tensors
+from byol_kedro.parameters import Baselines
 from byol_kedro.pipelines.extract.latents import derived_header, latents
+from byol_kedro.pipelines.extract.references import all_references
 
 
 def extract(encoder: Tensors, images_train: Images, images_test: Images, device: str) -> tuple[Tensors, Tensors]:
@@ -16,15 +19,25 @@ def extract(encoder: Tensors, images_train: Images, images_test: Images, device:
     return train, test
 
 
-def extract_references(encoder: Tensors, images_train: Images, images_test: Images, device: str) -> Tensors:
-    """`untrained.{train,test}.features` (N, D) float32 and `.labels` (N,) int64: the same network, untrained.
+def extract_references(
+    encoder: Tensors,
+    images_train: Images,
+    images_test: Images,
+    references: dict[str, str],
+    baselines: Baselines,
+    device: str,
+) -> Tensors:
+    """`untrained.{train,test}.features` (N, D) float32 and `.labels` (N,) int64, and the same of each other reference.
 
-    `untrained_encoder` says which of the possible untrained networks, and why.
+    The header's `references` says, as JSON, what the tables call each and what is known of it. `untrained_encoder`
+    says which of the possible untrained networks, and why. Raises UserError as `all_references`.
     """
-    where, header = resolve_device(device), EncoderHeader.from_dict(encoder.header)
-    model = untrained_encoder(header)
     arrays: dict[str, Array] = {}
-    for split, images in (("train", images_train), ("test", images_test)):
-        arrays[f"untrained.{split}.features"] = encode(model, images.pixels, header, where)
-        arrays[f"untrained.{split}.labels"] = images.labels
-    return Tensors(arrays, derived_header(encoder, images_train, images_test))
+    about = {}
+    for reference in all_references(encoder, images_train, references, baselines.supervised, resolve_device(device)):
+        about[reference.key] = {"features": reference.features, "facts": reference.facts}
+        for split, images in (("train", images_train), ("test", images_test)):
+            arrays[f"{reference.key}.{split}.features"] = reference.encode(images.pixels)
+            arrays[f"{reference.key}.{split}.labels"] = images.labels
+    header = derived_header(encoder, images_train, images_test)
+    return Tensors(arrays, {**header, "references": json.dumps(about)})

@@ -8,10 +8,14 @@ from byol_kedro.pipelines.extract.nodes import extract, extract_references
 
 
 def create_pipeline(**_: Any) -> Pipeline:
-    inputs = ["encoder", "images_train", "images_test", "params:device"]
+    inputs = ["encoder", "images_train", "images_test"]
     return Pipeline(
         [
-            Node(extract, inputs=inputs, outputs=["latents_train", "latents_test"]),
-            Node(extract_references, inputs=inputs, outputs="reference_latents"),
+            Node(extract, inputs=[*inputs, "params:device"], outputs=["latents_train", "latents_test"]),
+            Node(
+                extract_references,
+                inputs=[*inputs, "params:references", "params:baselines", "params:device"],
+                outputs="reference_latents",
+            ),
         ]
     )

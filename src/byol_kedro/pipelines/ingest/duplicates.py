@@ -27,7 +27,8 @@ class Marks:
     @classmethod
     def of(cls, images: Images) -> Self:
         """Reads the pictures once, in pieces."""
-        exact, perceptual = [], [np.zeros(0, np.uint64)]
+        exact: list[bytes] = []
+        perceptual = [np.zeros(0, np.uint64)]
         for piece in pieces(images.pixels):
             exact.extend(sha256(picture.data).digest() for picture in piece)
             perceptual.append(perceptual_hash(piece))

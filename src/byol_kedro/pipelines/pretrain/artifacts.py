@@ -40,19 +40,30 @@ def describe(
 
 
 def encoder_of(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> Tensors:
-    """The encoder's weights by timm's names; its header has `fine_tune_from` too, empty for a start from scratch."""
-    return Tensors(to_arrays(state.network.encoder), _header(header, parameters))
+    """The encoder's weights by timm's names.
+
+    Its header has more than `EncoderHeader`: `fine_tune_from`, empty for a start from scratch, `training`, all
+    parameters of the training as JSON, and `image_passes`, how many pictures its steps have seen.
+    """
+    return Tensors(to_arrays(state.network.encoder), _header(state, header, parameters))
 
 
 def heads_of(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> Tensors:
     """`projector.*`, `predictor.*`, `target.encoder.*` and `target.projector.*`: the rest of both networks."""
     arrays = to_arrays(state.network)
-    return Tensors({k: v for k, v in arrays.items() if not k.startswith("encoder.")}, _header(header, parameters))
+    return Tensors(
+        {k: v for k, v in arrays.items() if not k.startswith("encoder.")}, _header(state, header, parameters)
+    )
 
 
-def _header(header: EncoderHeader, parameters: Pretrain) -> dict[str, str]:
-    # Whoever reads a result has to see that its encoder did not start from scratch.
-    return {**header.to_dict(), "fine_tune_from": parameters.fine_tune_from or ""}
+def _header(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> dict[str, str]:
+    return {
+        **header.to_dict(),
+        # Whoever reads a result has to see that its encoder did not start from scratch.
+        "fine_tune_from": parameters.fine_tune_from or "",
+        "training": parameters.model_dump_json(),
+        "image_passes": str(state.step * parameters.batch_size * parameters.accumulate),
+    }
 
 
 def history_of(rows: list[Row]) -> pd.DataFrame:

@@ -5,16 +5,18 @@ from typing import Any
 
 import pandas as pd
 
+from byol_kedro.byol.device import resolve_device
 from byol_kedro.datasets.belonging import check_same_encoder, check_same_pictures
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.classify import classify
 from byol_kedro.evaluation.few_labels import few_label_rows
 from byol_kedro.evaluation.folds import fold_rows
-from byol_kedro.evaluation.names import BYOL, UNTRAINED
+from byol_kedro.evaluation.names import BYOL
 from byol_kedro.evaluation.quality import quality_row
 from byol_kedro.parameters import Probes
-from byol_kedro.pipelines.probes.problems import ALL_PROTOCOLS, byol, feature_sets
+from byol_kedro.pipelines.probes.problems import ALL_PROTOCOLS, byol, feature_sets, references
+from byol_kedro.pipelines.probes.views import two_views
 
 
 def probes(
@@ -69,16 +71,22 @@ def learn_from_less(
 
 
 def measure_quality(
-    encoder: Tensors, latents_test: Tensors, reference_latents: Tensors, images_test: Images, seed: int
+    encoder: Tensors, latents_test: Tensors, reference_latents: Tensors, images_test: Images, seed: int, device: str
 ) -> dict[str, Any]:
-    """Effective rank and uniformity of the test pictures' features, trained and untrained; no label is used.
+    """Effective rank, uniformity and alignment of the test pictures' features; no label is used.
 
-    Raises UserError when the features are another encoder's or other pictures'.
+    Alignment is of the encoder and of the same network untrained. Raises UserError when the features are another
+    encoder's or other pictures'.
     """
     check_same_encoder(encoder, latents_test, reference_latents)
     check_same_pictures(latents_test, images_test)
-    sets = {BYOL: latents_test["features"], UNTRAINED: reference_latents["untrained.test.features"]}
-    rows = [quality_row(name, features, seed) for name, features in sets.items() if len(features) > 1]
+    compared = {problem.features: problem.test_x for problem, _ in references(reference_latents, images_test)}
+    views = two_views(encoder, images_test, seed, resolve_device(device))
+    rows = [
+        quality_row(name, features, seed, views.get(name))
+        for name, features in {BYOL: latents_test["features"], **compared}.items()
+        if len(features) > 1
+    ]
     return _metrics(encoder, images_test, rows)
 
 

@@ -33,7 +33,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.measure_quality,
-                ["encoder", "latents_test", "reference_latents", "images_test", "params:seed"],
+                ["encoder", "latents_test", "reference_latents", "images_test", "params:seed", "params:device"],
                 "quality_metrics",
                 name="measure_quality",
             ),

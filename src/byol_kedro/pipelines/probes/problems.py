@@ -1,12 +1,15 @@
 """The features that are compared, with the labels of their pictures, as the classifiers take them."""
 
+import json
+from typing import Any
+
 import numpy as np
 
 from byol_kedro.datasets.belonging import check_same_encoder, check_same_pictures
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Array, Tensors
 from byol_kedro.evaluation.classify import CLASSIFIERS, Problem
-from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
+from byol_kedro.evaluation.names import BYOL, PIXELS
 from byol_kedro.evaluation.pca import project
 
 PIXEL_PROTOCOLS = ("logistic", "knn")  # the rows that the published STL-10 table has
@@ -22,7 +25,7 @@ def feature_sets(
     images_train: Images,
     images_test: Images,
 ) -> list[tuple[Problem, tuple[str, ...]]]:
-    """BYOL's features, the untrained network's and the pixels' components, each with its protocols.
+    """BYOL's features, those of each reference and the pixels' components, each with its protocols.
 
     Raises UserError when any of them is of another encoder or of other pictures.
     """
@@ -33,7 +36,7 @@ def feature_sets(
     check_same_pictures(pca, images_train)
     return [
         (byol(latents_train, latents_test, images_test), ALL_PROTOCOLS),
-        (untrained(reference_latents, images_test), ALL_PROTOCOLS),
+        *((problem, ALL_PROTOCOLS) for problem, _ in references(reference_latents, images_test)),
         (pixels(images_train, images_test, {name: pca[name] for name in pca.keys()}), PIXEL_PROTOCOLS),  # noqa: SIM118  # Tensors is no mapping
     ]
 
@@ -53,18 +56,24 @@ def byol(latents_train: Tensors, latents_test: Tensors, images_test: Images) -> 
     )
 
 
-def untrained(latents: Tensors, test: Images) -> Problem:
-    """Features of the same network as it was before training."""
-    return Problem(
-        features=UNTRAINED,
-        train_x=latents["untrained.train.features"],
-        train_y=latents["untrained.train.labels"],
-        test_x=latents["untrained.test.features"],
-        test_y=latents["untrained.test.labels"],
-        index=np.arange(len(test.pixels)),
-        names=test.names,
-        n_classes=len(test.class_names),
-    )
+def references(latents: Tensors, test: Images) -> list[tuple[Problem, dict[str, Any]]]:
+    """Features of each network that BYOL is compared with, the untrained one first, and columns of its results."""
+    return [
+        (
+            Problem(
+                features=about["features"],
+                train_x=latents[f"{key}.train.features"],
+                train_y=latents[f"{key}.train.labels"],
+                test_x=latents[f"{key}.test.features"],
+                test_y=latents[f"{key}.test.labels"],
+                index=np.arange(len(test.pixels)),
+                names=test.names,
+                n_classes=len(test.class_names),
+            ),
+            about["facts"],
+        )
+        for key, about in json.loads(latents.header["references"]).items()
+    ]
 
 
 def pixels(train: Images, test: Images, pca: dict[str, Array]) -> Problem:

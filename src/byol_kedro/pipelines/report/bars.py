@@ -5,13 +5,14 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
+from byol_kedro.evaluation.names import BYOL, PIXELS, SUPERVISED, UNTRAINED
 
-from .figures import BLUE, FAINT, GREY, INK, SAND, dress, empty
+from .figures import BLUE, FAINT, GREEN, GREY, INK, PLUM, SAND, dress, empty
 from .results import measured
 from .table import classifier, percent
 
 TITLE = "Top-1 on test pictures"
+PUBLISHED = "published"  # in the place of features
 GAP = 1.4
 
 
@@ -26,7 +27,7 @@ def top1_bars(results: pd.DataFrame, chance: float | None) -> go.Figure:
     published = results[(results["source"] == "published") & results["data"].isin(own["data"])]
     groups = [(str(name), rows) for name, rows in own.groupby("features", sort=False)]
     if not published.empty:
-        groups.append(("published", published))
+        groups.append((PUBLISHED, published))
     figure = go.Figure()
     ticks: dict[float, str] = {}
     end = 0.0
@@ -76,7 +77,7 @@ def _bars(rows: pd.DataFrame, places: list[float], labels: list[str], name: str)
 
 
 def _label(row: dict[Any, Any], group: str) -> str:
-    if group != "published":
+    if group != PUBLISHED:
         return classifier(row).replace(" regression", "")
     if pd.isna(row["epochs"]):
         return f"PCA, {row['classifier'].replace(' regression', '')}"
@@ -85,6 +86,7 @@ def _label(row: dict[Any, Any], group: str) -> str:
 
 
 def colour(features: str) -> str:
+    """Of the bars and curves of some features; downloaded weights share one."""
     if features.startswith(PIXELS):
         return SAND
-    return {BYOL: BLUE, UNTRAINED: GREY}.get(features, FAINT)
+    return {BYOL: BLUE, UNTRAINED: GREY, SUPERVISED: PLUM, PUBLISHED: FAINT}.get(features, GREEN)

@@ -103,7 +103,7 @@ def quality(rows: Sequence[Mapping[str, Any]]) -> str:
     """What can be said of the features where there are no labels."""
     if not rows:
         return ""
-    headings = ["features", "pictures", "dimension", "effective rank", "uniformity"]
+    headings = ["features", "pictures", "dimension", "effective rank", "uniformity", "alignment"]
     cells = [
         [
             row["features"],
@@ -111,6 +111,7 @@ def quality(rows: Sequence[Mapping[str, Any]]) -> str:
             row["dim"],
             f"{row['effective_rank']:.1f}",
             f"{row['uniformity']:.2f}".replace("-", "−"),
+            "–" if row["alignment"] is None else f"{row['alignment']:.2f}",
         ]
         for row in rows
     ]
@@ -120,7 +121,8 @@ def quality(rows: Sequence[Mapping[str, Any]]) -> str:
         markup.paragraph(
             "Of the test pictures' features. Effective rank (RankMe): 1 where all lie on one line, the dimension "
             "where they fill all of it evenly. Uniformity: 0 where all are one point of the sphere, −4 where they "
-            "spread evenly over it. Collapse shows in both; neither says which features are better for a task.",
+            "spread evenly over it. Alignment: 0 where two views of a picture fall on one point, 2 where they are at "
+            "right angles. Collapse is 1, 0 and 0; none of them says which features are better for a task.",
             "note",
         ),
     )

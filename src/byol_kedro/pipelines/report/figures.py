@@ -7,7 +7,8 @@ from plotly.subplots import make_subplots
 
 from .table import percent
 
-BLUE, GREY, SAND, FAINT, INK = "#2b5c8a", "#8a97a6", "#c2a26b", "#ccd4dd", "#30363d"
+BLUE, GREY, SAND, GREEN, PLUM = "#2b5c8a", "#8a97a6", "#c2a26b", "#5b8c6e", "#8c5b7a"
+FAINT, INK = "#ccd4dd", "#30363d"
 # Above this many classes a number in each cell cannot be read.
 CELLS_WITH_TEXT = 12
 PANELS = (

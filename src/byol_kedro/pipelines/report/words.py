@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
+from byol_kedro.evaluation.names import BYOL, PIXELS, SUPERVISED, UNTRAINED
 from byol_kedro.evaluation.significance import LEVEL
 
 from .published import DATA, README
@@ -11,6 +11,7 @@ from .table import NOTHING_MEASURED, percent
 
 # Comparisons are between equal classifiers, and this one is named before any test picture is seen.
 PROTOCOL = "logistic"
+IN_WORDS = {SUPERVISED: "the same network trained with labels"}
 
 
 def summary(results: pd.DataFrame, chance: float | None, comparisons: pd.DataFrame) -> list[str]:
@@ -37,14 +38,18 @@ def summary(results: pd.DataFrame, chance: float | None, comparisons: pd.DataFra
 
 
 def _row(rows: pd.DataFrame, features: str) -> "pd.Series[float] | None":
-    found = rows[rows["features"].str.startswith(features) & (rows["protocol"] == PROTOCOL)]
+    found = rows[(rows["features"] == features) & (rows["protocol"] == PROTOCOL)]
     return None if found.empty else found.iloc[0]
 
 
 def _comparisons(rows: pd.DataFrame) -> "list[tuple[str, pd.Series[float] | None]]":
-    pixels = _row(rows, PIXELS)
-    name = "" if pixels is None else str(pixels["features"]).split(", ")[-1] + " of the pixels"
-    return [(name, pixels), ("the untrained network", _row(rows, UNTRAINED))]
+    """What BYOL is compared with, in words: the pixels, the untrained network, then all else, as in the tables."""
+    others = [name for name in rows["features"].unique() if name != BYOL]
+    pixels = [name for name in others if name.startswith(PIXELS)]
+    rest = [name for name in others if name not in {*pixels, UNTRAINED}]
+    words = {name: name.split(", ")[-1] + " of the pixels" for name in pixels}
+    words |= {UNTRAINED: "the untrained network", **{name: IN_WORDS.get(name, name) for name in rest}}
+    return [(said, _row(rows, name)) for name, said in words.items()]
 
 
 def _beside_published(results: pd.DataFrame) -> list[str]:

@@ -1,0 +1,60 @@
+"""Networks with weights that others have trained, by timm's names, and what each does to a picture first."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from byol_kedro.byol.features import Transform
+from byol_kedro.byol.take_over import check_fit, without_classifier
+from byol_kedro.errors import UserError
+
+
+def check_timm_name(name: str, parameter: str) -> None:
+    """UserError where timm knows no architecture `name`, or no such tag of it; `parameter` gave the name."""
+    import timm  # noqa: PLC0415  # takes seconds to import
+
+    known = {*timm.list_models(), *timm.list_pretrained()}
+    if name not in known:
+        close = ", ".join(difflib.get_close_matches(name, known, n=3)) or "resnet18.tv_in1k"
+        raise UserError(
+            f"{parameter}: timm knows no weights {name!r}; close names: {close} (all: timm.list_pretrained())"
+        )
+
+
+def hub_repository(name: str) -> str | None:
+    """The repository of timm's weights `name`; None where timm knows none."""
+    import timm  # noqa: PLC0415  # takes seconds to import
+
+    config = timm.models.get_pretrained_cfg(name)
+    return config.hf_hub_id if config else None
+
+
+def pretrained_encoder(name: str, weights: Mapping[str, Any], source: str) -> nn.Module:
+    """timm's network `name` without its classifier, with a state dict by timm's names, in evaluation mode.
+
+    What else the state dict holds, a classifier or counters, is left out. `source` is what messages call it.
+
+    Raises:
+        UserError: a tensor of the network is missing there or has another shape.
+    """
+    import timm  # noqa: PLC0415  # takes seconds to import
+
+    model: nn.Module = timm.create_model(name, num_classes=0, pretrained=False)
+    expected = model.state_dict()
+    given = {key: tensor for key, tensor in without_classifier(weights, model).items() if key in expected}
+    advice = f"give weights of {name} by timm's names, as timm.create_model({name!r}).state_dict() has them"
+    check_fit(given, expected, f"{source} is no {name}", advice)
+    model.load_state_dict(given)
+    return model.eval()
+
+
+def own_transform(model: nn.Module) -> Transform:
+    """What the network's authors do to a picture: resize, crop to its input size, normalise (timm's metadata)."""
+    from timm.data.config import resolve_model_data_config  # noqa: PLC0415  # takes seconds to import
+    from timm.data.transforms_factory import create_transform  # noqa: PLC0415
+
+    config = resolve_model_data_config(model)  # type: ignore[no-untyped-call]  # timm has no types there
+    transform: Transform = create_transform(**config, is_training=False)
+    return transform

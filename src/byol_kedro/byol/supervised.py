@@ -1,0 +1,89 @@
+"""The same network, trained with labels: what BYOL's training would give if every picture had one."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from byol_kedro.byol.augment import augment
+from byol_kedro.byol.device import autocast_dtype
+from byol_kedro.byol.encoder import EncoderHeader
+from byol_kedro.byol.networks import create_encoder, feature_dim
+from byol_kedro.byol.optimizer import create_optimizer
+from byol_kedro.byol.pictures import place_pictures
+from byol_kedro.byol.plan import Plan
+from byol_kedro.byol.seeds import HEADS, stream_seed
+from byol_kedro.byol.state import augmentation_generator
+
+if TYPE_CHECKING:
+    from byol_kedro.parameters import Pretrain
+
+
+def supervised_plan(training: "Pretrain", image_passes: int, count: int, seed: int) -> Plan:
+    """As many passes of a picture through the network as BYOL's training had, over `count` labelled pictures.
+
+    Optimizer, batch and schedules are those of `training`; its warm-up keeps its share of the steps. A batch larger
+    than `count` becomes as large.
+    """
+    batch = min(training.batch_size, count)
+    accumulate = min(training.accumulate, count // batch)
+    seen = count // (batch * accumulate) * batch * accumulate  # pictures in an epoch: an incomplete step is left out
+    epochs = max(1, round(image_passes / seen))
+    warmup = training.optimizer.warmup_epochs * epochs / training.epochs
+    optimizer = training.optimizer.model_copy(update={"warmup_epochs": warmup})
+    changes = {"epochs": epochs, "batch_size": batch, "accumulate": accumulate, "optimizer": optimizer}
+    return Plan(training.model_copy(update=changes), count, seed)
+
+
+def train_supervised(
+    pixels: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.int64],
+    header: EncoderHeader,
+    plan: Plan,
+    device: torch.device,
+) -> nn.Module:
+    """The encoder of `header`, trained from scratch on pixels (N, 3, S, S) with labels (N,), all known.
+
+    Cross entropy of one linear layer on its features; each picture is seen in the first view's distribution. All
+    that is random follows from the plan's seed. Returned in evaluation mode, without the layer.
+    """
+    network = _network(header, int(labels.max()) + 1, plan.seed, device)
+    optimizer = create_optimizer(network, plan.parameters.optimizer)
+    generator = augmentation_generator(plan.seed)
+    pictures, targets = place_pictures([pixels], device), torch.from_numpy(labels).to(device)
+    mean, std = (torch.tensor(values, device=device) for values in (header.mean, header.std))
+    dtype = autocast_dtype(device, plan.parameters.precision)
+    order = plan.order(0)
+    for step in range(plan.steps):
+        if step % plan.steps_an_epoch == 0:
+            order = plan.order(step // plan.steps_an_epoch)
+        optimizer.zero_grad(set_to_none=True)
+        for rows in plan.picked(order, step):
+            view = augment(pictures.batch(rows), plan.parameters.views.first, generator, mean=mean, std=std)
+            _add_gradient(network, view, targets[rows.to(device)], plan.parameters.accumulate, dtype)
+        for group in optimizer.param_groups:
+            group["lr"], _ = plan.rates(step)
+        optimizer.step()
+    return network[0].eval()
+
+
+def _network(header: EncoderHeader, classes: int, seed: int, device: torch.device) -> nn.Sequential:
+    encoder = create_encoder(
+        header.architecture, header.stem, header.zero_init_residual, seed, image_size=header.image_size
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream_seed(seed, HEADS))
+        classifier = nn.Linear(feature_dim(encoder), classes)
+    network = nn.Sequential(encoder, classifier)
+    return network.to(device).to(memory_format=torch.channels_last).train()
+
+
+def _add_gradient(network: nn.Module, view: Tensor, targets: Tensor, parts: int, dtype: torch.dtype | None) -> None:
+    """Adds the gradient of one of `parts` micro-batches: view (n, 3, S, S) float32, targets (n,)."""
+    with torch.autocast(view.device.type, dtype=dtype, enabled=dtype is not None):
+        logits = network(view.contiguous(memory_format=torch.channels_last))
+    loss = F.cross_entropy(logits.float(), targets) / parts
+    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped

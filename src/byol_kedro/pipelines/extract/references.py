@@ -1,0 +1,119 @@
+"""The networks that the encoder is compared with, each with what it makes of pictures."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from byol_kedro.byol.encoder import EncoderHeader, untrained_encoder
+from byol_kedro.byol.features import encode, encode_transformed
+from byol_kedro.byol.pretrained import check_timm_name, hub_repository, own_transform, pretrained_encoder
+from byol_kedro.byol.supervised import supervised_plan, train_supervised
+from byol_kedro.datasets.hub import NotAtHandError, hub_weights
+from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.datasets.weights import read_weights
+from byol_kedro.errors import UserError
+from byol_kedro.evaluation.names import SUPERVISED, UNTRAINED
+from byol_kedro.log import get_logger
+from byol_kedro.pipelines.extract.training import training_of
+
+FILE_AFTER = "@"  # resnet18.tv_in1k@weights/mine.safetensors
+
+logger = get_logger(__name__)
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One of the networks: `key` names its arrays, `features` is what the tables call it.
+
+    `facts` are columns of its results rows. `encode` makes features (N, D) float32 of pictures (N, 3, H, W) uint8.
+    """
+
+    key: str
+    features: str
+    encode: Callable[[Pixels], npt.NDArray[np.float32]]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def check_references(references: Mapping[str, str]) -> None:
+    """UserError where timm does not know a name, or a file is missing."""
+    for name, wanted in references.items():
+        weights, _, file = wanted.partition(FILE_AFTER)
+        check_timm_name(weights, f"references.{name}")
+        if file and not Path(file).is_file():
+            raise UserError(
+                f"references.{name}: there is no file {file}; give the path of one, from the folder of the project on"
+            )
+
+
+def all_references(
+    encoder: Tensors, images_train: Images, references: Mapping[str, str], supervised: bool, device: torch.device
+) -> Iterator[Reference]:
+    """The untrained network; the one trained with labels, if it is asked for; `references`, those that are at hand.
+
+    Raises:
+        UserError: as `check_references`; the file of a reference does not fit.
+    """
+    header = EncoderHeader.from_dict(encoder.header)
+    yield Reference("untrained", UNTRAINED, partial(encode, untrained_encoder(header), header=header, device=device))
+    if supervised:
+        yield from _supervised(encoder, header, images_train, device)
+    check_references(references)
+    for name, wanted in references.items():
+        yield from _pretrained(name, wanted, device)
+
+
+def _supervised(
+    encoder: Tensors, header: EncoderHeader, images_train: Images, device: torch.device
+) -> Iterator[Reference]:
+    known, training = np.flatnonzero(images_train.labels >= 0), training_of(encoder)
+    if training is None or len(np.unique(images_train.labels[known])) < 2:
+        why = "the encoder's header does not say how it was trained" if training is None else "train has no two classes"
+        logger.info("baselines.supervised: left out, %s", why)
+        return
+    parameters, image_passes = training
+    plan = supervised_plan(parameters, image_passes, len(known), header.seed)
+    logger.info("%s: %d steps over %d pictures, as many passes as the encoder had", SUPERVISED, plan.steps, len(known))
+    start = time.monotonic()
+    labels = images_train.labels[known]
+    model = train_supervised(images_train.pixels[known], labels, header, plan, device)
+    logger.info("%s: trained in %.0f s", SUPERVISED, time.monotonic() - start)
+    facts = {
+        "architecture": header.architecture,
+        "epochs": plan.parameters.epochs,
+        "batch_size": plan.images_a_step,
+        "seed": header.seed,
+    }
+    yield Reference("supervised", SUPERVISED, partial(encode, model, header=header, device=device), facts)
+
+
+def _pretrained(name: str, wanted: str, device: torch.device) -> Iterator[Reference]:
+    weights, _, given = wanted.partition(FILE_AFTER)
+    try:
+        file = Path(given) if given else _downloaded(weights)
+    except NotAtHandError as error:
+        logger.warning(
+            "references.%s: left out, the weights %s are not at hand (%s); without a network name a file: %s%sFILE",
+            name, weights, error, weights, FILE_AFTER,
+        )  # fmt: skip
+        return
+    content, _ = read_weights(file, f"references.{name}")
+    model = pretrained_encoder(weights, content, f"references.{name}: {file}")
+    facts = {"architecture": weights.partition(".")[0]}
+    encode_it = partial(encode_transformed, model, transform=own_transform(model), device=device)
+    yield Reference(name, f"{name} ({weights})", encode_it, facts)
+
+
+def _downloaded(weights: str) -> Path:
+    repository = hub_repository(weights)
+    if repository is None:
+        raise NotAtHandError("timm knows no address of them on the hub")
+    return hub_weights(repository)

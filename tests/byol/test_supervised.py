@@ -1,0 +1,81 @@
+"""What could break: another budget than BYOL's, labels that are not learned from, a result that chance decides."""
+
+import numpy as np
+import pytest
+import torch
+
+from byol_kedro.byol.encoder import to_arrays
+from byol_kedro.byol.features import encode
+from byol_kedro.byol.networks import create_encoder
+from byol_kedro.byol.supervised import supervised_plan, train_supervised
+from tests.byol.small import CPU, recipe
+from tests.byol.test_encoder import HEADER
+
+LABELS = np.arange(40) % 2
+
+
+def bright_and_dark(labels, seed=0):
+    """Pictures (N, 3, 16, 16) uint8 of noise, those with label 1 brighter."""
+    noise = np.random.default_rng(seed).integers(0, 120, (len(labels), 3, 16, 16))
+    return (noise + 130 * labels[:, None, None, None]).astype(np.uint8)
+
+
+def trained(labels=LABELS, seed=0, **changes):
+    plan = supervised_plan(recipe(**changes), 400, len(labels), seed)
+    return train_supervised(bright_and_dark(LABELS), labels, HEADER, plan, CPU)
+
+
+@pytest.mark.parametrize(
+    ("image_passes", "count", "epochs"),
+    [(400, 40, 10), (400, 16, 25), (390, 40, 10), (8, 40, 1), (800, 43, 20)],  # of 43, 40 are seen in an epoch
+)
+def test_there_are_as_many_passes_as_byol_had(image_passes, count, epochs):
+    plan = supervised_plan(recipe(), image_passes, count, 0)
+    assert plan.parameters.epochs == epochs
+
+
+def test_the_warm_up_keeps_its_share_of_the_steps():
+    plan = supervised_plan(recipe(epochs=4, optimizer={"warmup_epochs": 1.0}), 4 * 800, 40, 0)
+    peak = max(plan.rates(step)[0] for step in range(plan.steps))
+    assert plan.rates(plan.steps // 4 - 1)[0] == peak == pytest.approx(0.05)
+
+
+def test_a_batch_larger_than_the_labelled_pictures_becomes_as_large():
+    plan = supervised_plan(recipe(batch_size=64, accumulate=4), 1200, 40, 0)
+    assert (plan.parameters.batch_size, plan.parameters.accumulate, plan.steps) == (40, 1, 30)
+
+
+def test_what_the_labels_tell_apart_the_features_tell_apart():
+    labels = np.random.default_rng(1).permutation(LABELS)
+    test = bright_and_dark(labels, seed=2)
+    features = encode(trained(), test, HEADER, CPU)
+    means = np.stack([features[labels == label].mean(axis=0) for label in (0, 1)])
+    guess = np.linalg.norm(features[:, None] - means, axis=2).argmin(axis=1)
+    assert np.mean(guess == labels) > 0.95
+
+
+def test_other_labels_give_another_network():
+    shuffled = np.random.default_rng(1).permutation(LABELS)
+    one, two = to_arrays(trained()), to_arrays(trained(shuffled))
+    assert not np.array_equal(one["conv1.0.weight"], two["conv1.0.weight"])
+
+
+def test_the_same_seed_gives_the_same_network_bit_for_bit_whatever_was_drawn_before():
+    one = to_arrays(trained(accumulate=2))
+    torch.rand(7)
+    two = to_arrays(trained(accumulate=2))
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+
+
+def test_it_starts_where_byol_did_and_another_seed_elsewhere():
+    still = {"optimizer": {"lr": 1e-12, "weight_decay": 0.0}}
+    start = create_encoder("test_resnet", "imagenet", True, 3, image_size=16)
+    near, far = (to_arrays(trained(seed=seed, **still))["conv1.0.weight"] for seed in (3, 4))
+    assert np.allclose(near, to_arrays(start)["conv1.0.weight"], atol=1e-6)
+    assert not np.allclose(far, near, atol=1e-6)
+
+
+def test_the_network_comes_in_evaluation_mode_without_a_classifier():
+    model = trained()
+    assert not model.training
+    assert to_arrays(model).keys() == to_arrays(create_encoder("test_resnet", "imagenet", True, 0)).keys()
