@@ -1,101 +1,165 @@
 """Time and memory of the evaluation at STL-10's sizes, as a markdown table: `python benchmarks/evaluation.py`.
 
 Each line runs in a process of its own, so that its peak memory is its own; imports and inputs are part of it.
+`--small` runs all lines on a tenth of the pictures, to see that they work; `--only WORD` those whose name has it.
 """
 
+import argparse
 import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 import yaml
+from scipy.stats import ttest_ind
 from sklearn.neighbors import KNeighborsClassifier
 from torch.utils.data import DataLoader, TensorDataset
 
-from byol_kedro.evaluation.classify import CLASSIFIERS, Problem
+from byol_kedro.evaluation.classify import CLASSIFIERS, Outcome, Problem, classify
+from byol_kedro.evaluation.duplicates import nearest, perceptual_hash
 from byol_kedro.evaluation.few_labels import few_label_rows
 from byol_kedro.evaluation.folds import fold_rows
 from byol_kedro.evaluation.knn import knn
-from byol_kedro.evaluation.metrics import top1
+from byol_kedro.evaluation.metrics import join_predictions, top1
 from byol_kedro.evaluation.names import CLASSIFIER
+from byol_kedro.evaluation.pairwise import compare_all
 from byol_kedro.evaluation.pca import fit_pca, project
+from byol_kedro.evaluation.quality import quality_row
 from byol_kedro.parameters import Probes
+from byol_kedro.pipelines.probes.problems import PIXEL_PROTOCOLS
 
 PARAMETERS = Path(__file__).parents[1] / "conf" / "base" / "parameters_probes.yml"
 PROBES = Probes(**yaml.safe_load(PARAMETERS.read_text(encoding="utf-8"))["probes"])
-CLASSES, DIM, TEST = 10, 512, 8_000
+CLASSES, DIM, COMPONENTS, SIDE = 10, 512, 256, 96
 
 
-def features(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Overlapping clouds, (n, 512) float32 and (n,) int64."""
+@dataclass(frozen=True)
+class Sizes:
+    """Pictures with a label to train on and to test on, all that are trained on, and in each of the ten folds."""
+
+    train: int = 5_000
+    test: int = 8_000
+    pool: int = 105_000
+    fold: int = 1_000
+
+
+def features(n: int, seed: int, dim: int = DIM) -> tuple[np.ndarray, np.ndarray]:
+    """Overlapping clouds, (n, dim) float32 and (n,) int64."""
     generator = np.random.default_rng(seed)
-    centres = np.random.default_rng(0).normal(size=(CLASSES, DIM)).astype(np.float32)
+    centres = np.random.default_rng(0).normal(size=(CLASSES, dim)).astype(np.float32)
     y = generator.integers(0, CLASSES, n)
-    x = generator.standard_normal((n, DIM), np.float32)
+    x = generator.standard_normal((n, dim), np.float32)
     for i, label in enumerate(y):
         x[i] += 0.12 * centres[label]  # in place: the inputs must not be what makes the peak
     return x, y
 
 
-def classifier(protocol: str) -> str:
-    (train_x, train_y), (test_x, test_y) = features(5_000, 1), features(TEST, 2)
-    start = time.perf_counter()
-    fit = CLASSIFIERS[protocol](train_x, train_y, test_x, CLASSES, getattr(PROBES, protocol), 0)
-    return line(start, f"top-1 {100 * top1(fit.probabilities, test_y):.1f} % {fit.chosen or ''}")
+def pictures(n: int, seed: int) -> np.ndarray:
+    """(n, 3, 96, 96) uint8 of noise: the arithmetic does not depend on what it is done to."""
+    return np.random.default_rng(seed).integers(0, 256, (n, 3, SIDE, SIDE), np.uint8)
 
 
-def usual_loop(_: str) -> str:
-    """One seed of `published` as it is usually written: a DataLoader, autograd and torch's Adam."""
-    (train_x, train_y), params = features(5_000, 1), PROBES.published
+def problem(sizes: Sizes, name: str = "BYOL", dim: int = DIM, seed: int = 1) -> Problem:
+    (train_x, train_y), (test_x, test_y) = features(sizes.train, seed, dim), features(sizes.test, seed + 1, dim)
+    names = [str(i) for i in range(sizes.test)]
+    return Problem(name, train_x, train_y, test_x, test_y, np.arange(sizes.test), names, CLASSES)
+
+
+def folds_of(sizes: Sizes) -> list[np.ndarray]:
+    return [np.random.default_rng(i).permutation(sizes.train)[: sizes.fold] for i in range(10)]
+
+
+def classifier(sizes: Sizes, protocol: str) -> str:
+    known = problem(sizes)
     start = time.perf_counter()
+    inputs = known.train_x, known.train_y, known.test_x, CLASSES
+    fit = CLASSIFIERS[protocol](*inputs, getattr(PROBES, protocol), 0)
+    return line(start, f"top-1 {100 * top1(fit.probabilities, known.test_y):.1f} % {fit.chosen or ''}")
+
+
+def whole(sizes: Sizes, _: str) -> str:
+    """What `evaluate` computes from features: three kinds, all protocols, folds, few labels, quality, comparisons."""
+    sets = [
+        (problem(sizes), tuple(CLASSIFIERS)),
+        (problem(sizes, "untrained network", seed=3), tuple(CLASSIFIERS)),
+        (problem(sizes, f"pixels, PCA {COMPONENTS}", COMPONENTS, seed=5), PIXEL_PROTOCOLS),
+    ]
+    start = last = time.perf_counter()
+    parts = {}
+
+    def lap(name: str) -> None:
+        nonlocal last
+        parts[name], last = time.perf_counter() - last, time.perf_counter()
+
+    outcomes: list[Outcome] = [classify(one, protocols, PROBES, 0) for one, protocols in sets]
+    lap("classifiers")
+    for one, protocols in sets:
+        fold_rows(one, folds_of(sizes), protocols, PROBES, 0)
+    lap("folds")
+    for one, _protocols in sets:
+        few_label_rows(one, PROBES.few_labels, 0)
+    lap("few labels")
+    for one, _protocols in sets[:2]:
+        quality_row(one.features, one.test_x, 0)
+    lap("quality")
+    compare_all(join_predictions([outcome.predictions for outcome in outcomes]), 0)
+    lap("comparisons")
+    return line(start, ", ".join(f"{name} {seconds:.0f} s" for name, seconds in parts.items()))
+
+
+def seeds_beside_the_usual_loop(sizes: Sizes, _: str) -> str:
+    """`published` with its five seeds at once, then as often as usual: is it one distribution of top-1?"""
+    known = problem(sizes)
+    start = time.perf_counter()
+    inputs = known.train_x, known.train_y, known.test_x, CLASSES
+    fit = CLASSIFIERS["published"](*inputs, PROBES.published, 0)
+    ours = [top1(each, known.test_y) for each in (fit.probabilities, *fit.repeats)]
+    at_once = time.perf_counter() - start
+    loops = [usual_loop(known, seed) for seed in range(PROBES.published.seeds)]
+    seconds, theirs = zip(*loops, strict=True)
+    p = ttest_ind(ours, theirs, equal_var=False).pvalue
+    note = (
+        f"five at once {at_once:.1f} s, one usual loop {np.mean(seconds):.1f} s (of {len(loops)}); top-1 "
+        f"{spread(ours)} and {spread(theirs)}, Welch's p {p:.2f}"
+    )
+    return line(start, note)
+
+
+def usual_loop(known: Problem, seed: int) -> tuple[float, float]:
+    """Seconds and top-1 of one seed of `published` as it is usually written: a DataLoader, autograd, torch's Adam."""
+    torch.manual_seed(seed)
+    params, start = PROBES.published, time.perf_counter()
+    mean, scale = known.train_x.mean(axis=0), known.train_x.std(axis=0)
+    train, test = (torch.from_numpy((x - mean) / scale) for x in (known.train_x, known.test_x))
     layer = torch.nn.Linear(DIM, CLASSES)
     optimizer = torch.optim.Adam(layer.parameters(), params.lr)
-    pictures = TensorDataset(torch.from_numpy(train_x), torch.from_numpy(train_y))
+    loader = DataLoader(TensorDataset(train, torch.from_numpy(known.train_y)), params.batch_size, shuffle=True)
     for _epoch in range(params.epochs):
-        for x, y in DataLoader(pictures, params.batch_size, shuffle=True):
+        for x, y in loader:
             optimizer.zero_grad()
             torch.nn.functional.cross_entropy(layer(x), y).backward()
             optimizer.step()
-    return line(start, "")
+    with torch.no_grad():
+        guess = layer(test).numpy()
+    return time.perf_counter() - start, top1(guess, known.test_y)
 
 
-def problem() -> Problem:
-    (train_x, train_y), (test_x, test_y) = features(5_000, 1), features(TEST, 2)
-    names = [str(i) for i in range(TEST)]
-    return Problem("BYOL", train_x, train_y, test_x, test_y, np.arange(TEST), names, CLASSES)
-
-
-def folds(_: str) -> str:
-    rows = [np.random.default_rng(i).permutation(5_000)[:1_000] for i in range(10)]
-    known = problem()
+def pca(sizes: Sizes, _: str) -> str:
+    train, test = pictures(sizes.train, 0), pictures(sizes.test, 1)
     start = time.perf_counter()
-    fold_rows(known, rows, tuple(CLASSIFIERS), PROBES, 0)
-    return line(start, "of one kind of features")
-
-
-def few_labels(_: str) -> str:
-    known = problem()
-    start = time.perf_counter()
-    few_label_rows(known, PROBES.few_labels, 0)
-    return line(start, "of one kind of features")
-
-
-def pca(_: str) -> str:
-    generator = np.random.default_rng(0)
-    train, test = (generator.integers(0, 256, (n, 3, 96, 96), np.uint8) for n in (5_000, TEST))
-    start = time.perf_counter()
-    weights = fit_pca(train, 256, 0)
+    weights = fit_pca(train, COMPONENTS, 0)
     fitted = time.perf_counter() - start
     shape = project(test, weights).shape
     return line(start, f"fit {fitted:.1f} s, then {shape[0]:,} projected")
 
 
-def large_knn(library: str) -> str:
-    (train_x, train_y), (test_x, test_y) = features(105_000, 1), features(TEST, 2)
+def large_knn(sizes: Sizes, library: str) -> str:
+    (train_x, train_y), (test_x, test_y) = features(sizes.pool, 1), features(sizes.test, 2)
     start = time.perf_counter()
     if library == "ours":
         guess = knn(train_x, train_y, test_x, CLASSES, PROBES.knn, 0).probabilities.argmax(axis=1)
@@ -105,28 +169,50 @@ def large_knn(library: str) -> str:
     return line(start, f"top-1 {100 * np.mean(guess == test_y):.1f} %")
 
 
+def duplicates(sizes: Sizes, _: str) -> str:
+    """Hashes of all pictures, a piece at a time, and the nearest of each test picture."""
+    piece = pictures(500, 0)
+    start = time.perf_counter()
+    hashes = np.concatenate([perceptual_hash(piece) for _ in range(-(-(sizes.pool + sizes.test) // len(piece)))])
+    hashed = time.perf_counter() - start
+    nearest(hashes[: sizes.test], hashes[sizes.test :])
+    return line(start, f"hashes {hashed:.1f} s, without reading the pictures")
+
+
+def spread(values: list[float] | tuple[float, ...]) -> str:
+    return f"{100 * np.mean(values):.2f} ± {100 * np.std(values, ddof=1):.2f} %"
+
+
 def line(start: float, note: str) -> str:
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** (30 if sys.platform == "darwin" else 20)
     return f"{seconds:.1f} | {peak:.2f} | {note} |"
 
 
-LINES: list[tuple[str, Callable[[str], str], str]] = [
-    *((f"{name} ({protocol}), 5,000 / 8,000, 512-d", classifier, protocol) for protocol, name in CLASSIFIER.items()),
-    ("published, one seed, the usual DataLoader loop", usual_loop, ""),
-    ("ten folds of 1,000, every classifier", folds, ""),
-    ("few labels", few_labels, ""),
-    ("PCA 256, 5,000 pictures of 96 by 96", pca, ""),
-    ("kNN, 105,000 / 8,000, 512-d", large_knn, "ours"),
-    ("the same, scikit-learn's brute force", large_knn, "theirs"),
-]
+def lines(sizes: Sizes) -> list[tuple[str, Callable[[Sizes, str], str], str]]:
+    shape = f"{sizes.train:,} / {sizes.test:,}, {DIM}-d"
+    return [
+        (f"whole evaluation of three kinds of features, {shape}, ten folds of {sizes.fold:,}", whole, ""),
+        *((f"{name} ({protocol}), {shape}", classifier, protocol) for protocol, name in CLASSIFIER.items()),
+        (f"published, five seeds beside the usual DataLoader loop, {shape}", seeds_beside_the_usual_loop, ""),
+        (f"PCA {COMPONENTS}, {sizes.train:,} pictures of {SIDE} by {SIDE}", pca, ""),
+        (f"kNN, {sizes.pool:,} / {sizes.test:,}, {DIM}-d", large_knn, "ours"),
+        ("the same kNN, scikit-learn's brute force", large_knn, "theirs"),
+        (f"near duplicates, {sizes.pool:,} / {sizes.test:,} pictures of {SIDE} by {SIDE}", duplicates, ""),
+    ]
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--small", action="store_true", help="a tenth of the pictures")
+    parser.add_argument("--only", default="", metavar="WORD", help="lines whose name has it")
+    arguments = parser.parse_args()
+    sizes = Sizes(500, 800, 10_500, 100) if arguments.small else Sizes()
     print("| what | seconds | peak memory, GiB | |\n|---|---|---|---|")
-    for what, function, argument in LINES:
-        with get_context("spawn").Pool(1) as pool:
-            print(f"| {what} | {pool.apply(function, (argument,))}", flush=True)
+    for what, function, argument in lines(sizes):
+        if arguments.only in what:
+            with get_context("spawn").Pool(1) as pool:
+                print(f"| {what} | {pool.apply(function, (sizes, argument))}", flush=True)
 
 
 if __name__ == "__main__":

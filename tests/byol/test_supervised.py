@@ -20,8 +20,8 @@ def bright_and_dark(labels, seed=0):
     return (noise + 130 * labels[:, None, None, None]).astype(np.uint8)
 
 
-def trained(labels=LABELS, seed=0, **changes):
-    plan = supervised_plan(recipe(**changes), 400, len(labels), seed)
+def trained(labels=LABELS, seed=0, image_passes=80, **changes):
+    plan = supervised_plan(recipe(**changes), image_passes, len(labels), seed)
     return train_supervised(bright_and_dark(LABELS), labels, HEADER, plan, CPU)
 
 
@@ -48,7 +48,7 @@ def test_a_batch_larger_than_the_labelled_pictures_becomes_as_large():
 def test_what_the_labels_tell_apart_the_features_tell_apart():
     labels = np.random.default_rng(1).permutation(LABELS)
     test = bright_and_dark(labels, seed=2)
-    features = encode(trained(), test, HEADER, CPU)
+    features = encode(trained(image_passes=400), test, HEADER, CPU)
     means = np.stack([features[labels == label].mean(axis=0) for label in (0, 1)])
     guess = np.linalg.norm(features[:, None] - means, axis=2).argmin(axis=1)
     assert np.mean(guess == labels) > 0.95

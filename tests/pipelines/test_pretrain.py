@@ -14,6 +14,7 @@ from byol_kedro.byol.plan import Plan
 from byol_kedro.byol.state import initial_state
 from byol_kedro.byol.statistics import channel_statistics
 from byol_kedro.errors import UserError
+from byol_kedro.pipelines.extract.training import training_of
 from byol_kedro.pipelines.pretrain import create_pipeline
 from byol_kedro.pipelines.pretrain.artifacts import describe
 from byol_kedro.pipelines.pretrain.online import online_measures
@@ -49,6 +50,10 @@ def test_the_header_says_what_was_trained_on_what_and_how(trained):
         hidden_dim=24,
         seed=3,
     )
+
+
+def test_the_header_holds_all_parameters_and_how_many_pictures_the_steps_have_seen(trained):
+    assert training_of(trained[0]) == (recipe(accumulate=2, batch_size=5), 40)  # 4 steps of 2 × 5
 
 
 def test_a_channel_that_never_changes_is_divided_by_one():

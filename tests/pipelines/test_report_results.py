@@ -60,6 +60,23 @@ def test_pixels_have_no_training(column):
     assert rows(results, "pixels")[column].isna().all()
 
 
+def test_a_reference_says_its_own_architecture_and_training_and_comes_after_byol():
+    facts = {"architecture": "resnet18", "epochs": 1727, "batch_size": 256, "seed": 9}
+    more = [
+        given.row("logistic", "imagenet (vit_small_patch14_dinov2.lvd142m)", 0.8, 384, architecture="vit_small"),
+        given.row("logistic", "supervised, from scratch", 0.7, **facts),
+    ]
+    baselines = given.baseline_metrics()
+    results, _ = tabulate(baselines=baselines | {"rows": [*baselines["rows"], *more]})
+    found = results[results["protocol"] == "logistic"].iloc[1:3]
+    columns = ["features", "architecture", "dim", "epochs", "batch_size", "seed"]
+    table = found[columns].astype(object).where(found[columns].notna(), None)
+    assert table.to_numpy().tolist() == [
+        ["imagenet (vit_small_patch14_dinov2.lvd142m)", "vit_small", 384, None, None, 3],
+        ["supervised, from scratch", "resnet18", 512, 1727, 256, 9],
+    ]
+
+
 def test_pixels_have_no_architecture():
     results, _ = tabulate()
     assert set(rows(results, "pixels")["architecture"]) == {""}

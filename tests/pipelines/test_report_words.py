@@ -50,6 +50,25 @@ def test_what_is_certainly_worse_is_said_again_in_plain_words():
     assert "BYOL is worse than PCA 256 of the pixels and the untrained network here." in say(byol=0.302)
 
 
+def test_what_can_be_downloaded_and_what_labels_give_is_compared_too():
+    more = [
+        given.row("logistic", "imagenet (resnet18.tv_in1k)", 0.712),
+        given.row("logistic", "supervised, from scratch", 0.512),
+    ]
+    text = say(more=more)
+    assert (
+        "10.0 points below imagenet (resnet18.tv_in1k), 10.0 points over the same network trained with labels." in text
+    )
+    assert "BYOL is worse than imagenet (resnet18.tv_in1k) here." in text
+
+
+def test_a_reference_whose_name_begins_as_byols_is_not_taken_for_it():
+    assert say(more=[given.row("logistic", "BYOL2 (resnet18)", 0.1)]).startswith(
+        "BYOL + logistic regression names 61.2 %"
+    )
+    assert "51.2 points over BYOL2 (resnet18)" in say(more=[given.row("logistic", "BYOL2 (resnet18)", 0.1)])
+
+
 NOT_SHOWN = "Between BYOL and the untrained network a difference beyond luck is not shown."
 
 

@@ -20,8 +20,8 @@ def few_label_rows(problem: Problem, params: "FewLabels", seed: int) -> list[dic
     """One row for each of `params.counts` labels a class that is less than all, and one for all labels.
 
     A logistic regression whose C is given, on features freed of the mean and brought to length 1. Such features
-    are those of Wang, Chao, Weinberger, van der Maaten, arXiv 1911.04623, §3 (CL2N); the fixed C is that of Tian
-    et al., arXiv 2003.11539, §3, since of one picture a class nothing can be held out to choose it. The mean is of
+    are those of Wang, Chao, Weinberger, van der Maaten, arXiv 1911.04623 (CL2N); the fixed C is that of Tian
+    et al., arXiv 2003.11539, since of one picture a class nothing can be held out to choose it. The mean is of
     all training pictures: few labels are at hand, not few pictures. The draws are the same for all features.
 
     `top1` holds a fraction for each draw, `mean` and `std` are over them; `labels`: how many pictures were

@@ -22,7 +22,8 @@ def linear_sgd(
 ) -> Fit:
     """Standardise on train, choose the rate of `params.lrs` on a stratified part of train, train anew on all of it.
 
-    Cross entropy, SGD with momentum, no weight decay, the rate on a cosine to 0 (2006.07733, appendix C.1).
+    Cross entropy, SGD with momentum, no weight decay (2006.07733, appendix C.1, whose momentum is Nesterov's), the
+    rate on a cosine to 0, as in its authors' code.
     train_x (N, D), test_x (M, D) float32; train_y (N,) int64. Of several rates that do equally well the smallest
     is taken. Weights: `mean`, `scale` (D,), `weight` (n_classes, D), `bias` (n_classes,). Chosen: `lr`.
     """

@@ -55,7 +55,7 @@ def bootstrap_points(
     """95 % percentile interval of top-1 of a less that of b, in percentage points, over resampled pictures.
 
     right_a, right_b (N,) bool: of the same pictures, which are drawn with replacement, both guesses together.
-    Efron and Tibshirani, An Introduction to the Bootstrap (1993), §13.3.
+    Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
     """
     n = len(right_a)
     only_a, only_b = float(np.mean(right_a & ~right_b)), float(np.mean(right_b & ~right_a))

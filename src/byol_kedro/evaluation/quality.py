@@ -29,7 +29,7 @@ def quality_row(
 def effective_rank(x: Features) -> float:
     """exp of the entropy of x's (N, D) singular values, taken as shares: from 1 (collapsed) to min(N, D).
 
-    The definition of RankMe: Garrido, Balestriero, Najman, LeCun, arXiv 2210.02885, §3.
+    The definition of RankMe: Garrido, Balestriero, Najman, LeCun, arXiv 2210.02885.
     """
     values = np.linalg.svd(x.astype(np.float64), compute_uv=False)
     shares = values / values.sum() + EPSILON if values.any() else np.ones(1)

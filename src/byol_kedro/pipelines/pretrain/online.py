@@ -15,7 +15,7 @@ from byol_kedro.parameters import OnlineKnn
 
 logger = get_logger(__name__)
 
-NEIGHBOURS = 5  # 2007.06346 §4
+NEIGHBOURS = 5  # 2007.06346, table 1
 
 
 def online_measures(
