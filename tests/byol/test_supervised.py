@@ -8,6 +8,7 @@ from byol_kedro.byol.encoder import to_arrays
 from byol_kedro.byol.features import encode
 from byol_kedro.byol.networks import create_encoder
 from byol_kedro.byol.supervised import supervised_plan, train_supervised
+from byol_kedro.errors import UserError
 from tests.byol.small import CPU, recipe
 from tests.byol.test_encoder import HEADER
 
@@ -73,6 +74,19 @@ def test_it_starts_where_byol_did_and_another_seed_elsewhere():
     near, far = (to_arrays(trained(seed=seed, **still))["conv1.0.weight"] for seed in (3, 4))
     assert np.allclose(near, to_arrays(start)["conv1.0.weight"], atol=1e-6)
     assert not np.allclose(far, near, atol=1e-6)
+
+
+def test_epoch_and_loss_are_told_after_each_epoch():
+    told = []
+    plan = supervised_plan(recipe(), 80, 40, 0)
+    train_supervised(bright_and_dark(LABELS), LABELS, HEADER, plan, CPU, lambda *what: told.append(what))
+    assert [epoch for epoch, _ in told] == [1, 2]
+    assert all(0 < loss < 10 for _, loss in told)
+
+
+def test_a_training_that_diverges_is_one_line():
+    with pytest.raises(UserError, match=r"baselines\.supervised: the loss is nan"):
+        trained(optimizer={"lr": 1e20, "schedule": "constant", "warmup_epochs": 0})
 
 
 def test_the_network_comes_in_evaluation_mode_without_a_classifier():

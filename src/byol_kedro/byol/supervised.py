@@ -1,5 +1,7 @@
 """The same network, trained with labels: what BYOL's training would give if every picture had one."""
 
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,9 +19,12 @@ from byol_kedro.byol.pictures import place_pictures
 from byol_kedro.byol.plan import Plan
 from byol_kedro.byol.seeds import HEADS, stream_seed
 from byol_kedro.byol.state import augmentation_generator
+from byol_kedro.errors import UserError
 
 if TYPE_CHECKING:
     from byol_kedro.parameters import Pretrain
+
+Watch = Callable[[int, float], None]
 
 
 def supervised_plan(training: "Pretrain", image_passes: int, count: int, seed: int) -> Plan:
@@ -44,11 +49,16 @@ def train_supervised(
     header: EncoderHeader,
     plan: Plan,
     device: torch.device,
+    watch: Watch = lambda _epoch, _loss: None,
 ) -> nn.Module:
     """The encoder of `header`, trained from scratch on pixels (N, 3, S, S) with labels (N,), all known.
 
     Cross entropy of one linear layer on its features; each picture is seen in the first view's distribution. All
-    that is random follows from the plan's seed. Returned in evaluation mode, without the layer.
+    that is random follows from the plan's seed. `watch` is told the number of epochs done and the last loss.
+    Returned in evaluation mode, without the layer.
+
+    Raises:
+        UserError: the loss is no longer a finite number.
     """
     network = _network(header, int(labels.max()) + 1, plan.seed, device)
     optimizer = create_optimizer(network, plan.parameters.optimizer)
@@ -63,10 +73,12 @@ def train_supervised(
         optimizer.zero_grad(set_to_none=True)
         for rows in plan.picked(order, step):
             view = augment(pictures.batch(rows), plan.parameters.views.first, generator, mean=mean, std=std)
-            _add_gradient(network, view, targets[rows.to(device)], plan.parameters.accumulate, dtype)
+            loss = _add_gradient(network, view, targets[rows.to(device)], plan.parameters.accumulate, dtype)
         for group in optimizer.param_groups:
             group["lr"], _ = plan.rates(step)
         optimizer.step()
+        if (step + 1) % plan.steps_an_epoch == 0:
+            watch((step + 1) // plan.steps_an_epoch, _finite(loss))
     return network[0].eval()
 
 
@@ -81,9 +93,20 @@ def _network(header: EncoderHeader, classes: int, seed: int, device: torch.devic
     return network.to(device).to(memory_format=torch.channels_last).train()
 
 
-def _add_gradient(network: nn.Module, view: Tensor, targets: Tensor, parts: int, dtype: torch.dtype | None) -> None:
-    """Adds the gradient of one of `parts` micro-batches: view (n, 3, S, S) float32, targets (n,)."""
+def _add_gradient(network: nn.Module, view: Tensor, targets: Tensor, parts: int, dtype: torch.dtype | None) -> Tensor:
+    """Adds the gradient of one of `parts` micro-batches: view (n, 3, S, S) float32, targets (n,). Gives its loss, ()."""
     with torch.autocast(view.device.type, dtype=dtype, enabled=dtype is not None):
         logits = network(view.contiguous(memory_format=torch.channels_last))
-    loss = F.cross_entropy(logits.float(), targets) / parts
-    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    loss = F.cross_entropy(logits.float(), targets)
+    (loss / parts).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    return loss.detach()
+
+
+def _finite(loss: Tensor) -> float:
+    value = float(loss)
+    if not math.isfinite(value):
+        raise UserError(
+            f"baselines.supervised: the loss is {value} at the learning rate of the encoder's training; "
+            "set baselines.supervised=false"
+        )
+    return value

@@ -14,7 +14,7 @@ import torch
 from byol_kedro.byol.encoder import EncoderHeader, untrained_encoder
 from byol_kedro.byol.features import encode, encode_transformed
 from byol_kedro.byol.pretrained import check_timm_name, hub_repository, own_transform, pretrained_encoder
-from byol_kedro.byol.supervised import supervised_plan, train_supervised
+from byol_kedro.byol.supervised import Watch, supervised_plan, train_supervised
 from byol_kedro.datasets.hub import NotAtHandError, hub_weights
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
@@ -23,6 +23,7 @@ from byol_kedro.errors import UserError
 from byol_kedro.evaluation.names import SUPERVISED, UNTRAINED
 from byol_kedro.log import get_logger
 from byol_kedro.pipelines.extract.training import training_of
+from byol_kedro.pipelines.pretrain.progress import LINE_SECONDS, in_words
 
 FILE_AFTER = "@"  # resnet18.tv_in1k@weights/mine.safetensors
 
@@ -82,10 +83,8 @@ def _supervised(
     parameters, image_passes = training
     plan = supervised_plan(parameters, image_passes, len(known), header.seed)
     logger.info("%s: %d steps over %d pictures, as many passes as the encoder had", SUPERVISED, plan.steps, len(known))
-    start = time.monotonic()
-    labels = images_train.labels[known]
-    model = train_supervised(images_train.pixels[known], labels, header, plan, device)
-    logger.info("%s: trained in %.0f s", SUPERVISED, time.monotonic() - start)
+    pixels, labels = images_train.pixels[known], images_train.labels[known]
+    model = train_supervised(pixels, labels, header, plan, device, _told_now_and_then(plan.parameters.epochs))
     facts = {
         "architecture": header.architecture,
         "epochs": plan.parameters.epochs,
@@ -93,6 +92,21 @@ def _supervised(
         "seed": header.seed,
     }
     yield Reference("supervised", SUPERVISED, partial(encode, model, header=header, device=device), facts)
+
+
+def _told_now_and_then(epochs: int) -> Watch:
+    """A line after the first epoch, then every `LINE_SECONDS`, and at the end."""
+    start = last = time.monotonic()
+
+    def watch(epoch: int, loss: float) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if epoch in {1, epochs} or now - last >= LINE_SECONDS:
+            last = now
+            left = in_words((now - start) / epoch * (epochs - epoch))
+            logger.info("%s: epoch %d of %d, loss %.3f, %s left", SUPERVISED, epoch, epochs, loss, left)
+
+    return watch
 
 
 def _pretrained(name: str, wanted: str, device: torch.device) -> Iterator[Reference]:
