@@ -94,7 +94,7 @@ def _network(header: EncoderHeader, classes: int, seed: int, device: torch.devic
 
 
 def _add_gradient(network: nn.Module, view: Tensor, targets: Tensor, parts: int, dtype: torch.dtype | None) -> Tensor:
-    """Adds the gradient of one of `parts` micro-batches: view (n, 3, S, S) float32, targets (n,). Gives its loss, ()."""
+    """Adds the gradient of one of `parts` micro-batches: view (n, 3, S, S) float32, targets (n,). Its loss."""
     with torch.autocast(view.device.type, dtype=dtype, enabled=dtype is not None):
         logits = network(view.contiguous(memory_format=torch.channels_last))
     loss = F.cross_entropy(logits.float(), targets)
