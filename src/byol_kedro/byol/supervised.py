@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable
+from contextlib import closing
+from itertools import islice, tee
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,19 +68,21 @@ def train_supervised(
     pictures, targets = place_pictures([pixels], device), torch.from_numpy(labels).to(device)
     mean, std = (torch.tensor(values, device=device) for values in (header.mean, header.std))
     dtype = autocast_dtype(device, plan.parameters.precision)
-    order = plan.order(0)
-    for step in range(plan.steps):
-        if step % plan.steps_an_epoch == 0:
-            order = plan.order(step // plan.steps_an_epoch)
-        optimizer.zero_grad(set_to_none=True)
-        for rows in plan.picked(order, step):
-            view = augment(pictures.batch(rows), plan.parameters.views.first, generator, mean=mean, std=std)
-            loss = _add_gradient(network, view, targets[rows.to(device)], plan.parameters.accumulate, dtype)
-        for group in optimizer.param_groups:
-            group["lr"], _ = plan.rates(step)
-        optimizer.step()
-        if (step + 1) % plan.steps_an_epoch == 0:
-            watch((step + 1) // plan.steps_an_epoch, _finite(loss))
+    if dtype is torch.float16:
+        dtype = None  # it would need loss scaling, which a reference of a few epochs can do without
+    rows, again = tee(plan.batches(0))
+    with closing(pictures.batches(rows)) as batches:
+        micro_batches = zip(batches, again, strict=True)
+        for step in range(plan.steps):
+            optimizer.zero_grad(set_to_none=True)
+            for images, picked in islice(micro_batches, plan.parameters.accumulate):
+                view = augment(images, plan.parameters.views.first, generator, mean=mean, std=std)
+                loss = _add_gradient(network, view, targets[picked.to(device)], plan.parameters.accumulate, dtype)
+            for group in optimizer.param_groups:
+                group["lr"], _ = plan.rates(step)
+            optimizer.step()
+            if (step + 1) % plan.steps_an_epoch == 0:
+                watch((step + 1) // plan.steps_an_epoch, _finite(loss))
     return network[0].eval()
 
 
