@@ -9,7 +9,7 @@ from byol_kedro.byol.features import encode
 from byol_kedro.byol.networks import create_encoder
 from byol_kedro.byol.supervised import supervised_plan, train_supervised
 from byol_kedro.errors import UserError
-from tests.byol.small import CPU, recipe
+from tests.byol.small import CPU, VIEW, recipe
 from tests.byol.test_encoder import HEADER
 
 LABELS = np.arange(40) % 2
@@ -53,6 +53,14 @@ def test_what_the_labels_tell_apart_the_features_tell_apart():
     means = np.stack([features[labels == label].mean(axis=0) for label in (0, 1)])
     guess = np.linalg.norm(features[:, None] - means, axis=2).argmin(axis=1)
     assert np.mean(guess == labels) > 0.95
+
+
+def test_each_picture_is_trained_with_its_own_label():
+    told, plain = [], dict.fromkeys(("flip", "jitter", "grey", "blur", "solarize"), 0.0)
+    views = {"first": VIEW | plain | {"crop_area": [1.0, 1.0], "crop_aspect": [1.0, 1.0]}, "second": VIEW}
+    plan = supervised_plan(recipe(views=views), 400, 40, 0)
+    train_supervised(bright_and_dark(LABELS), LABELS, HEADER, plan, CPU, lambda _epoch, loss: told.append(loss))
+    assert max(told[-3:]) < 0.1  # ln 2 = 0.69 is what a coin has
 
 
 def test_other_labels_give_another_network():

@@ -39,6 +39,18 @@ def test_metrics_hold_pixels_by_two_protocols_and_the_untrained_network_by_all()
     ]
 
 
+def test_rows_of_each_reference_hold_what_its_header_says_of_it():
+    given = reference_latents()
+    arrays = {f"mine{name.removeprefix('untrained')}": array for name, array in given.arrays.items()}
+    about = json.loads(given.header["references"])
+    about["mine"] = {"features": "mine (resnet18)", "facts": {"architecture": "resnet18", "seed": 7}}
+    header = given.header | {"references": json.dumps(about)}
+    rows = run(references=replace(given, arrays=given.arrays | arrays, header=header))[0]["rows"]
+    mine = [row for row in rows if row["features"] == "mine (resnet18)"]
+    assert [(row["architecture"], row["seed"]) for row in mine] == 6 * [("resnet18", 7)]
+    assert all("architecture" not in row for row in rows if row not in mine)
+
+
 def test_a_row_has_the_number_of_components_that_there_are():
     row = run(components=256)[0]["rows"][0]
     assert (row["features"], row["dim"]) == ("pixels, PCA 48", 48)
