@@ -1,0 +1,105 @@
+"""One picture file → a square of RGB.
+
+The short side becomes `size` pixels wide and the middle square is kept, upright as EXIF says. Greyscale, palette,
+CMYK (without its colour profile) and 16 bit become RGB of 8 bit; what shines through lies on white; of several
+frames or pages it is the first.
+"""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, UnidentifiedImageError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+BACKGROUND = (255, 255, 255, 255)
+# libjpeg decodes at 1/2, 1/4 or 1/8 for less than half of the time. Down to this many times `size` the result is
+# 40 dB or more from that of all pixels (benchmarks/ingest.py), less than what JPEG of quality 90 has lost itself.
+DRAFT = 1.5
+
+_ORIENTATION, _PHOTOMETRIC, _BITS = 0x0112, 0x0106, 0x0102  # EXIF, TIFF 6.0
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+class UnreadablePicture(ValueError):  # noqa: N818  # what it says is what it is
+    """A file that gives no picture; the message is the reason, one line, without the path."""
+
+
+def decode(path: Path, size: int) -> npt.NDArray[np.uint8]:
+    """(3, size, size) uint8.
+
+    Raises UnreadablePicture when the file is missing, no picture, cut, or of a kind that is not known, and when it
+    claims more pixels than Pillow takes for honest (twice `Image.MAX_IMAGE_PIXELS`: 179 million).
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata and of size, which is checked here
+            return _decode(path, size)
+    except UnreadablePicture:
+        raise
+    except UnidentifiedImageError:
+        reason = "no picture: a JPEG, PNG, WebP, BMP, TIFF or GIF expected"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except Exception as error:  # noqa: BLE001  # decoders raise whatever they stumble over
+        reason = f"{type(error).__name__}: {error}"
+    raise UnreadablePicture(" ".join(reason.split()))
+
+
+def _decode(path: Path, size: int) -> npt.NDArray[np.uint8]:
+    if not path.stat().st_size:
+        raise UnreadablePicture("the file is empty")
+    if not path.is_file():
+        raise UnreadablePicture("no file")
+    with Image.open(path, formats=FORMATS) as image:
+        image.draft(None, (int(DRAFT * size),) * 2)
+        image.load()
+        turn = _UPRIGHT.get(_orientation(image))
+        square = _middle(_colours(image), size)
+    if square.mode == "RGBA":
+        square = Image.alpha_composite(Image.new("RGBA", square.size, BACKGROUND), square).convert("RGB")
+    # After the resampling, where it is cheap: the middle square of a turned picture is the turned middle square.
+    upright = square.transpose(turn) if turn is not None else square
+    return np.ascontiguousarray(np.asarray(upright).transpose(2, 0, 1))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001  # the pixels are whole, what is written beside them need not be
+        return 1
+
+
+def _middle(image: Image.Image, size: int) -> Image.Image:
+    """The middle square, resampled. The box need not lie on whole pixels, so no side is favoured."""
+    side = min(image.size)
+    left, top = ((length - side) / 2 for length in image.size)
+    return image.resize((size, size), Image.Resampling.BICUBIC, box=(left, top, left + side, top + side))
+
+
+def _colours(image: Image.Image) -> Image.Image:
+    """As RGB, or as RGBA where something shines through."""
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray(_eight_bits(image))
+    if image.mode in ("I", "F"):
+        raise UnreadablePicture("pixels are signed, floats or of 32 bit; unsigned ones of 8 or 16 bit expected")
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+
+
+def _eight_bits(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """(H, W) uint8 of a grey picture with more bits: its whole range becomes 0 to 255."""
+    tags = getattr(image, "tag_v2", {})
+    most = 2 ** int(tags.get(_BITS, (16,))[0]) - 1
+    grey: npt.NDArray[np.uint8] = np.rint(np.asarray(image) * (255 / most)).astype(np.uint8)
+    white_is_zero = tags.get(_PHOTOMETRIC) == 0
+    return 255 - grey if white_is_zero else grey
