@@ -42,7 +42,14 @@ class Photos(Block):
 
 
 class Ingest(Block):
+    """`test_fraction` of train is held out where a source has no test pictures.
+
+    At most `max_broken` of a split's files may be unreadable.
+    """
+
     image_size: Annotated[int, Field(ge=8, le=1024)]
+    test_fraction: Annotated[float, Field(gt=0, lt=1)]
+    max_broken: Fraction
     photos: Photos
 
 

@@ -10,7 +10,18 @@ import numpy as np
 from kedro.io import Version
 
 from byol_kedro.datasets.archives import Archive, Member
-from byol_kedro.datasets.images import ImagesDataset, ImageStream
+from byol_kedro.datasets.images import ImagesDataset
+from byol_kedro.datasets.streams import ImageStream, Index
+from byol_kedro.parameters import Ingest
+
+PHOTOS = {"unlabeled": 0, "train": 1, "test": 1}
+
+
+def ingest_parameters(image_size: int, **changes: Any) -> Ingest:
+    """Nothing may be broken, a quarter is held out; `changes` replace fields."""
+    given = {"image_size": image_size, "test_fraction": 0.25, "max_broken": 0.0, "photos": PHOTOS}
+    return Ingest.model_validate(given | changes)
+
 
 OLD, NEW = "2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"
 
@@ -24,25 +35,28 @@ def random_pixels(count: int, side: int = 6, seed: int = 0) -> np.ndarray:
 
 
 def stream_of(pixels: np.ndarray, **changes: Any) -> ImageStream:
-    """A stream of `pixels` in batches of two; `changes` replace fields."""
+    """A stream of `pixels` in batches of two; `changes` replace fields, those of its index too."""
     count, _, height, width = pixels.shape
 
     def batches() -> Iterator[np.ndarray]:
         return (pixels[start : start + 2] for start in range(0, count, 2))
 
     fields: dict[str, Any] = {
-        "count": count,
         "height": height,
         "width": width,
-        "labels": np.arange(count, dtype=np.int64),
-        "names": [f"train/{i}" for i in range(count)],
         "class_names": [f"class {i}" for i in range(count)],
         "folds": [],
         "source": "made",
         "origin": {"made": 1},
         "batches": batches,
     }
-    return ImageStream(**(fields | changes))
+    index: dict[str, Any] = {
+        "labels": np.arange(count, dtype=np.int64),
+        "names": [f"train/{i}" for i in range(count)],
+        "keys": None,
+    }
+    index |= {name: changes.pop(name) for name in index if name in changes}
+    return ImageStream(**(fields | {"index": lambda: Index(**index)} | changes))
 
 
 def images_dataset(folder: Path, version: str) -> ImagesDataset:

@@ -9,14 +9,13 @@ from PIL import Image
 from byol_kedro.datasets.sources import photos as module
 from byol_kedro.datasets.sources.photos import PHOTOGRAPHS, Photograph, Photos, cut, draw_boxes
 from byol_kedro.errors import UserError
-from byol_kedro.parameters import Ingest
-from tests.datasets.helpers import NEW, OLD, images_dataset
+from tests.datasets.helpers import NEW, OLD, images_dataset, ingest_parameters
 
 COUNTS = {"unlabeled": 3, "train": 2, "test": 2}
 
 
 def open_source(side=16, seed=0, **counts):
-    return Photos(Path(), Ingest(image_size=side, photos=COUNTS | counts), seed)
+    return Photos(Path(), ingest_parameters(side, photos=COUNTS | counts), seed)
 
 
 def pixels_of(source, split):

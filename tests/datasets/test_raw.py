@@ -8,9 +8,9 @@ from kedro.io import DatasetError
 from byol_kedro.datasets.raw import RawImagesDataset
 from byol_kedro.datasets.sources import SOURCES
 from byol_kedro.errors import UserError
-from byol_kedro.parameters import Ingest
+from tests.datasets.helpers import ingest_parameters
 
-INGEST = Ingest(image_size=16, photos={"unlabeled": 1, "train": 1, "test": 1})
+INGEST = ingest_parameters(16, photos={"unlabeled": 1, "train": 1, "test": 1})
 
 
 @pytest.mark.parametrize("name", SOURCES)

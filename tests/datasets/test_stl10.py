@@ -8,12 +8,15 @@ import torchvision
 from byol_kedro.datasets.sources import stl10 as module
 from byol_kedro.datasets.sources.stl10 import Stl10
 from byol_kedro.errors import UserError
-from byol_kedro.parameters import Ingest
-from tests.datasets.helpers import NEW, OLD, STL10_SIDE, images_dataset, write_stl10
+from tests.datasets.helpers import NEW, OLD, STL10_SIDE, images_dataset, ingest_parameters, write_stl10
 
 
 def open_source(root, side=STL10_SIDE):
-    return Stl10(root, Ingest(image_size=side, photos={"unlabeled": 0, "train": 1, "test": 1}), seed=0)
+    return Stl10(
+        root,
+        ingest_parameters(side),
+        seed=0,
+    )
 
 
 def error_of(root, side=STL10_SIDE):

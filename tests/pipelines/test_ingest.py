@@ -6,13 +6,13 @@ import pytest
 from byol_kedro.byol import statistics
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.raw import RawImages
-from byol_kedro.parameters import Ingest
 from byol_kedro.pipelines.ingest import create_pipeline
 from byol_kedro.pipelines.ingest.duplicates import SHOWN, count_seen
 from byol_kedro.pipelines.ingest.grid import COLUMNS, MARGIN, TITLE, draw_grid
 from byol_kedro.pipelines.ingest.nodes import ingest, summarise
+from tests.datasets.helpers import ingest_parameters
 
-INGEST = Ingest(image_size=16, photos={"unlabeled": 3, "train": 2, "test": 1})
+INGEST = ingest_parameters(16, photos={"unlabeled": 3, "train": 2, "test": 1})
 
 
 def images_of(pixels, labels=None, class_names=("a", "b")):

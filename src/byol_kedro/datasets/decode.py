@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+RULES = 1  # counted up when the same file gives other pixels
 BACKGROUND = (255, 255, 255, 255)
 # libjpeg decodes at 1/2, 1/4 or 1/8 in a part of the time. Where that leaves this many times `size`, the result is
 # 44 dB and more (on average 48) from that of all pixels: no more than what JPEG of quality 90 has lost before. Below,

@@ -3,12 +3,9 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from hashlib import sha256
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +13,9 @@ from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import TablePreview
 
 from byol_kedro.datasets.files import replacing_all
+from byol_kedro.datasets.pixels import Before, Written, write_pixels
+from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream
 from byol_kedro.errors import UserError
-
-UNKNOWN_LABEL = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +25,8 @@ class Images:
     pixels: (N, 3, H, W) uint8, RGB, row by row, a read-only memory map. labels: (N,) int64, -1 where unknown.
     names: N of them, unique over all splits, e.g. `train/astronaut/0003`. folds: arrays of positions in this
     split, int64; may be empty. fingerprint: sha256 (hex) of the pixels' bytes, then the labels' as int64.
-    source: the name of the source, `photos` or `stl10`.
+    source: the name of the source, `photos` or `stl10`. broken: pictures that could not be read and are not here,
+    the reason by the name. ignored: how many files were passed over, by the reason.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -38,38 +36,11 @@ class Images:
     folds: list[npt.NDArray[np.int64]]
     fingerprint: str
     source: str
+    broken: dict[str, str] = field(default_factory=dict)
+    ignored: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.pixels)
-
-
-@dataclass(frozen=True, eq=False)
-class ImageStream:
-    """One split, as a source gives it: everything but the pixels at once, the pixels in pieces.
-
-    batches: gives arrays (n, 3, height, width) uint8 that together hold `count` pictures, anew at every call.
-    origin: what the pixels depend on, of JSON types (file names, sizes, times, parameters, split). Where it
-    is that of the last version, the pictures are not read again.
-    """
-
-    count: int
-    height: int
-    width: int
-    labels: npt.NDArray[np.int64]
-    names: list[str]
-    class_names: list[str]
-    folds: list[npt.NDArray[np.int64]]
-    source: str
-    origin: dict[str, Any]
-    batches: Callable[[], Iterator[npt.NDArray[np.uint8]]]
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        return self.count, 3, self.height, self.width
-
-    @property
-    def nbytes(self) -> int:
-        return self.count * 3 * self.height * self.width
 
 
 class ImagesDataset(AbstractVersionedDataset[ImageStream, Images]):
@@ -88,17 +59,18 @@ class ImagesDataset(AbstractVersionedDataset[ImageStream, Images]):
     def save(self, data: ImageStream) -> None:
         """Raises UserError, and leaves nothing, when pictures are missing or the disk is full."""
         path = Path(self._get_save_path())
-        previous = self._unchanged(data)
-        needed = None if previous else data.nbytes
+        last = self._last()
+        unchanged = last is not None and last[1]["origin"] == json.loads(json.dumps(data.origin))
+        needed = None if unchanged else data.nbytes
         # Kedro looks for the .npy, so it comes last.
         with replacing_all([sidecar(path), path], needed) as (new_sidecar, new_pixels):
-            if previous:
-                _link(sidecar(previous), new_sidecar)
-                _link(previous, new_pixels)
+            if last and unchanged:
+                _link(sidecar(last[0]), new_sidecar)
+                _link(last[0], new_pixels)
             else:
                 with new_pixels.open("wb") as file:
-                    fingerprint = _write_pixels(file, data)
-                new_sidecar.write_text(json.dumps(_describe(data, fingerprint)), encoding="utf-8")
+                    written = write_pixels(file, data, _before(*last) if last else None)
+                new_sidecar.write_text(json.dumps(_describe(data, written)), encoding="utf-8")
 
     def load(self) -> Images:
         """Raises UserError when a file is cut or the sidecar is missing."""
@@ -112,20 +84,22 @@ class ImagesDataset(AbstractVersionedDataset[ImageStream, Images]):
             folds=[np.array(fold, dtype=np.int64) for fold in about["folds"]],
             fingerprint=about["fingerprint"],
             source=about["source"],
+            broken=about.get("broken", {}),
+            ignored=about.get("ignored", {}),
         )
 
-    def _unchanged(self, data: ImageStream) -> Path | None:
-        """The last version, when it is whole and came from the same origin."""
+    def _last(self) -> tuple[Path, dict[str, Any]] | None:
+        """The last version and its sidecar, when it is whole."""
         # Not _get_load_path(): Kedro would keep the old version, and the save would end in a warning.
         newest = next(iter(self._get_versions()), None) if self._version else None
         if newest is None:
             return None
         try:
             about = _read_sidecar(Path(newest))
-            _map_pixels(Path(newest), data.shape)
+            _map_pixels(Path(newest), tuple(about["shape"]))
         except UserError:
             return None
-        return Path(newest) if about["origin"] == json.loads(json.dumps(data.origin)) else None
+        return Path(newest), about
 
     def _exists(self) -> bool:
         return Path(self._get_load_path()).exists()
@@ -150,42 +124,29 @@ def _class_of(images: Images, i: int) -> str:
     return "" if images.labels[i] == UNKNOWN_LABEL else images.class_names[images.labels[i]]
 
 
-def _write_pixels(file: BinaryIO, data: ImageStream) -> str:
-    """Writes the .npy piece by piece; returns the fingerprint."""
-    header = {"descr": "|u1", "fortran_order": False, "shape": data.shape}
-    np.lib.format.write_array_header_1_0(file, header)
-    digest, written = sha256(), 0
-    # Hashing takes as long as turning and writing; it lets go of the interpreter's lock meanwhile.
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        hashed = beside.submit(lambda: None)
-        for batch in data.batches():
-            assert batch.shape[1:] == data.shape[1:], f"{batch.shape} in a stream of {data.shape}"
-            assert batch.dtype == np.uint8, batch.dtype
-            rows = np.ascontiguousarray(batch)
-            hashed.result()
-            hashed = beside.submit(digest.update, rows.data)
-            file.write(rows.data)
-            written += len(batch)
-    if written != data.count:
-        raise UserError(
-            f"source {data.source} gave {written} pictures, {data.count} expected; "
-            "if its files changed while they were read, run ingest again"
-        )
-    digest.update(np.ascontiguousarray(data.labels, dtype="<i8").data)
-    return digest.hexdigest()
+def _before(path: Path, about: dict[str, Any]) -> Before | None:
+    """The last version's pictures, where its source could tell which of them have changed."""
+    if not about.get("keys"):
+        return None
+    keys = np.frombuffer(bytes.fromhex(about["keys"]), dtype=np.uint8).reshape(about["shape"][0], -1)
+    return Before(_map_pixels(path, tuple(about["shape"])), keys)
 
 
-def _describe(data: ImageStream, fingerprint: str) -> dict[str, Any]:
+def _describe(data: ImageStream, written: Written) -> dict[str, Any]:
     assert len(data.labels) == len(data.names) == data.count
+    assert not (written.broken and data.folds), "folds count pictures that are not there"
     return {
-        "fingerprint": fingerprint,
+        "fingerprint": written.fingerprint,
         "source": data.source,
         "origin": data.origin,
-        "shape": data.shape,
+        "shape": (len(written.kept), *data.shape[1:]),
         "class_names": data.class_names,
         "folds": [fold.tolist() for fold in data.folds],
-        "labels": data.labels.tolist(),
-        "names": data.names,
+        "labels": data.labels[written.kept].tolist(),
+        "names": [data.names[position] for position in written.kept],
+        "broken": written.broken,
+        "ignored": data.ignored,
+        "keys": "" if data.keys is None else data.keys[written.kept].tobytes().hex(),
     }
 
 

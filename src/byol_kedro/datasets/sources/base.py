@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from byol_kedro.datasets.archives import Archive
-from byol_kedro.datasets.images import ImageStream
+from byol_kedro.datasets.streams import ImageStream
 from byol_kedro.parameters import Ingest
 
 SPLITS = ("unlabeled", "train", "test")

@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from byol_kedro.datasets.images import UNKNOWN_LABEL, ImageStream
 from byol_kedro.datasets.sources.base import SPLITS
+from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Ingest
 
@@ -87,19 +87,23 @@ class Photos:
         self._files = [[path.name, path.stat().st_size] for path in (p.path() for p in PHOTOGRAPHS.values())]
 
     def stream(self, split: str) -> ImageStream:
-        each = self._counts[split]
-        labels = np.repeat(np.arange(len(PHOTOGRAPHS)), each)
         return ImageStream(
-            count=len(labels),
             height=self._side,
             width=self._side,
-            labels=np.full_like(labels, UNKNOWN_LABEL) if split == "unlabeled" else labels,
-            names=[f"{split}/{name}/{number:04d}" for name in PHOTOGRAPHS for number in range(each)],
             class_names=list(PHOTOGRAPHS),
             folds=[],
             source=self.name,
             origin=self._origin(split),
+            index=partial(self._index, split),
             batches=partial(self._batches, split),
+        )
+
+    def _index(self, split: str) -> Index:
+        each = self._counts[split]
+        labels = np.repeat(np.arange(len(PHOTOGRAPHS)), each)
+        return Index(
+            labels=np.full_like(labels, UNKNOWN_LABEL) if split == "unlabeled" else labels,
+            names=[f"{split}/{name}/{number:04d}" for name in PHOTOGRAPHS for number in range(each)],
         )
 
     def _batches(self, split: str) -> Iterator[npt.NDArray[np.uint8]]:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from byol_kedro.datasets.archives import Archive, Member
-from byol_kedro.datasets.images import UNKNOWN_LABEL, ImageStream
+from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Ingest
 
@@ -68,15 +68,13 @@ class Stl10:
     def stream(self, split: str) -> ImageStream:
         labels = self._labels[split]
         return ImageStream(
-            count=len(labels),
             height=self._side,
             width=self._side,
-            labels=labels,
-            names=[f"{split}/{number:05d}" for number in range(len(labels))],
             class_names=self._class_names,
             folds=self._folds if split == "train" else [],
             source=self.name,
             origin=self._origin(split),
+            index=lambda: Index(labels, [f"{split}/{number:05d}" for number in range(len(labels))]),
             batches=partial(_read_upright, self._folder / f"{split}_X.bin", self._side, len(labels)),
         )
 

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from byol_kedro.datasets.images import Images, ImageStream
+from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.raw import RawImages
 from byol_kedro.datasets.sources.base import SPLITS
+from byol_kedro.datasets.streams import ImageStream
 from byol_kedro.parameters import Ingest
 from byol_kedro.pipelines.ingest.duplicates import count_seen
 from byol_kedro.pipelines.ingest.grid import draw_grid

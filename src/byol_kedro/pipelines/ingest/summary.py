@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from byol_kedro.byol.statistics import channel_statistics
-from byol_kedro.datasets.images import UNKNOWN_LABEL, Images
+from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.streams import UNKNOWN_LABEL
 
 
 def describe(images: Images) -> dict[str, Any]:

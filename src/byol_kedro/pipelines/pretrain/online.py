@@ -7,7 +7,8 @@ from byol_kedro.byol.encoder import EncoderHeader
 from byol_kedro.byol.features import encode, project
 from byol_kedro.byol.networks import Byol
 from byol_kedro.byol.train import Measure
-from byol_kedro.datasets.images import UNKNOWN_LABEL, Images
+from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.streams import UNKNOWN_LABEL
 from byol_kedro.evaluation.knn import knn_probabilities
 from byol_kedro.evaluation.quality import effective_rank
 from byol_kedro.log import get_logger

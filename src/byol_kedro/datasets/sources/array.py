@@ -1,0 +1,165 @@
+"""Pictures as NumPy arrays.
+
+`unlabeled`, `train` and `test`, or some of them, are (N, H, W, 3) or (N, 3, H, W) uint8; `train_labels` and
+`test_labels`, where the classes are known, are N whole numbers from 0 on. `raw_root` is the folder of train.npy,
+train_labels.npy and so on, an .npz that holds them by these names, or one .npy without labels. `class_names.txt` in
+the folder, one name a line, is optional. Without test, a part of train is held out; without train, `unlabeled` is
+what is learned from and held out of.
+"""
+
+from collections.abc import Iterator
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from byol_kedro.datasets.sources.array_files import ArrayFile, find_arrays
+from byol_kedro.datasets.sources.base import SPLITS
+from byol_kedro.datasets.sources.hold_out import digest, held_out
+from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index, Pixels
+from byol_kedro.errors import UserError
+from byol_kedro.parameters import Ingest
+
+PIECE = 2_000_000  # bytes in one batch
+CLASS_NAMES = "class_names.txt"
+LABELS = {"train": "train_labels", "test": "test_labels"}
+
+
+class Array:
+    """Types, shapes and labels are checked when it is opened; pictures are read in pieces of some 2 MB."""
+
+    name = "array"
+
+    def __init__(self, root: Path, parameters: Ingest, seed: int) -> None:  # noqa: ARG002  # nothing is drawn
+        self._parameters = parameters
+        found = find_arrays(root, (*SPLITS, *LABELS.values()))
+        self._arrays = {split: found[split] for split in SPLITS if split in found}
+        for array in self._arrays.values():
+            _check_pictures(array, parameters.image_size)
+        if not {"unlabeled", "train"} & set(self._arrays):
+            raise UserError(f"{root}: no unlabeled and no train found among {', '.join(sorted(found)) or 'no arrays'}")
+        if "train" not in self._arrays:
+            self._arrays["train"] = self._arrays.pop("unlabeled")
+        self._labels = {
+            split: _read_labels(found[LABELS[split]], array) if LABELS.get(split) in found else _unknown(array)
+            for split, array in self._arrays.items()
+        }
+        self._class_names = _class_names(root, found, self._labels["train"])
+        if "test" in self._labels:
+            _check_test(found, self._labels["test"], len(self._class_names))
+
+    def stream(self, split: str) -> ImageStream:
+        source = "train" if self._hold_out and split == "test" else split
+        side, fraction = self._parameters.image_size, self._parameters.test_fraction
+        files = {array.path for array in self._arrays.values()}
+        return ImageStream(
+            height=side,
+            width=side,
+            class_names=self._class_names,
+            folds=[],
+            source=self.name,
+            origin={
+                "source": self.name,
+                "split": split,
+                "image_size": side,
+                "test_fraction": fraction if self._hold_out and split != "unlabeled" else None,
+                "class_names": self._class_names,
+                "labels": digest(self._labels[source].tobytes()) if source in self._labels else None,
+                "files": [[p.name, (status := p.stat()).st_size, status.st_mtime_ns] for p in sorted(files)],
+            },
+            index=partial(self._index, split, source),
+            batches=partial(self._batches, split, source),
+        )
+
+    @property
+    def _hold_out(self) -> bool:
+        return "test" not in self._arrays
+
+    def _index(self, split: str, source: str) -> Index:
+        if source not in self._arrays:
+            return Index(np.empty(0, dtype=np.int64), [])
+        rows = np.flatnonzero(self._chosen(split, source))
+        return Index(self._labels[source][rows], [f"{source}/{row:05d}" for row in rows])
+
+    def _batches(self, split: str, source: str) -> Iterator[Pixels]:
+        if source not in self._arrays:
+            return
+        chosen, start = self._chosen(split, source), 0
+        for piece in self._pieces(source):
+            yield piece[chosen[start : start + len(piece)]]
+            start += len(piece)
+
+    def _chosen(self, split: str, source: str) -> npt.NDArray[np.bool_]:
+        """Which pictures of the array belong to the split."""
+        if not self._hold_out or source != "train":
+            return np.ones(len(self._labels[source]), dtype=np.bool_)
+        return self._held_out if split == "test" else ~self._held_out
+
+    @cached_property
+    def _held_out(self) -> npt.NDArray[np.bool_]:
+        digests = [digest(picture.tobytes()) for piece in self._pieces("train") for picture in piece]
+        return held_out(np.array(digests, dtype=np.uint64), self._labels["train"], self._parameters.test_fraction)
+
+    def _pieces(self, source: str) -> Iterator[Pixels]:
+        """(n, 3, H, W) uint8."""
+        array, side = self._arrays[source], self._parameters.image_size
+        for piece in array.pieces(max(1, PIECE // (3 * side**2))):
+            yield piece if array.shape[1] == 3 else piece.transpose(0, 3, 1, 2)
+
+
+def _check_pictures(array: ArrayFile, side: int) -> None:
+    if array.dtype != np.uint8:
+        raise UserError(f"{array}: pictures of {array.dtype} found, uint8 of 0 to 255 expected")
+    if array.shape[1:] in ((side, side, 3), (3, side, side)):
+        return
+    sides = set(array.shape[1:]) - {3}
+    advice = ""
+    if len(array.shape) == 4 and 3 in (array.shape[1], array.shape[3]) and len(sides) == 1:
+        advice = f"; set ingest.image_size: {sides.pop()}"
+    raise UserError(
+        f"{array}: shape {array.shape} found, (N, {side}, {side}, 3) or (N, 3, {side}, {side}) expected{advice}"
+    )
+
+
+def _unknown(array: ArrayFile) -> npt.NDArray[np.int64]:
+    return np.full(array.shape[0], UNKNOWN_LABEL, dtype=np.int64)
+
+
+def _read_labels(labels: ArrayFile, array: ArrayFile) -> npt.NDArray[np.int64]:
+    """(N,) int64, 0 and more. A column (N, 1) is taken, too."""
+    if labels.dtype.kind not in "iu" or labels.shape not in ((array.shape[0],), (array.shape[0], 1)):
+        raise UserError(
+            f"{labels}: {labels.dtype} of shape {labels.shape} found, {array.shape[0]} whole numbers expected"
+        )
+    numbers = labels.whole().reshape(-1)
+    bad = np.flatnonzero((numbers < 0) | (numbers > np.iinfo(np.int32).max))
+    if len(bad):
+        raise UserError(f"{labels}: label {numbers[bad[0]]} at position {bad[0]}, 0 and more expected")
+    return numbers.astype(np.int64)
+
+
+def _class_names(root: Path, found: dict[str, ArrayFile], train: npt.NDArray[np.int64]) -> list[str]:
+    """From the file, where there is one, else the numbers; none without labels."""
+    if LABELS["train"] not in found:
+        return []
+    count, path = int(train.max(initial=-1)) + 1, root / CLASS_NAMES
+    if len(np.unique(train)) < 2:
+        raise UserError(f"{found[LABELS['train']]}: one class found, two or more expected, or no labels")
+    if not path.is_file():
+        return [str(number) for number in range(count)]
+    names = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    if len(names) < count:
+        raise UserError(f"{path}: {len(names)} names found, {count} expected, one a line")
+    return names
+
+
+def _check_test(found: dict[str, ArrayFile], test: npt.NDArray[np.int64], classes: int) -> None:
+    """Labelled like train, with no class that train lacks."""
+    if (LABELS["train"] in found) != (LABELS["test"] in found):
+        there = ", ".join(sorted(found))
+        raise UserError(f"{found['test']}: labels for train and test expected, or for none; found {there}")
+    bad = np.flatnonzero(test >= classes)
+    if classes and len(bad):
+        labels = found[LABELS["test"]]
+        raise UserError(f"{labels}: label {test[bad[0]]} at position {bad[0]}, train has 0 to {classes - 1}")

@@ -1,0 +1,112 @@
+"""CIFAR-10 (Krizhevsky 2009): 32 x 32 RGB, ten classes, 50,000 training and 10,000 test pictures.
+
+Its binary version, `cifar-10-batches-bin/` with data_batch_1.bin to data_batch_5.bin and test_batch.bin, or, where
+that is not there, its Python version, `cifar-10-batches-py/` with the same names without ending. A batch has a label
+of 0 to 9 and 3072 bytes for each picture: three planes, row by row.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from byol_kedro.datasets.sources.pickled import read_pickled
+from byol_kedro.datasets.streams import ImageStream, Index, Pixels
+from byol_kedro.errors import UserError
+from byol_kedro.parameters import Ingest
+
+SIDE = 32
+BYTES = 3 * SIDE**2
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+BATCHES = {"unlabeled": (), "train": tuple(f"data_batch_{number}" for number in range(1, 6)), "test": ("test_batch",)}
+BINARY, PYTHON = "cifar-10-batches-bin", "cifar-10-batches-py"
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """labels: (N,) int64. pixels: (N, 3, 32, 32) uint8."""
+
+    labels: npt.NDArray[np.int64]
+    pixels: Pixels
+
+
+class Cifar10:
+    """That its files are there is checked when it is opened; a batch of 31 MB is read at a time."""
+
+    name = "cifar10"
+
+    def __init__(self, root: Path, parameters: Ingest, seed: int) -> None:  # noqa: ARG002  # nothing is drawn
+        if parameters.image_size != SIDE:
+            raise UserError(
+                f"CIFAR-10's pictures are {SIDE} x {SIDE}, ingest.image_size is {parameters.image_size}: "
+                f"set ingest.image_size: {SIDE}"
+            )
+        self._files = _find(root)
+
+    def stream(self, split: str) -> ImageStream:
+        files = self._files[split]
+        return ImageStream(
+            height=SIDE,
+            width=SIDE,
+            class_names=list(CLASSES),
+            folds=[],
+            source=self.name,
+            origin={
+                "source": self.name,
+                "split": split,
+                "files": [[path.name, (status := path.stat()).st_size, status.st_mtime_ns] for path in files],
+            },
+            index=partial(self._index, split),
+            batches=lambda: (_read(path).pixels for path in files),
+        )
+
+    def _index(self, split: str) -> Index:
+        labels = np.concatenate([np.empty(0, dtype=np.int64), *(_read(path).labels for path in self._files[split])])
+        return Index(labels, [f"{split}/{number:05d}" for number in range(len(labels))])
+
+
+def _find(root: Path) -> dict[str, list[Path]]:
+    """The files of each split. UserError when one is missing."""
+    for folder, ending in ((root / BINARY, ".bin"), (root / PYTHON, "")):
+        if folder.is_dir():
+            files = {split: [folder / f"{name}{ending}" for name in names] for split, names in BATCHES.items()}
+            for path in (path for paths in files.values() for path in paths):
+                if not path.is_file():
+                    raise UserError(f"{path} is missing; unpack the archive again")
+            return files
+    raise UserError(
+        f"no folder {BINARY} or {PYTHON} in {root}: unpack CIFAR-10 there or name the folder above it with "
+        "--params raw_root=..."
+    )
+
+
+def _read(path: Path) -> Batch:
+    """Raises UserError when the file is cut or a label out of range."""
+    batch = _read_binary(path) if path.suffix == ".bin" else _read_python(path)
+    bad = np.flatnonzero((batch.labels < 0) | (batch.labels >= len(CLASSES)))
+    if len(bad):
+        raise UserError(f"{path}: label {batch.labels[bad[0]]} at position {bad[0]}, 0 to {len(CLASSES) - 1} expected")
+    return batch
+
+
+def _read_binary(path: Path) -> Batch:
+    content = np.fromfile(path, dtype=np.uint8)
+    if not len(content) or len(content) % (BYTES + 1):
+        raise UserError(
+            f"{path}: {len(content)} bytes found, a multiple of {BYTES + 1} expected; unpack the archive again"
+        )
+    rows = content.reshape(-1, BYTES + 1)
+    return Batch(rows[:, 0].astype(np.int64), rows[:, 1:].reshape(-1, 3, SIDE, SIDE))
+
+
+def _read_python(path: Path) -> Batch:
+    content = read_pickled(path)
+    items = content.items() if isinstance(content, dict) else ()
+    fields = {key.decode("latin-1") if isinstance(key, bytes) else key: value for key, value in items}
+    labels, data = fields.get("labels"), fields.get("data")
+    numbers = [label for label in labels if isinstance(label, int)] if isinstance(labels, list) else []
+    if not numbers or numbers != labels or not isinstance(data, np.ndarray) or data.shape != (len(numbers), BYTES):
+        raise UserError(f"{path}: a list `labels` and an array `data` of uint8 ({BYTES} for each label) expected")
+    return Batch(np.array(numbers, dtype=np.int64), data.reshape(-1, 3, SIDE, SIDE))

@@ -1,0 +1,72 @@
+"""The picture files below a folder."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from byol_kedro.datasets.decode import ENDINGS
+from byol_kedro.errors import UserError
+
+HIDDEN, SEEN_ALREADY = "hidden", "folders linked a second time"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that should be a picture, by its ending. name: its path from the folder on, with slashes."""
+
+    name: str
+    size: int  # bytes
+    time: int  # nanoseconds since 1970
+
+
+def walk(folder: Path, ignored: Counter[str]) -> Iterator[File]:
+    """In the order of their names; links are followed, each folder is read once.
+
+    `ignored` counts what is passed over, by the reason. Raises UserError when a folder may not be read.
+    """
+    yield from _walk(folder, "", set(), ignored)
+
+
+def printable(name: str) -> str:
+    """The name without what a terminal, a csv or a parquet cannot hold: `a\\xff\\nb`; other names are unchanged."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _walk(folder: Path, above: str, seen: set[tuple[int, int]], ignored: Counter[str]) -> Iterator[File]:
+    try:
+        here = folder.stat()
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise UserError(f"folder {printable(str(folder))} cannot be read: {error.strerror}") from error
+    if (here.st_dev, here.st_ino) in seen:
+        ignored[SEEN_ALREADY] += 1
+        return
+    seen.add((here.st_dev, here.st_ino))
+    for entry in entries:
+        name, ending = above + entry.name, Path(entry.name).suffix.lower()
+        if entry.name.startswith("."):
+            ignored[HIDDEN] += 1
+        elif _is_folder(entry):
+            yield from _walk(Path(entry.path), f"{name}/", seen, ignored)
+        elif ending in ENDINGS:
+            yield _file(entry, name)
+        else:
+            ignored[printable(ending) or "no ending"] += 1
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _file(entry: os.DirEntry[str], name: str) -> File:
+    try:
+        status = entry.stat()
+    except OSError:
+        return File(name, 0, 0)  # a link into nothing: who decodes it says so
+    return File(name, status.st_size, status.st_mtime_ns)

@@ -1,0 +1,79 @@
+"""One split of pictures, as a source gives it and before it is written."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from byol_kedro.datasets.decode import UnreadablePicture
+
+UNKNOWN_LABEL = -1
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """What is known of each picture before its pixels are read.
+
+    labels: (N,) int64, -1 where unknown. names: N of them, unique over all splits. keys: (N, 16) uint8, another one
+    as soon as the pixels may be others; none where the source cannot tell.
+    """
+
+    labels: npt.NDArray[np.int64]
+    names: list[str]
+    keys: Pixels | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ImageStream:
+    """One split, as a source gives it: little at once, the pixels in pieces.
+
+    origin: what the pixels depend on, of JSON types (file names, sizes, times, parameters, split). Where it is that
+    of the last version, neither `index` nor `batches` is called.
+    batches: gives arrays (n, 3, height, width) uint8 that together hold all pictures in the order of the index, anew
+    at every call. Where the index has keys, it takes the positions (M,) int64 of those that are wanted, and an
+    `UnreadablePicture` in the place of an array stands for one picture.
+    ignored: how many files were passed over, by the reason.
+    """
+
+    height: int
+    width: int
+    class_names: list[str]
+    folds: list[npt.NDArray[np.int64]]
+    source: str
+    origin: dict[str, Any]
+    index: Callable[[], Index]
+    batches: Callable[..., Iterator[Pixels | UnreadablePicture]]
+    ignored: dict[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def _known(self) -> Index:
+        return self.index()
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        return self._known.labels
+
+    @property
+    def names(self) -> list[str]:
+        return self._known.names
+
+    @property
+    def keys(self) -> Pixels | None:
+        return self._known.keys
+
+    @property
+    def count(self) -> int:
+        return len(self.labels)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        return self.count, 3, self.height, self.width
+
+    @property
+    def nbytes(self) -> int:
+        return self.count * 3 * self.height * self.width
