@@ -52,6 +52,13 @@ class ProjectHooks:
         catalog.save(MANIFEST, run_manifest(run_params, self._parameters, reads, catalog))
 
     @hook_impl
+    def on_pipeline_error(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Leave no half of what a node writes."""
+        from byol_kedro.versions import remove_halves
+
+        remove_halves(pipeline, catalog)
+
+    @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         """End with the results table on the screen and the path of the report."""
         if "results" in pipeline.all_outputs():

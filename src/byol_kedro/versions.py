@@ -1,5 +1,6 @@
 """Which version of each entry a run reads, decided before its first node."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from byol_kedro.errors import UserError
 from byol_kedro.pipeline_registry import PARTS, build_pipelines
 
 MANIFEST = "run_manifest"  # written by a hook before the first node, so no pipeline has it among its outputs
+
+PICTURES = frozenset({"images_unlabeled", "images_train", "images_test"})  # what ingest makes of one source
 
 
 def refuse_pinned_outputs(load_versions: Mapping[str, str], pipeline: Pipeline) -> None:
@@ -41,7 +44,38 @@ def versions_read(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], env: s
             missing.append(name)
     if missing:
         raise UserError(_nothing_yet(missing, env))
+    refuse_unfinished_pictures(versions, catalog)
     return versions
+
+
+def remove_halves(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+    """Of a run that has failed: what a node wrote before it could not write the rest.
+
+    Kedro saves the outputs of a node one after the other, and pictures are only read when they are saved.
+    """
+    for node in pipeline.nodes:
+        entries = [catalog.get(name) for name in node.outputs]
+        versioned = [entry for entry in entries if isinstance(entry, AbstractVersionedDataset) and _version(entry)]
+        paths = [path_of_version(entry, str(entry.resolve_save_version())) for entry in versioned]
+        written = [path for path in paths if path.exists()]
+        if len(written) < len(paths):
+            for path in written:
+                shutil.rmtree(path.parent)
+
+
+def refuse_unfinished_pictures(versions: Mapping[str, str], catalog: CatalogProtocol[Any, Any]) -> None:
+    """UserError where the newest pictures, by entry, are of an ingest that was killed between its splits.
+
+    A version that was asked for is taken as it is.
+    """
+    asked_for = {name for name in PICTURES & set(versions) if _version(catalog[name]).load}
+    newest = {name: version for name, version in versions.items() if name in PICTURES - asked_for}
+    if len(set(newest.values())) > 1:
+        first, last = (pick(newest, key=lambda name: newest[name]) for pick in (min, max))
+        raise UserError(
+            f"the ingest of {newest[last]} did not finish: {last} is from there, {first} from {newest[first]}; run "
+            f"ingest again, or take the older ones with --load-versions={last}:{newest[first]}"
+        )
 
 
 def path_of_version(dataset: AbstractVersionedDataset[Any, Any], version: str) -> Path:

@@ -85,7 +85,7 @@ class _Decoder:
                 while len(done) < len(paths):
                     done.append(_read_answer(process.stdout, self._size))
             except (BrokenPipeError, EOFError):
-                process.wait()
+                self.stop()
                 done.append(UnreadablePicture(f"the decoder died of it ({_ending(process.returncode)})"))
         return done
 
@@ -95,6 +95,7 @@ class _Decoder:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
+            self.stop()
             self._process = self._start()
         return self._process
 

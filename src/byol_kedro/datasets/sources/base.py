@@ -11,7 +11,7 @@ SPLITS = ("unlabeled", "train", "test")
 
 
 class Source(Protocol):
-    """Pictures in three splits. Opening it checks all of its files, before anything is written.
+    """Pictures in three splits. Opening it checks what can be checked without reading pictures.
 
     `name` is what the `data` column of the results says.
     """

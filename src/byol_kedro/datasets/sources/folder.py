@@ -5,6 +5,7 @@ Without `test/`, a part of train is held out. Without `train/`, and where there 
 has a label, and all of them are what is learned from and held out of.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property, partial
 from hashlib import blake2b, sha256
@@ -47,7 +48,7 @@ class Folder:
         if not found["train"]:
             # Without labels nothing tells the two apart, and there has to be something to hold out of.
             found["train"], found["unlabeled"] = found["unlabeled"], []
-            ignored["train"] += ignored.pop("unlabeled")
+            ignored["train"], ignored["unlabeled"] = ignored["train"] + ignored["unlabeled"], Counter()
             train = np.full(len(found["train"]), UNKNOWN_LABEL, dtype=np.int64)
         if not self._class_names:
             logger.info("%s has no folders of classes: what needs labels is left out", root)

@@ -27,6 +27,7 @@ def find_files(root: Path) -> tuple[dict[str, list[File]], dict[str, Counter[str
         for split in splits:
             files = walk(root / split, ignored[split])
             found[split] = [replace(file, name=f"{split}/{file.name}") for file in files]
+            _tell_of_empty_folders(root / split, found[split])
     else:
         found["unlabeled"] = list(walk(root, ignored["unlabeled"]))
         _tell_of_folders(root, found["unlabeled"])
@@ -49,6 +50,13 @@ def _splits(root: Path) -> list[str]:
         shown = ", ".join(others[:3]) + (" …" if len(others) > 3 else "")
         logger.info("%s: besides %s it holds %s, which is not read", root, ", ".join(splits), shown)
     return splits
+
+
+def _tell_of_empty_folders(folder: Path, files: list[File]) -> None:
+    full = {file.name.split("/")[1] for file in files}
+    empty = [path.name for path in folder.iterdir() if path.is_dir() and path.name not in full and path.name[0] != "."]
+    if empty:
+        logger.info("%s: no pictures in %s, left out", folder, ", ".join(map(printable, sorted(empty))))
 
 
 def _tell_of_folders(root: Path, files: list[File]) -> None:

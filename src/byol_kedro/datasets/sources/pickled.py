@@ -16,7 +16,7 @@ import numpy as np
 
 from byol_kedro.errors import UserError
 
-_ARRAY = {("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct")}
+_ARRAY = ("numpy.core.multiarray", "_reconstruct")
 _TYPE = ("numpy", "dtype")
 _MARK = object()
 
@@ -37,7 +37,7 @@ class _Called:
 
 
 def read_pickled(path: Path) -> Any:
-    """Dicts, lists, tuples, numbers, bytes, text and arrays of bytes, uint8, of any shape. Text of Python 2 is bytes.
+    """Dicts, lists, tuples, whole numbers and arrays of uint8, as Python 2 wrote them; its strings are bytes.
 
     Raises UserError when the file holds anything else or is no pickle.
     """
@@ -48,7 +48,7 @@ def read_pickled(path: Path) -> Any:
                 machine.step(opcode.name, argument)
         (result,) = machine.stack
     except _Refused as error:
-        raise UserError(f"{path}: it would run {error}, which is refused; take the file from cs.toronto.edu") from None
+        raise UserError(f"{path}: it would run {error}, which is refused; unpack the published archive again") from None
     except Exception as error:  # a broken program fails in any way
         raise UserError(f"{path} is cut or no pickle of arrays; unpack the archive again") from error
     return _plain(result)
@@ -59,7 +59,7 @@ class _Refused(Exception):  # noqa: N818  # it names what
 
 
 class _Machine:
-    """The instructions that Python 2 and 3 write for data; any other one is refused."""
+    """The instructions that Python 2 wrote for such data; any other one is refused."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -69,7 +69,7 @@ class _Machine:
         if name in _CONSTANTS:
             self.stack.append(_CONSTANTS[name](argument))
         elif name in _PUTS:
-            self._memo[len(self._memo) if name == "MEMOIZE" else argument] = self.stack[-1]
+            self._memo[argument] = self.stack[-1]
         elif name in _GETS:
             self.stack.append(self._memo[argument])
         elif name in _TUPLES:
@@ -116,7 +116,7 @@ class _Machine:
 
     def _reduce(self) -> None:
         arguments, called = self.stack.pop(), self.stack.pop()
-        if not isinstance(called, _Global) or (called not in _ARRAY and called != _TYPE):
+        if not isinstance(called, _Global) or called not in (_ARRAY, _TYPE):
             raise _Refused(".".join(called) if isinstance(called, _Global) else "what is no function")
         self.stack.append(_Called(called, arguments))
 
@@ -124,9 +124,9 @@ class _Machine:
         state, made = self.stack.pop(), self.stack[-1]
         if not isinstance(made, _Called):
             raise _Refused("a change of what is no array")
-        if made.of in _ARRAY:
+        if made.of == _ARRAY:
             _, shape, kind, by_columns, content = state
-            if kind.arguments[0] not in (b"u1", "u1") or by_columns:
+            if kind.arguments[0] != b"u1" or by_columns:
                 raise _Refused("an array of other types than uint8, row by row")
             made.value = np.frombuffer(content, dtype=np.uint8).reshape(shape)
 
@@ -137,8 +137,7 @@ def _bytes(text: str) -> bytes:
 
 
 _CONSTANTS: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"), lambda value: value),
-    **dict.fromkeys(("BINUNICODE", "SHORT_BINUNICODE", "BINBYTES", "SHORT_BINBYTES"), lambda value: value),
+    **dict.fromkeys(("BININT", "BININT1", "BININT2"), lambda value: value),
     **dict.fromkeys(("BINSTRING", "SHORT_BINSTRING"), _bytes),
     "NONE": lambda _: None,
     "NEWTRUE": lambda _: True,
@@ -148,10 +147,10 @@ _CONSTANTS: dict[str, Callable[[Any], Any]] = {
     "EMPTY_TUPLE": lambda _: (),
     "GLOBAL": lambda names: _Global(names.split(" ", 1)),
 }
-_PUTS = {"BINPUT", "LONG_BINPUT", "MEMOIZE"}
+_PUTS = {"BINPUT", "LONG_BINPUT"}
 _GETS = {"BINGET", "LONG_BINGET"}
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_NOTHING = {"PROTO", "FRAME", "STOP"}
+_NOTHING = {"PROTO", "STOP"}
 
 
 def _plain(value: Any) -> Any:

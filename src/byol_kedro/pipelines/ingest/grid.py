@@ -5,6 +5,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.streams import UNKNOWN_LABEL
 
 COLUMNS = 10
 ROWS = 20  # classes; with more, the first of them are shown
@@ -24,11 +25,12 @@ def draw_grid(train: Images, unlabeled: Images) -> Picture:
         for label, name in enumerate(train.class_names[:ROWS])
     ]
     strips = [_strip(name, train, chosen) for name, chosen in rows]
-    chosen = _spread(np.arange(len(unlabeled)), UNLABELED_ROWS * COLUMNS)
+    without = unlabeled if len(unlabeled) else train
+    chosen = _spread(np.flatnonzero(without.labels == UNKNOWN_LABEL), UNLABELED_ROWS * COLUMNS)
     for start in range(0, len(chosen), COLUMNS):
         title = "" if start else "unlabeled"
-        strips.append(_strip(title, unlabeled, chosen[start : start + COLUMNS]))
-    return np.concatenate(strips)
+        strips.append(_strip(title, without, chosen[start : start + COLUMNS]))
+    return np.concatenate(strips or [_strip("no pictures", train, chosen)])
 
 
 def _spread(positions: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:

@@ -23,6 +23,8 @@ def describe(images: Images) -> dict[str, Any]:
         "classes": dict(zip(images.class_names, per_class, strict=True)) if len(known) else {},
         "without_label": count - len(known),
         "folds": len(images.folds),
+        "broken": images.broken,
+        "ignored": images.ignored,
         "mean": list(mean),
         "std": list(deviation),
         "source": images.source,

@@ -1,0 +1,119 @@
+import os
+import pickle
+
+import numpy as np
+import pytest
+
+from byol_kedro.datasets.sources.cifar10 import BATCHES, BINARY, CLASSES, PYTHON, SIDE
+from byol_kedro.datasets.sources.pickled import read_pickled
+from byol_kedro.errors import UserError
+from tests.datasets.picture_folders import ingested
+
+N = 12  # pictures in a batch
+
+
+def contents():
+    """Labels (N,) and pixels (N, 3072) of every batch."""
+    generator = np.random.default_rng(0)
+    names = [*BATCHES["train"], *BATCHES["test"]]
+    return {name: (generator.integers(0, 10, N), generator.integers(0, 256, (N, 3072), np.uint8)) for name in names}
+
+
+def write_binary(root):
+    (root / BINARY).mkdir(parents=True)
+    for name, (labels, pixels) in contents().items():
+        np.c_[labels.astype(np.uint8), pixels].tofile(root / BINARY / f"{name}.bin")
+    return root
+
+
+def text(value):
+    """A string as Python 2 pickles it."""
+    return b"U" + bytes([len(value)]) + value if len(value) < 256 else b"T" + len(value).to_bytes(4, "little") + value
+
+
+def number(value):
+    return b"K" + bytes([value]) if value < 256 else b"M" + value.to_bytes(2, "little")
+
+
+def python2_pickle(labels, pixels):
+    """What Python 2 and NumPy wrote: the instructions of the published files."""
+    array = b"".join([
+        b"cnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nq\x02K\x00\x85", text(b"b"), b"\x87R",
+        b"(K\x01", number(len(pixels)), number(pixels.shape[1]), b"\x86cnumpy\ndtype\nq\x03", text(b"u1"),
+        b"K\x00K\x01\x87R(K\x03", text(b"|"), b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89",
+        text(pixels.tobytes()), b"tb",
+    ])  # fmt: skip
+    names = b"](" + b"".join(text(b"x%d.png" % n) for n in range(len(labels))) + b"e"
+    items = text(b"batch_label") + text(b"training batch 1 of 5") + text(b"labels") + b"](" + b"".join(
+        map(number, labels.tolist())
+    ) + b"e" + text(b"data") + array + text(b"filenames") + names  # fmt: skip
+    return b"\x80\x02}q\x00(" + items + b"u."
+
+
+def write_python(root):
+    (root / PYTHON).mkdir(parents=True)
+    for name, (labels, pixels) in contents().items():
+        (root / PYTHON / name).write_bytes(python2_pickle(labels, pixels))
+    return root
+
+
+def test_the_pickle_of_these_tests_is_one_that_python_reads_likewise():
+    labels, pixels = contents()["test_batch"]
+    loaded = pickle.loads(python2_pickle(labels, pixels), encoding="bytes")
+    assert loaded[b"labels"] == labels.tolist()
+    np.testing.assert_array_equal(loaded[b"data"], pixels)
+
+
+@pytest.mark.parametrize("write", [write_binary, write_python])
+def test_both_versions_give_labels_and_pictures_in_their_order(tmp_path, write):
+    images = ingested("cifar10", write(tmp_path / "raw"), tmp_path / "out", image_size=SIDE)
+    batches = contents()
+    for split in ("train", "test"):
+        labels, pixels = (np.concatenate(parts) for parts in zip(*(batches[n] for n in BATCHES[split]), strict=True))
+        np.testing.assert_array_equal(images[split].labels, labels)
+        np.testing.assert_array_equal(images[split].pixels, pixels.reshape(-1, 3, 32, 32))
+        assert images[split].class_names == list(CLASSES)
+    assert images["test"].names[3] == "test/00003"
+    assert len(images["unlabeled"]) == 0
+
+
+class Runs:
+    def __init__(self, flag):
+        self.flag = flag
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.flag),)
+
+
+def evaluating(flag):
+    words = f"__import__('os').mkdir({str(flag)!r})".encode()
+    return b"\x80\x02cbuiltins\neval\nX" + len(words).to_bytes(4, "little") + words + b"\x85R."
+
+
+ATTACKS = {
+    "a call": lambda flag: pickle.dumps(Runs(flag), protocol=2),
+    "a call in protocol 4": lambda flag: pickle.dumps(Runs(flag), protocol=4),
+    "a call in text": lambda flag: pickle.dumps(Runs(flag), protocol=0),
+    "a call below a dict": lambda flag: pickle.dumps({"labels": [Runs(flag)], "data": Runs(flag)}, protocol=2),
+    "an instance": lambda flag: b"(cos\nmkdir\nV%s\no." % str(flag).encode(),
+    "an instance by name": lambda flag: b"(V%s\nios\nmkdir\n." % str(flag).encode(),
+    "eval": evaluating,
+    "a call of what a call gave": lambda flag: b"\x80\x02cnumpy\ndtype\nX\x02\x00\x00\x00u1\x85R)R.",
+    "an array's type by another name": lambda flag: b"\x80\x02cnumpy\nload\nX\x02\x00\x00\x00u1\x85R.",
+    "an extension": lambda flag: b"\x80\x02\x82\x01.",
+    "a persistent id": lambda flag: b"\x80\x02X\x01\x00\x00\x00aQ.",
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_nothing_in_a_pickle_runs(tmp_path, attack):
+    flag, path = tmp_path / "it ran", tmp_path / "batch"
+    path.write_bytes(ATTACKS[attack](flag))
+    with pytest.raises(UserError, match="it would run"):
+        read_pickled(path)
+    assert not flag.exists()
+
+
+def test_an_attack_of_these_tests_would_work_on_pickle(tmp_path):
+    pickle.loads(ATTACKS["a call"](tmp_path / "it ran"))
+    assert (tmp_path / "it ran").exists()
