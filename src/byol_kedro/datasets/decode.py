@@ -5,6 +5,7 @@ CMYK (without its colour profile) and 16 bit become RGB of 8 bit; what shines th
 frames or pages it is the first.
 """
 
+import stat
 import warnings
 from pathlib import Path
 
@@ -59,10 +60,11 @@ def decode(path: Path, size: int) -> npt.NDArray[np.uint8]:
 
 
 def _decode(path: Path, size: int) -> npt.NDArray[np.uint8]:
-    if not path.stat().st_size:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadablePicture("no file")  # to open a pipe would wait for who writes into it
+    if not status.st_size:
         raise UnreadablePicture("the file is empty")
-    if not path.is_file():
-        raise UnreadablePicture("no file")
     with Image.open(path, formats=FORMATS) as image:
         drafted = image.draft(None, (int(DRAFT * size),) * 2)
         whole = drafted[1][2:] if drafted else image.size  # width and height; of a draft not in whole pixels

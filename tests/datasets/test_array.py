@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from byol_kedro.datasets.sources import array as module
+from tests.datasets.helpers import NEW, OLD, random_pixels
+from tests.datasets.picture_folders import SPLITS, ingested
+
+SIDE = 8
+
+
+def pixels_of(count, seed=0):
+    return random_pixels(count, SIDE, seed)
+
+
+def write_npy(root, **arrays):
+    root.mkdir(parents=True, exist_ok=True)
+    for name, array in arrays.items():
+        np.save(root / f"{name}.npy", array, allow_pickle=False)
+    return root
+
+
+def write_npz(root, **arrays):
+    root.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(root / "pictures.npz", **arrays)
+    return root / "pictures.npz"
+
+
+@pytest.mark.parametrize("write", [write_npy, write_npz])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_arrays_give_their_pictures_and_labels(tmp_path, monkeypatch, write, channels_last):
+    monkeypatch.setattr(module, "PIECE", 3 * 3 * SIDE**2)  # three pictures
+    pixels = {split: pixels_of(7, seed) for seed, split in enumerate(SPLITS)}
+    labels = np.array([0, 1, 2, 0, 1, 2, 0])
+    arrays = {split: array.transpose(0, 2, 3, 1) if channels_last else array for split, array in pixels.items()}
+    root = write(tmp_path / "raw", **arrays, train_labels=labels, test_labels=labels[::-1, None].astype(np.uint8))
+    images = ingested("array", root, tmp_path / "out")
+    for split in SPLITS:
+        np.testing.assert_array_equal(images[split].pixels, pixels[split])
+    assert images["train"].labels.tolist() == labels.tolist()
+    assert images["test"].labels.tolist() == labels[::-1].tolist()
+    assert images["unlabeled"].labels.tolist() == [-1] * 7
+    assert images["train"].class_names == ["0", "1", "2"]
+    assert images["test"].names[3] == "test/00003"
+
+
+def test_without_test_a_part_of_each_class_is_held_out(tmp_path):
+    pixels, labels = pixels_of(16), np.arange(16) % 2
+    images = ingested("array", write_npy(tmp_path / "raw", train=pixels, train_labels=labels), tmp_path / "out")
+    assert [np.bincount(images[split].labels).tolist() for split in ("train", "test")] == [[6, 6], [2, 2]]
+    for split in ("train", "test"):
+        rows = [int(name.removeprefix("train/")) for name in images[split].names]
+        np.testing.assert_array_equal(images[split].pixels, pixels[rows])
+        np.testing.assert_array_equal(images[split].labels, labels[rows])
+
+
+def test_one_file_of_pictures_is_all_without_label(tmp_path):
+    root = write_npy(tmp_path / "raw", pictures=pixels_of(8))
+    images = ingested("array", root / "pictures.npy", tmp_path / "out")
+    assert [len(images[split]) for split in SPLITS] == [0, 6, 2]
+    assert all((images[split].labels == -1).all() for split in SPLITS)
+    assert images["train"].class_names == []
+
+
+def test_names_of_classes_are_read(tmp_path):
+    root = write_npy(tmp_path / "raw", train=pixels_of(4), train_labels=np.array([0, 0, 1, 1]))
+    (root / "class_names.txt").write_text("cat\n\ndog\n", encoding="utf-8")
+    assert ingested("array", root, tmp_path / "out")["train"].class_names == ["cat", "dog"]
+
+
+def test_untouched_files_give_a_link(tmp_path):
+    root = write_npy(tmp_path / "raw", train=pixels_of(8))
+    for version in (OLD, NEW):
+        ingested("array", root, tmp_path / "out", version)
+    links = [(tmp_path / f"out/{split}.npy" / NEW / f"{split}.npy").stat().st_nlink for split in SPLITS]
+    assert links == [2, 2, 2]
+
+
+def test_other_labels_are_no_link(tmp_path):
+    for version, label in ((OLD, 0), (NEW, 1)):
+        root = write_npy(tmp_path / "raw", train=pixels_of(8), train_labels=np.array([0, 1] * 3 + [label, 1]))
+        images = ingested("array", root, tmp_path / "out", version)
+    assert sorted(images["train"].labels.tolist() + images["test"].labels.tolist()) == [0] * 3 + [1] * 5
