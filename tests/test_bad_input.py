@@ -43,7 +43,7 @@ def artifacts(root: Path) -> set[Path]:
         ("pretrain.batch_size=1.5", "pretrain.batch_size: found 1.5"),
         ("pretrain.epochs=0", "pretrain.epochs: found 0, should be greater than 0"),
         ("pretrain.views.second.solarize=1.2", "less than or equal to 1"),
-        ("source=imagenet", "source: found 'imagenet', unknown source, expected one of photos, stl10"),
+        ("source=imagenet", "source: found 'imagenet', unknown source, expected one of array, cifar10, folder, photos"),
         ("raw_url=ftp://somewhere", "raw_url: found 'ftp://somewhere'"),
         ("device=tpu", "device: found 'tpu'"),
     ],

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,6 +18,8 @@ from byol_kedro.datasets.files import replacing_all
 from byol_kedro.datasets.pixels import Before, Written, write_pixels
 from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream
 from byol_kedro.errors import UserError
+
+HOUR = 3600  # seconds
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +63,7 @@ class ImagesDataset(AbstractVersionedDataset[ImageStream, Images]):
     def save(self, data: ImageStream) -> None:
         """Raises UserError, and leaves nothing, when pictures are missing or the disk is full."""
         path = Path(self._get_save_path())
+        _remove_leftovers(Path(self._filepath))
         last = self._last()
         unchanged = last is not None and last[1]["origin"] == json.loads(json.dumps(data.origin))
         needed = None if unchanged else data.nbytes
@@ -122,6 +127,15 @@ def sidecar(path: Path) -> Path:
 
 def _class_of(images: Images, i: int) -> str:
     return "" if images.labels[i] == UNKNOWN_LABEL else images.class_names[images.labels[i]]
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """What killed processes have half written: gigabytes, perhaps. One that lives has written within the hour."""
+    for path in folder.glob("*/.*.tmp"):
+        with suppress(OSError):  # it may just be moved to its place
+            if time.time() - path.stat().st_mtime > HOUR:
+                path.unlink()
+                path.parent.rmdir()
 
 
 def _before(path: Path, about: dict[str, Any]) -> Before | None:

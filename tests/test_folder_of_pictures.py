@@ -1,0 +1,101 @@
+"""A user's own folder, from end to end, as `kedro run` takes it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tests.conftest import Chain, Outcome, type_kedro_run
+
+Run = Callable[..., Outcome]
+PICTURES = ("images_unlabeled", "images_train", "images_test")
+
+
+def write_pictures(folder: Path, count: int) -> None:
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    for number in range(count):
+        pixels = generator.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.jpg")
+
+
+@pytest.fixture(scope="module")
+def unlabelled(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """The whole chain over 60 pictures without any label."""
+    root = tmp_path_factory.mktemp("unlabelled")
+    write_pictures(root / "raw", 60)
+    outcome = type_kedro_run(root, params="source=folder,pretrain.epochs=1,pretrain.batch_size=16")
+    return Chain(root, outcome)
+
+
+def newest(chain: Chain, name: str) -> Path:
+    return chain.versions(name)[-1]
+
+
+def test_a_folder_without_labels_goes_through_to_the_report(unlabelled: Chain) -> None:
+    assert unlabelled.outcome.exit_code == 0, unlabelled.outcome.output
+    assert newest(unlabelled, "report").stat().st_size > 0
+
+
+def test_without_labels_no_classifier_is_measured(unlabelled: Chain) -> None:
+    results = pd.read_csv(newest(unlabelled, "results"))
+    assert set(results["source"]) == {"published"}
+    assert pd.read_parquet(newest(unlabelled, "predictions")).empty
+
+
+def test_without_labels_there_are_clusters_a_map_and_quality(unlabelled: Chain) -> None:
+    vectors = pd.read_parquet(newest(unlabelled, "latent_vectors"))
+    assert len(vectors) == 60
+    assert vectors["cluster"].nunique() == 4
+    assert (vectors["label"] == -1).all()
+    assert json.loads(newest(unlabelled, "latent_map").read_text("utf-8"))["data"]
+    rows = json.loads(newest(unlabelled, "quality_metrics").read_text("utf-8"))["rows"]
+    assert [row["features"] for row in rows] == ["BYOL", "untrained network"]
+
+
+def test_the_summary_counts_what_was_held_out(unlabelled: Chain) -> None:
+    splits = json.loads(newest(unlabelled, "data_summary").read_text("utf-8"))["splits"]
+    assert {split: about["count"] for split, about in splits.items()} == {"unlabeled": 0, "train": 48, "test": 12}
+    assert splits["train"]["without_label"] == 48
+
+
+def pictures_written(root: Path) -> set[str]:
+    return {path.name for name in PICTURES for path in root.rglob(f"{name}*") if path.is_file()}
+
+
+def test_broken_pictures_of_one_split_leave_nothing_of_the_others(kedro_run: Run, tmp_path: Path) -> None:
+    for folder in ("unlabeled", "train/a", "train/b", "test/a"):
+        write_pictures(tmp_path / "raw" / folder, 2)
+    (tmp_path / "raw/test/a/broken.jpg").write_bytes(b"no picture")
+    outcome = kedro_run("--pipelines=ingest", params="source=folder")
+    assert outcome.exit_code == 1
+    assert "test/a/broken.jpg (no picture" in outcome.lines[-1]
+    assert not pictures_written(tmp_path)
+
+
+def test_broken_pictures_below_the_limit_are_listed_in_the_summary(kedro_run: Run, tmp_path: Path) -> None:
+    for folder in ("train/a", "train/b", "test/a"):
+        write_pictures(tmp_path / "raw" / folder, 2)
+    (tmp_path / "raw/test/a/broken.jpg").write_bytes(b"no picture")
+    assert kedro_run("--pipelines=ingest", params="source=folder,ingest.max_broken=0.5").exit_code == 0
+    (path,) = tmp_path.glob("*/data_summary.json/*/data_summary.json")
+    test = json.loads(path.read_text("utf-8"))["splits"]["test"]
+    assert list(test["broken"]) == ["test/a/broken.jpg"]
+    assert test["count"] == 2
+
+
+def test_an_ingest_that_was_killed_between_its_splits_is_not_trained_on(kedro_run: Run, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "raw", 8)
+    for _ in range(2):
+        assert kedro_run("--pipelines=ingest", params="source=folder").exit_code == 0
+    first, second = sorted(path.parent.name for path in tmp_path.glob("*/images_train.npy/*/images_train.npy"))
+    for path in tmp_path.glob(f"*/images_test.npy/{second}/*"):
+        path.unlink()
+    outcome = kedro_run("--pipelines=pretrain,extract", params="source=folder")
+    assert outcome.exit_code == 1
+    assert f"the ingest of {second} did not finish" in outcome.lines[-1]
+    assert first in outcome.lines[-1]
