@@ -4,7 +4,8 @@
 
 makes files in STL-10's layout with random pixels, then three times: copies the pictures' files, flushes the copies to
 the disk, and ingests through the datasets, which flush too. Each ingest runs in a process of its own; its peak memory
-is that process's, packages included. Needs three times count x 27,648 bytes in --folder.
+is that process's, packages included. Another one then opens the unlabeled pictures. Needs three times
+count x 27,648 bytes in --folder.
 """
 
 import argparse
@@ -57,7 +58,9 @@ def ingest(root: Path, target: Path) -> None:
     from byol_kedro.parameters import Ingest  # noqa: PLC0415
 
     start = time.perf_counter()
-    parameters = Ingest.model_validate({"image_size": SIDE, "photos": {"unlabeled": 0, "train": 1, "test": 1}})
+    photos = {"unlabeled": 0, "train": 1, "test": 1}
+    given = {"image_size": SIDE, "test_fraction": 0.2, "max_broken": 0.0, "photos": photos}
+    parameters = Ingest.model_validate(given)
     source = RawImages("stl10", root).open(parameters, seed=0)
     for split in SPLITS:
         ImagesDataset(filepath=str(target / f"{split}.npy")).save(source.stream(split))
@@ -65,36 +68,61 @@ def ingest(root: Path, target: Path) -> None:
     print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
+def open_again(path: Path) -> None:
+    """What reading the pictures costs whoever opens them; prints seconds and bytes beyond the imports' own."""
+    from byol_kedro.datasets.images import ImagesDataset  # noqa: PLC0415
+
+    before, start = resident(), time.perf_counter()
+    images = ImagesDataset(filepath=str(path)).load()
+    print(time.perf_counter() - start, resident() - before, len(images))
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20_000, help="unlabeled pictures; STL-10 has 100000")
     parser.add_argument("--folder", type=Path, default=None, help="where the files are made")
     parser.add_argument("--child", nargs=2, type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--open", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
         ingest(*given.child)
+        return
+    if given.open:
+        open_again(given.open)
         return
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         root = Path(name)
         write_stl10(root / "stl10_binary", given.count)
         pairs = [measure(root) for _ in range(3)]
     size = (given.count + 2 * LABELLED) * 3 * SIDE**2
-    copied, ingested, peak = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratio = statistics.median(second / first for first, second, _ in pairs)
+    copied, ingested, peak, opened, held = (statistics.median(column) for column in zip(*pairs, strict=True))
+    ratio = statistics.median(second / first for first, second, *_ in pairs)
     print(f"{size / 1e9:.2f} GB: ingest {ingested:.2f} s, copy {copied:.2f} s, median ratio of 3 pairs {ratio:.2f}")
     print(f"peak memory of ingest {peak / 1e6:.0f} MB")
+    print(f"opening the unlabeled pictures {opened:.2f} s, {held / 1e6:.0f} MB resident beyond the imports")
 
 
-def measure(root: Path) -> tuple[float, float, float]:
-    """Seconds of a copy, seconds of an ingest after it, peak memory of the ingest in bytes."""
+def measure(root: Path) -> tuple[float, ...]:
+    """Seconds of a copy, of an ingest after it, the ingest's peak memory in bytes; seconds and bytes of opening."""
     target = root / "out"
     seconds = copy(root / "stl10_binary", target)
     shutil.rmtree(target)
-    command = [sys.executable, __file__, "--child", str(root), str(target)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    ingest_seconds, peak = child("--child", root, target)
+    opened, held, _ = child("--open", target / "unlabeled.npy")
     shutil.rmtree(target)
-    ingest_seconds, peak = map(float, done.stdout.split())
-    return seconds, ingest_seconds, peak
+    return seconds, ingest_seconds, peak, opened, held
+
+
+def child(*words: object) -> list[float]:
+    """The numbers that this program prints in a process of its own."""
+    command = [sys.executable, __file__, *map(str, words)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return [float(word) for word in done.stdout.split()]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,163 @@
+"""How fast a folder of JPEGs becomes an array, and what reading them as drafts costs.
+
+    python benchmarks/folder.py --count 2000
+
+makes JPEGs of 500 x 375 pixels out of the photographs that scikit-image and scikit-learn install, and makes squares of
+96 pixels of them, several times in turn: by a loop over Pillow in one process, by what ingest uses, and by
+torchvision's decoder and resize in a DataLoader with as many processes. The files are in the page cache, so it is
+decoding that is measured. Then a whole ingest of them, one that has nothing to do, and one that adds a hundredth.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from kedro.io import Version
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision.io import ImageReadMode, decode_jpeg, read_file
+from torchvision.transforms.v2 import functional as F
+
+from byol_kedro.datasets import decode as module
+from byol_kedro.datasets.decode import decode
+from byol_kedro.datasets.decoders import decode_all
+from byol_kedro.datasets.images import ImagesDataset
+from byol_kedro.datasets.sources.folder import Folder
+from byol_kedro.datasets.sources.photos import PHOTOGRAPHS
+from byol_kedro.parameters import Ingest
+
+WIDTH, HEIGHT, SIDE = 500, 375, 96
+QUALITY = 90
+ENLARGED = 1.5  # at most; a photograph that is enlarged further has no detail to lose
+MARGIN = 1.2  # a photograph is this much larger than a picture, so that parts differ
+
+
+def write_pictures(folder: Path, count: int) -> list[Path]:
+    """Different parts of the photographs, in turn."""
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    photographs = [place.read() for place in PHOTOGRAPHS.values()]
+    scales = [MARGIN * max(WIDTH / photograph.width, HEIGHT / photograph.height) for photograph in photographs]
+    large = [
+        photograph.resize((round(photograph.width * scale), round(photograph.height * scale)))
+        for photograph, scale in zip(photographs, scales, strict=True)
+        if scale <= ENLARGED
+    ]
+    paths = [folder / f"{number:06}.jpg" for number in range(count)]
+    for number, path in enumerate(paths):
+        photograph = large[number % len(large)]
+        left = int(generator.integers(0, photograph.width - WIDTH + 1))
+        top = int(generator.integers(0, photograph.height - HEIGHT + 1))
+        photograph.crop((left, top, left + WIDTH, top + HEIGHT)).save(path, quality=QUALITY)
+    return paths
+
+
+def pillow_loop(paths: list[Path]) -> None:
+    for path in paths:
+        with Image.open(path) as file:
+            image = file.convert("RGB")
+        scale = SIDE / min(image.size)
+        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
+        left, top = (image.width - SIDE) // 2, (image.height - SIDE) // 2
+        np.asarray(image.crop((left, top, left + SIDE, top + SIDE))).transpose(2, 0, 1)
+
+
+def ours(paths: list[Path]) -> None:
+    for _ in decode_all(paths, SIDE):
+        pass
+
+
+class Torchvision(Dataset[torch.Tensor]):
+    def __init__(self, paths: list[Path]) -> None:
+        self.paths = paths
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        picture = decode_jpeg(read_file(str(self.paths[index])), mode=ImageReadMode.RGB)
+        resized = F.resize(picture, [SIDE], interpolation=F.InterpolationMode.BICUBIC, antialias=True)
+        return F.center_crop(resized, [SIDE, SIDE])
+
+
+def torchvision_loader(paths: list[Path], workers: int) -> None:
+    for _ in DataLoader(Torchvision(paths), batch_size=64, num_workers=workers):
+        pass
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def compare(paths: list[Path], rounds: int) -> None:
+    cores = len(os.sched_getaffinity(0))
+    ways: dict[str, Callable[[], object]] = {
+        "Pillow, one process": lambda: pillow_loop(paths),
+        f"ingest's, {cores} processes": lambda: ours(paths),
+        f"torchvision, {cores} processes": lambda: torchvision_loader(paths, cores),
+    }
+    times = [[seconds(work) for work in ways.values()] for _ in range(rounds)]
+    for name, column in zip(ways, zip(*times, strict=True), strict=True):
+        ratio = statistics.median(row[0] / own for row, own in zip(times, column, strict=True))
+        rate = len(paths) / statistics.median(column)
+        print(f"{name:28} {rate:7.0f} pictures/s, median of {rounds} ratios to the first {ratio:.2f}")
+
+
+def difference(paths: list[Path]) -> None:
+    """Of a draft from all pixels, in dB, and what it costs."""
+    drafted = [decode(path, SIDE) for path in paths]
+    one = time.process_time()
+    for path in paths:
+        decode(path, SIDE)
+    two = time.process_time()
+    draft, module.DRAFT = module.DRAFT, 1e6
+    whole = [decode(path, SIDE) for path in paths]
+    three = time.process_time()
+    module.DRAFT = draft
+    psnr = [10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2)) for a, b in zip(drafted, whole, strict=True)]
+    ratio = (two - one) / (three - two)
+    print(f"drafts: {np.mean(psnr):.1f} dB from all pixels, lowest {min(psnr):.1f}; {ratio:.2f} × the processor's time")
+
+
+def ingest(root: Path, target: Path, version: str) -> float:
+    """Seconds of what a run does with the files."""
+    given = {"image_size": SIDE, "test_fraction": 0.2, "max_broken": 0.0}
+    parameters = Ingest.model_validate(given | {"photos": {"unlabeled": 0, "train": 1, "test": 1}})
+
+    def work() -> None:
+        source = Folder(root, parameters, 0)
+        for split in ("unlabeled", "train", "test"):
+            dataset = ImagesDataset(filepath=str(target / f"{split}.npy"), version=Version(None, version))
+            dataset.save(source.stream(split))
+
+    return seconds(work)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=2000, help="pictures")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, default=None, help="where the files are made")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory(dir=given.folder) as name:
+        root = Path(name)
+        paths = write_pictures(root / "raw", given.count)
+        compare(paths, given.rounds)
+        difference(paths[:200])
+        print(f"ingest {ingest(root / 'raw', root / 'out', '2026-01-01T00.00.00.000Z'):.2f} s")
+        print(f"again, nothing changed {ingest(root / 'raw', root / 'out', '2026-01-02T00.00.00.000Z'):.3f} s")
+        write_pictures(root / "raw/more", max(1, given.count // 100))
+        print(f"again, a hundredth added {ingest(root / 'raw', root / 'out', '2026-01-03T00.00.00.000Z'):.2f} s")
+
+
+if __name__ == "__main__":
+    main()
