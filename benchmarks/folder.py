@@ -63,7 +63,7 @@ def pillow_loop(paths: list[Path]) -> None:
         with Image.open(path) as file:
             image = file.convert("RGB")
         scale = SIDE / min(image.size)
-        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BICUBIC)
+        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BILINEAR)
         left, top = (image.width - SIDE) // 2, (image.height - SIDE) // 2
         np.asarray(image.crop((left, top, left + SIDE, top + SIDE))).transpose(2, 0, 1)
 
@@ -82,7 +82,7 @@ class Torchvision(Dataset[torch.Tensor]):
 
     def __getitem__(self, index: int) -> torch.Tensor:
         picture = decode_jpeg(read_file(str(self.paths[index])), mode=ImageReadMode.RGB)
-        resized = F.resize(picture, [SIDE], interpolation=F.InterpolationMode.BICUBIC, antialias=True)
+        resized = F.resize(picture, [SIDE], interpolation=F.InterpolationMode.BILINEAR, antialias=True)
         return F.center_crop(resized, [SIDE, SIDE])
 
 

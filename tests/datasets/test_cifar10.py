@@ -85,23 +85,32 @@ class Runs:
         return os.mkdir, (str(self.flag),)
 
 
+def call(module, name, argument):
+    """What Python 2 writes for a call with one string."""
+    return b"c%s\n%s\n" % (module, name) + text(argument) + b"\x85R"
+
+
+def mkdir(flag):
+    return call(b"os", b"mkdir", str(flag).encode())
+
+
 def evaluating(flag):
-    words = f"__import__('os').mkdir({str(flag)!r})".encode()
-    return b"\x80\x02cbuiltins\neval\nX" + len(words).to_bytes(4, "little") + words + b"\x85R."
+    return b"\x80\x02" + call(b"builtins", b"eval", f"__import__('os').mkdir({str(flag)!r})".encode()) + b"."
 
 
 ATTACKS = {
-    "a call": lambda flag: pickle.dumps(Runs(flag), protocol=2),
-    "a call in protocol 4": lambda flag: pickle.dumps(Runs(flag), protocol=4),
-    "a call in text": lambda flag: pickle.dumps(Runs(flag), protocol=0),
-    "a call below a dict": lambda flag: pickle.dumps({"labels": [Runs(flag)], "data": Runs(flag)}, protocol=2),
+    "a call": lambda flag: b"\x80\x02" + mkdir(flag) + b".",
+    "a call below a dict": lambda flag: b"\x80\x02}" + text(b"data") + mkdir(flag) + b"s.",
+    "a call in the shape of an array": lambda flag: b"\x80\x02cnumpy\ndtype\n" + mkdir(flag) + b"\x85R.",
+    "eval": evaluating,
+    "a call of what a call gave": lambda _: b"\x80\x02" + call(b"numpy", b"dtype", b"u1") + b")R.",
+    "another function of NumPy": lambda _: b"\x80\x02" + call(b"numpy", b"load", b"x.npy") + b".",
+    "a call as Python 3 writes it": lambda flag: pickle.dumps(Runs(flag), protocol=4),
+    "a call in letters": lambda flag: pickle.dumps(Runs(flag), protocol=0),
     "an instance": lambda flag: b"(cos\nmkdir\nV%s\no." % str(flag).encode(),
     "an instance by name": lambda flag: b"(V%s\nios\nmkdir\n." % str(flag).encode(),
-    "eval": evaluating,
-    "a call of what a call gave": lambda flag: b"\x80\x02cnumpy\ndtype\nX\x02\x00\x00\x00u1\x85R)R.",
-    "an array's type by another name": lambda flag: b"\x80\x02cnumpy\nload\nX\x02\x00\x00\x00u1\x85R.",
-    "an extension": lambda flag: b"\x80\x02\x82\x01.",
-    "a persistent id": lambda flag: b"\x80\x02X\x01\x00\x00\x00aQ.",
+    "an extension": lambda _: b"\x80\x02\x82\x01.",
+    "a persistent id": lambda _: b"\x80\x02" + text(b"a") + b"Q.",
 }
 
 
@@ -114,6 +123,7 @@ def test_nothing_in_a_pickle_runs(tmp_path, attack):
     assert not flag.exists()
 
 
-def test_an_attack_of_these_tests_would_work_on_pickle(tmp_path):
-    pickle.loads(ATTACKS["a call"](tmp_path / "it ran"))
+@pytest.mark.parametrize("attack", ["a call", "a call below a dict", "eval", "an instance", "an instance by name"])
+def test_an_attack_of_these_tests_would_work_on_pickle(tmp_path, attack):
+    pickle.loads(ATTACKS[attack](tmp_path / "it ran"))
     assert (tmp_path / "it ran").exists()

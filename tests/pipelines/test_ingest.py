@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from byol_kedro.pipelines.ingest import create_pipeline
 from byol_kedro.pipelines.ingest.duplicates import SHOWN, count_seen
 from byol_kedro.pipelines.ingest.grid import COLUMNS, MARGIN, TITLE, draw_grid
 from byol_kedro.pipelines.ingest.nodes import ingest, summarise
+from byol_kedro.pipelines.ingest.summary import describe
 from tests.datasets.helpers import ingest_parameters
 
 INGEST = ingest_parameters(16, photos={"unlabeled": 3, "train": 2, "test": 1})
@@ -121,3 +123,22 @@ def test_unlabeled_pictures_follow_in_rows_of_their_own():
     assert grid.shape[0] == 4 * (64 + MARGIN)
     last = grid[3 * (64 + MARGIN) :, TITLE:][:64, :64]
     np.testing.assert_array_equal(last, unlabeled.pixels[COLUMNS].transpose(1, 2, 0))
+
+
+def test_training_pictures_without_label_are_shown_where_there_are_no_others():
+    train, unlabeled = random_images(3, side=64, labels=[-1] * 3), random_images(0, side=64)
+    grid = draw_grid(replace(train, class_names=[]), unlabeled)
+    assert grid.shape[0] == 64 + MARGIN
+    np.testing.assert_array_equal(grid[:64, TITLE:][:, :64], train.pixels[0].transpose(1, 2, 0))
+
+
+def test_no_pictures_at_all_are_a_picture_too():
+    nothing = replace(random_images(0, side=64), class_names=[])
+    assert draw_grid(nothing, nothing).shape[0] == 64 + MARGIN
+
+
+def test_the_summary_lists_what_is_broken_and_counts_what_is_ignored():
+    images = replace(random_images(2), broken={"train/x.jpg": "the file is empty"}, ignored={".txt": 3})
+    summary = describe(images)
+    assert summary["broken"] == {"train/x.jpg": "the file is empty"}
+    assert summary["ignored"] == {".txt": 3}
