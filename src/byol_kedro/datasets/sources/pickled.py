@@ -7,9 +7,9 @@ other one is refused. So nothing in the file can run, which a restricted `pickle
 imports what its `find_class` lets through, and calls it with arguments from the file.
 """
 
-import pickletools
 from collections.abc import Callable
 from pathlib import Path
+from pickletools import genops
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ def read_pickled(path: Path) -> Any:
     try:
         machine = _Machine()
         with path.open("rb") as file:
-            for opcode, argument, _ in pickletools.genops(file):
+            for opcode, argument, _ in genops(file):
                 machine.step(opcode.name, argument)
         (result,) = machine.stack
     except _Refused as error:
