@@ -1,24 +1,25 @@
 """Which class the pictures of a folder belong to."""
 
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from byol_kedro.datasets.sources.walk import File, printable
-from byol_kedro.datasets.streams import UNKNOWN_LABEL
+from byol_kedro.datasets.streams import UNKNOWN_LABEL, Pixels
 from byol_kedro.errors import UserError
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Pool:
-    """Files with their labels, (N,) int64, and how many others were passed over, by the reason."""
+    """Files with labels (N,) int64 and keys (N, 16) uint8, and how many others were passed over, by the reason."""
 
     files: list[File]
     labels: npt.NDArray[np.int64]
-    ignored: dict[str, int] = field(default_factory=dict)
+    keys: Pixels
+    ignored: dict[str, int]
 
 
 def sort_into_classes(root: Path, train: list[File], test: list[File]) -> tuple[list[str], list[npt.NDArray[np.int64]]]:

@@ -54,14 +54,13 @@ class Folder:
             logger.info("%s has no folders of classes: what needs labels is left out", root)
         unlabeled = np.full(len(found["unlabeled"]), UNKNOWN_LABEL, dtype=np.int64)
         self._pools = {
-            split: Pool(found[split], labels, dict(ignored[split]))
+            split: Pool(found[split], labels, self._keys(found[split]), dict(ignored[split]))
             for split, labels in zip(SPLITS, (unlabeled, train, test), strict=True)
         }
         self._hold_out = not found["test"]
 
     def stream(self, split: str) -> ImageStream:
         pool = self._pools["train" if split == "test" and self._hold_out else split]
-        keys = self._keys(pool.files)
         fraction = self._parameters.test_fraction if self._hold_out and split != "unlabeled" else None
         return ImageStream(
             height=self._parameters.image_size,
@@ -72,20 +71,20 @@ class Folder:
             origin={
                 "source": self.name,
                 "split": split,
-                "files": sha256(keys.data).hexdigest(),
+                "files": sha256(pool.keys.data).hexdigest(),
                 "class_names": self._class_names,
                 "test_fraction": fraction,
                 "max_broken": self._parameters.max_broken,
                 "ignored": pool.ignored,
             },
-            index=partial(self._index, split, pool, keys),
+            index=partial(self._index, split, pool),
             batches=partial(self._batches, split, pool),
             ignored={} if split == "test" and self._hold_out else pool.ignored,
         )
 
-    def _index(self, split: str, pool: Pool, keys: Pixels) -> Index:
+    def _index(self, split: str, pool: Pool) -> Index:
         rows = self._rows(split, pool)
-        return Index(pool.labels[rows], [printable(pool.files[row].name) for row in rows], keys[rows])
+        return Index(pool.labels[rows], [printable(pool.files[row].name) for row in rows], pool.keys[rows])
 
     def _rows(self, split: str, pool: Pool) -> Rows:
         """Which files of the pool belong to the split."""

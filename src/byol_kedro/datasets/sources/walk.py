@@ -12,7 +12,7 @@ from byol_kedro.errors import UserError
 HIDDEN, SEEN_ALREADY = "hidden", "folders linked a second time"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class File:
     """A file that should be a picture, by its ending. name: its path from the folder on, with slashes."""
 
