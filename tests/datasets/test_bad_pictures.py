@@ -12,10 +12,12 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
 from byol_kedro.datasets.decode import UnreadablePicture, decode
+from byol_kedro.datasets.fetch import NEVER
 from byol_kedro.datasets.images import ImagesDataset
 from byol_kedro.datasets.raw import RawImages
 from byol_kedro.datasets.sources import folder
-from byol_kedro.datasets.sources.cifar10 import BINARY, PYTHON
+from byol_kedro.datasets.sources.cifar10 import CIFAR10 as ARCHIVE
+from byol_kedro.datasets.sources.cifar10 import PYTHON
 from byol_kedro.one_line import as_user_error
 from byol_kedro.pipelines import ingest
 from byol_kedro.versions import remove_halves
@@ -33,7 +35,7 @@ def error_of(source: str, root: Path, out: Path, **changes: object) -> str:
     entries = {f"images_{s}": ImagesDataset(filepath=str(out / f"{s}.npy"), version=at(NEW)) for s in SPLITS}
     changes = {"image_size": 32 if source == "cifar10" else SIDE} | changes
     parameters = {"params:ingest": MemoryDataset(ingest_parameters(**changes)), "params:seed": MemoryDataset(0)}
-    catalog = DataCatalog({**entries, **parameters, "raw_images": MemoryDataset(RawImages(source, root))})
+    catalog = DataCatalog({**entries, **parameters, "raw_images": MemoryDataset(RawImages(source, root, NEVER))})
     pipeline = ingest.create_pipeline().only_nodes("ingest")
     with pytest.raises(Exception) as caught:
         SequentialRunner().run(pipeline, catalog)
@@ -251,7 +253,7 @@ def test_a_damaged_npz_is_one_line(tmp_path, change, expected):
 
 
 def binary(change: Spoil) -> Spoil:
-    return lambda root: change(write_binary(root) / BINARY)
+    return lambda root: change(write_binary(root) / ARCHIVE.folder)
 
 
 def python(content: bytes) -> Spoil:
@@ -260,7 +262,7 @@ def python(content: bytes) -> Spoil:
 
 ONE = np.zeros((2, 3072), np.uint8)
 CIFAR10: dict[str, tuple[Spoil, str]] = {
-    "nothing there": (lambda _: None, "no folder cifar-10-batches-bin or cifar-10-batches-py in RAW"),
+    "nothing there": (lambda _: None, "RAW/cifar-10-batches-bin/data_batch_1.bin is missing, and raw_url: never"),
     "a missing batch": (binary(lambda f: (f / "data_batch_3.bin").unlink()), "data_batch_3.bin is missing"),
     "a cut batch": (binary(lambda f: os.truncate(f / "test_batch.bin", 5000)), "5000 bytes found, a multiple of 3073"),
     "an empty batch": (binary(lambda f: os.truncate(f / "test_batch.bin", 0)), "0 bytes found"),
@@ -268,6 +270,7 @@ CIFAR10: dict[str, tuple[Spoil, str]] = {
         binary(lambda f: (f / "data_batch_2.bin").write_bytes(bytes(3073) + b"\x0a" + bytes(3072))),
         "data_batch_2.bin: label 10 at position 1, 0 to 9 expected",
     ),
+    "a missing Python batch": (lambda r: (write_python(r) / PYTHON / "test_batch").unlink(), "test_batch is missing"),
     "a program": (python(b"cos\nsystem\n(S'true'\ntR."), "data_batch_2: it would run"),
     "half a pickle": (python(python2_pickle(np.array([1, 2]), ONE)[:500]), "data_batch_2 is cut or no pickle"),
     "no pickle": (python(b"\xff\xff"), "data_batch_2 is cut or no pickle"),

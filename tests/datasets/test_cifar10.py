@@ -1,12 +1,19 @@
 import os
 import pickle
+import tarfile
+from dataclasses import replace
+from hashlib import md5
 
 import numpy as np
 import pytest
 
-from byol_kedro.datasets.sources.cifar10 import BATCHES, BINARY, CLASSES, PYTHON, SIDE
+from byol_kedro.datasets.archives import Member
+from byol_kedro.datasets.raw import RawImages
+from byol_kedro.datasets.sources import cifar10
+from byol_kedro.datasets.sources.cifar10 import BATCHES, CIFAR10, CLASSES, PYTHON, SIDE, Cifar10
 from byol_kedro.datasets.sources.pickled import read_pickled
 from byol_kedro.errors import UserError
+from tests.datasets.helpers import ingest_parameters
 from tests.datasets.picture_folders import ingested
 
 N = 12  # pictures in a batch
@@ -20,9 +27,9 @@ def contents():
 
 
 def write_binary(root):
-    (root / BINARY).mkdir(parents=True)
+    (root / CIFAR10.folder).mkdir(parents=True)
     for name, (labels, pixels) in contents().items():
-        np.c_[labels.astype(np.uint8), pixels].tofile(root / BINARY / f"{name}.bin")
+        np.c_[labels.astype(np.uint8), pixels].tofile(root / CIFAR10.folder / f"{name}.bin")
     return root
 
 
@@ -62,6 +69,30 @@ def test_the_pickle_of_these_tests_is_one_that_python_reads_likewise():
     loaded = pickle.loads(python2_pickle(labels, pixels), encoding="bytes")
     assert loaded[b"labels"] == labels.tolist()
     np.testing.assert_array_equal(loaded[b"data"], pixels)
+
+
+def test_the_binary_version_is_fetched_where_none_is_there(tmp_path, monkeypatch):
+    folder = write_binary(tmp_path / "made") / CIFAR10.folder
+    path = tmp_path / "cifar-10-binary.tar.gz"
+    with tarfile.open(path, "w:gz") as file:
+        file.add(folder, CIFAR10.folder)
+    members = {file.name: Member(file.stat().st_size) for file in folder.iterdir()}
+    archive = replace(CIFAR10, size=path.stat().st_size, md5=md5(path.read_bytes()).hexdigest(), members=members)
+    monkeypatch.setattr(cifar10, "CIFAR10", archive)
+    handle = RawImages("cifar10", tmp_path / "raw", path.as_uri())
+    assert handle.open(ingest_parameters(SIDE), seed=0).stream("test").count == N
+
+
+def test_the_python_version_alone_needs_no_other(tmp_path):
+    assert Cifar10.archive(write_python(tmp_path)) is None
+    assert Cifar10.archive(write_binary(tmp_path)) is CIFAR10
+
+
+def test_what_is_fetched_are_six_batches_of_ten_thousand():
+    assert {name: member.size for name, member in CIFAR10.members.items()} == {
+        **{f"data_batch_{number}.bin": 30_730_000 for number in range(1, 6)},
+        "test_batch.bin": 30_730_000,
+    }
 
 
 @pytest.mark.parametrize("write", [write_binary, write_python])

@@ -1,8 +1,8 @@
 """CIFAR-10 (Krizhevsky 2009): 32 x 32 RGB, ten classes, 50,000 training and 10,000 test pictures.
 
-Its binary version, `cifar-10-batches-bin/` with data_batch_1.bin to data_batch_5.bin and test_batch.bin, or, where
-that is not there, its Python version, `cifar-10-batches-py/` with the same names without ending. A batch has a label
-of 0 to 9 and 3072 bytes for each picture: three planes, row by row.
+Its Python version, `cifar-10-batches-py/` with data_batch_1 to data_batch_5 and test_batch, is read where only that is
+there; else its binary version, `cifar-10-batches-bin/` with the same names and .bin, which is fetched when a file is
+missing. A batch has a label of 0 to 9 and 3072 bytes for each picture: three planes, row by row.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from byol_kedro.datasets.archives import Archive, Member
 from byol_kedro.datasets.sources.pickled import read_pickled
 from byol_kedro.datasets.streams import ImageStream, Index, Pixels
 from byol_kedro.errors import UserError
@@ -21,7 +22,15 @@ SIDE = 32
 BYTES = 3 * SIDE**2
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 BATCHES = {"unlabeled": (), "train": tuple(f"data_batch_{number}" for number in range(1, 6)), "test": ("test_batch",)}
-BINARY, PYTHON = "cifar-10-batches-bin", "cifar-10-batches-py"
+PYTHON = "cifar-10-batches-py"
+
+CIFAR10 = Archive(
+    url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+    size=170052171,
+    md5="c32a1d4ab5d03f1284b67883e8d87530",  # as its page says
+    folder="cifar-10-batches-bin",
+    members={f"{name}.bin": Member(10_000 * (BYTES + 1)) for names in BATCHES.values() for name in names},
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +53,11 @@ class Cifar10:
                 f"set ingest.image_size: {SIDE}"
             )
         self._files = _find(root)
+
+    @staticmethod
+    def archive(root: Path) -> Archive | None:
+        only_python = (root / PYTHON).is_dir() and not (root / CIFAR10.folder).is_dir()
+        return None if only_python else CIFAR10
 
     def stream(self, split: str) -> ImageStream:
         files = self._files[split]
@@ -69,17 +83,12 @@ class Cifar10:
 
 def _find(root: Path) -> dict[str, list[Path]]:
     """The files of each split. UserError when one is missing."""
-    for folder, ending in ((root / BINARY, ".bin"), (root / PYTHON, "")):
-        if folder.is_dir():
-            files = {split: [folder / f"{name}{ending}" for name in names] for split, names in BATCHES.items()}
-            for path in (path for paths in files.values() for path in paths):
-                if not path.is_file():
-                    raise UserError(f"{path} is missing; unpack the archive again")
-            return files
-    raise UserError(
-        f"no folder {BINARY} or {PYTHON} in {root}: unpack CIFAR-10 there or name the folder above it with "
-        "--params raw_root=..."
-    )
+    folder, ending = (root / CIFAR10.folder, ".bin") if Cifar10.archive(root) else (root / PYTHON, "")
+    files = {split: [folder / f"{name}{ending}" for name in names] for split, names in BATCHES.items()}
+    for path in (path for paths in files.values() for path in paths):
+        if not path.is_file():
+            raise UserError(f"{path} is missing; unpack the archive again")
+    return files
 
 
 def _read(path: Path) -> Batch:
