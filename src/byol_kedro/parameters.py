@@ -238,16 +238,62 @@ class Probes(Block):
     few_labels: FewLabels
 
 
-class Latent(Block):
-    """The pair model: `widths` are those of the hidden layers between the features and the latent vector."""
+class Pairs(Block):
+    """Which pairs of pictures there are, where nobody has given any, and how pairs are split.
 
-    pairs: Annotated[int, Field(ge=10)]
+    `target` is computed for `count` drawn pairs, `cosine` in the features `reference` of reference_latents;
+    `balanced` spreads them over its range. `column` is the target's in a pair file, null for `target` or the
+    published 1/(psnr_1 + psnr_2). `validation` is a part of the training pictures or, split by pair, pairs.
+    """
+
+    count: Annotated[int, Field(ge=10)]
+    target: Literal["psnr", "ssim", "cosine"]
+    reference: str
+    balanced: bool
+    column: str | None
+    split: Literal["picture", "pair"]
+    validation: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Clusters(Block):
+    """`silhouette` takes the k-means of 2 to `count` centres that it is highest for; `min_size` is HDBSCAN's."""
+
+    method: Literal["kmeans", "silhouette", "hdbscan"]
+    count: Annotated[int, Field(ge=2)]
+    min_size: Annotated[int, Field(ge=2)]
+
+
+class LatentMap(Block):
+    """A map of at most `points` test pictures; `umap` needs the extra of that name."""
+
+    method: Literal["tsne", "umap"]
+    points: Annotated[int, Field(ge=10)]
+
+
+class Latent(Block):
+    """The pair model: `widths` are those of the hidden layers between the features and the latent vector.
+
+    `weights_from` is a file of weights that are taken instead of fitting any.
+    """
+
+    pairs: Pairs
     widths: Annotated[list[PositiveInt], Field(min_length=1)]
     lr: PositiveFloat
+    schedule: Literal["cosine", "constant"]
     batch_size: PositiveInt
     epochs: PositiveInt
-    clusters: Annotated[int, Field(ge=2)]
-    map_points: Annotated[int, Field(ge=10)]
+    patience: PositiveInt
+    scale_target: bool
+    weights_from: str | None
+    unlabeled: bool
+    clusters: Clusters
+    map: LatentMap
+
+    @field_validator("widths", mode="before")
+    @classmethod
+    def widths_of_one_word(cls, value: object) -> object:
+        """`--params` has no lists: `latent.widths=256-128-64-32`."""
+        return str(value).split("-") if isinstance(value, str | int) else value
 
 
 class Parameters(Block):

@@ -1,14 +1,16 @@
 import logging
+import re
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kedro.io import DatasetError
 
-from byol_kedro.datasets.pairs import PairFileDataset
+from byol_kedro.datasets.pairs import PairFileDataset, PairTensorsDataset
 from byol_kedro.errors import UserError
 
 COLUMNS = ["left", "right", "psnr_1", "psnr_2"]
@@ -59,10 +61,7 @@ def test_a_missing_file_exists_for_kedro_and_is_told_in_one_line(tmp_path, caplo
         dataset.load()
     assert dataset.exists()
     assert [record.getMessage() for record in caplog.records if "none.txt" in record.getMessage()] == [
-        (
-            f"no pair file at {tmp_path / 'none.txt'}: "
-            "pairs are drawn, and their target comes from the PSNR of the two pictures"
-        )
+        (f"no pair file at {tmp_path / 'none.txt'}: pairs are drawn, and their target is computed")
     ]
 
 
@@ -104,16 +103,107 @@ def test_a_parquet_file_is_read_too(tmp_path):
     assert load(tmp_path / "pairs.parquet").to_dict("list") == table.to_dict("list")
 
 
-def test_a_parquet_file_without_a_column_or_with_a_bad_row_is_named(tmp_path):
-    good = pd.DataFrame({"left": ["a"] * 2, "right": ["b"] * 2, "psnr_1": [1.5] * 2, "psnr_2": [2.0, -1.0]})
-    good.drop(columns="psnr_1").to_parquet(tmp_path / "fewer.parquet")
-    good.to_parquet(tmp_path / "bad.parquet")
-    (tmp_path / "none.parquet").write_bytes(b"nothing")
-    assert "lacks the column psnr_1" in error_of(tmp_path / "fewer.parquet")
-    assert "bad.parquet, row 1" in error_of(tmp_path / "bad.parquet")
-    assert "none.parquet is no parquet file" in error_of(tmp_path / "none.parquet")
+def test_a_parquet_file_may_have_any_columns_of_numbers(tmp_path):
+    table = pd.DataFrame({"left": ["a"], "right": ["b"], "target": [3], "lpips": [0.5], "who": ["me"]})
+    table.to_parquet(tmp_path / "pairs.parquet")
+    loaded = load(tmp_path / "pairs.parquet")
+    assert loaded.to_dict("list") == {"left": ["a"], "right": ["b"], "target": [3.0], "lpips": [0.5]}
+    assert loaded["target"].dtype == np.float64
+
+
+def test_a_parquet_file_beside_the_text_file_that_is_not_there_is_read(tmp_path):
+    pd.DataFrame({"left": ["a"], "right": ["b"], "target": [3.0]}).to_parquet(tmp_path / "pairs.parquet")
+    assert load(tmp_path / "pairs.txt")["target"].tolist() == [3]
+
+
+def test_a_text_and_a_parquet_file_side_by_side_are_refused(tmp_path):
+    (tmp_path / "pairs.parquet").touch()
+    (tmp_path / "pairs.txt").touch()
+    assert "are both there" in error_of(tmp_path / "pairs.txt")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"left": None}, "lacks the column left"),
+        ({"psnr_1": None, "psnr_2": None}, "lacks a column of numbers, the target"),
+        ({"psnr_2": [2.0, -1.0]}, "pairs.parquet, row 1: .* found {'psnr_1': 1.5, 'psnr_2': -1.0}"),
+        ({"target": [np.nan, 1.0]}, "pairs.parquet, row 0: "),
+    ],
+)
+def test_a_parquet_file_without_a_column_or_with_a_bad_row_is_named(tmp_path, change, message):
+    good = {"left": ["a"] * 2, "right": ["b"] * 2, "psnr_1": [1.5] * 2, "psnr_2": [2.0, 1.0]}
+    columns = {name: values for name, values in (good | change).items() if values is not None}
+    pd.DataFrame(columns).to_parquet(tmp_path / "pairs.parquet")
+    assert re.search(message, error_of(tmp_path / "pairs.parquet"))
+
+
+def test_what_is_no_parquet_file_is_named(tmp_path):
+    (tmp_path / "pairs.parquet").write_bytes(b"nothing")
+    assert "pairs.parquet is no parquet file" in error_of(tmp_path / "pairs.parquet")
 
 
 def test_the_file_is_never_written(tmp_path):
     with pytest.raises(DatasetError, match="only read"):
         PairFileDataset(filepath=str(tmp_path / "pairs.txt")).save(pd.DataFrame())
+
+
+def saved(tmp_path, **tensors):
+    path = tmp_path / "pairs.pt"
+    torch.save(tensors, path)
+    return path
+
+
+def features(*shape):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1)])
+def test_saved_features_of_pairs_are_read(tmp_path, shape):
+    x1, x2, y = features(3, 4), features(3, 4), features(*shape).abs()
+    loaded = PairTensorsDataset(filepath=str(saved(tmp_path, x1=x1, x2=x2, y=y))).load()
+    np.testing.assert_array_equal(loaded["x1"], x1)
+    np.testing.assert_array_equal(loaded["x2"], x2)
+    np.testing.assert_array_equal(loaded["y"], y.reshape(-1))
+    assert (loaded["x1"].dtype, loaded["y"].dtype) == (np.float32, np.float64)
+
+
+def test_without_saved_features_there_are_no_pairs(tmp_path):
+    dataset = PairTensorsDataset(filepath=str(tmp_path / "pairs.pt"))
+    assert dataset.exists()
+    assert {name: array.shape for name, array in dataset.load().arrays.items()} == {
+        "x1": (0, 0),
+        "x2": (0, 0),
+        "y": (0,),
+    }
+
+
+def tensors_error(path):
+    with pytest.raises(DatasetError) as caught:
+        PairTensorsDataset(filepath=str(path)).load()
+    assert isinstance(caught.value.__cause__, UserError)
+    return str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x2": features(3, 5)}, r"x1 \(3, 4\), x2 \(3, 5\), y \(3,\)"),
+        ({"y": torch.ones(2)}, r"y \(2,\)"),
+        ({"x2": None}, r"x2 \(\), y \(3,\) under the names \['x1', 'x2', 'y'\]"),
+        ({"x1": torch.full((3, 4), torch.nan)}, "finite numbers"),
+        ({"y": -torch.ones(3)}, "none in y below 0"),
+    ],
+)
+def test_other_tensors_are_named_with_their_shapes(tmp_path, change, message):
+    tensors = {"x1": features(3, 4), "x2": features(3, 4), "y": torch.ones(3)} | change
+    assert re.search(message, tensors_error(saved(tmp_path, **tensors)))
+
+
+def test_a_pickled_object_is_never_run_and_the_line_says_what_to_do(tmp_path):
+    path = tmp_path / "pairs.pt"
+    torch.save(torch.nn.Linear(2, 2), path)
+    message = tensors_error(path)
+    assert "pair_tensors: " in message
+    assert "loading Python objects runs whatever code is in them" in message
+    assert "torch.save(" in message

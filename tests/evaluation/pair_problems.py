@@ -3,9 +3,30 @@
 import numpy as np
 
 from byol_kedro.evaluation.pairs import PairSet
-from byol_kedro.parameters import Latent
+from byol_kedro.parameters import Clusters, Latent, LatentMap, Pairs
 
-SETTINGS = Latent(pairs=10, widths=[32, 16], lr=0.003, batch_size=64, epochs=30, clusters=3, map_points=50)
+PAIRS = Pairs(
+    count=300, target="psnr", reference="untrained", balanced=False, column=None, split="picture", validation=0.2
+)
+SETTINGS = Latent(
+    pairs=PAIRS,
+    widths=[32, 16],
+    lr=0.003,
+    schedule="cosine",
+    batch_size=64,
+    epochs=30,
+    patience=30,
+    scale_target=True,
+    weights_from=None,
+    unlabeled=False,
+    clusters=Clusters(method="kmeans", count=3, min_size=5),
+    map=LatentMap(method="tsne", points=50),
+)
+
+
+def changed(block, **values):
+    """A block with other values, validated."""
+    return type(block).model_validate(block.model_dump() | values)
 
 
 def linear_pairs(pictures=200, pairs=2000, dim=10, noise_seed=0):
@@ -18,3 +39,9 @@ def linear_pairs(pictures=200, pairs=2000, dim=10, noise_seed=0):
     target = 0.01 * np.linalg.norm(mapped[left] - mapped[right], axis=1)
     # Shift and scale hide from the model what only a scaler finds.
     return PairSet((features * 50 + 7).astype(np.float32), left, right, target)
+
+
+def no_pairs(dim=10):
+    """Of a split that has none."""
+    none = np.zeros(0, np.int64)
+    return PairSet(np.zeros((0, dim), np.float32), none, none, np.zeros(0))

@@ -1,20 +1,31 @@
 """The map: who is on it, in which colour, and how large it is."""
 
+import sys
+from types import SimpleNamespace
+from typing import ClassVar
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from byol_kedro.errors import UserError
 from byol_kedro.evaluation.latent_map import draw_latent_map
+from byol_kedro.parameters import LatentMap
 from tests.evaluation.problems import blobs
+
+
+def settings(points=50, method="tsne"):
+    return LatentMap(method=method, points=points)
+
 
 CLASSES = ["ant", "bee", "cow", "doe"]
 
 
-def map_of(n=40, points=50, labels=None, vectors=None, seed=0):
+def map_of(n=40, points=50, labels=None, vectors=None, seed=0, method="tsne"):
     data = blobs(n, 10, dim=16, spread=0.05, decades=0)
     labels = data.train_y if labels is None else np.full(n, labels)
     table = pd.DataFrame({"name": [f"test/{i}" for i in range(n)], "label": labels, "cluster": np.arange(n) % 3})
-    return draw_latent_map(table, data.train_x if vectors is None else vectors, CLASSES, points, seed)
+    return draw_latent_map(table, data.train_x if vectors is None else vectors, CLASSES, settings(points, method), seed)
 
 
 def shown(figure):
@@ -67,7 +78,7 @@ def test_the_axes_bear_no_numbers():
 
 def test_two_thousand_points_take_less_than_100_kilobytes(monkeypatch):
     coordinates = 100 * np.random.default_rng(0).normal(size=(2000, 2)).astype(np.float32)
-    monkeypatch.setattr("byol_kedro.evaluation.latent_map._coordinates", lambda vectors, seed: coordinates)
+    monkeypatch.setattr("byol_kedro.evaluation.latent_map._tsne", lambda vectors, seed: coordinates)
     assert len(map_of(n=2000, points=2000).to_json()) < 100_000
 
 
@@ -81,3 +92,35 @@ def test_vectors_of_a_collapsed_or_exploded_model_have_a_map(spread):
     vectors = spread * np.random.default_rng(0).normal(size=(20, 16))
     figure = map_of(n=20, vectors=vectors.astype(np.float32))
     assert np.isfinite([x for trace in figure.data for x in trace.x]).all()
+
+
+class FakeUmap:
+    """The first two coordinates; remembers how it was called."""
+
+    calls: ClassVar[list] = []
+
+    def __init__(self, **settings):
+        self.calls.append(settings)
+
+    def fit_transform(self, vectors):
+        return vectors[:, :2]
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [
+        (40, {"n_neighbors": 15, "init": "spectral", "random_state": 3, "n_jobs": 1}),
+        (5, {"n_neighbors": 4, "init": "random", "random_state": 3, "n_jobs": 1}),
+    ],
+)
+def test_umap_is_called_with_the_seed_and_no_more_neighbours_than_there_are(n, expected, monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=FakeUmap))
+    figure = map_of(n=n, seed=3, method="umap")
+    assert FakeUmap.calls[-1] == expected
+    assert figure.layout.title.text == "Map of the latent vectors (UMAP)"
+
+
+def test_without_umap_the_package_to_install_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(UserError, match=r"umap-learn, which is not installed; pip install 'byol-kedro\[umap\]'"):
+        map_of(method="umap")

@@ -2,25 +2,42 @@
 
 import numpy as np
 
-from byol_kedro.evaluation.latent_vectors import latent_table, vectors_of
+from byol_kedro.evaluation.latent_vectors import Vectors, latent_table, vectors_of
+from byol_kedro.parameters import Clusters
+
+TWO = Clusters(method="kmeans", count=2, min_size=5)
 
 
-def split_of(name, count):
+def split_of(name, count, dim=16):
     """Vectors in two heaps, in an order of the split's own; label 1 is the heap on the right."""
     generator = np.random.default_rng(count)
     labels = generator.integers(0, 2, count)
-    vectors = (10 * labels[:, None] + generator.normal(size=(count, 16))).astype(np.float32)
-    return [f"{name}/{i}" for i in range(count)], labels, vectors
+    vectors = (10 * labels[:, None] + generator.normal(size=(count, dim))).astype(np.float32)
+    return Vectors(name, [f"{name}/{i}" for i in range(count)], labels, vectors)
 
 
-def test_a_rows_cluster_is_that_of_its_vector_in_both_splits():
-    table = latent_table(split_of("train", 40), split_of("test", 30), 2, 0)
+def test_a_rows_cluster_is_that_of_its_vector_in_every_split():
+    table = latent_table(split_of("train", 40), [split_of("test", 30), split_of("unlabeled", 20)], TWO, 0)
     (right,) = set(table.loc[table["z0"] > 5, "cluster"])
     assert ((table["z0"] > 5) == (table["cluster"] == right)).all()
     assert ((table["z0"] > 5) == (table["label"] == 1)).all()
+    assert table["split"].tolist() == ["train"] * 40 + ["test"] * 30 + ["unlabeled"] * 20
 
 
 def test_vectors_come_back_from_the_table_in_their_order():
     train, test = split_of("train", 12), split_of("test", 5)
-    table = latent_table(train, test, 2, 0)
-    np.testing.assert_array_equal(vectors_of(table[table["split"] == "test"]), test[2])
+    table = latent_table(train, [test], TWO, 0)
+    np.testing.assert_array_equal(vectors_of(table[table["split"] == "test"]), test.vectors)
+
+
+def test_vectors_of_another_dimension_have_as_many_columns_in_their_order():
+    table = latent_table(split_of("train", 12, dim=11), [split_of("test", 5, dim=11)], TWO, 0)
+    assert [name for name in table if name.startswith("z")] == [f"z{axis}" for axis in range(11)]
+
+
+def test_a_split_without_pictures_has_no_rows():
+    table = latent_table(split_of("train", 12), [split_of("test", 5), split_of("unlabeled", 0)], TWO, 0)
+    assert table.dtypes[["name", "split", "label", "cluster", "z0"]].astype(str).tolist() == [
+        "str", "str", "int64", "int64", "float32",
+    ]  # fmt: skip
+    assert len(table) == 17

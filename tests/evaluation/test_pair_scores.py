@@ -1,88 +1,98 @@
-"""What is said of the pair model, against scikit-learn, scipy and known answers."""
-
-from dataclasses import replace
+"""Scores and their intervals, against scikit-learn, scipy and known answers."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.optimize import minimize_scalar
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.metrics import mean_absolute_error, r2_score
 
-from byol_kedro.evaluation.pair_model import fit_pair_model
-from byol_kedro.evaluation.pair_scores import predict_pairs, score_rows
-from tests.evaluation.pair_problems import SETTINGS, linear_pairs
+from byol_kedro.evaluation.pair_references import MODELS
+from byol_kedro.evaluation.pair_scores import score_rows, scorer
+
+PAIR_MODEL, OTHERS = MODELS[0], MODELS[1:]
 
 
-@pytest.fixture(scope="module")
-def predictions():
-    train = linear_pairs()
-    return predict_pairs(fit_pair_model(train, SETTINGS, seed=0), train, linear_pairs(noise_seed=1))
-
-
-def table(target, guess):
-    guesses = dict.fromkeys(["pair model", "mean of train", "raw feature distance"], guess)
+def table(target, guess, other=None):
+    guesses = {PAIR_MODEL: guess} | dict.fromkeys(OTHERS, guess if other is None else other)
     return pd.DataFrame({"target": target, **guesses})
 
 
-def test_scores_are_those_of_scikit_learn_and_scipy(predictions):
-    row = next(row for row in score_rows(predictions) if row["model"] == "pair model")
-    target, guess = predictions["target"], predictions["pair model"]
-    assert row["l1"] == pytest.approx(mean_absolute_error(target, guess))
+def row_of(target, guess, unit=1.0, **more):
+    return score_rows(table(target, guess), unit, seed=0, **more)[0]
+
+
+def noisy(n=400, seed=0):
+    generator = np.random.default_rng(seed)
+    target = generator.random(n)
+    return target, target + 0.2 * generator.normal(size=n)
+
+
+def test_scores_are_those_of_scikit_learn_and_scipy():
+    target, guess = noisy()
+    row = row_of(target, guess, unit=0.5)
+    assert row["l1"] == pytest.approx(mean_absolute_error(target, guess) / 0.5)
     assert row["spearman"] == pytest.approx(spearmanr(target, guess).statistic)
     assert row["r2"] == pytest.approx(r2_score(target, guess))
-    assert row["n"] == 2000
+    assert row["n"] == 400
 
 
-def test_rows_are_the_model_and_its_two_references(predictions):
-    assert [row["model"] for row in score_rows(predictions)] == ["pair model", "mean of train", "raw feature distance"]
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 3)), min_size=3, max_size=30))
+@settings(deadline=None, max_examples=60)
+def test_a_pair_that_counts_twice_is_a_pair_that_is_there_twice(rows):
+    target, guess, weight = (np.array(column, float) for column in zip(*rows, strict=True))
+    repeated = [np.repeat(values, weight.astype(int)) for values in (guess, target)]
+    counted = scorer(guess, target, 1.0)(weight)
+    copied = scorer(*repeated, 1.0)(np.ones(int(weight.sum())))
+    if np.ptp(target) and len(repeated[1]) and np.ptp(repeated[1]):
+        assert counted == pytest.approx(copied)
 
 
-def test_the_pair_model_beats_both_references_where_the_target_is_learnable(predictions):
-    l1 = {row["model"]: row["l1"] for row in score_rows(predictions)}
-    assert l1["pair model"] < 0.5 * min(l1["mean of train"], l1["raw feature distance"])
+def test_intervals_are_those_of_an_ordinary_bootstrap():
+    target, guess = noisy()
+    generator, drawn = np.random.default_rng(1), {"l1": [], "spearman": [], "r2": []}
+    for _ in range(1000):
+        rows = generator.integers(0, len(target), len(target))
+        drawn["l1"].append(mean_absolute_error(target[rows], guess[rows]))
+        drawn["spearman"].append(spearmanr(target[rows], guess[rows]).statistic)
+        drawn["r2"].append(r2_score(target[rows], guess[rows]))
+    row = row_of(target, guess)
+    for name, values in drawn.items():
+        low, high = np.quantile(values, [0.025, 0.975])
+        assert (row[f"{name}_low"], row[f"{name}_high"]) == pytest.approx((low, high), abs=0.15 * (high - low))
 
 
-def test_the_mean_of_train_is_the_mean_of_the_training_targets(predictions):
-    unit = linear_pairs(noise_seed=1).target[0] / predictions["target"][0]
-    assert predictions["mean of train"][0] * unit == pytest.approx(linear_pairs().target.mean())
+def test_rows_are_the_model_and_its_references():
+    assert [row["model"] for row in score_rows(table(*noisy()), 1.0, 0)] == [
+        "pair model", "mean of train", "distance of features", "distance of PCA 16", "ridge on |f1 − f2|",
+    ]  # fmt: skip
 
 
-def test_the_factor_of_the_raw_distance_is_the_best_one_on_the_training_pairs(predictions):
-    train, test = linear_pairs(), linear_pairs(noise_seed=1)
-    mean, deviation = train.features.mean(0), train.features.std(0)
-    raw, new = (
-        np.linalg.norm(((p.features - mean) / deviation)[p.left] - ((p.features - mean) / deviation)[p.right], axis=1)
-        for p in (train, test)
-    )
-    target = train.target / train.target.mean()
-    best = minimize_scalar(lambda a: np.abs(a * raw - target).sum(), bounds=(0, 2), method="bounded").x
-    np.testing.assert_allclose(predictions["raw feature distance"], best * new, rtol=1e-3)
+def test_how_far_a_reference_is_behind_is_measured_on_the_same_draws():
+    target, guess = noisy()
+    model, *others = score_rows(table(target, guess, guess + 0.5 * np.sign(guess - target)), 1.0, 0)
+    assert (model["l1_behind"], model["l1_behind_low"], model["l1_behind_high"]) == (0, 0, 0)
+    for row in others:
+        assert (row["l1_behind_low"], row["l1_behind"], row["l1_behind_high"]) == pytest.approx((0.5,) * 3)
 
 
-def test_test_targets_do_not_move_the_references():
-    train, test = linear_pairs(), linear_pairs(noise_seed=1)
-    model = fit_pair_model(train, SETTINGS.model_copy(update={"epochs": 1}), seed=0)
-    one, other = (predict_pairs(model, train, replace(test, target=test.target * k)) for k in (1, 5))
-    pd.testing.assert_frame_equal(one.drop(columns="target"), other.drop(columns="target"))
+def test_the_same_seed_gives_the_same_intervals():
+    given_table = table(*noisy())
+    assert score_rows(given_table, 1.0, 3) == score_rows(given_table, 1.0, 3) != score_rows(given_table, 1.0, 4)
 
 
 def test_a_constant_guess_has_no_rank_correlation():
-    row = score_rows(table([1.0, 2.0], 1.0))[0]
+    row = row_of([1.0, 2.0], 1.0)
     assert (row["l1"], row["spearman"], row["r2"]) == (0.5, None, -1)
 
 
 def test_a_constant_target_leaves_only_l1():
-    row = score_rows(table(1.0, [1.0, 2.0]))[0]
-    assert (row["l1"], row["spearman"], row["r2"]) == (0.5, None, None)
+    row = row_of(1.0 / 3, [1.0, 2.0, 3.0])
+    assert (row["spearman"], row["r2"]) == (None, None)
+    assert row["l1"] == pytest.approx(5 / 3)
 
 
 def test_no_test_pairs_give_rows_without_numbers():
-    rows = score_rows(table([], []))
-    assert all(row == {"model": row["model"], "l1": None, "spearman": None, "r2": None, "n": 0} for row in rows)
-
-
-def test_features_that_do_not_vary_have_a_raw_distance_of_zero():
-    same = replace(linear_pairs(), features=np.ones((200, 10), np.float32))
-    model = fit_pair_model(same, SETTINGS.model_copy(update={"epochs": 1}), seed=0)
-    assert (predict_pairs(model, same, same)["raw feature distance"] == 0).all()
+    for row in score_rows(table([], []), 1.0, 0):
+        assert {value for name, value in row.items() if name not in ("model", "n")} == {None}

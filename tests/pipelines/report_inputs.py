@@ -135,12 +135,22 @@ def history(epochs=40):
     )
 
 
+def latent_row(model, n=500, **scores):
+    """A row of latent_metrics: each score with its interval, None where it has none."""
+    row = {"model": model, "n": n}
+    for name in ("l1", "spearman", "r2", "l1_behind"):
+        value = scores.get(name)
+        ends = (None, None) if value is None else (value - 0.001, value + 0.001)
+        row |= {name: value, f"{name}_low": ends[0], f"{name}_high": ends[1]}
+    return row
+
+
 def latent_metrics(version=VERSION):
     models = [
-        {"model": "pair model", "l1": 0.0123, "spearman": 0.61, "r2": 0.4, "n": 500},
-        {"model": "mean of train", "l1": 0.02, "spearman": None, "r2": 0.0, "n": 500},
+        latent_row("pair model", l1=0.0123, spearman=0.61, r2=0.4, l1_behind=0.0),
+        latent_row("mean of train", l1=0.02, r2=0.0, l1_behind=0.0077),
     ]
-    clusters = {"k": 3, "nmi": 0.41, "ari": 0.3, "n": 5}
+    clusters = {"method": "kmeans", "k": 3, "nmi": 0.41, "ari": 0.3, "purity": 0.52, "n": 5}
     return metrics(models, version, pairs={"train": 2000, "test": 500}, clusters=clusters)
 
 
@@ -153,7 +163,15 @@ def latent_vectors():
 
 
 def latent_map():
-    return go.Figure(go.Scatter(x=[0, 1, 2], y=[1, 0, 1], mode="markers")).update_layout(title="Latent map")
+    traces = [
+        go.Scatter(x=[0, 1, 2], y=[1, 0, 1], mode="markers", text=["test/00003", "test/00000", "test/00007"]),
+        go.Scatter(x=[5], y=[5], mode="markers", text=["test/00012"]),
+    ]
+    return go.Figure(traces).update_layout(title="Latent map")
+
+
+def cluster_sheet():
+    return np.random.default_rng(1).integers(0, 255, (16, 40, 3), dtype=np.uint8)
 
 
 def data_summary(**fingerprints):

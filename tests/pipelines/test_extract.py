@@ -10,7 +10,7 @@ from byol_kedro.datasets.belonging import check_same_encoder
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Baselines
-from byol_kedro.pipelines.extract.nodes import extract, extract_references
+from byol_kedro.pipelines.extract.nodes import extract, extract_references, extract_unlabeled
 from tests.byol.small import CPU
 from tests.byol.test_encoder import HEADER, moved
 from tests.pipelines.test_pretrain import split
@@ -48,6 +48,23 @@ def test_features_name_their_encoder_and_their_pictures(encoder):
         "train-mark:test-mark",
     ]
     assert {t.header["data"] for t in (train, test, references)} == {"array"}
+
+
+def test_pictures_without_labels_have_features_when_they_are_asked_for(encoder):
+    latents = extract_unlabeled(encoder, TEST, unlabeled=True, device="cpu")
+    _, test = extract(encoder, TRAIN, TEST, "cpu")
+    assert all(np.array_equal(latents[name], test[name]) for name in ("features", "labels", "index"))
+    assert latents.header == test.header
+
+
+def test_pictures_without_labels_have_none_when_they_are_not_asked_for(encoder):
+    latents = extract_unlabeled(encoder, TEST, unlabeled=False, device="cpu")
+    assert {name: latents[name].shape for name in ("features", "labels", "index")} == {
+        "features": (0, 96),
+        "labels": (0,),
+        "index": (0,),
+    }
+    check_same_encoder(encoder, latents)
 
 
 def test_the_reference_does_not_depend_on_what_was_learned(encoder):

@@ -6,17 +6,40 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
+from scipy.spatial.distance import cosine
+from torch import nn
 
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
-from byol_kedro.parameters import Latent
 from byol_kedro.pipelines.latent import create_pipeline, nodes
-from tests.pipelines.evaluation_inputs import ENCODER, ENCODER_MARKS, images, latents
+from tests.evaluation.pair_problems import SETTINGS, changed
+from tests.pipelines.evaluation_inputs import ENCODER, ENCODER_MARKS, KNOWN, images, latents, reference_latents
 
-LATENT = Latent(pairs=300, widths=[16, 8], lr=0.003, batch_size=64, epochs=5, clusters=3, map_points=20)
+LATENT = changed(SETTINGS, widths=[16, 8], epochs=5, map={"method": "tsne", "points": 20})
 NO_FILE = pd.DataFrame(columns=["left", "right", "psnr_1", "psnr_2"])
+NO_TENSORS = Tensors({"x1": np.zeros((0, 0), np.float32), "x2": np.zeros((0, 0), np.float32), "y": np.zeros(0)}, {})
+SAVED = [
+    "image_pairs", "latent_mlp", "latent_history", "pair_predictions", "latent_vectors", "cluster_list",
+    "latent_metrics", "latent_map", "cluster_sheet",
+]  # fmt: skip
+
+
+def latent(**values):
+    return changed(LATENT, **values)
+
+
+def with_pairs(**values):
+    return latent(pairs=LATENT.pairs.model_dump() | values)
+
+
+def unlabeled(count=0):
+    """Features of the first `count` test pictures, as if they had no labels."""
+    test = latents("test")
+    arrays = {"features": test["features"][:count], "labels": np.full(count, -1), "index": np.arange(count)}
+    return Tensors(arrays, test.header)
 
 
 class Kept(MemoryDataset):
@@ -26,24 +49,28 @@ class Kept(MemoryDataset):
         pass
 
 
-def run(encoder=ENCODER, pair_file=NO_FILE, train=None, **other_images):
+def run(encoder=ENCODER, pair_file=NO_FILE, train=None, settings=LATENT, **others):
     given = {
         "encoder": encoder,
         "latents_train": train or latents("train"),
         "latents_test": latents("test"),
+        "latents_unlabeled": unlabeled(),
+        "reference_latents": reference_latents(),
         "images_train": images("train"),
         "images_test": images("test"),
+        "images_unlabeled": images("test"),
         "pair_file": pair_file,
-        "params:latent": LATENT,
+        "pair_tensors": NO_TENSORS,
+        "params:latent": settings,
         "params:seed": 0,
-    } | other_images
-    saved = ["image_pairs", "latent_mlp", "latent_vectors", "latent_metrics", "latent_map"]
+    } | others
     catalog = DataCatalog(
         {name: MemoryDataset(value, copy_mode="assign") for name, value in given.items()}
-        | {name: Kept(copy_mode="assign") for name in saved}
+        | {name: Kept(copy_mode="assign") for name in SAVED}
+        | {"picture_pool": MemoryDataset(copy_mode="assign")}
     )
     SequentialRunner().run(create_pipeline(), catalog)
-    return {name: catalog.load(name) for name in saved}
+    return {name: catalog.load(name) for name in SAVED}
 
 
 @pytest.fixture(scope="module")
@@ -53,19 +80,20 @@ def outcome():
 
 def test_it_runs_on_saved_latents_alone():
     assert create_pipeline().inputs() == {
-        "encoder", "latents_train", "latents_test", "images_train", "images_test", "pair_file",
+        "encoder", "latents_train", "latents_test", "latents_unlabeled", "reference_latents",
+        "images_train", "images_test", "images_unlabeled", "pair_file", "pair_tensors",
         "params:latent", "params:seed",
     }  # fmt: skip
 
 
-def test_only_the_pair_predictions_are_kept_between_nodes():
-    assert create_pipeline().all_outputs() == {
-        "image_pairs", "latent_mlp", "pair_predictions", "latent_vectors", "latent_metrics", "latent_map",
-    }  # fmt: skip
+def test_only_the_features_of_all_pictures_are_not_saved():
+    assert create_pipeline().all_outputs() == {*SAVED, "picture_pool"}
 
 
 def test_the_model_names_its_encoder_and_its_shape(outcome):
-    assert outcome["latent_mlp"].header == ENCODER_MARKS | {"widths": "[16, 8]", "feature_dim": "12"}
+    assert outcome["latent_mlp"].header == ENCODER_MARKS | {
+        "widths": "[16, 8]", "feature_dim": "12", "weights_from": "",
+    }  # fmt: skip
 
 
 def test_every_picture_has_a_row_with_its_own_label(outcome):
@@ -81,12 +109,17 @@ def test_latent_vectors_have_sixteen_float32_columns(outcome):
     assert types == {"name": "str", "split": "str", "label": "int64", "cluster": "int64"} | axes
 
 
+def embed(latent_mlp, train=None, test=None, others=None):
+    pictures = (images("train"), images("test"), images("test"))
+    features = (train or latents("train"), test or latents("test"), others or unlabeled())
+    return nodes.embed(ENCODER, latent_mlp, *features, *pictures, LATENT, 0)[0]
+
+
 def test_rows_are_named_by_the_index_of_the_latents(outcome):
     train = latents("train")
     backwards = Tensors({name: array[::-1].copy() for name, array in train.arrays.items()}, train.header)
     named, again = (
-        nodes.embed(ENCODER, outcome["latent_mlp"], one, latents("test"), images("train"), images("test"), LATENT, 0)
-        .set_index("name").sort_index().filter(regex="^(z|label)")
+        embed(outcome["latent_mlp"], train=one).set_index("name").sort_index().filter(regex="^(z|label)")
         for one in (train, backwards)
     )  # fmt: skip
     pd.testing.assert_frame_equal(named, again)
@@ -98,23 +131,57 @@ def test_metrics_are_json_without_nan_and_name_the_encoder_and_the_pictures(outc
     assert (metrics["encoder_version"], metrics["data_fingerprint"]) == ("v1", "test-pictures")
 
 
-def test_metrics_count_the_pairs_and_say_the_unit_of_l1(outcome):
+def test_metrics_count_the_pairs_and_say_the_units(outcome):
     pairs = outcome["latent_metrics"]["pairs"]
-    assert (pairs["train"], pairs["test"]) == (240, 60)
-    assert pairs["target_scale"] == pytest.approx(1 / train_targets(outcome["image_pairs"]).mean(), rel=1e-6)
+    assert (pairs["train"], pairs["validation"], pairs["test"]) == (192, 48, 60)
+    assert pairs["mean target"] == pytest.approx(targets(outcome["image_pairs"], "train").mean())
+    assert pairs["target_scale"] == outcome["latent_mlp"]["target_scale"][0]
     assert "mean target of the training pairs" in pairs["unit"]
 
 
-def train_targets(table):
-    return table.loc[table["split"] == "train", "target"]
+def targets(table, split):
+    return table.loc[table["split"] == split, "target"]
 
 
 def test_metrics_are_those_of_the_test_pairs(outcome):
-    assert [row["n"] for row in outcome["latent_metrics"]["rows"]] == [60, 60, 60]
+    row, *others = outcome["latent_metrics"]["rows"]
+    lines = outcome["pair_predictions"]
+    unit = targets(outcome["image_pairs"], "train").mean()
+    assert {row["n"], *(other["n"] for other in others)} == {60}
+    assert row["l1"] == pytest.approx(lines["difference"].mean() / unit)
+
+
+def test_a_line_of_the_test_pairs_has_both_names_target_output_and_difference(outcome):
+    lines, pairs = outcome["pair_predictions"], outcome["image_pairs"].query("split == 'test'").reset_index(drop=True)
+    pd.testing.assert_frame_equal(lines[["left", "right", "target"]], pairs[["left", "right", "target"]])
+    np.testing.assert_allclose(lines["difference"], (lines["pair model"] - lines["target"]).abs())
+
+
+def test_the_output_is_the_distance_of_the_two_latent_vectors(outcome):
+    z = outcome["latent_vectors"].set_index("name").filter(regex="^z")
+    lines, (offset, scale) = (
+        outcome["pair_predictions"],
+        (outcome["latent_mlp"][name][0] for name in ("target_offset", "target_scale")),
+    )
+    apart = np.linalg.norm(z.loc[lines["left"]].to_numpy() - z.loc[lines["right"]].to_numpy(), axis=1)
+    np.testing.assert_allclose(lines["pair model"], offset + apart / scale, rtol=1e-5)
 
 
 def test_clusters_are_compared_with_the_labels_of_test(outcome):
-    assert {"k": 3, "n": 30}.items() <= outcome["latent_metrics"]["clusters"].items()
+    assert {"method": "kmeans", "k": 3, "n": 30}.items() <= outcome["latent_metrics"]["clusters"].items()
+
+
+def test_the_list_has_a_cluster_for_each_name(outcome):
+    pd.testing.assert_frame_equal(outcome["cluster_list"], outcome["latent_vectors"][["name", "cluster"]])
+
+
+def test_the_sheet_has_a_row_for_each_cluster_of_test(outcome):
+    clusters = outcome["latent_vectors"].query("split == 'test'")["cluster"].nunique()
+    assert outcome["cluster_sheet"].shape[0] == clusters * (64 + 2)
+
+
+def test_the_history_has_a_row_for_each_epoch(outcome):
+    assert outcome["latent_history"]["epoch"].tolist() == [1, 2, 3, 4, 5]
 
 
 def test_the_map_shows_test_pictures_only(outcome):
@@ -138,15 +205,17 @@ def test_the_pairs_of_a_given_file_are_taken_instead_of_drawn_ones():
 
 def test_a_pair_file_without_test_pairs_gives_a_model_and_no_scores():
     given = run(pair_file=pd.DataFrame([("train/01", "train/02", 20.0, 20.0)], columns=NO_FILE.columns))
-    assert [row["l1"] for row in given["latent_metrics"]["rows"]] == [None, None, None]
+    assert {row["l1"] for row in given["latent_metrics"]["rows"]} == {None}
 
 
 def test_without_labels_there_are_clusters_and_no_agreement():
-    def unlabelled(split):
+    def nameless(split):
         return Tensors(latents(split).arrays | {"labels": np.full(len(images(split)), -1)}, latents(split).header)
 
-    given = run(train=unlabelled("train"), latents_test=unlabelled("test"))
-    assert given["latent_metrics"]["clusters"] == {"k": 3, "nmi": None, "ari": None, "n": 0}
+    given = run(train=nameless("train"), latents_test=nameless("test"))
+    assert given["latent_metrics"]["clusters"] == {
+        "method": "kmeans", "k": 3, "nmi": None, "ari": None, "purity": None, "n": 0,
+    }  # fmt: skip
     assert given["latent_map"].data[0].name.startswith("cluster ")
 
 
@@ -154,17 +223,20 @@ def of_another_encoder(tensors):
     return Tensors(tensors.arrays, tensors.header | {"encoder_fingerprint": "e2"})
 
 
-def test_a_model_is_not_fitted_to_latents_of_another_encoder(outcome):
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_model_is_not_fitted_to_latents_of_another_encoder(split):
     with pytest.raises(UserError, match="extract"):
-        nodes.fit(ENCODER, of_another_encoder(latents("train")), images("train"), outcome["image_pairs"], LATENT, 0)
+        run(**{f"latents_{split}": of_another_encoder(latents(split))})
 
 
-@pytest.mark.parametrize("other", ["latent_mlp", "train", "test"])
+@pytest.mark.parametrize("other", ["latent_mlp", "train", "test", "others"])
 def test_latents_and_model_of_different_encoders_give_no_vectors(other, outcome):
-    given = {"latent_mlp": outcome["latent_mlp"], "train": latents("train"), "test": latents("test")}
+    given = {
+        "latent_mlp": outcome["latent_mlp"], "train": latents("train"), "test": latents("test"), "others": unlabeled(3),
+    }  # fmt: skip
     given[other] = of_another_encoder(given[other])
     with pytest.raises(UserError, match="extract"):
-        nodes.embed(ENCODER, *given.values(), images("train"), images("test"), LATENT, 0)
+        embed(**given)
 
 
 def test_latents_of_other_pictures_are_refused():
@@ -175,4 +247,83 @@ def test_latents_of_other_pictures_are_refused():
 def test_a_split_with_one_picture_is_refused():
     one = replace(images("test"), pixels=images("test").pixels[:1], names=["test/00"])
     with pytest.raises(UserError, match=r"images_test of photos holds 1 picture.*ingest more"):
-        nodes.make_pairs(images("train"), one, NO_FILE, LATENT, 0)
+        nodes.make_pairs(images("train"), one, NO_FILE, NO_TENSORS, reference_latents(), LATENT, 0)
+
+
+def test_pictures_without_labels_have_vectors_and_clusters_too(outcome):
+    table = embed(outcome["latent_mlp"], others=unlabeled(7))
+    rest = table[table["split"] == "unlabeled"]
+    assert rest["label"].tolist() == [-1] * 7
+    # They are the test pictures, seen again.
+    again = table[table["split"] == "test"].head(7)
+    np.testing.assert_array_equal(rest.filter(regex="^z|cluster"), again.filter(regex="^z|cluster"))
+
+
+def test_the_cosine_is_that_of_the_reference_that_is_named():
+    table = run(settings=with_pairs(target="cosine"))["image_pairs"]
+    features = dict(zip(images("train").names + images("test").names, [*KNOWN.train_x, *KNOWN.test_x], strict=True))
+    theirs = [cosine(features[row.left], features[row.right]) for row in table.itertuples()]
+    np.testing.assert_allclose(table["target"], theirs, atol=1e-6)
+
+
+def test_a_reference_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(UserError, match=r"no network 'dinov2', it has untrained"):
+        run(settings=with_pairs(target="cosine", reference="dinov2"))
+
+
+def test_by_pair_is_seen_in_the_metrics():
+    assert run(settings=with_pairs(split="pair"))["latent_metrics"]["pairs"]["split by"] == "pair"
+
+
+def saved_tensors(dim=12):
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(50, dim)).astype(np.float32)
+    left, right = generator.integers(0, 50, (2, 2000))
+    return Tensors({"x1": x[left], "x2": x[right], "y": np.abs(x[left] - x[right])[:, 0].astype(float)}, {})
+
+
+def test_saved_features_of_pairs_are_fitted_instead_of_drawn_ones(caplog):
+    given = run(pair_tensors=saved_tensors())
+    assert given["image_pairs"]["left"].str.startswith("pairs.pt/").all()
+    assert given["latent_metrics"]["rows"][0]["n"] > 20
+    assert "names no encoder" in caplog.text
+
+
+def test_saved_features_of_another_width_are_refused():
+    with pytest.raises(UserError, match=r"features have 5 numbers, those of the encoder 12"):
+        run(pair_tensors=saved_tensors(5))
+
+
+def test_a_pair_file_and_saved_features_are_too_much():
+    with pytest.raises(UserError, match="which pairs are meant"):
+        run(pair_file=pd.DataFrame([("train/01", "train/02", 20.0, 20.0)], columns=NO_FILE.columns),
+            pair_tensors=saved_tensors())  # fmt: skip
+
+
+def test_imported_weights_are_used_as_they_are(tmp_path):
+    layers = [nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 16)]
+    network = nn.Sequential(*layers)
+    state = {f"linear{i}.{name}": w for i, n in ((1, 0), (2, 2)) for name, w in layers[n].state_dict().items()}
+    torch.save(state, tmp_path / "512_16.pt")
+    given = run(settings=latent(weights_from=str(tmp_path / "512_16.pt")))
+    pairs = given["image_pairs"].query("split == 'train'")
+    names = sorted({*pairs["left"], *pairs["right"]})
+    seen = KNOWN.train_x[[images("train").names.index(name) for name in names]].astype(np.float64)
+    with torch.no_grad():
+        x = (KNOWN.train_x - seen.mean(axis=0)) / seen.std(axis=0)
+        expected = network(torch.from_numpy(x.astype(np.float32))).numpy()
+    found = given["latent_vectors"].query("split == 'train'").filter(regex="^z").to_numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert len(given["latent_history"]) == 0
+    assert given["latent_mlp"].header["widths"] == "[8]"
+
+
+def test_a_pickled_module_is_refused_with_what_to_do(tmp_path):
+    torch.save(nn.Linear(12, 16), tmp_path / "512_16.pt")
+    with pytest.raises(UserError, match=r"latent.weights_from: .* runs whatever code .*model.state_dict\(\)"):
+        run(settings=latent(weights_from=str(tmp_path / "512_16.pt")))
+
+
+@pytest.mark.parametrize(("word", "widths"), [("256-128", [256, 128]), (64, [64]), ([8, 4], [8, 4])])
+def test_widths_can_be_given_as_one_word(word, widths):
+    assert latent(widths=word).widths == widths

@@ -68,5 +68,6 @@ def test_latent_metrics_of_another_encoder_or_of_other_pictures_are_refused(othe
             given.latent_metrics() | other,
             given.latent_vectors(),
             given.latent_map(),
+            given.cluster_sheet(),
             given.images(),
         )

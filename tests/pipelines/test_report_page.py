@@ -29,7 +29,7 @@ def build(header=None, classes=given.CLASSES, manifest=None, labelled=True):
     )
     guesses = guesses if labelled else guesses.iloc[:0]
     bars, confusion = nodes.draw_top1(results, images), nodes.draw_confusion(guesses, images)
-    latents = (given.latent_metrics(), given.latent_vectors(), given.latent_map())
+    latents = (given.latent_metrics(), given.latent_vectors(), given.latent_map(), given.cluster_sheet())
     return nodes.write_report(
         header,
         manifest,
@@ -145,7 +145,8 @@ def test_the_title_says_what_was_trained_on_what(body):
 
 
 def test_the_sample_grid_is_embedded_pixel_by_pixel(body):
-    source = next(attrs["src"] for tag, attrs in Elements(body).found if tag == "img")
+    caption = "Some of the pictures, as they were read"
+    source = next(attrs["src"] for tag, attrs in Elements(body).found if attrs.get("alt") == caption)
     image = Image.open(io.BytesIO(base64.b64decode(source.removeprefix("data:image/png;base64,"))))
     np.testing.assert_array_equal(np.asarray(image), given.sample_grid())
 
@@ -167,13 +168,23 @@ def test_the_long_facts_are_there_to_be_opened(body, fact):
 
 
 @pytest.mark.parametrize(
-    "fact", ["61.2 % (59.9–62.5)", "69.5–70.0 %", "pair model", "0.0123", "12,000", "cat 100", "without label"]
+    "fact",
+    [
+        "61.2 % (59.9–62.5)",
+        "69.5–70.0 %",
+        "pair model",
+        "0.012 (0.011–0.013)",
+        "0.020 (0.019–0.021)",
+        "12,000",
+        "cat 100",
+        "without label",
+    ],
 )
 def test_tables_show_results_latents_and_data(body, fact):
     assert fact in Elements(body).inside["table"]
 
 
-@pytest.mark.parametrize("fact", ["0.41", "0123abcd with changes", "base"])
+@pytest.mark.parametrize("fact", ["0.41", "0.52", "0123abcd with changes", "base"])
 def test_lists_show_clusters_revision_and_recipe(body, fact):
     assert fact in Elements(body).inside["dd"]
 
@@ -238,7 +249,7 @@ def test_the_pipeline_reads_what_the_others_write():
     assert create_pipeline().inputs() == {
         "encoder", "run_manifest", "training_history", "baseline_metrics", "probe_metrics", "latent_metrics",
         "fold_metrics", "few_label_metrics", "quality_metrics", "params:seed",
-        "baseline_predictions", "probe_predictions", "latent_vectors", "latent_map", "data_summary",
+        "baseline_predictions", "probe_predictions", "latent_vectors", "latent_map", "cluster_sheet", "data_summary",
         "sample_grid", "images_test",
     }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The user's file of picture pairs."""
+"""The user's files of picture pairs."""
 
 import csv
 import math
@@ -8,21 +8,27 @@ from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
+import torch
 from kedro.io import AbstractDataset
+from numpy.typing import NDArray
 
+from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.datasets.weights import read_weights
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 
 NAMES = ["left", "right"]
 PSNRS = ["psnr_1", "psnr_2"]
+ENDINGS = (".txt", ".parquet")
 log = get_logger(__name__)
 
 
 class PairFileDataset(AbstractDataset[Any, pd.DataFrame]):
-    """Loads `left`, `right` (str) and `psnr_1`, `psnr_2` (float64, dB, finite and above 0), one row a pair.
+    """Loads `left`, `right` (str) and columns of numbers (float64, finite), one row a pair.
 
-    The file has a line `name1 name2 psnr1 psnr2` for each pair, or is a .parquet with these columns. Where it is
-    not there, the table is empty.
+    A text file has a line `name1 name2 psnr1 psnr2` for each pair, both PSNR in dB and above 0. A parquet file has
+    `left`, `right` and any columns of numbers, among them the target. `filepath` is the one or the other; what it
+    does not name is looked for beside it, with the other ending. Where neither is there, the table is empty.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
@@ -30,16 +36,14 @@ class PairFileDataset(AbstractDataset[Any, pd.DataFrame]):
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
-        """Raises UserError at the first line that is no pair, by its number."""
-        if not self._filepath.exists():
-            log.info(
-                "no pair file at %s: pairs are drawn, and their target comes from the PSNR of the two pictures",
-                self._filepath,
-            )
-            return _typed(pd.DataFrame(columns=NAMES + PSNRS))
-        if self._filepath.suffix == ".parquet":
-            return _read_parquet(self._filepath)
-        return _read_text(self._filepath)
+        """Raises UserError at the first line that is no pair, by its number, and where both files are there."""
+        found = [path for path in map(self._filepath.with_suffix, ENDINGS) if path.exists()]
+        if len(found) > 1:
+            raise UserError(f"{found[0]} and {found[1]} are both there: which pairs are meant? Move one of them away")
+        if not found:
+            log.info("no pair file at %s: pairs are drawn, and their target is computed", self._filepath)
+            return _typed(pd.DataFrame(columns=NAMES + PSNRS), PSNRS)
+        return _read_parquet(found[0]) if found[0].suffix == ".parquet" else _read_text(found[0])
 
     def save(self, data: Any) -> NoReturn:  # noqa: ARG002  # Kedro's interface
         raise UserError(f"{self._filepath} is the user's file and is only read")
@@ -51,14 +55,15 @@ class PairFileDataset(AbstractDataset[Any, pd.DataFrame]):
         return {"filepath": self._filepath}
 
 
-def _typed(table: pd.DataFrame) -> pd.DataFrame:
-    """Raises ValueError where a PSNR is no number."""
-    return table[NAMES + PSNRS].astype(dict.fromkeys(NAMES, str) | dict.fromkeys(PSNRS, np.float64))
+def _typed(table: pd.DataFrame, numbers: list[str]) -> pd.DataFrame:
+    """Raises ValueError where a number is none."""
+    return table[NAMES + numbers].astype(dict.fromkeys(NAMES, str) | dict.fromkeys(numbers, np.float64))
 
 
 def _good(table: pd.DataFrame) -> "pd.Series[bool]":
-    values = table[PSNRS]
-    return pd.Series((np.isfinite(values) & (values > 0)).all(axis=1), index=table.index)
+    numbers = table.drop(columns=NAMES)
+    good: pd.Series[bool] = pd.Series(np.isfinite(numbers.to_numpy()).all(axis=1), index=table.index)
+    return good & (numbers[numbers.columns.intersection(PSNRS)] > 0).all(axis=1)
 
 
 def _read_text(path: Path) -> pd.DataFrame:
@@ -70,9 +75,9 @@ def _read_text(path: Path) -> pd.DataFrame:
                 path, sep=r"\s+", header=None, names=NAMES + PSNRS, index_col=False, dtype=str, na_filter=False,
                 quoting=csv.QUOTE_NONE, engine="c", encoding="utf-8",
             )  # fmt: skip
-        pairs = _typed(table)
+        pairs = _typed(table, PSNRS)
     except pd.errors.EmptyDataError:
-        return _typed(pd.DataFrame(columns=NAMES + PSNRS))
+        return _typed(pd.DataFrame(columns=NAMES + PSNRS), PSNRS)
     except (ValueError, pd.errors.ParserWarning):
         _name_bad_line(path)
     if not _good(pairs).all():
@@ -100,13 +105,62 @@ def _is_pair(line: str) -> bool:
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_parquet(path)
-        missing = [column for column in NAMES + PSNRS if column not in table]
-        if missing:
-            raise UserError(f"{path} lacks the column {missing[0]}; {', '.join(NAMES + PSNRS)} are expected")
-        pairs = _typed(table)
     except (ValueError, OSError) as error:
         raise UserError(f"{path} is no parquet file of pairs: {error}") from error
+    missing = [column for column in NAMES if column not in table]
+    numbers = [str(column) for column in table.select_dtypes("number") if column not in NAMES]
+    if missing or not numbers:
+        lacking = f"the column {missing[0]}" if missing else "a column of numbers, the target"
+        raise UserError(f"{path} lacks {lacking}; left, right and target, or left, right, psnr_1, psnr_2 are expected")
+    pairs = _typed(table, numbers).reset_index(drop=True)
     if not _good(pairs).all():
         row = int(np.argmin(_good(pairs)))
-        raise UserError(f"{path}, row {row}: both PSNR above 0 expected, found {pairs[PSNRS].iloc[row].tolist()}")
+        found = pairs[numbers].iloc[row].to_dict()
+        raise UserError(f"{path}, row {row}: finite numbers, both PSNR above 0, expected, found {found}")
     return pairs
+
+
+class PairTensorsDataset(AbstractDataset[Any, Tensors]):
+    """Loads `x1`, `x2` (P, D) float32 and `y` (P,) float64: features of both pictures of each pair, and its target.
+
+    That is how the replaced system kept them, in a file of torch.save. Where there is none, P and D are 0.
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._filepath = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> Tensors:
+        """Raises UserError when the file is cut, holds Python objects, or other tensors than these three."""
+        if not self._filepath.exists():
+            none = np.zeros((0, 0), np.float32)
+            return Tensors({"x1": none, "x2": none, "y": np.zeros(0)}, {})
+        content, _ = read_weights(self._filepath, "pair_tensors")
+        found = {name: _numbers(content.get(name)) for name in ("x1", "x2", "y")}
+        shapes = {name: array.shape for name, array in found.items()}
+        x1, x2, y = shapes.values()
+        if len(x1) != 2 or x1 != x2 or y not in (x1[:1], (*x1[:1], 1)) or not all(x1):
+            raise UserError(
+                f"{self._filepath}: x1 and x2 (pairs, features) and y (pairs,) of numbers expected, found "
+                f"{', '.join(f'{name} {shape}' for name, shape in shapes.items())} under the names {list(content)[:6]}"
+            )
+        if not all(np.isfinite(array).all() for array in found.values()) or (found["y"] < 0).any():
+            raise UserError(
+                f"{self._filepath}: finite numbers are expected, and none in y below 0: a distance is fitted"
+            )
+        return Tensors(found | {"y": found["y"].reshape(-1).astype(np.float64)}, {})
+
+    def save(self, data: Any) -> NoReturn:  # noqa: ARG002  # Kedro's interface
+        raise UserError(f"{self._filepath} is the user's file and is only read")
+
+    def _exists(self) -> bool:
+        return True  # a missing file is no pairs
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath}
+
+
+def _numbers(tensor: Any) -> NDArray[np.float32]:
+    if not isinstance(tensor, torch.Tensor):
+        return np.zeros((), np.float32)
+    return np.asarray(tensor.detach().to(torch.float32).numpy())

@@ -1,42 +1,117 @@
 """Clusters of latent vectors, found without labels and compared with them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.cluster import HDBSCAN, KMeans
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_score
+from sklearn.neighbors import KNeighborsClassifier
 
+from byol_kedro.errors import UserError
 from byol_kedro.evaluation.scaler import Scaler
+from byol_kedro.log import get_logger
+
+if TYPE_CHECKING:
+    from byol_kedro.parameters import Clusters
 
 RESTARTS = 10
+# Pictures that the silhouette looks at: its distances are between every two of them.
+SILHOUETTE = 2_000
+# HDBSCAN's time grows with the square of the pictures: 10,000 take 10 seconds.
+HDBSCAN_LIMIT = 20_000
+NOISE = -1
+
+logger = get_logger(__name__)
+
+Vectors = NDArray[np.float32]
+Numbers = NDArray[np.int64]
 
 
-def clusters(
-    train: NDArray[np.float32], test: NDArray[np.float32], count: int, seed: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """k-means of train (N, D), fitted on standardised vectors; test (M, D) goes to the nearest centre.
+def clusters(train: Vectors, others: Vectors, params: "Clusters", seed: int) -> tuple[Numbers, Numbers]:
+    """Clusters of train (N, D), found in standardised vectors, and those that others (M, D) fall into.
 
-    Returns the clusters (N,), (M,) int64 of both. There are `count` centres, or as many as train has
-    different vectors where these are fewer. Standardisation and centres know train only.
+    `kmeans`: `params.count` centres, or as many as train has different vectors where these are fewer; others go to
+    the nearest centre. `silhouette`: the same with the number of centres, from 2 to `params.count`, whose silhouette
+    is the highest (Rousseeuw, Journal of Computational and Applied Mathematics 20 (1987), 53-65). `hdbscan`:
+    clusters of at least `params.min_size` pictures (Campello, Moulavi, Sander, PAKDD 2013); what lies in none is -1;
+    others go where the nearest training picture is.
+
+    Returns (N,) and (M,) int64. Standardisation and clusters know train only. Raises UserError where train is too
+    large for HDBSCAN.
     """
     scaler = Scaler.fit(train)
-    points = scaler(train)
-    centres = min(count, len(np.unique(points, axis=0)))
-    fitted = KMeans(centres, n_init=RESTARTS, random_state=seed).fit(points)
-    return fitted.labels_.astype(np.int64), fitted.predict(scaler(test)).astype(np.int64)
+    points, more = scaler(train), scaler(others)
+    if params.method == "hdbscan":
+        return _hdbscan(points, more, params.min_size)
+    different = len(np.unique(points, axis=0))
+    fitted = _kmeans(points, min(params.count, different), seed)
+    if params.method == "silhouette" and different > 2:
+        fitted = _highest_silhouette(points, min(params.count, different - 1), seed)
+    assigned = fitted.predict(more) if len(more) else np.zeros(0)
+    return fitted.labels_.astype(np.int64), assigned.astype(np.int64)
 
 
-def agreement(cluster: NDArray[np.int64], label: NDArray[np.int64]) -> dict[str, Any]:
-    """nmi, ari, n of cluster (N,) with label (N,) over the n pictures whose label is known (≥ 0).
+def agreement(cluster: Numbers, label: Numbers) -> dict[str, Any]:
+    """nmi, ari, purity, n of cluster (N,) with label (N,) over the n pictures whose label is known (≥ 0).
 
-    Normalised mutual information (arithmetic mean) and adjusted Rand index; None where no label is known.
+    Normalised mutual information (arithmetic mean), adjusted Rand index, and the part of the pictures that have the
+    most frequent label of their cluster, which rises with the number of clusters. None where no label is known.
     """
     known = label >= 0
     if not known.any():
-        return {"nmi": None, "ari": None, "n": 0}
+        return {"nmi": None, "ari": None, "purity": None, "n": 0}
+    cluster, label = cluster[known], label[known]
+    _, place = np.unique(cluster, return_inverse=True)
+    counts = np.zeros((place.max() + 1, label.max() + 1), np.int64)
+    np.add.at(counts, (place, label), 1)
     return {
-        "nmi": float(normalized_mutual_info_score(label[known], cluster[known])),
-        "ari": float(adjusted_rand_score(label[known], cluster[known])),
-        "n": int(known.sum()),
+        "nmi": float(normalized_mutual_info_score(label, cluster)),
+        "ari": float(adjusted_rand_score(label, cluster)),
+        "purity": float(counts.max(axis=1).sum() / len(label)),
+        "n": len(label),
     }
+
+
+def nearest_to_centres(vectors: Vectors, cluster: Numbers, count: int) -> dict[int, Numbers]:
+    """For each cluster but noise, the rows of its at most `count` members that are nearest to their mean.
+
+    vectors: (N, D), cluster: (N,); nearest in standardised vectors, the nearest first.
+    """
+    points = Scaler.fit(vectors)(vectors)
+    nearest = {}
+    for number in np.unique(cluster[cluster != NOISE]):
+        members = np.flatnonzero(cluster == number)
+        apart = np.linalg.norm(points[members] - points[members].mean(axis=0), axis=1)
+        nearest[int(number)] = members[np.argsort(apart, kind="stable")[:count]]
+    return nearest
+
+
+def _kmeans(points: Vectors, centres: int, seed: int) -> KMeans:
+    return KMeans(centres, n_init=RESTARTS, random_state=seed).fit(points)
+
+
+def _highest_silhouette(points: Vectors, most: int, seed: int) -> KMeans:
+    size = min(SILHOUETTE, len(points))
+    tried = {centres: _kmeans(points, centres, seed) for centres in range(2, most + 1)}
+    heights = {
+        centres: silhouette_score(points, fitted.labels_, sample_size=size, random_state=seed)
+        for centres, fitted in tried.items()
+    }
+    best = max(heights, key=heights.__getitem__)
+    logger.info("clusters: %d centres have the highest silhouette, %.3f, of 2 to %d", best, heights[best], most)
+    return tried[best]
+
+
+def _hdbscan(points: Vectors, others: Vectors, min_size: int) -> tuple[Numbers, Numbers]:
+    if len(points) > HDBSCAN_LIMIT:
+        raise UserError(
+            f"latent.clusters.method: hdbscan compares every two of the training pictures, {len(points)} are too many "
+            f"(at most {HDBSCAN_LIMIT}); take kmeans or silhouette"
+        )
+    if len(points) < min_size:
+        return np.full(len(points), NOISE), np.full(len(others), NOISE)
+    found = HDBSCAN(min_cluster_size=min_size, copy=True).fit(points).labels_.astype(np.int64)
+    if not len(others):
+        return found, np.zeros(0, np.int64)
+    return found, KNeighborsClassifier(1).fit(points, found).predict(others).astype(np.int64)

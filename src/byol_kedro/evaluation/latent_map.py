@@ -1,6 +1,7 @@
 """A map of latent vectors in two dimensions."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -9,26 +10,34 @@ from numpy.typing import NDArray
 from plotly.colors import qualitative
 from sklearn.manifold import TSNE
 
+from byol_kedro.errors import UserError
+
+if TYPE_CHECKING:
+    from byol_kedro.parameters import LatentMap
+
 PERPLEXITY = 30
+NEIGHBOURS = 15  # McInnes, Healy, Melville, arXiv 1802.03426: umap-learn's default
 UNLABELLED = "unlabelled"
+TITLES = {"tsne": "t-SNE", "umap": "UMAP"}
 
 
 def draw_latent_map(
-    table: pd.DataFrame, vectors: NDArray[np.float32], class_names: Sequence[str], points: int, seed: int
+    table: pd.DataFrame, vectors: NDArray[np.float32], class_names: Sequence[str], params: "LatentMap", seed: int
 ) -> go.Figure:
-    """t-SNE of at most `points` pictures, drawn with `seed`, as a scatter plot.
+    """t-SNE or UMAP of at most `params.points` pictures, drawn with `seed`, as a scatter plot.
 
     table: N ≥ 2 rows with name, label (-1 where unknown), cluster; vectors: (N, D) float32, theirs. Coloured
     by class, or by cluster where no label is known.
     """
     generator = np.random.default_rng(seed)
-    chosen = np.sort(generator.choice(len(table), min(points, len(table)), replace=False))
+    chosen = np.sort(generator.choice(len(table), min(params.points, len(table)), replace=False))
     shown = table.iloc[chosen].assign(group=_groups(table.iloc[chosen], class_names))
-    shown[["x", "y"]] = _coordinates(vectors[chosen], seed).astype(np.float64).round(2)
+    coordinates = {"tsne": _tsne, "umap": _umap}[params.method](vectors[chosen], seed)
+    shown[["x", "y"]] = coordinates.astype(np.float64).round(2)
     figure = go.Figure(_traces(shown))
     figure.update_layout(
         template="plotly_white",
-        title="Map of the latent vectors (t-SNE)",
+        title=f"Map of the latent vectors ({TITLES[params.method]})",
         legend={"title": None, "itemsizing": "constant", "font": {"size": 13}},
         margin={"l": 20, "r": 20, "t": 60, "b": 20},
     )
@@ -45,7 +54,7 @@ def _groups(shown: pd.DataFrame, class_names: Sequence[str]) -> list[str]:
     return [class_names[label] if label >= 0 else UNLABELLED for label in shown["label"]]
 
 
-def _coordinates(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+def _tsne(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     """(n, D) → (n, 2)."""
     perplexity = max(1.0, min(PERPLEXITY, (len(vectors) - 1) / 3))
     centred = vectors - vectors.mean(axis=0, dtype=np.float64)
@@ -55,6 +64,24 @@ def _coordinates(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]
     start = "pca" if spread > 0 else "random"
     fitted: NDArray[np.float32] = TSNE(perplexity=perplexity, init=start, random_state=seed).fit_transform(
         (centred / (spread or 1)).astype(np.float32)
+    )
+    return fitted
+
+
+def _umap(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+    """(n, D) → (n, 2). UserError where umap-learn is not installed."""
+    try:
+        from umap import UMAP  # noqa: PLC0415  # an extra
+    except ImportError:
+        raise UserError(
+            "latent.map.method: umap needs the package umap-learn, which is not installed; "
+            "pip install 'byol-kedro[umap]', or take tsne"
+        ) from None
+    neighbours = max(2, min(NEIGHBOURS, len(vectors) - 1))
+    # Of very few vectors there are not enough eigenvectors to start from.
+    start = "spectral" if len(vectors) > 2 * NEIGHBOURS else "random"
+    fitted: NDArray[np.float32] = UMAP(n_neighbors=neighbours, init=start, random_state=seed, n_jobs=1).fit_transform(
+        vectors
     )
     return fitted
 

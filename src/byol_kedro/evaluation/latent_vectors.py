@@ -1,33 +1,48 @@
 """The table of latent vectors: a row for each picture."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from byol_kedro.evaluation.clusters import clusters
-from byol_kedro.evaluation.pair_model import LATENT_DIM
 
-COLUMNS = [f"z{axis}" for axis in range(LATENT_DIM)]
-
-# Names, labels (N,) int64 and latent vectors (N, 16) float32 of one split.
-Split = tuple[Sequence[str], NDArray[np.int64], NDArray[np.float32]]
+if TYPE_CHECKING:
+    from byol_kedro.parameters import Clusters
 
 
-def latent_table(train: Split, test: Split, count: int, seed: int) -> pd.DataFrame:
-    """name, split (str), label, cluster (int64), z0 … z15 (float32): train's pictures, then test's.
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """Of one split: names, labels (N,) int64, -1 where unknown, and latent vectors (N, D) float32."""
 
-    Clusters are k-means on train with at most `count` centres; see `clusters`.
+    split: str
+    names: Sequence[str]
+    labels: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+
+
+def latent_table(train: Vectors, others: Sequence[Vectors], params: "Clusters", seed: int) -> pd.DataFrame:
+    """name, split (str), label, cluster (int64), z0, z1, … (float32): train's pictures, then those of the others.
+
+    Clusters are found in train; see `clusters`.
     """
-    found = clusters(train[2], test[2], count, seed)
-    parts = []
-    for split, (names, labels, vectors), cluster in zip(("train", "test"), (train, test), found, strict=True):
-        about = pd.DataFrame({"name": list(names), "split": split, "label": labels, "cluster": cluster})
-        parts.append(pd.concat([about, pd.DataFrame(vectors, columns=COLUMNS)], axis=1))
-    return pd.concat(parts, ignore_index=True).astype({"name": "str", "split": "str"})
+    rest = np.concatenate([other.vectors for other in others])
+    found, fallen = clusters(train.vectors, rest, params, seed)
+    parts = [_rows(split) for split in (train, *others)]
+    table = pd.concat(parts, ignore_index=True).astype({"name": "str", "split": "str"})
+    table.insert(3, "cluster", np.concatenate([found, fallen]))
+    return table
 
 
 def vectors_of(table: pd.DataFrame) -> NDArray[np.float32]:
-    """(N, 16) float32 of a table of `latent_table`."""
-    return table[COLUMNS].to_numpy(np.float32)
+    """(N, D) float32 of a table of `latent_table`."""
+    return table.filter(regex=r"^z\d+$").to_numpy(np.float32)
+
+
+def _rows(split: Vectors) -> pd.DataFrame:
+    about = pd.DataFrame({"name": list(split.names), "split": split.split, "label": split.labels})
+    axes = [f"z{axis}" for axis in range(split.vectors.shape[1])]
+    return pd.concat([about, pd.DataFrame(split.vectors, columns=axes)], axis=1)

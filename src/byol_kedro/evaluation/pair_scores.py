@@ -1,88 +1,97 @@
-"""How well distances predict the target of test pairs, beside two references that need no network."""
+"""How near guesses come to the target of pairs, and how sure that is."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from byol_kedro.evaluation.pair_model import PairModel
-from byol_kedro.evaluation.pairs import PairSet
+from byol_kedro.evaluation.pair_references import MODELS, PAIR_MODEL
+from byol_kedro.evaluation.pairs import Values
 
-PAIR_MODEL, MEAN, RAW_DISTANCE = "pair model", "mean of train", "raw feature distance"
+RESAMPLES = 1_000  # chosen: the ends of a 95 % interval then rest on 25 resamples each
+SCORES = ("l1", "spearman", "r2")
 
-Values = NDArray[np.float64]
+Scores = dict[str, float | None]
+Scorer = Callable[[Values], Scores]
 
 
-def predict_pairs(model: PairModel, train: PairSet, test: PairSet) -> pd.DataFrame:
-    """One row a test pair: `target` and what each model says of it, in units of the mean training target.
+def score_rows(predictions: pd.DataFrame, unit: float, seed: int, resamples: int = RESAMPLES) -> list[dict[str, Any]]:
+    """A row for each model of a table of `predict_pairs`: model, n, then each score with the ends of its interval.
 
-    Columns, float64: target, `pair model` (the distance of the latent vectors), `mean of train` (1 by
-    definition of the unit), `raw feature distance` (of the standardised features, times the one factor with
-    the least absolute deviation on the training pairs).
+    l1: mean absolute difference, in units of `unit`; spearman: rank correlation; r2: 1 − squared error / that of
+    the mean of these targets; l1_behind: l1 less that of the pair model. `…_low`, `…_high`: 95 % percentile interval
+    over `resamples` draws of the pairs with replacement, the same for all models (Efron and Tibshirani, An
+    Introduction to the Bootstrap (1993), §13.3). None is what is not defined: spearman of a constant, r2 of a
+    constant target, all of no pairs.
     """
-    raw = {name: _distances(model.scaler(pairs.features), pairs) for name, pairs in (("train", train), ("test", test))}
-    factor = _least_absolute_factor(raw["train"], train.target * model.target_scale)
-    return pd.DataFrame(
-        {
-            "target": test.target * model.target_scale,
-            PAIR_MODEL: _distances(model.vectors(test.features), test),
-            MEAN: np.ones(len(test.target)),
-            RAW_DISTANCE: factor * raw["test"],
-        }
-    )
-
-
-def score_rows(predictions: pd.DataFrame) -> list[dict[str, Any]]:
-    """A row for each model of `predict_pairs`: model, l1, spearman, r2, n.
-
-    l1: mean absolute difference in units of the mean training target; r2: 1 − squared error / that of the
-    mean of these targets. What is not defined is None: spearman of a constant, r2 of a constant target, all
-    three of no pairs.
-    """
+    generator = np.random.default_rng(seed)
     target = predictions["target"].to_numpy()
-    rows = []
-    for model in (PAIR_MODEL, MEAN, RAW_DISTANCE):
-        guess = predictions[model].to_numpy()
-        rows.append(
-            {
-                "model": model,
-                "l1": float(np.abs(guess - target).mean()) if len(target) else None,
-                "spearman": _spearman(guess, target),
-                "r2": _r2(guess, target),
-                "n": len(target),
-            }
-        )
-    return rows
+    n = len(target)
+    scorers = {model: scorer(predictions[model].to_numpy(), target, unit) for model in MODELS}
+    found = _all_scores(scorers, np.ones(n))
+    drawn = []
+    for _ in range(resamples if n else 0):
+        weight = np.bincount(generator.integers(0, n, n), minlength=n).astype(np.float64)
+        drawn.append(_all_scores(scorers, weight))
+    return [
+        {"model": model, "n": n, **_with_intervals(found[model], [draw[model] for draw in drawn])} for model in MODELS
+    ]
 
 
-def _distances(vectors: NDArray[np.float32], pairs: PairSet) -> Values:
-    """(N, D) → (P,) float64, in pieces: the differences of all pairs would be larger than the features."""
-    distances = np.empty(len(pairs.left))
-    for start in range(0, len(distances), 4096):
-        rows = slice(start, start + 4096)
-        distances[rows] = np.linalg.norm(vectors[pairs.left[rows]] - vectors[pairs.right[rows]], axis=1)
-    return distances
+def scorer(guess: Values, target: Values, unit: float) -> Scorer:
+    """The scores of guesses (P,) as a function of how often each pair counts (P,)."""
+    error = np.abs(guess - target)
+    guess_rank, target_rank = _ranker(guess), _ranker(target)
+    varies = len(target) > 0 and np.ptp(target) > 0
+
+    def scores(weight: Values) -> Scores:
+        total = weight.sum()
+        if not total:
+            return dict.fromkeys(SCORES)
+        spread = target - weight @ target / total
+        squares = weight @ spread**2
+        return {
+            "l1": float(weight @ error / total / unit),
+            "spearman": _correlation(guess_rank(weight), target_rank(weight), weight),
+            "r2": float(1 - weight @ error**2 / squares) if varies and squares > 0 else None,
+        }
+
+    return scores
 
 
-def _least_absolute_factor(distance: Values, target: Values) -> float:
-    """The a ≥ 0 that minimises Σ |a·distance − target|: the median of target/distance, weighted by distance."""
-    apart = distance > 0
-    if not apart.any():
-        return 0.0
-    ratio, weight = target[apart] / distance[apart], distance[apart]
-    order = np.argsort(ratio)
-    below = np.cumsum(weight[order])
-    return float(ratio[order][np.searchsorted(below, below[-1] / 2)])
+def _all_scores(scorers: Mapping[str, Scorer], weight: Values) -> dict[str, Scores]:
+    scores = {model: score(weight) for model, score in scorers.items()}
+    best = scores[PAIR_MODEL]["l1"]
+    for row in scores.values():
+        row["l1_behind"] = None if row["l1"] is None or best is None else row["l1"] - best
+    return scores
 
 
-def _spearman(guess: Values, target: Values) -> float | None:
-    if len(target) < 2 or np.ptp(guess) == 0 or np.ptp(target) == 0:
-        return None
-    return float(pd.Series(guess).corr(pd.Series(target), method="spearman"))
+def _with_intervals(found: Scores, drawn: Sequence[Scores]) -> Scores:
+    row: Scores = {}
+    for name, value in found.items():
+        values = [other for draw in drawn if (other := draw[name]) is not None]
+        low, high = map(float, np.quantile(values, [0.025, 0.975])) if values else (None, None)
+        row |= {name: value, f"{name}_low": low, f"{name}_high": high}
+    return row
 
 
-def _r2(guess: Values, target: Values) -> float | None:
-    if len(target) < 2 or np.ptp(target) == 0:
-        return None
-    return float(1 - np.square(guess - target).sum() / np.square(target - target.mean()).sum())
+def _ranker(values: Values) -> Callable[[Values], Values]:
+    """The mid-ranks of `values` as a function of how often each counts; sorted once for all draws."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+
+    def ranks(weight: Values) -> Values:
+        heap = np.bincount(place, weight, len(counts))
+        middle = np.cumsum(heap) - heap / 2
+        return np.asarray(middle[place])
+
+    return ranks
+
+
+def _correlation(x: Values, y: Values, weight: Values) -> float | None:
+    """Pearson's, None of a constant."""
+    total = weight.sum()
+    x, y = x - weight @ x / total, y - weight @ y / total
+    spread = (weight @ x**2) * (weight @ y**2)
+    return float(weight @ (x * y) / spread**0.5) if spread > 0 else None

@@ -10,12 +10,23 @@ from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Array, Tensors
 
 
-def latents(model: nn.Module, header: EncoderHeader, images: Images, device: torch.device, encoder: Tensors) -> Tensors:
-    """`features` (N, D) float32, `labels` (N,) int64 and `index` (N,) int64, the row among `images`."""
+def latents(
+    model: nn.Module,
+    header: EncoderHeader,
+    images: Images,
+    device: torch.device,
+    encoder: Tensors,
+    count: int | None = None,
+) -> Tensors:
+    """`features` (N, D) float32, `labels` (N,) int64 and `index` (N,) int64, the row among `images`.
+
+    N is `count`, of the first pictures, or all of them.
+    """
+    index = np.arange(len(images), dtype=np.int64)[:count]
     arrays: dict[str, Array] = {
-        "features": encode(model, images.pixels, header, device),
-        "labels": images.labels,
-        "index": np.arange(len(images), dtype=np.int64),
+        "features": encode(model, images.pixels[: len(index)], header, device),
+        "labels": images.labels[: len(index)],
+        "index": index,
     }
     return Tensors(arrays, derived_header(encoder, images))
 

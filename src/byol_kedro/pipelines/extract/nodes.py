@@ -6,9 +6,12 @@ from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Array, Tensors
+from byol_kedro.log import get_logger
 from byol_kedro.parameters import Baselines
 from byol_kedro.pipelines.extract.latents import derived_header, latents
 from byol_kedro.pipelines.extract.references import all_references
+
+log = get_logger(__name__)
 
 
 def extract(encoder: Tensors, images_train: Images, images_test: Images, device: str) -> tuple[Tensors, Tensors]:
@@ -17,6 +20,15 @@ def extract(encoder: Tensors, images_train: Images, images_test: Images, device:
     model = restore_encoder(header, encoder.arrays)
     train, test = (latents(model, header, images, where, encoder) for images in (images_train, images_test))
     return train, test
+
+
+def extract_unlabeled(encoder: Tensors, images_unlabeled: Images, unlabeled: bool, device: str) -> Tensors:
+    """The same of the pictures without labels where `latent.unlabeled` asks for it, else of none of them."""
+    if not unlabeled:
+        log.info("latents_unlabeled: empty; --params latent.unlabeled=true for features of all pictures")
+    where, header = resolve_device(device), EncoderHeader.from_dict(encoder.header)
+    model = restore_encoder(header, encoder.arrays)
+    return latents(model, header, images_unlabeled, where, encoder, len(images_unlabeled) if unlabeled else 0)
 
 
 def extract_references(

@@ -4,7 +4,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
-from byol_kedro.pipelines.extract.nodes import extract, extract_references
+from byol_kedro.pipelines.extract.nodes import extract, extract_references, extract_unlabeled
 
 
 def create_pipeline(**_: Any) -> Pipeline:
@@ -12,6 +12,11 @@ def create_pipeline(**_: Any) -> Pipeline:
     return Pipeline(
         [
             Node(extract, inputs=[*inputs, "params:device"], outputs=["latents_train", "latents_test"]),
+            Node(
+                extract_unlabeled,
+                inputs=["encoder", "images_unlabeled", "params:latent.unlabeled", "params:device"],
+                outputs="latents_unlabeled",
+            ),
             Node(
                 extract_references,
                 inputs=[*inputs, "params:references", "params:baselines", "params:device"],

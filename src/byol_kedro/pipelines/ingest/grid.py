@@ -1,5 +1,7 @@
 """A look at the pictures: a row for each class, and rows of pictures without label."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
@@ -31,6 +33,12 @@ def draw_grid(train: Images, unlabeled: Images) -> Picture:
         title = "" if start else "unlabeled"
         strips.append(_strip(title, without, chosen[start : start + COLUMNS]))
     return np.concatenate(strips or [_strip("no pictures", train, chosen)])
+
+
+def draw_rows(rows: Mapping[str, npt.NDArray[np.int64]], images: Images) -> Picture:
+    """(H, W, 3) uint8: for each title a row of at most ten pictures, which are given by their numbers."""
+    strips = [_strip(title, images, chosen[:COLUMNS]) for title, chosen in rows.items()]
+    return np.concatenate(strips or [_strip("nothing", images, np.zeros(0, np.int64))])
 
 
 def _spread(positions: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:

@@ -1,12 +1,12 @@
 """What belongs together: features, their pictures, and the pairs that name these."""
 
-import pandas as pd
-
 from byol_kedro.datasets.belonging import check_same_pictures
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
-from byol_kedro.evaluation.pairs import PairSet, pair_set
+from byol_kedro.evaluation.latent_vectors import Vectors
+from byol_kedro.evaluation.pair_model import PairModel
+from byol_kedro.evaluation.pair_rows import Stack
 
 
 def pictures(latents: Tensors, images: Images) -> list[str]:
@@ -15,9 +15,25 @@ def pictures(latents: Tensors, images: Images) -> list[str]:
     return [images.names[row] for row in latents["index"]]
 
 
-def pairs_within(image_pairs: pd.DataFrame, split: str, latents: Tensors, images: Images) -> PairSet:
-    """The pairs of `split`, as rows of its features. UserError when features and pictures do not match."""
-    return pair_set(image_pairs, split, pictures(latents, images), latents["features"])
+def vectors(model: PairModel, split: str, latents: Tensors, images: Images) -> Vectors:
+    """Latent vectors with names and labels. UserError when features and pictures or model do not match."""
+    features, names = latents["features"], pictures(latents, images)
+    if len(features) and features.shape[1] != len(model.scaler.mean):
+        raise UserError(
+            f"latent_mlp takes features of {len(model.scaler.mean)} numbers, those of {split} have "
+            f"{features.shape[1]}: fit it again, with kedro run --pipelines=latent"
+        )
+    return Vectors(split, names, latents["labels"], model.vectors(features))
+
+
+def reference_features(reference_latents: Tensors, name: str) -> Stack:
+    """Features of train, then test, of the network `name`. UserError with the names there are where it is unknown."""
+    known = {key.split(".")[0] for key in reference_latents.keys()}  # noqa: SIM118  # no mapping
+    if name not in known:
+        raise UserError(
+            f"latent.pairs.reference: reference_latents has no network {name!r}, it has {', '.join(sorted(known))}"
+        )
+    return Stack([reference_latents[f"{name}.{split}.features"] for split in ("train", "test")])
 
 
 def check_two_pictures(images_train: Images, images_test: Images) -> None:

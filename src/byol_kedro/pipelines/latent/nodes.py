@@ -1,65 +1,121 @@
 """From features to latent vectors, and how good these are."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from byol_kedro.datasets.belonging import check_same_encoder
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.evaluation.clusters import agreement
+from byol_kedro.datasets.weights import read_weights
+from byol_kedro.errors import UserError
+from byol_kedro.evaluation.clusters import agreement, nearest_to_centres
 from byol_kedro.evaluation.latent_map import draw_latent_map
 from byol_kedro.evaluation.latent_vectors import latent_table, vectors_of
-from byol_kedro.evaluation.pair_model import PairModel, fit_pair_model
-from byol_kedro.evaluation.pair_scores import predict_pairs, score_rows
-from byol_kedro.evaluation.pairs import drawn_pairs, named_pairs
+from byol_kedro.evaluation.pair_draws import drawn_pairs
+from byol_kedro.evaluation.pair_files import named_pairs, saved_names, saved_pairs, saved_pictures
+from byol_kedro.evaluation.pair_fit import fit_pair_model, no_history
+from byol_kedro.evaluation.pair_model import PairModel
+from byol_kedro.evaluation.pair_references import predict_pairs
+from byol_kedro.evaluation.pair_rows import Stack
+from byol_kedro.evaluation.pair_scores import score_rows
+from byol_kedro.evaluation.pair_weights import imported_pair_model
+from byol_kedro.evaluation.pairs import SPLITS, TEST, TRAIN, VALIDATION, Pool, pair_set
+from byol_kedro.log import get_logger
 from byol_kedro.parameters import Latent
-from byol_kedro.pipelines.latent.inputs import check_two_pictures, pairs_within, pictures
+from byol_kedro.pipelines.ingest.grid import draw_rows
+from byol_kedro.pipelines.latent.inputs import check_two_pictures, pictures, reference_features, vectors
 
-L1_UNIT = "l1 is in units of the mean target of the training pairs"
+L1_UNIT = "l1 and l1_behind are in units of the mean target of the training pairs"
+NEAREST = 8  # pictures of a cluster on the sheet
+
+log = get_logger(__name__)
 
 
 def make_pairs(
-    images_train: Images, images_test: Images, pair_file: pd.DataFrame, latent: Latent, seed: int
+    images_train: Images,
+    images_test: Images,
+    pair_file: pd.DataFrame,
+    pair_tensors: Tensors,
+    reference_latents: Tensors,
+    latent: Latent,
+    seed: int,
 ) -> pd.DataFrame:
-    """left, right, target, psnr_1, psnr_2, split: those of the pair file, or drawn ones where it is empty."""
+    """left, right, target, psnr_1, psnr_2, split: those that were given, or drawn ones where none were."""
+    given, train = latent.pairs, len(images_train)
+    if len(pair_file) and len(pair_tensors["y"]):
+        raise UserError("pair_file and pair_tensors (pairs.pt) are both there: which pairs are meant? Move one away")
+    if len(pair_tensors["y"]):
+        _, left, right = saved_pictures(pair_tensors["x1"], pair_tensors["x2"])
+        return saved_pairs(left, right, pair_tensors["y"], given, seed)
     check_two_pictures(images_train, images_test)
+    names = [*images_train.names, *images_test.names]
     if len(pair_file):
-        return named_pairs(pair_file, images_train.names, images_test.names)
-    train, test = ((images.names, images.pixels) for images in (images_train, images_test))
-    return drawn_pairs(train, test, latent.pairs, seed)
+        return named_pairs(pair_file, names, train, given, seed)
+    pixels = Stack([images_train.pixels, images_test.pixels])
+    values = reference_features(reference_latents, given.reference) if given.target == "cosine" else pixels
+    return drawn_pairs(names, train, values, given, seed)
 
 
-def fit(
-    encoder: Tensors, latents_train: Tensors, images_train: Images, image_pairs: pd.DataFrame, latent: Latent, seed: int
-) -> Tensors:
-    """`linear1.weight` … of the latent MLP, the scaler's `mean` and `scale` (D,), and `target_scale` (1,)."""
-    check_same_encoder(encoder, latents_train)
-    pairs = pairs_within(image_pairs, "train", latents_train, images_train)
-    header = {
-        "encoder_version": encoder.header["version"],
-        "encoder_fingerprint": encoder.header["fingerprint"],
-        "widths": json.dumps(latent.widths),
-        "feature_dim": str(pairs.features.shape[1]),
-    }
-    return Tensors(fit_pair_model(pairs, latent, seed).to_arrays(), header)
-
-
-def try_pairs(
-    latent_mlp: Tensors,
+def pool_pictures(
+    encoder: Tensors,
     latents_train: Tensors,
     latents_test: Tensors,
     images_train: Images,
     images_test: Images,
-    image_pairs: pd.DataFrame,
-) -> pd.DataFrame:
-    """One row a test pair: left, right, its scaled target and what the pair model and its references say."""
-    train = pairs_within(image_pairs, "train", latents_train, images_train)
-    test = pairs_within(image_pairs, "test", latents_test, images_test)
-    predicted = predict_pairs(PairModel.from_arrays(latent_mlp.arrays), train, test)
-    named = image_pairs.loc[image_pairs["split"] == "test", ["left", "right"]].reset_index(drop=True)
+    pair_tensors: Tensors,
+) -> Pool:
+    """Names and features of all pictures that a pair may name: train, test, then those of saved features."""
+    check_same_encoder(encoder, latents_train, latents_test)
+    names = [*pictures(latents_train, images_train), *pictures(latents_test, images_test)]
+    parts = [latents_train["features"], latents_test["features"]]
+    if len(pair_tensors["y"]):
+        saved, _, _ = saved_pictures(pair_tensors["x1"], pair_tensors["x2"])
+        if saved.shape[1] != parts[0].shape[1]:
+            raise UserError(
+                f"pair_tensors: its features have {saved.shape[1]} numbers, those of the encoder "
+                f"{parts[0].shape[1]}; take the encoder that it was made with"
+            )
+        log.warning(
+            "pair_tensors names no encoder: its features have to be those of encoder %s", encoder.header["version"]
+        )
+        names += saved_names(len(saved))
+        parts.append(saved)
+    return Pool(names, Stack(parts))
+
+
+def fit(
+    encoder: Tensors, picture_pool: Pool, image_pairs: pd.DataFrame, latent: Latent, seed: int
+) -> tuple[Tensors, pd.DataFrame]:
+    """`linear1.weight` … of the latent MLP, its scalers (see `PairModel`), and the course of its training.
+
+    They are read instead of fitted where `latent.weights_from` names a file.
+    """
+    train = pair_set(image_pairs, TRAIN, picture_pool)
+    if latent.weights_from is None:
+        model, history = fit_pair_model(train, pair_set(image_pairs, VALIDATION, picture_pool), latent, seed)
+    else:
+        content, _ = read_weights(Path(latent.weights_from), "latent.weights_from")
+        model, history = imported_pair_model(content, latent.weights_from, train), no_history()
+    header = {
+        "encoder_version": encoder.header["version"],
+        "encoder_fingerprint": encoder.header["fingerprint"],
+        "widths": json.dumps(model.widths),
+        "feature_dim": str(len(model.scaler.mean)),
+        "weights_from": latent.weights_from or "",
+    }
+    return Tensors(model.to_arrays(), header), history
+
+
+def try_pairs(latent_mlp: Tensors, picture_pool: Pool, image_pairs: pd.DataFrame) -> pd.DataFrame:
+    """One row a test pair: left, right, its target and what the pair model and its references say."""
+    sets = [pair_set(image_pairs, split, picture_pool) for split in SPLITS]
+    predicted = predict_pairs(PairModel.from_arrays(latent_mlp.arrays), *sets)
+    named = image_pairs.loc[image_pairs["split"] == TEST, ["left", "right"]].reset_index(drop=True)
     return pd.concat([named, predicted], axis=1)
 
 
@@ -68,19 +124,21 @@ def embed(
     latent_mlp: Tensors,
     latents_train: Tensors,
     latents_test: Tensors,
+    latents_unlabeled: Tensors,
     images_train: Images,
     images_test: Images,
+    images_unlabeled: Images,
     latent: Latent,
     seed: int,
-) -> pd.DataFrame:
-    """name, split, label, cluster, z0 … z15 of every picture of train and test."""
-    check_same_encoder(encoder, latent_mlp, latents_train, latents_test)
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """name, split, label, cluster, z0 … z15 of every picture; and the list name, cluster."""
+    check_same_encoder(encoder, latent_mlp, latents_train, latents_test, latents_unlabeled)
     model = PairModel.from_arrays(latent_mlp.arrays)
-    train, test = (
-        (pictures(latents, images), latents["labels"], model.vectors(latents["features"]))
-        for latents, images in ((latents_train, images_train), (latents_test, images_test))
-    )
-    return latent_table(train, test, latent.clusters, seed)
+    train = vectors(model, "train", latents_train, images_train)
+    test = vectors(model, "test", latents_test, images_test)
+    unlabeled = vectors(model, "unlabeled", latents_unlabeled, images_unlabeled)
+    table = latent_table(train, [test, unlabeled], latent.clusters, seed)
+    return table, table[["name", "cluster"]]
 
 
 def measure(
@@ -89,23 +147,39 @@ def measure(
     pair_predictions: pd.DataFrame,
     latent_vectors: pd.DataFrame,
     images_test: Images,
+    latent: Latent,
+    seed: int,
 ) -> dict[str, Any]:
     """The pair model beside its references on the test pairs, the clusters beside the test pictures' labels."""
     counts = image_pairs["split"].value_counts()
-    pairs = {split: int(counts.get(split, 0)) for split in ("train", "test")}
-    scale = float(latent_mlp["target_scale"][0])
+    unit = float(image_pairs.loc[image_pairs["split"] == TRAIN, "target"].mean())
+    units = {name: float(latent_mlp[name][0]) for name in ("target_offset", "target_scale")}
     test = latent_vectors[latent_vectors["split"] == "test"]
     found = agreement(test["cluster"].to_numpy(), test["label"].to_numpy())
     return {
         "encoder_version": latent_mlp.header["encoder_version"],
         "data_fingerprint": images_test.fingerprint,
-        "pairs": {**pairs, "target_scale": scale, "unit": L1_UNIT},
-        "rows": score_rows(pair_predictions),
-        "clusters": {"k": int(latent_vectors["cluster"].nunique()), **found},
+        "pairs": {
+            **{split: int(counts.get(split, 0)) for split in SPLITS},
+            "split by": latent.pairs.split,
+            "mean target": unit,
+            **units,
+            "unit": L1_UNIT,
+        },
+        "rows": score_rows(pair_predictions, unit, seed),
+        "clusters": {"method": latent.clusters.method, "k": int(latent_vectors["cluster"].nunique()), **found},
     }
 
 
 def draw_map(latent_vectors: pd.DataFrame, images_test: Images, latent: Latent, seed: int) -> go.Figure:
-    """The latent vectors of at most `latent.map_points` test pictures, in two dimensions."""
+    """The latent vectors of at most `latent.map.points` test pictures, in two dimensions."""
     test = latent_vectors[latent_vectors["split"] == "test"]
-    return draw_latent_map(test, vectors_of(test), images_test.class_names, latent.map_points, seed)
+    return draw_latent_map(test, vectors_of(test), images_test.class_names, latent.map, seed)
+
+
+def draw_sheet(latent_vectors: pd.DataFrame, images_test: Images) -> np.ndarray:
+    """(H, W, 3) uint8: a row for each cluster, the test pictures nearest to the mean of its test pictures."""
+    test = latent_vectors[latent_vectors["split"] == "test"]
+    rows = pd.Index(images_test.names).get_indexer(pd.Index(test["name"]))
+    nearest = nearest_to_centres(vectors_of(test), test["cluster"].to_numpy(), NEAREST)
+    return draw_rows({f"cluster {number}": rows[members] for number, members in nearest.items()}, images_test)

@@ -13,7 +13,7 @@ from byol_kedro.evaluation.names import BYOL
 from byol_kedro.evaluation.pairwise import compare_all
 from byol_kedro.log import get_logger
 
-from . import bars, curves, evidence, figures, sections
+from . import bars, curves, evidence, figures, latents, sections
 from .belonging import check_encoder, check_pictures, check_runs, check_summary, made_by
 from .markup import paragraph
 from .page import render
@@ -135,13 +135,14 @@ def tell_latents(
     latent_metrics: dict[str, Any],
     latent_vectors: pd.DataFrame,
     latent_map: go.Figure,
+    cluster_sheet: np.ndarray,
     images_test: Images,
 ) -> str:
     """The report's part on the pair model and the clusters."""
     metrics = {"latent_metrics": latent_metrics}
     check_encoder(encoder.header, metrics)
     check_pictures(images_test, metrics)
-    return sections.latents(latent_metrics, latent_vectors, latent_map, images_test.class_names)
+    return latents.latents(latent_metrics, latent_vectors, latent_map, cluster_sheet, images_test)
 
 
 def write_report(

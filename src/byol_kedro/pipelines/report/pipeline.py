@@ -44,7 +44,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.tell_latents,
-                ["encoder", "latent_metrics", "latent_vectors", "latent_map", "images_test"],
+                ["encoder", "latent_metrics", "latent_vectors", "latent_map", "cluster_sheet", "images_test"],
                 "report_latents",
             ),
             Node(

@@ -15,12 +15,6 @@ from .table import HEADINGS, RIGHT, cells
 
 # What a reader asks of a training first; the rest of the encoder's header is there to be opened.
 FIRST = ("recipe", "data", "architecture", "stem", "image_size", "epochs", "batch_size", "projection_dim", "seed")
-CLUSTERS = {
-    "k": "clusters",
-    "nmi": "NMI with the classes",
-    "ari": "ARI with the classes",
-    "n": "test pictures with a class",
-}
 
 
 def results(table: pd.DataFrame, bars: go.Figure) -> str:
@@ -50,24 +44,6 @@ def training(header: Mapping[str, str], curves: go.Figure) -> str:
         markup.definitions(facts),
         markup.details("The rest of the encoder's header", markup.definitions(others)),
         markup.figure(curves, "training-curves"),
-    )
-
-
-def latents(metrics: Mapping[str, Any], vectors: pd.DataFrame, map_: go.Figure, class_names: list[str]) -> str:
-    models = metrics["rows"]
-    headings = list(models[0]) if models else ["model"]
-    return markup.section(
-        "Latent vectors",
-        markup.paragraph(
-            "A small network over pairs of pictures gives each picture a short vector; the distance of two "
-            "vectors is fitted to the pair's target. Measured on pairs of test pictures."
-        ),
-        markup.table(headings, [list(row.values()) for row in models], headings[1:]),
-        markup.definitions({"pairs": metrics["pairs"]}),
-        markup.figure(map_, "latent-map"),
-        "<h3>Clusters</h3>",
-        markup.definitions({CLUSTERS.get(name, name): value for name, value in metrics["clusters"].items()}),
-        markup.details("Size of each cluster", _clusters(vectors, class_names)),
     )
 
 
@@ -110,14 +86,3 @@ def _makers(rows: list[dict[str, str]]) -> str:
     columns = ("classifier", "features", "run", "command")
     made = markup.table(columns, [[row[name] for name in columns] for row in rows])
     return markup.details("Which run and command made each row", made) if rows else ""
-
-
-def _clusters(vectors: pd.DataFrame, class_names: list[str]) -> str:
-    """A row for each cluster: its pictures, and the class that most of its labelled ones have."""
-    rows = []
-    for cluster, members in vectors.groupby("cluster"):
-        labels = members.loc[members["label"] >= 0, "label"]
-        common = labels.value_counts()
-        name = f"{class_names[int(common.index[0])]} ({common.iloc[0] / len(labels):.0%})" if len(common) else "–"
-        rows.append((cluster, len(members), name))
-    return markup.table(("cluster", "pictures", "most frequent class"), rows, {"pictures"})

@@ -1,0 +1,82 @@
+"""What the pair model says of test pairs, beside references that need no network."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]  # it ships no types
+
+from byol_kedro.evaluation.pair_model import PairModel
+from byol_kedro.evaluation.pair_ridge import best_ridge
+from byol_kedro.evaluation.pairs import PairSet, Values, pieces
+from byol_kedro.evaluation.scaler import Scaler
+
+PAIR_MODEL, MEAN, RAW, PCA_16, RIDGE = (
+    "pair model",
+    "mean of train",
+    "distance of features",
+    "distance of PCA 16",
+    "ridge on |f1 − f2|",
+)
+MODELS = (PAIR_MODEL, MEAN, RAW, PCA_16, RIDGE)
+COMPONENTS = 16
+STEEPEST = 10  # slopes that are looked at, in standard deviations of the target a standard deviation of the distance
+
+
+def predict_pairs(model: PairModel, train: PairSet, validation: PairSet, test: PairSet) -> pd.DataFrame:
+    """One row a test pair, float64 and in the target's own unit: `target`, what each of `MODELS` says, `difference`.
+
+    `difference` is |pair model − target|. Distances of features and of their first 16 principal components are
+    taken to the target by the straight line with the least absolute deviation on the training pairs; the ridge is a
+    regression on the absolute difference of the two pictures' features, its strength chosen on the validation
+    pairs. Features are standardised on those of the training pairs.
+    """
+    scaler = Scaler.fit(train.features)
+    raw = {split: scaler(pairs.features) for split, pairs in (("train", train), ("test", test))}
+    axes = _principal_axes(raw["train"])
+    guesses = {
+        PAIR_MODEL: model.target_offset + distances(model.vectors(test.features), test) / model.target_scale,
+        MEAN: np.full(len(test.target), train.target.mean()),
+        RAW: _on_a_line(raw["train"], raw["test"], train, test),
+        PCA_16: _on_a_line(raw["train"] @ axes, raw["test"] @ axes, train, test),
+        RIDGE: best_ridge(raw["train"], train, scaler(validation.features), validation)(raw["test"], test),
+    }
+    table = pd.DataFrame({"target": test.target, **guesses})
+    table.insert(2, "difference", (table[PAIR_MODEL] - table["target"]).abs())
+    return table
+
+
+def _principal_axes(standardised: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(D, 16) float32, of centred features (N, D): the eigenvectors of their covariance with the largest values."""
+    _, vectors = np.linalg.eigh(standardised.T @ standardised)
+    return np.asarray(vectors[:, -COMPONENTS:], np.float32)
+
+
+def distances(vectors: NDArray[np.float32], pairs: PairSet) -> Values:
+    """Euclidean, of vectors (N, D): (P,) float64."""
+    found = np.empty(len(pairs.left))
+    for rows in pieces(len(found)):
+        found[rows] = np.linalg.norm(vectors[pairs.left[rows]] - vectors[pairs.right[rows]], axis=1)
+    return found
+
+
+def _on_a_line(train_x: NDArray[np.float32], test_x: NDArray[np.float32], train: PairSet, test: PairSet) -> Values:
+    slope, intercept = least_absolute_line(distances(train_x, train), train.target)
+    return intercept + slope * distances(test_x, test)
+
+
+def least_absolute_line(distance: Values, target: Values) -> tuple[float, float]:
+    """The slope a ≥ 0 and the intercept b that minimise Σ |a·distance + b − target|.
+
+    For a given slope the best intercept is a median, and what is left over is convex in the slope.
+    """
+    spread = float(distance.std())
+    if spread == 0:
+        return 0.0, float(np.median(target))
+
+    def left_over(slope: float) -> float:
+        rest = target - slope * distance
+        return float(np.abs(rest - np.median(rest)).sum())
+
+    steepest = STEEPEST * float(target.std()) / spread
+    slope = float(minimize_scalar(left_over, bounds=(0, steepest), method="bounded").x) if steepest else 0.0
+    return slope, float(np.median(target - slope * distance))

@@ -1,0 +1,66 @@
+"""The report's section on the pair model: how good it is, the map, the clusters."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from byol_kedro.datasets.images import Images
+
+from . import markup
+from .thumbnails import thumbnails_on_hover
+
+MAP = "latent-map"
+SCORES = {"l1": "L1", "spearman": "Spearman", "r2": "R²", "l1_behind": "L1 behind the pair model"}
+CLUSTERS = {
+    "k": "clusters",
+    "nmi": "NMI with the classes",
+    "ari": "ARI with the classes",
+    "purity": "purity",
+    "n": "test pictures with a class",
+}
+SHEET = "A row for each cluster: the test pictures nearest to its centre"
+
+
+def latents(
+    metrics: Mapping[str, Any], vectors: pd.DataFrame, map_: go.Figure, sheet: np.ndarray, images_test: Images
+) -> str:
+    """`sheet` is (H, W, 3) uint8; the map's points are test pictures by name."""
+    rows = [[row["model"], *(_interval(row, name) for name in SCORES)] for row in metrics["rows"]]
+    return markup.section(
+        "Latent vectors",
+        markup.paragraph(
+            "A small network over pairs of pictures gives each picture a short vector; the distance of two vectors is "
+            "fitted to the pair's target. Measured on pairs of test pictures, with 95 % bootstrap intervals over the "
+            "pairs, beside references that need no network."
+        ),
+        markup.table(["model", *SCORES.values()], rows, SCORES.values()),
+        markup.details("Pairs and units", markup.definitions(metrics["pairs"])),
+        markup.figure(map_, MAP),
+        thumbnails_on_hover(map_, MAP, images_test),
+        "<h3>Clusters</h3>",
+        markup.definitions({CLUSTERS.get(name, name): value for name, value in metrics["clusters"].items()}),
+        markup.details("Size of each cluster", _clusters(vectors, images_test.class_names)),
+        markup.details(SHEET, markup.picture(sheet, SHEET)),
+    )
+
+
+def _interval(row: Mapping[str, Any], name: str) -> str:
+    """`0.152 (0.148–0.157)`; empty where it is not defined, or the row's own by definition."""
+    value, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    if value is None or (name == "l1_behind" and row["model"] == "pair model"):
+        return ""
+    return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f}–{high:.3f})"
+
+
+def _clusters(vectors: pd.DataFrame, class_names: list[str]) -> str:
+    """A row for each cluster: its pictures, and the class that most of its labelled ones have."""
+    rows = []
+    for cluster, members in vectors.groupby("cluster"):
+        labels = members.loc[members["label"] >= 0, "label"]
+        common = labels.value_counts()
+        name = f"{class_names[int(common.index[0])]} ({common.iloc[0] / len(labels):.0%})" if len(common) else "–"
+        rows.append(("none" if cluster == -1 else cluster, len(members), name))
+    return markup.table(("cluster", "pictures", "most frequent class"), rows, {"pictures"})

@@ -1,0 +1,81 @@
+"""The section on latents: what is undefined stays empty, and each point shows its own picture."""
+
+import base64
+import io
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from byol_kedro.pipelines.report import thumbnails
+from byol_kedro.pipelines.report.latents import latents
+
+from . import report_inputs as given
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (20, 3, 1, 1)) * np.ones((20, 3, 8, 8))
+IMAGES = replace(given.images(), pixels=PIXELS.astype(np.uint8))
+
+
+def section(metrics=None, vectors=None):
+    return latents(
+        metrics or given.latent_metrics(),
+        given.latent_vectors() if vectors is None else vectors,
+        given.latent_map(),
+        given.cluster_sheet(),
+        IMAGES,
+    )
+
+
+def sprite():
+    return thumbnails.thumbnails_on_hover(given.latent_map(), "plot", IMAGES)
+
+
+def tile(html, number):
+    data = re.search(r"data:image/jpeg;base64,([^\"]+)", html)[1]
+    columns = int(re.search(r"columns = (\d+)", html)[1])
+    left, top = number % columns * 32, number // columns * 32
+    return Image.open(io.BytesIO(base64.b64decode(data))).crop((left, top, left + 32, top + 32))
+
+
+@pytest.mark.parametrize(("trace", "point", "row"), [(0, 0, 3), (0, 1, 0), (0, 2, 7), (1, 0, 12)])
+def test_a_point_has_the_thumbnail_of_its_own_picture(trace, point, row):
+    html = sprite()
+    starts = json.loads(re.search(r"starts = (\[[^\]]+\])", html)[1])
+    shown = np.asarray(tile(html, starts[trace] + point), float).mean(axis=(0, 1))
+    # JPEG halves the resolution of colours: neighbours mix at the edges.
+    np.testing.assert_allclose(shown, IMAGES.pixels[row, :, 0, 0], atol=6)
+
+
+def test_a_map_with_too_many_points_has_no_thumbnails(monkeypatch):
+    monkeypatch.setattr(thumbnails, "MOST", 3)
+    assert sprite() == ""
+
+
+def test_two_thousand_thumbnails_take_less_than_three_megabytes():
+    noise = np.random.default_rng(0).integers(0, 256, (2000, 3, 16, 16), dtype=np.uint8)
+    buffer = io.BytesIO()
+    thumbnails.contact_sheet(noise, np.arange(2000), 45).save(buffer, format="JPEG", quality=thumbnails.QUALITY)
+    assert len(buffer.getvalue()) * 4 / 3 < 3e6
+
+
+def test_what_a_model_has_no_value_for_is_a_dash():
+    row = re.search(r"<td>mean of train</td>(.*?)</tr>", section())[1]
+    assert re.findall(r">([^<]*)</td>", row) == [
+        "0.020 (0.019–0.021)",
+        "–",
+        "0.000 (-0.001–0.001)",
+        "0.008 (0.007–0.009)",
+    ]
+
+
+def test_without_test_pairs_there_are_no_numbers():
+    rows = [given.latent_row("pair model", n=0)]
+    assert '<td>pair model</td><td class="right">–</td>' in section(given.latent_metrics() | {"rows": rows})
+
+
+def test_pictures_in_no_cluster_are_counted_as_such():
+    vectors = given.latent_vectors().assign(cluster=-1)
+    assert '<td>none</td><td class="right">6</td>' in section(vectors=vectors)
