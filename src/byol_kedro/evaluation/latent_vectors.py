@@ -37,6 +37,11 @@ def latent_table(train: Vectors, others: Sequence[Vectors], params: "Clusters", 
     return table
 
 
+def axis_names(dimension: int) -> list[str]:
+    """The columns of a latent vector: z0, z1, …"""
+    return [f"z{axis}" for axis in range(dimension)]
+
+
 def vectors_of(table: pd.DataFrame) -> NDArray[np.float32]:
     """(N, D) float32 of a table of `latent_table`."""
     return table.filter(regex=r"^z\d+$").to_numpy(np.float32)
@@ -44,5 +49,4 @@ def vectors_of(table: pd.DataFrame) -> NDArray[np.float32]:
 
 def _rows(split: Vectors) -> pd.DataFrame:
     about = pd.DataFrame({"name": list(split.names), "split": split.split, "label": split.labels})
-    axes = [f"z{axis}" for axis in range(split.vectors.shape[1])]
-    return pd.concat([about, pd.DataFrame(split.vectors, columns=axes)], axis=1)
+    return pd.concat([about, pd.DataFrame(split.vectors, columns=axis_names(split.vectors.shape[1]))], axis=1)
