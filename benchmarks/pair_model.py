@@ -106,6 +106,7 @@ def large(folder: str) -> str:
     pool = Pool(names, Stack([stored["features"]]))
     model, _ = fit_pair_model(pair_set(table, "train", pool), pair_set(table, "validation", pool), LATENT, 0)
     predict_pairs(model, *(pair_set(table, name, pool) for name in SPLITS))
+    del pool  # as the runner does after its last node
     PairModel.from_arrays(model.to_arrays()).vectors(stored["features"])
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** (30 if sys.platform == "darwin" else 20)

@@ -120,6 +120,11 @@ def test_umap_is_called_with_the_seed_and_no_more_neighbours_than_there_are(n, e
     assert figure.layout.title.text == "Map of the latent vectors (UMAP)"
 
 
+def test_two_pictures_have_a_map_without_umap_being_asked(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=None))
+    assert len(shown(map_of(n=2, method="umap"))) == 2
+
+
 def test_without_umap_the_package_to_install_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(UserError, match=r"umap-learn, which is not installed; pip install 'byol-kedro\[umap\]'"):

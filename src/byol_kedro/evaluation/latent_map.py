@@ -77,6 +77,8 @@ def _umap(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
             "latent.map.method: umap needs the package umap-learn, which is not installed; "
             "pip install 'byol-kedro[umap]', or take tsne"
         ) from None
+    if len(vectors) == 2:
+        return vectors[:, :2]  # UMAP has nothing to lay out
     neighbours = max(2, min(NEIGHBOURS, len(vectors) - 1))
     # Of very few vectors there are not enough eigenvectors to start from.
     start = "spectral" if len(vectors) > 2 * NEIGHBOURS else "random"

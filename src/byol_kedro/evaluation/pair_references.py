@@ -10,6 +10,8 @@ from byol_kedro.evaluation.pair_ridge import best_ridge
 from byol_kedro.evaluation.pairs import PairSet, Values, pieces
 from byol_kedro.evaluation.scaler import Scaler
 
+Features = NDArray[np.float32]
+
 PAIR_MODEL, MEAN, RAW, PCA_16, RIDGE = (
     "pair model",
     "mean of train",
@@ -31,37 +33,45 @@ def predict_pairs(model: PairModel, train: PairSet, validation: PairSet, test: P
     pairs. Features are standardised on those of the training pairs.
     """
     scaler = Scaler.fit(train.features)
-    raw = {split: scaler(pairs.features) for split, pairs in (("train", train), ("test", test))}
-    axes = _principal_axes(raw["train"])
+    axes = _principal_axes(train.features, scaler)
+    raw = tuple(distances(pairs.features, pairs, scaler.scale) for pairs in (train, test))
+    reduced = tuple(distances(pairs.features @ axes, pairs) for pairs in (train, test))
     guesses = {
         PAIR_MODEL: model.target_offset + distances(model.vectors(test.features), test) / model.target_scale,
         MEAN: np.full(len(test.target), train.target.mean()),
-        RAW: _on_a_line(raw["train"], raw["test"], train, test),
-        PCA_16: _on_a_line(raw["train"] @ axes, raw["test"] @ axes, train, test),
-        RIDGE: best_ridge(raw["train"], train, scaler(validation.features), validation)(raw["test"], test),
+        RAW: _on_a_line(raw, train.target),
+        PCA_16: _on_a_line(reduced, train.target),
+        RIDGE: best_ridge(train, validation, scaler.scale)(test),
     }
     table = pd.DataFrame({"target": test.target, **guesses})
     table.insert(2, "difference", (table[PAIR_MODEL] - table["target"]).abs())
     return table
 
 
-def _principal_axes(standardised: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(D, 16) float32, of centred features (N, D): the eigenvectors of their covariance with the largest values."""
-    _, vectors = np.linalg.eigh(standardised.T @ standardised)
-    return np.asarray(vectors[:, -COMPONENTS:], np.float32)
-
-
-def distances(vectors: NDArray[np.float32], pairs: PairSet) -> Values:
-    """Euclidean, of vectors (N, D): (P,) float64."""
+def distances(vectors: Features, pairs: PairSet, scale: Features | None = None) -> Values:
+    """Euclidean, of vectors (N, D), divided by scale (D,) where there is one: (P,) float64."""
     found = np.empty(len(pairs.left))
     for rows in pieces(len(found)):
-        found[rows] = np.linalg.norm(vectors[pairs.left[rows]] - vectors[pairs.right[rows]], axis=1)
+        difference = vectors[pairs.left[rows]] - vectors[pairs.right[rows]]
+        found[rows] = np.linalg.norm(difference if scale is None else difference / scale, axis=1)
     return found
 
 
-def _on_a_line(train_x: NDArray[np.float32], test_x: NDArray[np.float32], train: PairSet, test: PairSet) -> Values:
-    slope, intercept = least_absolute_line(distances(train_x, train), train.target)
-    return intercept + slope * distances(test_x, test)
+def _principal_axes(features: Features, scaler: Scaler) -> Features:
+    """(D, 16) float32 that take raw features (N, D) to the principal components of the standardised ones.
+
+    Up to a constant, which distances do not see. They are the eigenvectors of the covariance with the largest values.
+    """
+    covariance = sum(scaler(features[rows]).T @ scaler(features[rows]) for rows in pieces(len(features)))
+    _, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors[:, -COMPONENTS:] / scaler.scale[:, None], np.float32)
+
+
+def _on_a_line(distance: tuple[Values, ...], target: Values) -> Values:
+    """Guesses for test pairs from the best line of the training pairs: distances of both (P,), (Q,), target (P,)."""
+    train, test = distance
+    slope, intercept = least_absolute_line(train, target)
+    return intercept + slope * test
 
 
 def least_absolute_line(distance: Values, target: Values) -> tuple[float, float]:

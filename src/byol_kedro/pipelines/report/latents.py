@@ -52,7 +52,12 @@ def _interval(row: Mapping[str, Any], name: str) -> str:
     value, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
     if value is None or (name == "l1_behind" and row["model"] == "pair model"):
         return ""
-    return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f}–{high:.3f})"
+    return _number(value) if low is None else f"{_number(value)} ({_number(low)}–{_number(high)})"
+
+
+def _number(value: float) -> str:
+    """Three digits, no minus before a zero."""
+    return f"{round(value, 3) + 0.0:.3f}".replace("-", "−")
 
 
 def _clusters(vectors: pd.DataFrame, class_names: list[str]) -> str:
