@@ -71,6 +71,15 @@ def test_pictures_without_a_label_are_coloured_by_cluster():
     assert [trace.name for trace in map_of(labels=-1).data] == ["cluster 0", "cluster 1", "cluster 2"]
 
 
+def test_what_lies_in_no_cluster_says_so():
+    table = pd.DataFrame({"name": list("abcd"), "label": -1, "cluster": [-1, 0, 0, -1]})
+    figure = draw_latent_map(table, np.eye(4, dtype=np.float32), CLASSES, settings(), 0)
+    assert [(trace.name, trace.text) for trace in figure.data] == [
+        ("no cluster", ("a", "d")),
+        ("cluster 0", ("b", "c")),
+    ]
+
+
 def test_the_axes_bear_no_numbers():
     layout = map_of(n=12).layout
     assert (layout.xaxis.showticklabels, layout.yaxis.showticklabels) == (False, False)

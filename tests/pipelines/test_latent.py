@@ -9,6 +9,7 @@ import pytest
 import torch
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
+from safetensors.numpy import save_file
 from scipy.spatial.distance import cosine
 from torch import nn
 
@@ -214,7 +215,7 @@ def test_without_labels_there_are_clusters_and_no_agreement():
 
     given = run(train=nameless("train"), latents_test=nameless("test"))
     assert given["latent_metrics"]["clusters"] == {
-        "method": "kmeans", "k": 3, "nmi": None, "ari": None, "purity": None, "n": 0,
+        "method": "kmeans", "k": 3, "nmi": None, "ari": None, "purity": None, "n": 0, "in none": 0,
     }  # fmt: skip
     assert given["latent_map"].data[0].name.startswith("cluster ")
 
@@ -316,6 +317,27 @@ def test_imported_weights_are_used_as_they_are(tmp_path):
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert len(given["latent_history"]) == 0
     assert given["latent_mlp"].header["widths"] == "[8]"
+
+
+def test_weights_of_another_encoder_are_refused(tmp_path, outcome):
+    mlp = of_another_encoder(outcome["latent_mlp"])
+    save_file(mlp.arrays, tmp_path / "latent_mlp.safetensors", metadata=mlp.header)
+    with pytest.raises(UserError, match=r"fitted to features of encoder v1, .* --load-versions"):
+        run(settings=latent(weights_from=str(tmp_path / "latent_mlp.safetensors")))
+
+
+def test_weights_of_a_run_give_its_vectors_again(tmp_path, outcome):
+    mlp = outcome["latent_mlp"]
+    save_file(mlp.arrays, tmp_path / "latent_mlp.safetensors", metadata=mlp.header)
+    again = run(settings=latent(weights_from=str(tmp_path / "latent_mlp.safetensors")))
+    pd.testing.assert_frame_equal(again["latent_vectors"], outcome["latent_vectors"])
+
+
+def test_where_there_is_no_cluster_everything_still_comes_out():
+    given = run(settings=latent(clusters={"method": "hdbscan", "count": 3, "min_size": 61}))
+    assert {"k": 0, "in none": 30}.items() <= given["latent_metrics"]["clusters"].items()
+    assert set(given["cluster_list"]["cluster"]) == {-1}
+    assert given["cluster_sheet"].ndim == 3
 
 
 def test_a_pickled_module_is_refused_with_what_to_do(tmp_path):

@@ -56,7 +56,8 @@ def agreement(cluster: Numbers, label: Numbers) -> dict[str, Any]:
     """nmi, ari, purity, n of cluster (N,) with label (N,) over the n pictures whose label is known (≥ 0).
 
     Normalised mutual information (arithmetic mean), adjusted Rand index, and the part of the pictures that have the
-    most frequent label of their cluster, which rises with the number of clusters. None where no label is known.
+    most frequent label of their cluster, which rises with the number of clusters. What lies in no cluster counts as
+    one of its own. None where no label is known.
     """
     known = label >= 0
     if not known.any():

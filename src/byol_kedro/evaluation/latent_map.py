@@ -11,13 +11,14 @@ from plotly.colors import qualitative
 from sklearn.manifold import TSNE
 
 from byol_kedro.errors import UserError
+from byol_kedro.evaluation.clusters import NOISE
 
 if TYPE_CHECKING:
     from byol_kedro.parameters import LatentMap
 
 PERPLEXITY = 30
 NEIGHBOURS = 15  # McInnes, Healy, Melville, arXiv 1802.03426: umap-learn's default
-UNLABELLED = "unlabelled"
+UNLABELLED, NO_CLUSTER = "unlabelled", "no cluster"
 TITLES = {"tsne": "t-SNE", "umap": "UMAP"}
 
 
@@ -50,7 +51,7 @@ def draw_latent_map(
 
 def _groups(shown: pd.DataFrame, class_names: Sequence[str]) -> list[str]:
     if (shown["label"] < 0).all():
-        return [f"cluster {cluster}" for cluster in shown["cluster"]]
+        return [NO_CLUSTER if cluster == NOISE else f"cluster {cluster}" for cluster in shown["cluster"]]
     return [class_names[label] if label >= 0 else UNLABELLED for label in shown["label"]]
 
 

@@ -1,5 +1,7 @@
 """What belongs together: features, their pictures, and the pairs that name these."""
 
+from collections.abc import Mapping
+
 from byol_kedro.datasets.belonging import check_same_pictures
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
@@ -34,6 +36,16 @@ def reference_features(reference_latents: Tensors, name: str) -> Stack:
             f"latent.pairs.reference: reference_latents has no network {name!r}, it has {', '.join(sorted(known))}"
         )
     return Stack([reference_latents[f"{name}.{split}.features"] for split in ("train", "test")])
+
+
+def check_weights_of(encoder: Tensors, header: Mapping[str, str]) -> None:
+    """UserError when the header of imported weights names another encoder; the published file names none."""
+    found = header.get("encoder_fingerprint")
+    if found is not None and found != encoder.header["fingerprint"]:
+        raise UserError(
+            f"latent.weights_from: fitted to features of encoder {header['encoder_version']}, but these are of "
+            f"{encoder.header['version']}; pin that one with --load-versions, and its features too"
+        )
 
 
 def check_two_pictures(images_train: Images, images_test: Images) -> None:

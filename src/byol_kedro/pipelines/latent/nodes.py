@@ -13,7 +13,7 @@ from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.datasets.weights import read_weights
 from byol_kedro.errors import UserError
-from byol_kedro.evaluation.clusters import agreement, nearest_to_centres
+from byol_kedro.evaluation.clusters import NOISE, agreement, nearest_to_centres
 from byol_kedro.evaluation.latent_map import draw_latent_map
 from byol_kedro.evaluation.latent_vectors import latent_table, vectors_of
 from byol_kedro.evaluation.pair_draws import drawn_pairs
@@ -28,7 +28,13 @@ from byol_kedro.evaluation.pairs import SPLITS, TEST, TRAIN, VALIDATION, Pool, p
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import Latent
 from byol_kedro.pipelines.ingest.grid import draw_rows
-from byol_kedro.pipelines.latent.inputs import check_two_pictures, pictures, reference_features, vectors
+from byol_kedro.pipelines.latent.inputs import (
+    check_two_pictures,
+    check_weights_of,
+    pictures,
+    reference_features,
+    vectors,
+)
 
 L1_UNIT = "l1 and l1_behind are in units of the mean target of the training pairs"
 NEAREST = 8  # pictures of a cluster on the sheet
@@ -99,7 +105,8 @@ def fit(
     if latent.weights_from is None:
         model, history = fit_pair_model(train, pair_set(image_pairs, VALIDATION, picture_pool), latent, seed)
     else:
-        content, _ = read_weights(Path(latent.weights_from), "latent.weights_from")
+        content, origin = read_weights(Path(latent.weights_from), "latent.weights_from")
+        check_weights_of(encoder, origin)
         model, history = imported_pair_model(content, latent.weights_from, train), no_history()
     header = {
         "encoder_version": encoder.header["version"],
@@ -155,7 +162,7 @@ def measure(
     unit = float(image_pairs.loc[image_pairs["split"] == TRAIN, "target"].mean())
     units = {name: float(latent_mlp[name][0]) for name in ("target_offset", "target_scale")}
     test = latent_vectors[latent_vectors["split"] == "test"]
-    found = agreement(test["cluster"].to_numpy(), test["label"].to_numpy())
+    cluster = test["cluster"].to_numpy()
     return {
         "encoder_version": latent_mlp.header["encoder_version"],
         "data_fingerprint": images_test.fingerprint,
@@ -167,7 +174,12 @@ def measure(
             "unit": L1_UNIT,
         },
         "rows": score_rows(pair_predictions, unit, seed),
-        "clusters": {"method": latent.clusters.method, "k": int(latent_vectors["cluster"].nunique()), **found},
+        "clusters": {
+            "method": latent.clusters.method,
+            "k": int(latent_vectors.loc[latent_vectors["cluster"] != NOISE, "cluster"].nunique()),
+            **agreement(cluster, test["label"].to_numpy()),
+            "in none": int((cluster == NOISE).sum()),
+        },
     }
 
 
