@@ -29,8 +29,9 @@ def noisy(n=400, seed=0):
     return target, target + 0.2 * generator.normal(size=n)
 
 
-def test_scores_are_those_of_scikit_learn_and_scipy():
-    target, guess = noisy()
+@pytest.mark.parametrize("digits", [9, 1], ids=["no ties", "ties"])
+def test_scores_are_those_of_scikit_learn_and_scipy(digits):
+    target, guess = (values.round(digits) for values in noisy())
     row = row_of(target, guess, unit=0.5)
     assert row["l1"] == pytest.approx(mean_absolute_error(target, guess) / 0.5)
     assert row["spearman"] == pytest.approx(spearmanr(target, guess).statistic)

@@ -181,6 +181,14 @@ def test_the_sheet_has_a_row_for_each_cluster_of_test(outcome):
     assert outcome["cluster_sheet"].shape[0] == clusters * (64 + 2)
 
 
+def test_a_row_of_the_sheet_begins_with_a_picture_of_its_cluster(outcome):
+    pixels, test = images("test").pixels, outcome["latent_vectors"].query("split == 'test'")
+    for row, number in enumerate(sorted(set(test["cluster"]))):
+        shown = outcome["cluster_sheet"][66 * row : 66 * row + 64 : 16, 96 : 96 + 64 : 16].transpose(2, 0, 1)
+        (place,) = np.flatnonzero((pixels == shown).all(axis=(1, 2, 3)))
+        assert test["cluster"].iloc[place] == number
+
+
 def test_the_history_has_a_row_for_each_epoch(outcome):
     assert outcome["latent_history"]["epoch"].tolist() == [1, 2, 3, 4, 5]
 
