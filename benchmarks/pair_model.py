@@ -24,7 +24,7 @@ from kedro.io import Version
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from byol_kedro.datasets.tensors import Tensors, TensorsDataset
+from byol_kedro.datasets.tensors import Tensors, TensorsDataset, mapped
 from byol_kedro.evaluation.pair_fit import fit_pair_model
 from byol_kedro.evaluation.pair_model import PairModel
 from byol_kedro.evaluation.pair_references import predict_pairs
@@ -96,21 +96,25 @@ def milliseconds(loops: dict[str, Callable[[PairSet], None]], rounds: int) -> di
 def large(folder: str) -> str:
     """100,000 pictures and pairs: features read from their file, the model fitted, tried, and all embedded."""
     dataset = TensorsDataset(filepath=f"{folder}/latents.safetensors", version=Version("a", "a"))
-    start = time.perf_counter()
+    start, before = time.perf_counter(), peak()
     stored = dataset.load()
     names = [f"train/{i}" for i in range(PICTURES)]
     generator = np.random.default_rng(0)
     left, right = generator.integers(0, PICTURES, (2, PAIRS))
     split = np.repeat(SPLITS, [PAIRS * 72 // 100, PAIRS * 8 // 100, PAIRS * 20 // 100])
     table = pair_table(names, left, right, generator.random(PAIRS), split)
-    pool = Pool(names, Stack([stored["features"]]))
+    pool = Pool(names, Stack([mapped(stored, "features")]))
     model, _ = fit_pair_model(pair_set(table, "train", pool), pair_set(table, "validation", pool), LATENT, 0)
     predict_pairs(model, *(pair_set(table, name, pool) for name in SPLITS))
     del pool  # as the runner does after its last node
-    PairModel.from_arrays(model.to_arrays()).vectors(stored["features"])
+    PairModel.from_arrays(model.to_arrays()).vectors(mapped(stored, "features"))
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** (30 if sys.platform == "darwin" else 20)
-    return f"{seconds:.0f} s, {peak:.2f} GiB at its peak"
+    return f"{seconds:.0f} s, {peak():.2f} GiB at its peak, {before:.2f} of them before any feature is read"
+
+
+def peak() -> float:
+    """GiB that this process has held at once."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** (30 if sys.platform == "darwin" else 20)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from kedro.io import DatasetError
 
 from byol_kedro.datasets import tensors as module
 from byol_kedro.datasets.belonging import check_same_encoder
-from byol_kedro.datasets.tensors import Tensors, TensorsDataset, fingerprint
+from byol_kedro.datasets.tensors import Tensors, TensorsDataset, fingerprint, mapped
 from byol_kedro.errors import UserError
 from tests.datasets.helpers import NEW, OLD, at, files_under
 
@@ -37,7 +37,21 @@ def test_what_is_saved_is_loaded_however_it_lies_in_memory(tmp_path, array, turn
     dataset.save(Tensors({"a": array}, header))
     loaded = dataset.load()
     np.testing.assert_array_equal(loaded["a"], array, strict=True)
+    np.testing.assert_array_equal(mapped(loaded, "a"), array, strict=True)
     assert loaded.header == header | {"version": "", "fingerprint": fingerprint({"a": array})}
+
+
+def test_a_mapped_array_is_not_read_before_it_is_asked_for_and_cannot_be_written(tmp_path):
+    dataset = dataset_in(tmp_path)
+    dataset.save(Tensors(ARRAYS | {"second": np.arange(4.0)}, {}))
+    second = mapped(dataset.load(), "second")
+    assert isinstance(second, np.memmap)
+    assert not second.flags.writeable
+    np.testing.assert_array_equal(second, np.arange(4.0))
+
+
+def test_an_array_that_lies_in_no_file_is_mapped_as_it_is():
+    assert mapped(Tensors(ARRAYS, {}), "weight") is ARRAYS["weight"]
 
 
 def test_the_file_is_plain_safetensors(tmp_path):

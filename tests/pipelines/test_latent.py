@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,11 @@ from safetensors.numpy import save_file
 from scipy.spatial.distance import cosine
 from torch import nn
 
+from byol_kedro.datasets.events import EventFolder
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
 from byol_kedro.pipelines.latent import create_pipeline, nodes
+from tests.datasets.event_files import points
 from tests.evaluation.pair_problems import SETTINGS, changed
 from tests.pipelines.evaluation_inputs import ENCODER, ENCODER_MARKS, KNOWN, images, latents, reference_latents
 
@@ -62,7 +65,9 @@ def run(encoder=ENCODER, pair_file=NO_FILE, train=None, settings=LATENT, **other
         "images_unlabeled": images("test"),
         "pair_file": pair_file,
         "pair_tensors": NO_TENSORS,
+        "event_files": EventFolder(Path("nowhere")),
         "params:latent": settings,
+        "params:tensorboard": False,
         "params:seed": 0,
     } | others
     catalog = DataCatalog(
@@ -83,7 +88,7 @@ def test_it_runs_on_saved_latents_alone():
     assert create_pipeline().inputs() == {
         "encoder", "latents_train", "latents_test", "latents_unlabeled", "reference_latents",
         "images_train", "images_test", "images_unlabeled", "pair_file", "pair_tensors",
-        "params:latent", "params:seed",
+        "event_files", "params:latent", "params:tensorboard", "params:seed",
     }  # fmt: skip
 
 
@@ -257,6 +262,16 @@ def test_a_split_with_one_picture_is_refused():
     one = replace(images("test"), pixels=images("test").pixels[:1], names=["test/00"])
     with pytest.raises(UserError, match=r"images_test of photos holds 1 picture.*ingest more"):
         nodes.make_pairs(images("train"), one, NO_FILE, NO_TENSORS, reference_latents(), LATENT, 0)
+
+
+def test_each_epoch_can_be_watched(tmp_path, outcome):
+    again = run(event_files=EventFolder(tmp_path), **{"params:tensorboard": True})
+    (folder,) = tmp_path.glob("latent-*")
+    curves = points(folder)
+    assert set(curves) == {"lr", "train_l1", "validation_l1"}
+    for name, curve in curves.items():
+        np.testing.assert_allclose(curve, outcome["latent_history"][["epoch", name]], rtol=1e-6)
+    pd.testing.assert_frame_equal(again["latent_history"], outcome["latent_history"])
 
 
 def test_pictures_without_labels_have_vectors_and_clusters_too(outcome):

@@ -1,5 +1,6 @@
 """Named arrays and a text header in one safetensors file: weights, features, predictors."""
 
+import json
 from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,6 +18,7 @@ from byol_kedro.datasets.files import replacing
 from byol_kedro.errors import UserError
 
 Array = npt.NDArray[Any]
+STORED_AS = {"F32": "<f4", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U8": "u1", "BOOL": "?"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +52,17 @@ class StoredArrays(Mapping[str, Array]):
         with open_tensors(self._path) as file:
             array: Array = file.get_tensor(name)
         return array
+
+    def mapped(self, name: str) -> Array:
+        """The array as a read-only memory map: what is not asked for is not read, what was read can be dropped."""
+        with self._path.open("rb") as file:
+            # https://huggingface.co/docs/safetensors: the length of a JSON header, the header, then the arrays.
+            length = int.from_bytes(file.read(8), "little")
+            about = json.loads(file.read(length))[name]
+        shape, dtype = tuple(about["shape"]), np.dtype(STORED_AS[about["dtype"]])
+        if 0 in shape:
+            return np.empty(shape, dtype)  # nothing can be mapped
+        return np.memmap(self._path, dtype, "r", 8 + length + about["data_offsets"][0], shape)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -99,6 +112,12 @@ class TensorsDataset(AbstractVersionedDataset[Tensors, Tensors]):
             rows = [[name, s.get_dtype(), str(tuple(s.get_shape()))] for name, s in slices.items()]
             rows += [[key, "header", value] for key, value in sorted((file.metadata() or {}).items())]
         return TablePreview({"index": list(range(len(rows))), "columns": ["name", "dtype", "shape"], "data": rows})
+
+
+def mapped(tensors: Tensors, name: str) -> Array:
+    """An array that lies in a file as a read-only memory map, any other as it is."""
+    arrays = tensors.arrays
+    return arrays.mapped(name) if isinstance(arrays, StoredArrays) else arrays[name]
 
 
 def fingerprint(arrays: Mapping[str, Array]) -> str:

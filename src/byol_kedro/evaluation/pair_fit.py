@@ -1,6 +1,6 @@
 """Training of the latent MLP on pairs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -27,7 +27,17 @@ OFFSET = "offset"
 HISTORY = ["epoch", "lr", "train_l1", "validation_l1"]
 
 
-def fit_pair_model(train: PairSet, validation: PairSet, latent: "Latent", seed: int) -> tuple[PairModel, pd.DataFrame]:
+# Epoch, and the other columns of the history by name.
+Watch = Callable[[int, Mapping[str, float]], None]
+
+
+def unwatched(_epoch: int, _values: Mapping[str, float]) -> None:
+    """A training that nobody watches."""
+
+
+def fit_pair_model(
+    train: PairSet, validation: PairSet, latent: "Latent", seed: int, watch: Watch = unwatched
+) -> tuple[PairModel, pd.DataFrame]:
     """Fit the latent MLP to training pairs, at least one; the epoch with the least validation loss is kept.
 
     The loss is the mean of | ‖f(left) − f(right)‖₂ − scale · (target − offset) |, minimised by Adam. The scale is that
@@ -35,8 +45,8 @@ def fit_pair_model(train: PairSet, validation: PairSet, latent: "Latent", seed: 
     Training stops after `latent.patience` epochs
     without a lower validation loss; without validation pairs the last epoch counts.
 
-    Returns the model and a row for each epoch: epoch (from 1), lr of its first step, train_l1 (mean over its
-    steps) and validation_l1 (after it), both in the target's own unit.
+    `watch` is called after each epoch. Returns the model and a row for each epoch: epoch (from 1), lr of its first
+    step, train_l1 (mean over its steps) and validation_l1 (after it), both in the target's own unit.
     """
     scaler = Scaler.fit(train.features)
     offset, scale = target_units(train.target) if latent.scale_target else (0.0, 1.0)
@@ -44,9 +54,14 @@ def fit_pair_model(train: PairSet, validation: PairSet, latent: "Latent", seed: 
     weights = _initial_weights([train.features.shape[1], *latent.widths, LATENT_DIM], generator)
     weights[OFFSET] = torch.zeros((), requires_grad=latent.scale_target)
     known, held = (_prepared(pairs, scaler, offset, scale) for pairs in (train, validation))
-    kept, rows = _minimise(weights, known, held, latent, generator)
+    rows: list[tuple[int, float, float, float]] = []
+
+    def note(epoch: int, lr: float, train_loss: float, validation_loss: float) -> None:
+        rows.append((epoch, lr, train_loss / scale, validation_loss / scale))
+        watch(epoch, dict(zip(HISTORY[1:], rows[-1][1:], strict=True)))
+
+    kept = _minimise(weights, known, held, latent, generator, note)
     history = pd.DataFrame(rows, columns=HISTORY)
-    history[["train_l1", "validation_l1"]] /= scale
     arrays = {name: tensor.detach().numpy() for name, tensor in kept.items()}
     offset = float(np.float32(offset + arrays.pop(OFFSET) / scale))
     return PairModel(arrays, scaler, offset, scale), history
@@ -92,26 +107,30 @@ def _prepared(pairs: PairSet, scaler: Scaler, offset: float, scale: float) -> _P
 
 
 def _minimise(
-    weights: dict[str, Tensor], train: _Prepared, validation: _Prepared, latent: "Latent", generator: torch.Generator
-) -> tuple[dict[str, Tensor], list[tuple[int, float, float, float]]]:
-    """The weights of the epoch that counts, and the values of `HISTORY` for each epoch."""
+    weights: dict[str, Tensor],
+    train: _Prepared,
+    validation: _Prepared,
+    latent: "Latent",
+    generator: torch.Generator,
+    note: Callable[[int, float, float, float], None],
+) -> dict[str, Tensor]:
+    """The weights of the epoch that counts. `note` gets epoch, rate and both losses, after each."""
     optimizer = torch.optim.Adam(list(weights.values()), lr=latent.lr, fused=True)
     steps = latent.epochs * -(-len(train.target) // latent.batch_size)
     cosine = latent.schedule == "cosine"
     schedule = CosineAnnealingLR(optimizer, steps) if cosine else ConstantLR(optimizer, factor=1)
-    rows: list[tuple[int, float, float, float]] = []
     best, best_epoch, kept = float("inf"), 0, weights
     for epoch in range(1, latent.epochs + 1):
         lr = optimizer.param_groups[0]["lr"]
         train_loss = _one_epoch(weights, train, latent.batch_size, optimizer, schedule, generator)
         loss = _whole_loss(weights, validation)
-        rows.append((epoch, lr, train_loss, loss))
+        note(epoch, lr, train_loss, loss)
         if loss < best:
             best, best_epoch = loss, epoch
             kept = {name: weight.detach().clone() for name, weight in weights.items()}
         elif best_epoch and epoch - best_epoch >= latent.patience:
             break
-    return kept, rows
+    return kept
 
 
 def _one_epoch(

@@ -23,6 +23,8 @@ class Stack:
         return sum(len(part) for part in self.parts)
 
     def __getitem__(self, rows: Rows) -> NDArray[Any]:
+        if len(self.parts) == 1:
+            return np.asarray(self.parts[0][rows])  # without a second copy
         copied = np.empty((len(rows), *self.parts[0].shape[1:]), self.parts[0].dtype)
         start = 0
         for part in self.parts:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from byol_kedro.datasets.belonging import check_same_pictures
 from byol_kedro.datasets.images import Images
-from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.datasets.tensors import Tensors, mapped
 from byol_kedro.errors import UserError
 from byol_kedro.evaluation.latent_vectors import Vectors
 from byol_kedro.evaluation.pair_model import PairModel
@@ -19,7 +19,7 @@ def pictures(latents: Tensors, images: Images) -> list[str]:
 
 def vectors(model: PairModel, split: str, latents: Tensors, images: Images) -> Vectors:
     """Latent vectors with names and labels. UserError when features and pictures or model do not match."""
-    features, names = latents["features"], pictures(latents, images)
+    features, names = mapped(latents, "features"), pictures(latents, images)
     if len(features) and features.shape[1] != len(model.scaler.mean):
         raise UserError(
             f"latent_mlp takes features of {len(model.scaler.mean)} numbers, those of {split} have "
@@ -35,7 +35,7 @@ def reference_features(reference_latents: Tensors, name: str) -> Stack:
         raise UserError(
             f"latent.pairs.reference: reference_latents has no network {name!r}, it has {', '.join(sorted(known))}"
         )
-    return Stack([reference_latents[f"{name}.{split}.features"] for split in ("train", "test")])
+    return Stack([mapped(reference_latents, f"{name}.{split}.features") for split in ("train", "test")])
 
 
 def check_weights_of(encoder: Tensors, header: Mapping[str, str]) -> None:

@@ -9,8 +9,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from byol_kedro.datasets.belonging import check_same_encoder
+from byol_kedro.datasets.events import EventFolder
 from byol_kedro.datasets.images import Images
-from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.datasets.tensors import Tensors, mapped
 from byol_kedro.datasets.weights import read_weights
 from byol_kedro.errors import UserError
 from byol_kedro.evaluation.clusters import NOISE, agreement, nearest_to_centres
@@ -28,6 +29,7 @@ from byol_kedro.evaluation.pairs import SPLITS, TEST, TRAIN, VALIDATION, Pool, p
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import Latent
 from byol_kedro.pipelines.ingest.grid import draw_rows
+from byol_kedro.pipelines.latent.board import on_board
 from byol_kedro.pipelines.latent.inputs import (
     check_two_pictures,
     check_weights_of,
@@ -78,7 +80,7 @@ def pool_pictures(
     """Names and features of all pictures that a pair may name: train, test, then those of saved features."""
     check_same_encoder(encoder, latents_train, latents_test)
     names = [*pictures(latents_train, images_train), *pictures(latents_test, images_test)]
-    parts = [latents_train["features"], latents_test["features"]]
+    parts = [mapped(latents, "features") for latents in (latents_train, latents_test)]
     if len(pair_tensors["y"]):
         saved, _, _ = saved_pictures(pair_tensors["x1"], pair_tensors["x2"])
         if saved.shape[1] != parts[0].shape[1]:
@@ -95,15 +97,24 @@ def pool_pictures(
 
 
 def fit(
-    encoder: Tensors, picture_pool: Pool, image_pairs: pd.DataFrame, latent: Latent, seed: int
+    encoder: Tensors,
+    picture_pool: Pool,
+    image_pairs: pd.DataFrame,
+    event_files: EventFolder,
+    latent: Latent,
+    tensorboard: bool,
+    seed: int,
 ) -> tuple[Tensors, pd.DataFrame]:
     """`linear1.weight` … of the latent MLP, its scalers (see `PairModel`), and the course of its training.
 
-    They are read instead of fitted where `latent.weights_from` names a file.
+    They are read instead of fitted where `latent.weights_from` names a file. With `tensorboard` the training can be
+    watched there.
     """
     train = pair_set(image_pairs, TRAIN, picture_pool)
     if latent.weights_from is None:
-        model, history = fit_pair_model(train, pair_set(image_pairs, VALIDATION, picture_pool), latent, seed)
+        with on_board(event_files, wanted=tensorboard) as watch:
+            validation = pair_set(image_pairs, VALIDATION, picture_pool)
+            model, history = fit_pair_model(train, validation, latent, seed, watch)
     else:
         content, origin = read_weights(Path(latent.weights_from), "latent.weights_from")
         check_weights_of(encoder, origin)

@@ -24,7 +24,15 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.fit,
-                inputs=["encoder", "picture_pool", "image_pairs", "params:latent", "params:seed"],
+                inputs=[
+                    "encoder",
+                    "picture_pool",
+                    "image_pairs",
+                    "event_files",
+                    "params:latent",
+                    "params:tensorboard",
+                    "params:seed",
+                ],
                 outputs=["latent_mlp", "latent_history"],
                 name="fit_latent_mlp",
             ),
