@@ -14,6 +14,7 @@ from tests.conftest import ROOT, Chain
 ENVIRONMENTS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "local")
 PIPELINES = {
     "__default__", "ingest", "pretrain", "extract", "baselines", "probes", "latent", "report", "evaluate",
+    "predict",
 }  # fmt: skip
 
 

@@ -60,8 +60,12 @@ class ProjectHooks:
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-        """End with the results table on the screen and the path of the report."""
+        """End with the results table on the screen and the path of the report, or that of the answers."""
         if "results" in pipeline.all_outputs():
             from byol_kedro.screen import show_results
 
             show_results(catalog)
+        if "predicted_pictures" in pipeline.all_outputs():
+            from byol_kedro.screen import show_path
+
+            show_path("Predictions", "predicted_pictures", catalog)

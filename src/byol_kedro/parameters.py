@@ -296,6 +296,13 @@ class Latent(Block):
         return str(value).split("-") if isinstance(value, str | int) else value
 
 
+class Predict(Block):
+    """The classifier that names the class of a new picture, and how many training pictures are named beside it."""
+
+    probe: Literal["published", "logistic", "mlp", "knn", "knn200"]
+    neighbours: PositiveInt
+
+
 class Parameters(Block):
     """All parameters of a run; its dump is what the run's manifest keeps."""
 
@@ -303,6 +310,7 @@ class Parameters(Block):
     source: str
     raw_root: str
     raw_url: Address | None
+    predict_root: str | None
     seed: Seed
     device: Device
     tensorboard: bool
@@ -312,6 +320,7 @@ class Parameters(Block):
     references: dict[str, str]
     probes: Probes
     latent: Latent
+    predict: Predict
 
     @field_validator("tensorboard")
     @classmethod

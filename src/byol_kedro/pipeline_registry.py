@@ -7,7 +7,7 @@ from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
 PARTS = ("ingest", "pretrain", "extract", "baselines", "probes", "latent", "report")
-NAMES = ("__default__", *PARTS, "evaluate")
+NAMES = ("__default__", *PARTS, "evaluate", "predict")
 
 
 def register_pipelines() -> dict[str, Pipeline]:

@@ -1,4 +1,4 @@
-"""The last screen of a run: its results, and where the report lies."""
+"""The last screen of a run: its results, and where the report or the answers lie."""
 
 from typing import Any
 
@@ -22,10 +22,15 @@ def show_results(catalog: CatalogProtocol[Any, Any]) -> None:
     for version in results["encoder"].dropna().unique():
         console.print(f"Encoder: {version}", markup=False, highlight=False)
     for title, name in (("All columns, published rows", "results_table"), ("Report", "report")):
-        dataset = catalog.get(name)
-        assert isinstance(dataset, AbstractVersionedDataset)
-        path = path_of_version(dataset, str(dataset.resolve_load_version()))
-        console.print(f"{title}: {path}", markup=False, highlight=False, soft_wrap=True)
+        show_path(title, name, catalog)
+
+
+def show_path(title: str, name: str, catalog: CatalogProtocol[Any, Any]) -> None:
+    """Print where the version of an entry lies that the run has just written."""
+    dataset = catalog.get(name)
+    assert isinstance(dataset, AbstractVersionedDataset)
+    path = path_of_version(dataset, str(dataset.resolve_load_version()))
+    Console().print(f"{title}: {path}", markup=False, highlight=False, soft_wrap=True)
 
 
 def results_screen(results: pd.DataFrame) -> Table:

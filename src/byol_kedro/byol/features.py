@@ -21,9 +21,11 @@ Pixels = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
 Transform = Callable[[Image.Image], Tensor]
 
+BATCH = 256  # pictures at once
+
 
 def encode(
-    model: nn.Module, pixels: Pixels, header: EncoderHeader, device: torch.device, batch_size: int = 256
+    model: nn.Module, pixels: Pixels, header: EncoderHeader, device: torch.device, batch_size: int = BATCH
 ) -> Features:
     """Features (N, D) float32 of pictures (N, 3, H, W) uint8, row for row.
 

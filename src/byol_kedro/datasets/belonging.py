@@ -5,15 +5,15 @@ from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
 
 
-def check_same_encoder(encoder: Tensors, *derived: Tensors) -> None:
-    """UserError when something was derived from another encoder than this one."""
+def check_same_encoder(encoder: Tensors, *derived: Tensors, again: str = "extract") -> None:
+    """UserError when something was derived from another encoder than this one; `again`: the pipeline to repeat then."""
     version, mark = encoder.header["version"], encoder.header["fingerprint"]
     for tensors in derived:
         other = tensors.header.get("encoder_version", "unknown")
         if (other, tensors.header.get("encoder_fingerprint")) != (version, mark):
             raise UserError(
                 f"features of encoder {other} meet encoder {version}: "
-                f"run the pipeline extract again, or pin with --load-versions encoder:{other}"
+                f"run the pipeline {again} again, or pin with --load-versions encoder:{other}"
             )
 
 

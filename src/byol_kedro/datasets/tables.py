@@ -1,11 +1,24 @@
 """Data frames as CSV and parquet, saved whole or not at all."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from kedro_datasets import pandas as kedro_pandas
+from kedro_datasets._typing import TablePreview
 
 from byol_kedro.datasets.atomic import AtomicSave
+
+
+@dataclass(frozen=True, eq=False)
+class TableStream:
+    """A table that is made while it is written; `batches` gives its rows in pieces, anew at every call."""
+
+    schema: pa.Schema
+    batches: Callable[[], Iterator[pa.RecordBatch]]
 
 
 class CSVDataset(AtomicSave, kedro_pandas.CSVDataset):  # type: ignore[misc]  # the base has no types
@@ -21,3 +34,21 @@ class ParquetDataset(AtomicSave, kedro_pandas.ParquetDataset):  # type: ignore[m
     def write(self, data: pd.DataFrame, path: Path) -> None:
         with path.open("wb") as file:
             data.to_parquet(file, **self._save_args)
+
+
+class StreamedParquetDataset(AtomicSave, kedro_pandas.ParquetDataset):  # type: ignore[misc]  # the base has no types
+    """Saves a `TableStream`, a row group for each batch; loads a data frame."""
+
+    def write(self, data: TableStream, path: Path) -> None:
+        with pq.ParquetWriter(path, data.schema) as writer:
+            for batch in data.batches():
+                writer.write_batch(batch)
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """The first rows, without the columns of lists, from the first row group alone."""
+        file = pq.ParquetFile(self._get_load_path())
+        names = [field.name for field in file.schema_arrow if not pa.types.is_nested(field.type)]
+        first = next(file.iter_batches(nrows, columns=names), None)
+        columns = first.to_pydict() if first else {name: [] for name in names}
+        data = [list(row) for row in zip(*columns.values(), strict=True)]
+        return TablePreview({"index": list(range(len(data))), "columns": names, "data": data})

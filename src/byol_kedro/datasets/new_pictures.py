@@ -1,0 +1,60 @@
+"""A folder of pictures that are asked about."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset
+
+from byol_kedro.datasets.decode import ENDINGS
+from byol_kedro.datasets.sources.walk import walk
+from byol_kedro.errors import UserError
+
+HOW = "kedro run --pipelines=predict --params predict_root=FOLDER"
+
+
+@dataclass(frozen=True)
+class NewPictures:
+    """`names`: of all picture files below `root`, their paths from there on, in a fixed order."""
+
+    root: Path
+    names: list[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def paths(self) -> Iterator[Path]:
+        return (self.root / name for name in self.names)
+
+
+class NewPicturesDataset(AbstractDataset[Any, NewPictures]):
+    """Loads `NewPictures`; `filepath` is the folder, or None where none was given. Read only, not versioned."""
+
+    def __init__(self, *, filepath: str | None, metadata: dict[str, Any] | None = None) -> None:
+        self._root = None if filepath is None else Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> NewPictures:
+        """Raises UserError when no folder was given, it is not there, or there is no picture in it."""
+        if self._root is None:
+            raise UserError(f"predict_root is not given: the folder of new pictures; type {HOW}")
+        if not self._root.is_dir():
+            raise UserError(f"predict_root: there is no folder {self._root}; type {HOW}")
+        names = [file.name for file in walk(self._root, Counter())]
+        if not names:
+            raise UserError(
+                f"predict_root: there are no pictures in {self._root}; expected files that end in "
+                f"{', '.join(sorted(ENDINGS))}"
+            )
+        return NewPictures(self._root, names)
+
+    def save(self, data: Any) -> NoReturn:  # noqa: ARG002  # Kedro's interface
+        raise UserError(f"the pictures under {self._root} are only read")
+
+    def _exists(self) -> bool:
+        return True  # load says better what is missing
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._root}

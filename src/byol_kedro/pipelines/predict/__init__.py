@@ -1,0 +1,5 @@
+"""Features, latent vectors, classes and nearest training pictures of new pictures."""
+
+from byol_kedro.pipelines.predict.pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

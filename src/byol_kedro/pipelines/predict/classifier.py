@@ -1,0 +1,45 @@
+"""The class of a new picture, by one of the classifiers that the results compare."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.evaluation.classify import CLASSIFIERS
+from byol_kedro.evaluation.fit import Features
+from byol_kedro.evaluation.linear import linear_probabilities
+from byol_kedro.evaluation.mlp import mlp_probabilities
+from byol_kedro.parameters import Probes
+from byol_kedro.pipelines.predict.known import Known
+
+# How the saved weights of a protocol are used; kNN has none, its training pictures are what it knows.
+SAVED = {"published": linear_probabilities, "logistic": linear_probabilities, "mlp": mlp_probabilities}
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """`probabilities` of features (n, D) float32: (n, classes) float32, in the order of `class_names`."""
+
+    class_names: list[str]
+    probabilities: Callable[[Features], Features]
+
+
+def chosen_classifier(
+    protocol: str, saved: Mapping[str, Tensors], known: Known, probes: Probes, seed: int
+) -> Classifier | None:
+    """The classifier of `protocol`: saved, or kNN among the labelled training pictures; None without labels."""
+    if protocol in SAVED:
+        probe = saved[protocol]
+        if not probe.arrays:
+            return None
+        weights = dict(probe.arrays)
+        return Classifier(json.loads(probe.header["class_names"]), partial(SAVED[protocol], weights=weights))
+    labelled = known.labels >= 0
+    x, y = known.features[labelled], known.labels[labelled]
+    if len(np.unique(y)) < 2:
+        return None
+    knn, parameters, classes = CLASSIFIERS[protocol], getattr(probes, protocol), len(known.class_names)
+    return Classifier(known.class_names, lambda new: knn(x, y, new, classes, parameters, seed).probabilities)

@@ -1,0 +1,32 @@
+"""The training pictures, beside which new ones are seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.evaluation.fit import Features, Labels
+from byol_kedro.pipelines.latent.inputs import pictures
+
+
+@dataclass(frozen=True)
+class Known:
+    """features (N, D) float32, labels (N,) int64, -1 where unknown, and names of the training pictures."""
+
+    features: Features
+    labels: Labels
+    names: list[str]
+    class_names: list[str]
+
+
+def known_pictures(latents_train: Tensors, images_train: Images) -> Known:
+    """In the order of the pictures, as the classifiers see them. UserError when the features are of other pictures."""
+    names = pictures(latents_train, images_train)
+    order = np.argsort(latents_train["index"])
+    return Known(
+        latents_train["features"][order],
+        latents_train["labels"][order],
+        [names[row] for row in order],
+        images_train.class_names,
+    )

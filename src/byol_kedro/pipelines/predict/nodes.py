@@ -1,0 +1,47 @@
+"""From a folder of pictures to a row for each of them."""
+
+from functools import partial
+
+from byol_kedro.byol.device import resolve_device
+from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
+from byol_kedro.byol.features import encode
+from byol_kedro.datasets.belonging import check_same_encoder
+from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.new_pictures import NewPictures
+from byol_kedro.datasets.tables import TableStream
+from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.parameters import Predict, Probes
+from byol_kedro.pipelines.predict.classifier import chosen_classifier
+from byol_kedro.pipelines.predict.columns import all_columns
+from byol_kedro.pipelines.predict.known import known_pictures
+from byol_kedro.pipelines.predict.rows import rows
+
+
+def predict(
+    new_pictures: NewPictures,
+    encoder: Tensors,
+    probe_published: Tensors,
+    probe_logistic: Tensors,
+    probe_mlp: Tensors,
+    latent_mlp: Tensors,
+    latents_train: Tensors,
+    images_train: Images,
+    parameters: Predict,
+    probes: Probes,
+    seed: int,
+    device: str,
+) -> TableStream:
+    """path, class, confidence, z0 … z15, nearest, similarity, features, reason of every picture, as they are made.
+
+    Raises UserError when the chosen probe, the pair model or the training pictures' features are another encoder's.
+    """
+    saved = {"published": probe_published, "logistic": probe_logistic, "mlp": probe_mlp}
+    used = [saved[parameters.probe]] if parameters.probe in saved else []
+    check_same_encoder(encoder, *used, latent_mlp, latents_train, again="evaluate")
+    header = EncoderHeader.from_dict(encoder.header)
+    model = restore_encoder(header, encoder.arrays)
+    known = known_pictures(latents_train, images_train)
+    classifier = chosen_classifier(parameters.probe, saved, known, probes, seed)
+    columns = all_columns(classifier, latent_mlp, known, parameters.neighbours)
+    features = partial(encode, model, header=header, device=resolve_device(device))
+    return rows(new_pictures, header.image_size, features, columns)

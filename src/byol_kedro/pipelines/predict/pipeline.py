@@ -1,0 +1,32 @@
+"""predict: what the encoder and what was learned on top of it say of new pictures."""
+
+from kedro.pipeline import Node, Pipeline
+
+from byol_kedro.pipelines.predict import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """A folder of pictures → a row for each of them."""
+    return Pipeline(
+        [
+            Node(
+                nodes.predict,
+                [
+                    "new_pictures",
+                    "encoder",
+                    "probe_published",
+                    "probe_logistic",
+                    "probe_mlp",
+                    "latent_mlp",
+                    "latents_train",
+                    "images_train",
+                    "params:predict",
+                    "params:probes",
+                    "params:seed",
+                    "params:device",
+                ],
+                "predicted_pictures",
+                name="predict",
+            )
+        ]
+    )

@@ -1,0 +1,64 @@
+"""A row for each picture, made batch by batch: what is held does not grow with their number."""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from byol_kedro.byol.features import BATCH
+from byol_kedro.datasets.decode import UnreadablePicture
+from byol_kedro.datasets.decoders import Decoded, decode_all
+from byol_kedro.datasets.new_pictures import NewPictures
+from byol_kedro.datasets.sources.walk import printable
+from byol_kedro.datasets.tables import TableStream
+from byol_kedro.evaluation.fit import Features
+from byol_kedro.log import get_logger
+from byol_kedro.pipelines.predict.columns import Columns
+
+logger = get_logger(__name__)
+
+
+def rows(
+    pictures: NewPictures, size: int, encode: Callable[[NDArray[np.uint8]], Features], columns: Sequence[Columns]
+) -> TableStream:
+    """path, the fields of `columns`, reason: of pictures (3, size, size) whose features `encode` gives.
+
+    `path` is relative to the folder. `reason` says why a picture could not be read, where all else but `path` is
+    null, and is null where it could.
+    """
+    text = pa.string()
+    fields = [field for some in columns for field in some.fields]
+    schema = pa.schema([pa.field("path", text), *fields, pa.field("reason", text)])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        decoded = decode_all(pictures.paths(), size)
+        unreadable = 0
+        for start in range(0, len(pictures), BATCH):
+            names = [printable(name) for name in pictures.names[start : start + BATCH]]
+            some = list(islice(decoded, len(names)))
+            batch = _arrays(some, size, encode, columns)
+            unreadable += len(some) - batch[-1].null_count
+            yield pa.record_batch([pa.array(names, text), *batch], schema=schema)
+        end = f"{unreadable} could not be read: their rows say why" if unreadable else "all could be read"
+        logger.info("%d pictures of %s, %s", len(pictures), pictures.root, end)
+
+    return TableStream(schema, batches)
+
+
+def _arrays(
+    decoded: Sequence[Decoded],
+    size: int,
+    encode: Callable[[NDArray[np.uint8]], Features],
+    columns: Sequence[Columns],
+) -> list[pa.Array]:
+    """The arrays of `columns`, with nulls where there is no picture, and the reasons."""
+    read = np.array([not isinstance(picture, UnreadablePicture) for picture in decoded])
+    pixels = [picture for picture in decoded if not isinstance(picture, UnreadablePicture)]
+    features = encode(np.array(pixels, np.uint8).reshape(-1, 3, size, size))
+    # Where each row's picture stands among those that could be read; a null takes a null.
+    place = pa.array(np.cumsum(read) - 1, mask=~read)
+    values = [array.take(place) for some in columns for array in some.values(features)]
+    reasons = [str(picture) if isinstance(picture, UnreadablePicture) else None for picture in decoded]
+    return [*values, pa.array(reasons, pa.string())]

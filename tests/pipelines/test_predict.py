@@ -1,0 +1,293 @@
+"""What could break: an answer for another picture, another encoder's classifier, or everything held in memory."""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import yaml
+from kedro.io import Version
+from PIL import Image
+
+from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
+from byol_kedro.byol.features import encode
+from byol_kedro.datasets.images import Images, ImagesDataset
+from byol_kedro.datasets.new_pictures import NewPictures, NewPicturesDataset
+from byol_kedro.datasets.tables import TableStream
+from byol_kedro.datasets.tensors import Tensors, TensorsDataset
+from byol_kedro.errors import UserError
+from byol_kedro.parameters import Predict, Probes
+from byol_kedro.pipelines.predict import rows as rows_module
+from byol_kedro.pipelines.predict.nodes import predict
+from tests.byol.small import CPU
+from tests.conftest import ROOT, Chain, type_kedro_run
+from tests.test_bad_input import artifacts, error_of
+
+TENSORS = ["encoder", "probe_published", "probe_logistic", "probe_mlp", "latent_mlp", "latents_train"]
+PROTOCOLS = ["published", "logistic", "mlp", "knn", "knn200"]
+
+Inputs = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def inputs(chain: Chain) -> Inputs:
+    """What the node reads of the chain."""
+    read = {name: TensorsDataset(filepath=str(chain.versions(name)[-1])).load() for name in TENSORS}
+    manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
+    return {
+        **read,
+        "images_train": ImagesDataset(filepath=str(chain.versions("images_train")[-1])).load(),
+        "probes": Probes.model_validate(manifest["parameters"]["probes"]),
+        "parameters": Predict(probe="logistic", neighbours=3),
+        "seed": 0,
+        "device": "cpu",
+    }
+
+
+@pytest.fixture(scope="module")
+def tests(chain: Chain) -> Images:
+    """The test pictures of the chain."""
+    return ImagesDataset(filepath=str(chain.versions("images_test")[-1])).load()
+
+
+@pytest.fixture(scope="module")
+def folder(tests: Images, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The test pictures as PNG files, the last one first: picture i is `{999 - i}.png` of the folder of its class."""
+    root = tmp_path_factory.mktemp("new pictures")
+    for i, pixels in enumerate(tests.pixels):
+        path = root / tests.class_names[tests.labels[i]] / f"{999 - i}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.fromarray(pixels.transpose(1, 2, 0)).save(path)
+    return root
+
+
+def noise(path: Path, seed: int = 0) -> Path:
+    """A picture of random pixels, as a file."""
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+def features_of(inputs: Inputs, *pictures: Image.Image | np.ndarray) -> np.ndarray:
+    """Of (H, W, 3) pictures, by the network and the header, without the pipeline."""
+    header = EncoderHeader.from_dict(inputs["encoder"].header)
+    pixels = np.stack([np.asarray(picture).transpose(2, 0, 1) for picture in pictures])
+    return encode(restore_encoder(header, inputs["encoder"].arrays), pixels, header, CPU)
+
+
+def stream_of(inputs: Inputs, folder: Path, **changes: Any) -> TableStream:
+    given = NewPicturesDataset(filepath=str(folder)).load()
+    return predict(**{**inputs, "new_pictures": given, **changes})
+
+
+def answers(inputs: Inputs, folder: Path, **changes: Any) -> pd.DataFrame:
+    """The rows of the pictures in a folder."""
+    stream = stream_of(inputs, folder, **changes)
+    return pa.Table.from_batches(list(stream.batches()), stream.schema).to_pandas()
+
+
+def in_order(answered: pd.DataFrame) -> pd.DataFrame:
+    """The rows in the order of the test pictures."""
+    number = answered["path"].map(lambda path: 999 - int(Path(path).stem))
+    return answered.set_index(number).sort_index()
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_guess_for_each_test_picture_is_the_tables(inputs, tests, folder, chain, protocol, monkeypatch):
+    monkeypatch.setattr(rows_module, "BATCH", 7)
+    answered = in_order(answers(inputs, folder, parameters=Predict(probe=protocol, neighbours=1)))
+    said = pd.read_parquet(chain.versions("probe_predictions")[-1]).query("protocol == @protocol").sort_values("index")
+    assert len(said) == len(tests)
+    assert answered["class"].tolist() == [tests.class_names[guess] for guess in said["guess"]]
+    np.testing.assert_allclose(answered["confidence"], said["confidence"], atol=1e-5)
+
+
+def test_features_are_those_of_the_encoder(inputs, tests, folder):
+    expected = features_of(inputs, *tests.pixels.transpose(0, 2, 3, 1))
+    found = np.stack(in_order(answers(inputs, folder))["features"])
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def test_latent_vectors_are_those_of_the_pair_model(inputs, tests, folder, chain):
+    vectors = pd.read_parquet(chain.versions("latent_vectors")[-1]).set_index("name").loc[tests.names]
+    axes = [f"z{i}" for i in range(16)]
+    found = in_order(answers(inputs, folder))[axes]
+    np.testing.assert_allclose(found, vectors[axes], atol=1e-4 * np.abs(vectors[axes]).max().max())
+
+
+def test_the_nearest_training_picture_of_a_training_picture_is_itself(inputs, tmp_path):
+    train = inputs["images_train"]
+    for i in (5, 17):
+        Image.fromarray(train.pixels[i].transpose(1, 2, 0)).save(tmp_path / f"{i:02}.png")
+    answered = answers(inputs, tmp_path)
+    assert [nearest[0] for nearest in answered["nearest"]] == [train.names[5], train.names[17]]
+    assert [len(nearest) for nearest in answered["nearest"]] == [3, 3]
+    np.testing.assert_allclose([similarity[0] for similarity in answered["similarity"]], 1, atol=1e-5)
+
+
+def test_a_picture_of_another_size_is_made_as_large_as_the_encoders(inputs, tmp_path):
+    picture = Image.open(noise(tmp_path / "small.png"))
+    large = picture.resize((64, 64), Image.Resampling.BOX)  # 4 × 4 equal pixels for each
+    large.save(tmp_path / "large.png")
+    found = answers(inputs, tmp_path).set_index("path")["features"]
+    (expected,) = features_of(inputs, large.resize((16, 16), Image.Resampling.BILINEAR))
+    np.testing.assert_allclose(found["large.png"], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 256])
+def test_an_unreadable_picture_has_a_row_that_says_why_and_shifts_no_other(inputs, tmp_path, batch, monkeypatch):
+    monkeypatch.setattr(rows_module, "BATCH", batch)
+    expected = features_of(
+        inputs, *(Image.open(noise(tmp_path / f"{name}.png", seed)) for seed, name in enumerate("bd"))
+    )
+    (tmp_path / "a.jpg").write_text("no picture")
+    (tmp_path / "c.png").write_bytes(noise(tmp_path / "c.png").read_bytes()[:100])
+    (tmp_path / "e.gif").write_bytes(b"")
+    answered = answers(inputs, tmp_path).set_index("path")
+    assert list(answered.index) == ["a.jpg", "b.png", "c.png", "d.png", "e.gif"]
+    assert answered["reason"].notna().tolist() == [True, False, True, False, True]
+    assert answered.loc[["a.jpg", "c.png", "e.gif"]].drop(columns="reason").isna().all(axis=None)
+    np.testing.assert_allclose(np.stack(answered["features"][["b.png", "d.png"]]), expected, rtol=1e-4, atol=1e-5)
+    assert answered.loc["b.png"].drop("reason").notna().all()
+
+
+def test_a_name_that_is_no_unicode_is_written_so_that_it_can_be_read(inputs, tmp_path):
+    noise(tmp_path / "a\udcff\n.png")
+    answered = answers(inputs, tmp_path)
+    assert answered["path"].tolist() == [r"a\xff\n.png"]
+    assert answered["reason"].isna().all()
+
+
+def test_no_more_than_a_batch_is_decoded_before_it_is_written(inputs, folder, monkeypatch):
+    asked = 0
+
+    def counted(paths, size):
+        nonlocal asked
+        for _ in paths:
+            asked += 1
+            yield np.zeros((3, size, size), np.uint8)
+
+    monkeypatch.setattr(rows_module, "BATCH", 5)
+    monkeypatch.setattr(rows_module, "decode_all", counted)
+    for done, _ in enumerate(stream_of(inputs, folder).batches(), start=1):
+        assert asked <= 5 * done
+
+
+@pytest.mark.parametrize("name", ["probe_logistic", "latent_mlp", "latents_train"])
+def test_what_is_another_encoders_is_refused(inputs, folder, name):
+    theirs = Tensors(inputs[name].arrays, inputs[name].header | {"encoder_fingerprint": "other"})
+    with pytest.raises(UserError, match=r"meet encoder .*run the pipeline evaluate again, or pin"):
+        answers(inputs, folder, **{name: theirs})
+
+
+def test_a_probe_that_is_not_asked_may_be_another_encoders(inputs, folder):
+    theirs = Tensors(inputs["probe_mlp"].arrays, inputs["probe_mlp"].header | {"encoder_fingerprint": "other"})
+    assert len(answers(inputs, folder, probe_mlp=theirs))
+
+
+def test_features_of_other_training_pictures_are_refused(inputs, folder):
+    with pytest.raises(UserError, match="run the pipeline extract again"):
+        answers(inputs, folder, images_train=replace(inputs["images_train"], fingerprint="other"))
+
+
+def unlabelled(inputs: Inputs) -> Inputs:
+    latents = inputs["latents_train"]
+    arrays = {**latents.arrays, "labels": np.full(len(latents["labels"]), -1)}
+    return {"latents_train": Tensors(arrays, latents.header), "parameters": Predict(probe="knn", neighbours=3)}
+
+
+LEFT_OUT: list[tuple[str, list[str], Callable[[Inputs], Inputs]]] = [
+    ("no classes", ["class", "confidence"], lambda i: {"probe_logistic": Tensors({}, i["probe_logistic"].header)}),
+    ("no classes", ["class", "confidence"], unlabelled),
+    ("no latent vectors", [f"z{a}" for a in range(16)], lambda i: {"latent_mlp": Tensors({}, i["latent_mlp"].header)}),
+]
+
+
+@pytest.mark.parametrize(("words", "columns", "without"), LEFT_OUT, ids=["no probe", "no labels", "no pair model"])
+def test_what_was_not_learned_is_left_out_with_one_line(inputs, folder, caplog, words, columns, without):
+    everything = [field.name for field in stream_of(inputs, folder).schema]
+    with caplog.at_level(logging.INFO, "byol_kedro"):
+        answered = answers(inputs, folder, **without(inputs))
+    assert list(answered) == [name for name in everything if name not in columns]
+    assert [line.partition(":")[0] for line in caplog.messages if line.startswith("no ")] == [words]
+
+
+def test_without_training_pictures_no_nearest_are_named(inputs, folder, caplog):
+    train, latents = inputs["images_train"], inputs["latents_train"]
+    none = replace(train, pixels=train.pixels[:0], labels=train.labels[:0], names=[])
+    empty = Tensors({name: latents[name][:0] for name in latents.keys()}, latents.header)  # noqa: SIM118  # Tensors is no dict
+    with caplog.at_level(logging.INFO, "byol_kedro"):
+        answered = answers(inputs, folder, images_train=none, latents_train=empty)
+    assert not {"nearest", "similarity"} & set(answered)
+    assert "no training pictures" in caplog.text
+
+
+def test_kedro_run_writes_one_version_and_says_where(chain_copy: Path, folder: Path) -> None:
+    outcome = type_kedro_run(chain_copy, "--pipeline=predict", params=f"predict_root={folder}")
+    (written,) = Chain(chain_copy, outcome).versions("predicted_pictures")
+    assert outcome.exit_code == 0, outcome.output
+    assert outcome.lines[-1] == f"Predictions: {written}"
+    assert len(pd.read_parquet(written)) == sum(1 for _ in folder.rglob("*.png"))
+    manifest = json.loads(Chain(chain_copy, outcome).versions("run_manifest")[-1].read_text("utf-8"))
+    assert manifest["parameters"]["predict_root"] == str(folder)
+    assert manifest["reads"]["encoder"]["version"] == Chain(chain_copy, outcome).versions("encoder")[0].parent.name
+
+
+def train_another(data_root: Path) -> str:
+    """Puts a newer encoder beside the one that is there; the version of the older one."""
+    (folder,) = data_root.glob("*/encoder.safetensors")
+    (old,) = folder.iterdir()
+    encoder = TensorsDataset(filepath=str(old / folder.name)).load()
+    moved = {name: array + np.ones_like(array) for name, array in encoder.arrays.items()}
+    newer = TensorsDataset(filepath=str(folder), version=Version(None, "2999-01-01T00.00.00.000Z"))
+    newer.save(Tensors(moved, encoder.header))
+    return old.name
+
+
+def test_a_newer_encoder_does_not_answer_with_the_older_ones_probe(chain_copy: Path, folder: Path) -> None:
+    pinned = train_another(chain_copy)
+    before = artifacts(chain_copy)
+    message = error_of(type_kedro_run(chain_copy, "--pipelines=predict", params=f"predict_root={folder}"))
+    assert f"run the pipeline evaluate again, or pin with --load-versions encoder:{pinned}" in message
+    assert artifacts(chain_copy) == before
+
+
+def test_a_pinned_encoder_answers_although_there_is_a_newer_one(chain_copy: Path, folder: Path) -> None:
+    pin = f"--load-versions=encoder:{train_another(chain_copy)}"
+    outcome = type_kedro_run(chain_copy, "--pipelines=predict", pin, params=f"predict_root={folder}")
+    assert outcome.exit_code == 0, outcome.output
+
+
+def test_without_a_folder_it_is_one_line(chain_copy: Path) -> None:
+    before = artifacts(chain_copy)
+    message = error_of(type_kedro_run(chain_copy, "--pipelines=predict"))
+    assert message.startswith("Error: predict_root is not given")
+    assert artifacts(chain_copy) == before
+
+
+def test_the_folder_has_to_be_there_and_hold_pictures(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text("no picture")
+    cases = {"empty": "there are no pictures in", "empty/notes.txt": "there is no folder", "gone": "there is no folder"}
+    for name, words in cases.items():
+        with pytest.raises(UserError, match=f"predict_root: {words} {tmp_path / name}"):
+            NewPicturesDataset.load.__wrapped__(NewPicturesDataset(filepath=str(tmp_path / name)))
+
+
+def test_files_are_found_at_any_depth_and_only_pictures(tmp_path: Path) -> None:
+    for name in ("b.JPG", "deep/er/a.webp", "notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = NewPicturesDataset(filepath=str(tmp_path)).load()
+    assert found == NewPictures(tmp_path, ["b.JPG", "deep/er/a.webp"])
+    assert list(found.paths()) == [tmp_path / "b.JPG", tmp_path / "deep/er/a.webp"]
+
+
+def test_the_probe_of_the_defaults_is_the_first_row_of_the_table() -> None:
+    predict_block = yaml.safe_load((ROOT / "conf/base/parameters_predict.yml").read_text("utf-8"))["predict"]
+    assert Predict.model_validate(predict_block).probe == "logistic"
