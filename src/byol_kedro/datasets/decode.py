@@ -67,14 +67,18 @@ def _decode(path: Path, size: int) -> npt.NDArray[np.uint8]:
         raise UnreadablePicture("the file is empty")
     with Image.open(path, formats=FORMATS) as image:
         drafted = image.draft(None, (int(DRAFT * size),) * 2)
-        whole = drafted[1][2:] if drafted else image.size  # width and height; of a draft not in whole pixels
-        image.load()
-        turn = _UPRIGHT.get(_orientation(image))
-        square = _middle(_colours(image), whole, size)
-    if square.mode == "RGBA":
-        square = Image.alpha_composite(Image.new("RGBA", square.size, BACKGROUND), square).convert("RGB")
+        return square(image, size, drafted[1][2:] if drafted else image.size)  # of a draft not in whole pixels
+
+
+def square(image: Image.Image, size: int, whole: tuple[float, float] | None = None) -> npt.NDArray[np.uint8]:
+    """(3, size, size) uint8 of an opened image; `whole` is the width and height that count, all of it unless given."""
+    image.load()
+    turn = _UPRIGHT.get(_orientation(image))
+    middle = _middle(_colours(image), whole or image.size, size)
+    if middle.mode == "RGBA":
+        middle = Image.alpha_composite(Image.new("RGBA", middle.size, BACKGROUND), middle).convert("RGB")
     # After the resampling, where it is cheap: the middle square of a turned picture is the turned middle square.
-    upright = square.transpose(turn) if turn is not None else square
+    upright = middle.transpose(turn) if turn is not None else middle
     return np.ascontiguousarray(np.asarray(upright).transpose(2, 0, 1))
 
 

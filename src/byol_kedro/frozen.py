@@ -1,0 +1,106 @@
+"""A trained encoder in a program of one's own: pictures in, features out, nothing of Kedro."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from byol_kedro.byol.device import resolve_device
+from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
+from byol_kedro.byol.features import BATCH, encode
+from byol_kedro.datasets.decode import UnreadablePicture, decode, square
+from byol_kedro.datasets.weights import read_weights
+from byol_kedro.errors import UserError
+
+FILE = "encoder.safetensors"
+
+Picture = str | PathLike[str] | Image.Image
+
+
+@dataclass(frozen=True, eq=False)
+class FrozenEncoder:
+    """`encoder(images)` gives features, as the pipelines compute them.
+
+    header: what it is and how it was trained; version, fingerprint: which one; model: the network on `device`.
+    """
+
+    header: EncoderHeader
+    version: str
+    fingerprint: str
+    model: nn.Module
+    device: torch.device
+
+    def __call__(self, images: Iterable[Picture] | NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Features (N, D) float32 of `images`, row for row.
+
+        images: paths and PIL images in any order, of any size, which are treated as ingest treats files; or an
+        array (N, 3, S, S) uint8 of RGB pictures, where S is `header.image_size`. Paths and PIL images are held
+        256 at a time. A PIL image is decoded whole; of a path of a large JPEG only as much as is needed, so that the
+        two differ by less than what the JPEG has lost.
+
+        Raises:
+            TypeError: a single picture instead of several.
+            ValueError: an array of another shape or type; UnreadablePicture, one of its kind, for a broken picture.
+        """
+        if isinstance(images, str | PathLike | Image.Image):
+            raise TypeError(f"several pictures are expected, found one, {images}; for its features: encoder([…])[0]")
+        batches = [self._checked(images)] if isinstance(images, np.ndarray) else self._squares(images)
+        parts = [encode(self.model, pixels, self.header, self.device) for pixels in batches]
+        return np.concatenate(parts) if parts else np.empty((0, self.header.feature_dim), np.float32)
+
+    def about(self) -> dict[str, str]:
+        """All of the header as text, with version and fingerprint: what goes into a file beside the weights."""
+        return self.header.to_dict() | {"version": self.version, "fingerprint": self.fingerprint}
+
+    def _squares(self, pictures: Iterable[Picture]) -> Iterator[NDArray[np.uint8]]:
+        size, left = self.header.image_size, iter(pictures)
+        while some := list(islice(left, BATCH)):
+            yield np.stack([_square(picture, size) for picture in some])
+
+    def _checked(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        size = self.header.image_size
+        if pixels.shape[1:] != (3, size, size) or pixels.dtype != np.uint8:
+            raise ValueError(
+                f"an array (N, 3, {size}, {size}) uint8 is expected, found {pixels.shape} {pixels.dtype}; pictures of "
+                "another size are given as paths or PIL images"
+            )
+        return pixels
+
+
+def _square(picture: Picture, size: int) -> NDArray[np.uint8]:
+    if isinstance(picture, Image.Image):
+        return square(picture, size)
+    try:
+        return decode(Path(picture), size)
+    except UnreadablePicture as reason:
+        raise UnreadablePicture(f"{picture}: {reason}") from None
+
+
+def open_encoder(path: Path, device: str) -> FrozenEncoder:
+    """The encoder of a file, or the newest one under a data_root.
+
+    Raises:
+        UserError: there is none, the file is none of this project, or there is no such device.
+    """
+    file = _newest(path) if path.is_dir() else path
+    content, about = read_weights(file, "load_encoder")
+    header, where = EncoderHeader.from_dict(about), resolve_device(device)
+    model = restore_encoder(header, {name: tensor.numpy() for name, tensor in content.items()}).to(where)
+    return FrozenEncoder(header, about.get("version", ""), about.get("fingerprint", ""), model, where)
+
+
+def _newest(data_root: Path) -> Path:
+    versions = sorted(data_root.glob(f"*/{FILE}/*/{FILE}"), key=lambda file: file.parent.name)
+    if not versions:
+        raise UserError(
+            f"load_encoder: there is no encoder under {data_root}; give a data_root in which one has been trained "
+            f"(kedro run), or the path of an {FILE}"
+        )
+    return versions[-1]
