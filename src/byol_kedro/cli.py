@@ -1,4 +1,4 @@
-"""`kedro run` with errors that fit on one line, and `kedro results`.
+"""`kedro run` with errors that fit on one line, `kedro results` and `kedro export`.
 
 Kedro prints more than a hundred lines for a misspelt parameter. Here a mistake that the user can mend is one line;
 a fault of the program keeps its traceback.
@@ -14,6 +14,7 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 
 from byol_kedro.errors import UserError
+from byol_kedro.export.command import export
 from byol_kedro.one_line import one_line
 from byol_kedro.pipeline_registry import NAMES, build_pipelines
 from byol_kedro.results.commands import results
@@ -64,3 +65,4 @@ run = copy.copy(kedro_run)
 run.callback = one_line_errors(kedro_run.callback)
 cli.add_command(run)
 cli.add_command(results)
+cli.add_command(export)

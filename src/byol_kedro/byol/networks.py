@@ -35,7 +35,7 @@ def create_encoder(
                 "set pretrain.encoder.zero_init_residual=false"
             )
         if stem == "small":
-            _shrink_stem(encoder, name)
+            shrink_stem(encoder, name)
     return encoder
 
 
@@ -65,7 +65,7 @@ def _build(name: str, wanted: dict[str, Any], seed: int) -> tuple[Any, set[str]]
             return model, wanted.keys() - options.keys()
 
 
-def _shrink_stem(encoder: Any, name: str) -> None:
+def shrink_stem(encoder: Any, name: str) -> None:
     conv = getattr(encoder, "conv1", None)
     if not isinstance(conv, nn.Conv2d) or not isinstance(getattr(encoder, "maxpool", None), nn.MaxPool2d):
         raise UserError(

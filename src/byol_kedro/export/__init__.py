@@ -1,0 +1,1 @@
+"""What `kedro export` writes: an encoder for other programs, checked against ours before it is there."""

@@ -1,0 +1,67 @@
+"""`kedro export`: an encoder as a file for other programs.
+
+What the command calls is imported where it is called: `kedro run` and `kedro export --help` need none of it.
+"""
+# ruff: noqa: PLC0415
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from byol_kedro.errors import UserError
+from byol_kedro.one_line import one_line
+from byol_kedro.results.commands import place, quiet
+
+if TYPE_CHECKING:
+    from byol_kedro.results.runs import Catalog
+
+NAMES = ("torchvision", "timm", "onnx", "torchscript")
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(NAMES), required=True)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
+@click.option("--encoder", "version", help="The version (run_id) of the encoder; the newest unless given.")
+@place
+def export(form: str, output: Path, version: str | None, env: str | None, params: dict[str, Any]) -> None:
+    """Write an encoder for other programs, and check that it gives the same features.
+
+    \b
+    torchvision  safetensors by torchvision's names (ResNets), for load_state_dict(…, strict=False)
+    timm         safetensors by timm's names, for create_model(…, num_classes=0, checkpoint_path=…)
+    onnx         takes uint8 pictures, normalisation inside; needs the extra onnx
+    torchscript  takes uint8 pictures, normalisation inside, for torch.jit.load (which torch calls deprecated)
+
+    The file is there only when its features are ours.
+    """  # click's mark for lines that are not to be wrapped
+    with one_line():
+        with quiet():
+            from byol_kedro import load_encoder
+            from byol_kedro.export.write import write
+            from byol_kedro.results.runs import open_catalog
+
+            encoder = load_encoder(_encoder_file(open_catalog(env, params), version), device="cpu")
+            difference = write(encoder, form, output)
+        click.echo(
+            f"{output}: encoder {encoder.version} ({encoder.header.architecture}) for {form}; its features differ from "
+            f"ours by {difference:.0e} of the largest"
+        )
+
+
+def _encoder_file(catalog: "Catalog", version: str | None) -> Path:
+    """Where the encoder lies. UserError where there is none, or not of this version."""
+    from kedro.io import AbstractVersionedDataset
+
+    from byol_kedro.versions import folder, path_of_version
+
+    dataset = catalog.get("encoder")
+    assert isinstance(dataset, AbstractVersionedDataset)
+    there = dataset.list_versions(full_path=False)
+    if not there:
+        raise UserError(f"there is no encoder in {folder(dataset)}; train one with kedro run (--env=…)")
+    if version is not None and version not in there:
+        raise UserError(
+            f"--encoder {version}: no such version in {folder(dataset)}; the newest there: {', '.join(there[:3])}"
+        )
+    return path_of_version(dataset, version or there[0])

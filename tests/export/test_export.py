@@ -1,0 +1,219 @@
+"""What could break: a file that another program reads without a word and computes other features from."""
+
+import copy
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import timm
+import torch
+import torchvision
+from click.testing import CliRunner
+from kedro.framework.startup import bootstrap_project
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from byol_kedro.byol.encoder import EncoderHeader, restore_encoder, to_arrays
+from byol_kedro.byol.networks import create_encoder
+from byol_kedro.errors import UserError
+from byol_kedro.export.command import NAMES
+from byol_kedro.export.write import FORMATS, Format, write
+from byol_kedro.frozen import FrozenEncoder
+from tests.byol.small import CPU
+from tests.byol.test_encoder import HEADER, moved
+from tests.conftest import ROOT, Outcome
+from tests.test_frozen import NEWER, OLDER, save_encoder
+
+PIXELS = np.random.default_rng(1).integers(0, 256, (7, 3, 32, 32), dtype=np.uint8)
+
+
+def frozen(architecture: str = "resnet18", stem: str = "imagenet", feature_dim: int = 512) -> FrozenEncoder:
+    changes = {"architecture": architecture, "stem": stem, "feature_dim": feature_dim, "image_size": 32}
+    header = EncoderHeader(**{**vars(HEADER), **changes})
+    model = moved(create_encoder(architecture, stem, False, 0, image_size=32))
+    return FrozenEncoder(header, OLDER, "mark", restore_encoder(header, to_arrays(model)), CPU)
+
+
+@pytest.fixture(scope="module")
+def resnet18() -> FrozenEncoder:
+    return frozen()
+
+
+@pytest.fixture(scope="module")
+def small() -> FrozenEncoder:
+    """A network of a millisecond, which torchvision does not have."""
+    return frozen("test_resnet", feature_dim=96)
+
+
+def normalised(encoder: FrozenEncoder) -> torch.Tensor:
+    """As the header says, written out."""
+    mean, std = (np.array(values, np.float32)[:, None, None] for values in (encoder.header.mean, encoder.header.std))
+    return torch.from_numpy((PIXELS.astype(np.float32) / 255 - mean) / std)
+
+
+def assert_same(found, encoder: FrozenEncoder, tolerance: float = 1e-5) -> None:
+    expected = encoder(PIXELS)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max())
+
+
+@torch.no_grad()
+def test_torchvisions_resnet_takes_the_file_and_lacks_only_its_classifier(resnet18, tmp_path):
+    write(resnet18, "torchvision", tmp_path / "e.safetensors")
+    model = torchvision.models.resnet18(weights=None).eval()
+    missing, unexpected = model.load_state_dict(load_file(tmp_path / "e.safetensors"), strict=False)
+    assert (missing, unexpected) == (["fc.weight", "fc.bias"], [])
+    model.fc = torch.nn.Identity()
+    assert_same(model(normalised(resnet18)).numpy(), resnet18)
+
+
+@torch.no_grad()
+def test_timm_makes_the_network_from_the_file_alone(resnet18, tmp_path):
+    path = tmp_path / "e.safetensors"
+    write(resnet18, "timm", path)
+    model = timm.create_model("resnet18", num_classes=0, checkpoint_path=path).eval()
+    assert_same(model(normalised(resnet18)).numpy(), resnet18)
+
+
+def test_onnxruntime_takes_any_number_of_uint8_pictures(small, tmp_path):
+    write(small, "onnx", tmp_path / "e.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "e.onnx", providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    assert (given.name, given.type, given.shape) == ("images", "tensor(uint8)", ["N", 3, 32, 32])
+    assert_same(session.run(None, {"images": PIXELS})[0], small)
+    assert_same(np.concatenate([session.run(None, {"images": PIXELS[i : i + 1]})[0] for i in range(7)]), small)
+
+
+@torch.no_grad()
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+def test_torchscript_takes_any_number_of_uint8_pictures(small, tmp_path):
+    write(small, "torchscript", tmp_path / "e.pt")
+    model = torch.jit.load(tmp_path / "e.pt")
+    assert_same(model(torch.from_numpy(PIXELS)).numpy(), small)
+    assert_same(torch.cat([model(torch.from_numpy(PIXELS[i : i + 1])) for i in range(7)]).numpy(), small)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+def test_every_file_holds_the_header(resnet18, tmp_path):
+    for name in NAMES:
+        write(resnet18, name, tmp_path / name)
+    extra = {"header.json": ""}
+    torch.jit.load(tmp_path / "torchscript", _extra_files=extra)
+    found = {
+        "torchscript": json.loads(extra["header.json"]),
+        "onnx": {prop.key: prop.value for prop in onnx.load(tmp_path / "onnx").metadata_props},
+    }
+    for name in ("torchvision", "timm"):
+        with safe_open(tmp_path / name, framework="np") as file:
+            found[name] = file.metadata()
+    for name, about in found.items():
+        assert EncoderHeader.from_dict(about) == resnet18.header, name
+        assert (about["version"], about["fingerprint"]) == (OLDER, "mark"), name
+        assert ("uint8" in about["input"]) == (name in {"onnx", "torchscript"}), name
+
+
+def test_a_small_stem_is_exported_too(tmp_path):
+    assert write(frozen(stem="small"), "torchvision", tmp_path / "e") < 1e-5
+
+
+def test_a_transformer_is_exported_to_onnx(tmp_path):
+    vit = frozen("test_vit", feature_dim=64)
+    write(vit, "onnx", tmp_path / "e.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "e.onnx", providers=["CPUExecutionProvider"])
+    assert_same(session.run(None, {"images": PIXELS})[0], vit, tolerance=1e-4)
+
+
+@pytest.mark.parametrize("architecture", ["test_resnet", "efficientnet_b0"])
+def test_what_torchvision_names_otherwise_is_refused(architecture, tmp_path):
+    other = frozen(architecture)
+    with pytest.raises(UserError, match=f"torchvision has no {architecture}.*use --format timm"):
+        write(other, "torchvision", tmp_path / "e")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_that_computes_otherwise_is_not_written(resnet18, name, tmp_path, monkeypatch):
+    """The writer is handed the encoder with one weight that is wrong."""
+    other = FrozenEncoder(resnet18.header, OLDER, "mark", copy.deepcopy(resnet18.model), CPU)
+    with torch.no_grad():
+        next(other.model.parameters())[0] += 0.1
+    form = FORMATS[name]
+    monkeypatch.setitem(FORMATS, name, Format(lambda _, path: form.write(other, path), form.features))
+    (tmp_path / "e").write_text("what was there before")
+    with pytest.raises(UserError, match=r"differ from ours by \de-0\d of the largest"):
+        write(resnet18, name, tmp_path / "e")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("e", "what was there before")]
+
+
+@pytest.mark.parametrize("field", ["mean", "std"])
+def test_a_normalisation_that_is_not_the_headers_is_not_written(small, field, tmp_path, monkeypatch):
+    header = EncoderHeader(**{**vars(small.header), field: (0.21, 0.22, 0.23)})
+    other, form = FrozenEncoder(header, OLDER, "mark", small.model, CPU), FORMATS["torchscript"]
+    monkeypatch.setitem(FORMATS, "torchscript", Format(lambda _, path: form.write(other, path), form.features))
+    with pytest.raises(UserError, match="differ from ours"):
+        write(small, "torchscript", tmp_path / "e")
+
+
+@pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
+def test_a_missing_package_is_one_line_that_names_the_extra(small, package, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(UserError, match=f"needs the package {package} .*the extra onnx: pip install onnx onnxruntime"):
+        write(small, "onnx", tmp_path / "e.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def type_export(data_root: Path, *words: str) -> Outcome:
+    """`kedro export <words>` in this process, of the encoders under `data_root`."""
+    bootstrap_project(ROOT)
+    from byol_kedro.cli import cli  # noqa: PLC0415  (the project has to be bootstrapped first)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        result = CliRunner().invoke(cli, ["export", "--env=test", f"--params=data_root={data_root}", *words])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Outcome(result.exit_code, result.output)
+
+
+def version_in(path: Path) -> str:
+    with safe_open(path, framework="np") as file:
+        return file.metadata()["version"]
+
+
+def test_the_newest_encoder_is_exported_unless_another_is_named(tmp_path):
+    for version in (OLDER, NEWER):
+        save_encoder(tmp_path, version)
+    outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'newest'}")
+    assert outcome.exit_code == 0, outcome.output
+    (line,) = outcome.lines
+    assert line.startswith(f"{tmp_path / 'newest'}: encoder {version_in(tmp_path / 'newest')} (test_resnet) for timm")
+    type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'older'}", f"--encoder={OLDER}")
+    assert version_in(tmp_path / "older") != version_in(tmp_path / "newest")
+
+
+@pytest.mark.parametrize(
+    ("versions", "words", "expected"),
+    [
+        ([], [], "there is no encoder in"),
+        ([OLDER], ["--encoder=2027"], "--encoder 2027: no such version in "),
+        ([OLDER], ["--format=torchvision"], "torchvision has no test_resnet"),
+        ([OLDER], ["--params=data_rot=x"], "data_rot: there is no such parameter; did you mean data_root?"),
+    ],
+)
+def test_a_mistake_is_one_line(versions, words, expected, tmp_path):
+    for version in versions:
+        save_encoder(tmp_path, version)
+    outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'e'}", *words)
+    assert outcome.exit_code == 1
+    assert len(outcome.lines) == 1, outcome.output
+    assert expected in outcome.lines[0]
+    assert not (tmp_path / "e").exists()
+
+
+def test_help_names_every_format():
+    output = type_export(Path("/nowhere"), "--help").output
+    assert set(FORMATS) == set(NAMES)
+    assert all(f"  {name}  " in output for name in NAMES)
