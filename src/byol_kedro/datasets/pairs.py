@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
-import torch
 from kedro.io import AbstractDataset
 from numpy.typing import NDArray
 
@@ -161,6 +160,8 @@ class PairTensorsDataset(AbstractDataset[Any, Tensors]):
 
 
 def _numbers(tensor: Any) -> NDArray[np.float32]:
+    import torch  # noqa: PLC0415  # takes seconds, and `kedro results` makes this dataset
+
     if not isinstance(tensor, torch.Tensor):
         return np.zeros((), np.float32)
     return np.asarray(tensor.detach().to(torch.float32).numpy())
