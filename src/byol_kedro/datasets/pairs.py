@@ -12,7 +12,6 @@ from kedro.io import AbstractDataset
 from numpy.typing import NDArray
 
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.datasets.weights import read_weights
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 
@@ -134,6 +133,8 @@ class PairTensorsDataset(AbstractDataset[Any, Tensors]):
         if not self._filepath.exists():
             none = np.zeros((0, 0), np.float32)
             return Tensors({"x1": none, "x2": none, "y": np.zeros(0)}, {})
+        from byol_kedro.datasets.weights import read_weights  # noqa: PLC0415  # needs torch, see below
+
         content, _ = read_weights(self._filepath, "pair_tensors")
         found = {name: _numbers(content.get(name)) for name in ("x1", "x2", "y")}
         shapes = {name: array.shape for name, array in found.items()}
