@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler
 from byol_kedro.evaluation.pair_model import PairModel, distance, embed
 from byol_kedro.evaluation.pairs import PIECE, PairSet, Values
 from byol_kedro.evaluation.scaler import Scaler
+from byol_kedro.evaluation.threads import one_thread
 
 if TYPE_CHECKING:
     from byol_kedro.parameters import Latent
@@ -35,6 +36,7 @@ def unwatched(_epoch: int, _values: Mapping[str, float]) -> None:
     """A training that nobody watches."""
 
 
+@one_thread()
 def fit_pair_model(
     train: PairSet, validation: PairSet, latent: "Latent", seed: int, watch: Watch = unwatched
 ) -> tuple[PairModel, pd.DataFrame]:
