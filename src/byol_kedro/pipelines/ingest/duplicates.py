@@ -45,7 +45,9 @@ def count_seen(unlabeled: Images, train: Images, test: Images) -> dict[str, Any]
     found = {split: _found(marks, Marks.of(images)) for split, images in (("train", train), ("unlabeled", unlabeled))}
     if any(counts["identical"] or counts["near"] for counts in found.values()):
         words = "; ".join(f"{split}: {c['identical']} identical, {c['near']} near" for split, c in found.items())
-        logger.warning("of %d test pictures some are trained on (%s); see data_summary", len(test), words)
+        logger.warning(
+            "of %d test pictures some are trained on, or look like one that is (%s); see data_summary", len(test), words
+        )
     return found
 
 
