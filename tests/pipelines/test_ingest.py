@@ -81,7 +81,8 @@ def test_one_line_warns_of_test_pictures_that_are_trained_on(caplog):
     count_seen(unlabeled, train, test)
     (line,) = caplog.messages
     assert line.startswith(
-        "of 4 test pictures some are trained on, or look like one that is (train: 1 identical, 0 near; unlabeled: 0 identical,"
+        "of 4 test pictures some are trained on, or look like one that is "
+        "(train: 1 identical, 0 near; unlabeled: 0 identical,"
     )
 
 
