@@ -72,7 +72,8 @@ def test_pairs_across_the_splits_are_counted_in_one_line_and_left_out(caplog):
 
 
 def test_by_pair_those_across_the_splits_stay():
-    assert len(named(*[("1", "4", 20.0, 20.0)] * 5, split="pair")) == 5
+    across = [(left, right, 20.0, 20.0) for left, right in zip("12312", "44455", strict=True)]
+    assert len(named(*across, split="pair")) == 5
 
 
 def test_a_picture_with_itself_is_left_out(caplog):
@@ -161,3 +162,16 @@ def test_saved_pairs_that_all_have_a_test_picture_cannot_be_split_by_picture():
     seed = next(seed for seed in range(100) if held_out(5, 0.2, np.random.default_rng(seed))[0])
     with pytest.raises(UserError, match=r"latent\.pairs\.split=pair"):
         saved_pairs(np.zeros(4, np.int64), np.arange(1, 5), np.ones(4), PAIRS, seed)
+
+
+def test_a_pair_that_is_given_twice_is_never_in_two_splits():
+    names = [f"train/{number:02}" for number in range(40)]
+    rng = np.random.default_rng(0)
+    left, right = rng.integers(0, 40, (2, 200))
+    once = pd.DataFrame({"left": [names[i] for i in left], "right": [names[i] for i in right], "target": 1.0 + left})
+    mirrored = once.rename(columns={"left": "right", "right": "left"})
+    table = named_pairs(
+        pd.concat([once, mirrored, once], ignore_index=True), names, 40, changed(PAIRS, split="pair"), 0
+    )
+    pairs = [frozenset(pair) for pair in zip(table["left"], table["right"], strict=True)]
+    assert len(set(pairs)) == len(pairs)

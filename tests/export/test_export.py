@@ -186,12 +186,15 @@ def version_in(path: Path) -> str:
 def test_the_newest_encoder_is_exported_unless_another_is_named(tmp_path):
     for version in (OLDER, NEWER):
         save_encoder(tmp_path, version)
-    outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'newest'}")
+    outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'newest.safetensors'}")
     assert outcome.exit_code == 0, outcome.output
     (line,) = outcome.lines
-    assert line.startswith(f"{tmp_path / 'newest'}: encoder {version_in(tmp_path / 'newest')} (test_resnet) for timm")
-    type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'older'}", f"--encoder={OLDER}")
-    assert version_in(tmp_path / "older") != version_in(tmp_path / "newest")
+    assert line.startswith(
+        f"{tmp_path / 'newest.safetensors'}: encoder {version_in(tmp_path / 'newest.safetensors')} "
+        "(test_resnet) for timm"
+    )
+    type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'older.safetensors'}", f"--encoder={OLDER}")
+    assert version_in(tmp_path / "older.safetensors") != version_in(tmp_path / "newest.safetensors")
 
 
 @pytest.mark.parametrize(
@@ -200,17 +203,19 @@ def test_the_newest_encoder_is_exported_unless_another_is_named(tmp_path):
         ([], [], "there is no encoder in"),
         ([OLDER], ["--encoder=2027"], "--encoder 2027: no such version in "),
         ([OLDER], ["--format=torchvision"], "torchvision has no test_resnet"),
+        ([OLDER], ["--output=e.pt"], "timm takes a file whose name ends in .safetensors"),
+        ([OLDER], [f"--output={Path(__file__) / 'e.safetensors'}"], "e.safetensors cannot be written: Not a directory"),
         ([OLDER], ["--params=data_rot=x"], "data_rot: there is no such parameter; did you mean data_root?"),
     ],
 )
 def test_a_mistake_is_one_line(versions, words, expected, tmp_path):
     for version in versions:
         save_encoder(tmp_path, version)
-    outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'e'}", *words)
+    outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'e.safetensors'}", *words)
     assert outcome.exit_code == 1
     assert len(outcome.lines) == 1, outcome.output
     assert expected in outcome.lines[0]
-    assert not (tmp_path / "e").exists()
+    assert not (tmp_path / "e.safetensors").exists()
 
 
 def test_help_names_every_format():

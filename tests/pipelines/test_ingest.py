@@ -143,3 +143,13 @@ def test_the_summary_lists_what_is_broken_and_counts_what_is_ignored():
     summary = describe(images)
     assert summary["broken"] == {"train/x.jpg": "the file is empty"}
     assert summary["ignored"] == {".txt": 3}
+
+
+def test_one_line_says_how_many_pictures_there_are_and_how_many_could_not_be_read(caplog):
+    caplog.set_level("INFO")
+    summarise(
+        random_images(0), replace(random_images(2), broken={"train/x.jpg": "the file is empty"}), random_images(1)
+    )
+    assert caplog.messages[0] == (
+        "pictures: 0 unlabeled, 2 train, 1 test; 1 could not be read and are left out: see data_summary"
+    )

@@ -13,7 +13,8 @@ def check_same_encoder(encoder: Tensors, *derived: Tensors, again: str = "extrac
         if (other, tensors.header.get("encoder_fingerprint")) != (version, mark):
             raise UserError(
                 f"features of encoder {other} meet encoder {version}: "
-                f"run the pipeline {again} again, or pin with --load-versions encoder:{other}"
+                f"run the pipeline {again} again for encoder {version}, or pin the other one with "
+                f"--load-versions encoder:{other}"
             )
 
 

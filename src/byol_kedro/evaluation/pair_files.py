@@ -38,8 +38,8 @@ def named_pairs(file: pd.DataFrame, names: Sequence[str], train: int, pairs: "Pa
     file: left, right (a picture's name, or the last part of it, with or without its ending, where one picture
     alone has it) and columns of numbers, among them the target; see `target_of`. names: all pictures, the first
     `train` of them training pictures. By picture, pairs whose two pictures are of different splits are left out.
-    What is left out is counted and logged, unknown names are listed.
-    Raises UserError when no training pair is left, or the target is missing, negative or always 0.
+    A pair that is given again, in either order, counts once. What is left out is counted and logged, unknown names
+    are listed. Raises UserError when no training pair is left, or the target is missing, negative or always 0.
     """
     target = target_of(file, pairs.column)
     every = np.asarray(names, dtype=object)
@@ -49,6 +49,7 @@ def named_pairs(file: pd.DataFrame, names: Sequence[str], train: int, pairs: "Pa
     _log_unknown(file, left, right)
     _log_count((known & (left == right)).sum(), len(file), "a picture with itself")
     kept = np.flatnonzero(known & (left != right))
+    kept = kept[_given_first(left[kept], right[kept])]
     generator = np.random.default_rng(seed)
     if pairs.split == "pair":
         split = split_by_pair(len(kept), pairs.validation, generator)
@@ -82,9 +83,13 @@ def saved_pictures(x1: NDArray[np.float32], x2: NDArray[np.float32]) -> tuple[ND
 def saved_pairs(left: Rows, right: Rows, target: Values, pairs: "Pairs", seed: int) -> pd.DataFrame:
     """The pairs of saved features with the columns of `COLUMNS`; pictures are named by `saved_names`.
 
-    left, right, target: (P,). By picture, a fifth of the pictures is kept for test pairs; pairs of two splits are
-    left out and counted. Raises UserError when no training pair is left.
+    left, right, target: (P,). A pair that is given again, in either order, counts once. By picture, a fifth of the
+    pictures is kept for test pairs; pairs of two splits are left out and counted.
+
+    Raises UserError when no training pair is left.
     """
+    first = _given_first(left, right)
+    left, right, target = left[first], right[first], target[first]
     generator = np.random.default_rng(seed)
     names = saved_names(int(max(left.max(), right.max())) + 1)
     if pairs.split == "pair":
@@ -177,6 +182,14 @@ def _log_unknown(file: pd.DataFrame, left: Rows, right: Rows) -> None:
             "%d of %d given pairs left out, no picture or more than one has one of %d names: %s%s",
             pairs, len(file), len(unknown), shown, more,
         )  # fmt: skip
+
+
+def _given_first(left: Rows, right: Rows) -> Rows:
+    """The pairs (P,) without those that were given before, in either order: they could be in train and in test."""
+    both = np.sort(np.stack([left, right], axis=1), axis=1)
+    _, first = np.unique(both, axis=0, return_index=True)
+    _log_count(len(left) - len(first), len(left), "given before")
+    return np.sort(first)
 
 
 def _log_count(count: int, total: int, what: str) -> None:

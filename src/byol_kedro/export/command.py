@@ -36,6 +36,8 @@ def export(form: str, output: Path, version: str | None, env: str | None, params
     The file is there only when its features are ours.
     """  # click's mark for lines that are not to be wrapped
     with one_line():
+        if form in ("torchvision", "timm") and output.suffix != ".safetensors":
+            raise UserError(f"--output {output}: {form} takes a file whose name ends in .safetensors")
         with quiet():
             from byol_kedro import load_encoder
             from byol_kedro.export.write import write

@@ -12,7 +12,7 @@ from byol_kedro.datasets.streams import ImageStream
 from byol_kedro.parameters import Ingest
 from byol_kedro.pipelines.ingest.duplicates import count_seen
 from byol_kedro.pipelines.ingest.grid import draw_grid
-from byol_kedro.pipelines.ingest.summary import describe
+from byol_kedro.pipelines.ingest.summary import describe, tell
 
 
 def ingest(raw_images: RawImages, parameters: Ingest, seed: int) -> tuple[ImageStream, ...]:
@@ -24,6 +24,7 @@ def ingest(raw_images: RawImages, parameters: Ingest, seed: int) -> tuple[ImageS
 def summarise(unlabeled: Images, train: Images, test: Images) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
     """What was ingested: a summary of each split, and a picture (H, W, 3) uint8 to look at."""
     splits = dict(zip(SPLITS, (unlabeled, train, test), strict=True))
+    tell(splits)
     summary = {
         "source": train.source,
         "splits": {split: describe(images) for split, images in splits.items()},

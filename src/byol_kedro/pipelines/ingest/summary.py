@@ -1,5 +1,6 @@
 """Numbers about a split of pictures, read in pieces."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,17 @@ import numpy as np
 from byol_kedro.byol.statistics import channel_statistics
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.streams import UNKNOWN_LABEL
+from byol_kedro.log import get_logger
+
+logger = get_logger(__name__)
+
+
+def tell(splits: Mapping[str, Images]) -> None:
+    """Says in one line how many pictures there are, and how many files were left out."""
+    counts = ", ".join(f"{len(images):,} {split}" for split, images in splits.items())
+    broken = sum(len(images.broken) for images in splits.values())
+    left_out = f"; {broken:,} could not be read and are left out: see data_summary" if broken else ""
+    logger.info("pictures: %s%s", counts, left_out)
 
 
 def describe(images: Images) -> dict[str, Any]:
