@@ -18,9 +18,15 @@ def show_results(catalog: CatalogProtocol[Any, Any]) -> None:
     """Print the measured results of the run that has just ended and the path of its report."""
     console = Console()
     results = catalog.load("results")
-    console.print(results_screen(results))
-    for version in results["encoder"].dropna().unique():
-        console.print(f"Encoder: {version}", markup=False, highlight=False)
+    if measured(results).empty:
+        console.print(
+            "No top-1: there are no labels to learn from or to test on. The report has what can be said without."
+        )
+    else:
+        console.print(results_screen(results))
+    encoder = catalog.get("encoder")
+    assert isinstance(encoder, AbstractVersionedDataset)
+    console.print(f"Encoder: {encoder.resolve_load_version()}", markup=False, highlight=False)
     for title, name in (("All columns, published rows", "results_table"), ("Report", "report")):
         show_path(title, name, catalog)
 

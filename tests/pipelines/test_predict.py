@@ -181,7 +181,7 @@ def test_no_more_than_a_batch_is_decoded_before_it_is_written(inputs, folder, mo
 @pytest.mark.parametrize("name", ["probe_logistic", "latent_mlp", "latents_train"])
 def test_what_is_another_encoders_is_refused(inputs, folder, name):
     theirs = Tensors(inputs[name].arrays, inputs[name].header | {"encoder_fingerprint": "other"})
-    with pytest.raises(UserError, match=r"meet encoder .*run the pipeline evaluate again, or pin"):
+    with pytest.raises(UserError, match=r"meet encoder .*run the pipeline evaluate again for encoder .*, or pin"):
         answers(inputs, folder, **{name: theirs})
 
 
@@ -247,6 +247,15 @@ def train_another(data_root: Path) -> str:
     newer = TensorsDataset(filepath=str(folder), version=Version(None, "2999-01-01T00.00.00.000Z"))
     newer.save(Tensors(moved, encoder.header))
     return old.name
+
+
+def test_a_probe_of_other_training_pictures_does_not_answer(chain_copy: Path, folder: Path) -> None:
+    assert type_kedro_run(chain_copy, "--pipelines=ingest,extract", params="seed=5").exit_code == 0
+    before = artifacts(chain_copy)
+    message = error_of(type_kedro_run(chain_copy, "--pipelines=predict", params=f"predict_root={folder}"))
+    assert message.startswith("Error: a probe of training pictures ")
+    assert "run the pipeline evaluate again" in message
+    assert artifacts(chain_copy) == before
 
 
 def test_a_newer_encoder_does_not_answer_with_the_older_ones_probe(chain_copy: Path, folder: Path) -> None:

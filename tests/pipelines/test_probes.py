@@ -39,10 +39,11 @@ def test_metrics_name_the_encoder_and_the_test_pictures():
 
 
 @pytest.mark.parametrize("output", [2, 3, 4], ids=["published", "logistic", "mlp"])
-def test_saved_weights_name_the_encoder_and_the_classes(output):
+def test_saved_weights_name_the_encoder_the_training_pictures_and_the_classes(output):
     assert run()[output].header == {
         "encoder_version": "v1",
         "encoder_fingerprint": "e1",
+        "data_fingerprint": "train-pictures",
         "class_names": '["cat", "dog", "fox"]',
     }
 

@@ -26,3 +26,14 @@ def check_same_pictures(latents: Tensors, *splits: Images) -> None:
             f"features of {latents.header['data']} pictures {found[:12]} meet {splits[0].source} pictures "
             f"{expected[:12]}: run the pipeline extract again, or pin the images with --load-versions"
         )
+
+
+def check_same_training(probe: Tensors, latents: Tensors) -> None:
+    """UserError when a probe was fitted to features of other pictures than `latents`."""
+    found, expected = probe.header.get("data_fingerprint", "unknown"), latents.header["data_fingerprint"]
+    if found != expected:
+        raise UserError(
+            f"a probe of training pictures {found[:12]} meets features of {latents.header['data']} pictures "
+            f"{expected[:12]}: run the pipeline evaluate again, or pin latents_train and images_train with "
+            "--load-versions"
+        )

@@ -5,7 +5,7 @@ from functools import partial
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.byol.features import encode
-from byol_kedro.datasets.belonging import check_same_encoder
+from byol_kedro.datasets.belonging import check_same_encoder, check_same_training
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.new_pictures import NewPictures
 from byol_kedro.datasets.tables import TableStream
@@ -33,11 +33,14 @@ def predict(
 ) -> TableStream:
     """path, class, confidence, z0 … z15, nearest, similarity, features, reason of every picture, as they are made.
 
-    Raises UserError when the chosen probe, the pair model or the training pictures' features are another encoder's.
+    Raises UserError when the chosen probe, the pair model or the training pictures' features are another encoder's, or
+    the probe was fitted to other pictures.
     """
     saved = {"published": probe_published, "logistic": probe_logistic, "mlp": probe_mlp}
     used = [saved[parameters.probe]] if parameters.probe in saved else []
     check_same_encoder(encoder, *used, latent_mlp, latents_train, again="evaluate")
+    for probe in used:
+        check_same_training(probe, latents_train)
     header = EncoderHeader.from_dict(encoder.header)
     model = restore_encoder(header, encoder.arrays)
     known = known_pictures(latents_train, images_train)

@@ -37,6 +37,7 @@ def probes(
     header = {
         "encoder_version": encoder.header["version"],
         "encoder_fingerprint": encoder.header["fingerprint"],
+        "data_fingerprint": latents_train.header["data_fingerprint"],
         "class_names": json.dumps(images_test.class_names),
     }
     published, logistic, mlp = (
