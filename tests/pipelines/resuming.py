@@ -1,5 +1,7 @@
 """Trainings that die and are started again, for the tests of it."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,8 @@ class DiedError(Exception):
 def run(folder, parameters, seed=0, *, events=None):
     """A training with its checkpoints in `folder`, watched in TensorBoard where it has a folder for `events`."""
     files = EventFolder(events or folder)
+    if events is not None and events.exists():
+        time.sleep(1)  # event files are read in the order of the second in their names
     return pretrain(UNLABELED, TRAIN, Checkpoints(folder), files, parameters, seed, "cpu", events is not None)
 
 
