@@ -24,9 +24,8 @@ def show_results(catalog: CatalogProtocol[Any, Any]) -> None:
         )
     else:
         console.print(results_screen(results))
-    encoder = catalog.get("encoder")
-    assert isinstance(encoder, AbstractVersionedDataset)
-    console.print(f"Encoder: {encoder.resolve_load_version()}", markup=False, highlight=False)
+    for version in results["encoder"].dropna().unique():
+        console.print(f"Encoder: {version}", markup=False, highlight=False)
     for title, name in (("All columns, published rows", "results_table"), ("Report", "report")):
         show_path(title, name, catalog)
 
