@@ -41,6 +41,12 @@ def test_a_folder_without_labels_goes_through_to_the_report(unlabelled: Chain) -
     assert newest(unlabelled, "report").stat().st_size > 0
 
 
+def test_without_labels_the_last_screen_says_so(unlabelled: Chain) -> None:
+    screen = " ".join(unlabelled.outcome.output.split())
+    assert "No top-1: there are no labels to learn from or to test on." in screen
+    assert "Report: " in screen
+
+
 def test_without_labels_no_classifier_is_measured(unlabelled: Chain) -> None:
     results = pd.read_csv(newest(unlabelled, "results"))
     assert set(results["source"]) == {"published"}
