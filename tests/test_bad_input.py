@@ -25,8 +25,8 @@ def error_of(outcome: Outcome) -> str:
 
 
 def artifacts(root: Path) -> set[Path]:
-    """Every file below `root` but the manifests, which a failed run leaves on purpose."""
-    return {path for path in root.rglob("*") if path.is_file() and "run_manifest" not in str(path)}
+    """Every file below `root`."""
+    return {path for path in root.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_pipeline_that_cannot_be_imported_stops_the_run(
 def test_evaluate_before_any_encoder_says_what_to_run(kedro_run: Run, tmp_path: Path) -> None:
     message = error_of(kedro_run("--pipeline=evaluate"))
     assert "nothing has been saved yet of data_summary, encoder, " in message
-    assert "kedro run --pipelines=ingest,pretrain --env=test" in message
+    assert f"kedro run --pipelines=ingest,pretrain --env=test --params=data_root={tmp_path}," in message
     assert not artifacts(tmp_path)
 
 

@@ -113,9 +113,7 @@ def test_evaluate_alone_takes_yesterdays_encoder_and_says_so(chain_copy: Path) -
 def test_load_versions_pins_another_encoder(chain_copy: Path) -> None:
     old = Chain(chain_copy, type_kedro_run(chain_copy, "--pipelines=pretrain", params="seed=1"))
     oldest = old.versions("encoder")[0].parent.name
-    outcome = type_kedro_run(
-        chain_copy, "--pipelines=evaluate", f"--load-versions=encoder:{oldest},training_history:{oldest}"
-    )
+    outcome = type_kedro_run(chain_copy, "--pipelines=evaluate", f"--load-versions=encoder:{oldest}")
     assert outcome.exit_code == 0, outcome.output
     rows = results(old.versions("results")[-1]).query("features == 'BYOL'")
     assert set(rows["encoder"].dropna()) == {oldest}

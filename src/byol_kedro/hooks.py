@@ -39,7 +39,8 @@ class ProjectHooks:
     ) -> None:
         """Write down what the run is and what it reads, before its first node."""
         from byol_kedro.manifest import run_manifest
-        from byol_kedro.versions import MANIFEST, refuse_pinned_outputs, versions_read
+        from byol_kedro.pins import pin_what_belongs_to_the_encoder, refuse_pinned_outputs
+        from byol_kedro.versions import MANIFEST, versions_read
 
         assert self._parameters is not None
         refuse_pinned_outputs(self._load_versions, pipeline)
@@ -48,15 +49,16 @@ class ProjectHooks:
 
             # Now, and not when the encoder has been trained.
             check_references(self._parameters.references)
-        reads = versions_read(pipeline, catalog, run_params["env"])
+        pin_what_belongs_to_the_encoder(pipeline, catalog)
+        reads = versions_read(pipeline, catalog, run_params)
         catalog.save(MANIFEST, run_manifest(run_params, self._parameters, reads, catalog))
 
     @hook_impl
-    def on_pipeline_error(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-        """Leave no half of what a node writes."""
-        from byol_kedro.versions import remove_halves
+    def on_pipeline_error(self, error: Exception, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Leave no half of what a node writes, and no trace of a mistake."""
+        from byol_kedro.failed import clean_up
 
-        remove_halves(pipeline, catalog)
+        clean_up(error, pipeline, catalog)
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:

@@ -2,10 +2,8 @@
 
 import json
 import platform
-import shlex
 import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
 
 from byol_kedro.parameters import Parameters
+from byol_kedro.typed import command_line
 from byol_kedro.versions import MANIFEST, path_of_version
 
 PACKAGES = (
@@ -42,23 +41,33 @@ def run_manifest(
         "packages": {name: version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "reads": {name: {"version": read, "command": _command_of(read, catalog)} for name, read in reads.items()},
+        "reads": {
+            name: {"version": read, "command": manifest_of(read, catalog).get("command", "")}
+            for name, read in reads.items()
+        },
     }
 
 
-def command_line() -> str:
-    """The command as it was typed, without the path of the interpreter."""
-    program = Path(sys.argv[0])
-    name = "python -m byol_kedro" if program.name == "__main__.py" else program.name
-    return shlex.join([*name.split(), *sys.argv[1:]])
-
-
-def _command_of(run_id: str, catalog: CatalogProtocol[Any, Any]) -> str:
-    """The command of an earlier run, empty where its manifest is gone."""
+def manifest_of(run_id: str, catalog: CatalogProtocol[Any, Any]) -> dict[str, Any]:
+    """The manifest of an earlier run, empty where it is gone."""
     dataset = catalog.get(MANIFEST)
     assert isinstance(dataset, AbstractVersionedDataset)
     path = path_of_version(dataset, run_id)
-    return str(json.loads(path.read_text("utf-8"))["command"]) if path.is_file() else ""
+    return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+
+
+def version_used(entry: str, manifest: Mapping[str, Any], makers: Iterable[str]) -> str:
+    """The version of `entry` that a run has read or made; empty where it had none.
+
+    Args:
+        entry: its name in the catalog.
+        manifest: that of the run.
+        makers: the pipelines that make the entry.
+    """
+    read = manifest.get("reads", {}).get(entry)
+    if read is not None:
+        return str(read["version"])
+    return str(manifest["run_id"]) if set(makers) & set(manifest.get("pipelines", ())) else ""
 
 
 def _git(project: Path) -> dict[str, Any]:

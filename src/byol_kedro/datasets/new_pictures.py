@@ -12,8 +12,6 @@ from byol_kedro.datasets.decode import ENDINGS
 from byol_kedro.datasets.sources.walk import walk
 from byol_kedro.errors import UserError
 
-HOW = "kedro run --pipelines=predict --params predict_root=FOLDER"
-
 
 @dataclass(frozen=True)
 class NewPictures:
@@ -39,9 +37,11 @@ class NewPicturesDataset(AbstractDataset[Any, NewPictures]):
     def load(self) -> NewPictures:
         """Raises UserError when no folder was given, it is not there, or there is no picture in it."""
         if self._root is None:
-            raise UserError(f"predict_root is not given: the folder of new pictures; type {HOW}")
+            raise UserError(
+                "predict_root is not given: the folder of new pictures; add it to --params: predict_root=FOLDER"
+            )
         if not self._root.is_dir():
-            raise UserError(f"predict_root: there is no folder {self._root}; type {HOW}")
+            raise UserError(f"predict_root: there is no folder {self._root}; expected one with pictures in it")
         names = [file.name for file in walk(self._root, Counter())]
         if not names:
             raise UserError(

@@ -1,0 +1,54 @@
+"""What `--load-versions` means for a run: what it may name, and what a pinned encoder brings with it."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+
+from byol_kedro.errors import UserError
+from byol_kedro.manifest import manifest_of, version_used
+from byol_kedro.pipeline_registry import NAMES, build_pipelines
+from byol_kedro.versions import MANIFEST, pin, pinned, versioned_inputs
+
+ENCODER = "encoder"
+
+
+def refuse_pinned_outputs(load_versions: Mapping[str, str], pipeline: Pipeline) -> None:
+    """Refuse `--load-versions` for what the same run writes: it would mix two runs."""
+    for name in sorted(set(load_versions) & {MANIFEST, *pipeline.all_outputs()}):
+        raise UserError(
+            f"--load-versions {name}:{load_versions[name]}: this run writes {name} itself; "
+            f"leave the version out, or run only pipelines that read {name}"
+        )
+
+
+def pin_what_belongs_to_the_encoder(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+    """Where the encoder is pinned, read the newest of everything else that was made with this encoder.
+
+    Which that is, the manifests tell. The pictures are those of the run whose features are read; where no features
+    are read, the newest. What is pinned itself stays, and so does what was never made with this encoder: the nodes
+    refuse what does not belong together.
+    """
+    entries = versioned_inputs(pipeline, catalog)
+    encoder = pinned(entries[ENCODER]) if ENCODER in entries else None
+    if encoder is None:
+        return
+    made = {name: parts.all_outputs() for name, parts in build_pipelines(NAMES).items()}
+    manifest = cache(lambda run: manifest_of(run, catalog))
+
+    def used(entry: str, run: str) -> str:
+        return version_used(entry, manifest(run), [name for name, outputs in made.items() if entry in outputs])
+
+    unpinned = {name: dataset for name, dataset in entries.items() if pinned(dataset) is None}
+    evaluated = ""
+    for name, dataset in unpinned.items():
+        runs = [] if name in made["ingest"] else dataset.list_versions(full_path=False)
+        newest = next((run for run in runs if used(ENCODER, run) == encoder), None)
+        if newest is not None:
+            pin(dataset, newest)
+            evaluated = evaluated if name in made["pretrain"] else max(evaluated, newest)
+    for name in made["ingest"] & unpinned.keys():
+        if evaluated and (version := used(name, evaluated)):
+            pin(unpinned[name], version)
