@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
+from safetensors.numpy import save
 from scipy.stats import binomtest
 
 from tests.conftest import ROOT, Outcome
@@ -54,6 +55,11 @@ class RunBuilder:
         path.write_bytes(content)
         return path
 
+    def encoder(self, run_id: str, **header: str) -> None:
+        """An encoder of the run, trained on photos by the recipe "test" for 2 epochs where `header` says no other."""
+        about = {"recipe": "test", "epochs": "2", "data": "photos", "version": run_id, "fingerprint": "f"}
+        self.write("encoder", run_id, save({"w": np.zeros(1)}, about | header))
+
     def died(self, run_id: str, *, reads: Mapping[str, str] | None = None, **changed: Any) -> None:
         """A run of which the manifest is there; `changed` are values of the manifest."""
         manifest = {
@@ -61,11 +67,13 @@ class RunBuilder:
             "command": f"kedro run --env=test --params=data_root={self.data_root}",
             "environment": "test",
             "pipelines": ["__default__"],
-            "parameters": {"seed": 0, "source": "photos", "pretrain": {"recipe": "test", "epochs": 2}},
+            "parameters": {
+                "seed": 0, "source": "photos", "predict_root": None, "pretrain": {"recipe": "test", "epochs": 2}
+            },
             "git": {"revision": "1" * 40, "dirty": False},
             "packages": {"torch": "2.9.0", "timm": "1.0.20"},
             "reads": {name: {"version": version, "command": ""} for name, version in (reads or {}).items()},
-        }
+        }  # fmt: skip
         self.write("run_manifest", run_id, json.dumps(manifest | changed).encode())
 
     def complete(

@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 from tests.results.run_builder import (
     BYOL_KNN,
     BYOL_LOGISTIC,
+    PUBLISHED,
     UNTRAINED_LOGISTIC,
     RunBuilder,
     right,
@@ -29,8 +30,8 @@ PUBLISHED_ALGORITHM = ("BYOL", "logistic regression", "published")
 def runs(tmp_path: Path) -> RunBuilder:
     """OLD has trained an encoder for 7 epochs, MIDDLE has died, NEW evaluates OLD's encoder."""
     builder = RunBuilder(tmp_path)
-    trained = {"parameters": {"source": "photos", "pretrain": {"recipe": "seven", "epochs": 7}}}
-    builder.complete(OLD, {BYOL_LOGISTIC: right(of=300, count=200)}, **trained)
+    builder.complete(OLD, {BYOL_LOGISTIC: right(of=300, count=200)})
+    builder.encoder(OLD, recipe="seven", epochs="7")
     builder.died(MIDDLE)
     rows = {
         PUBLISHED_ALGORITHM: right(of=300, count=260),
@@ -60,11 +61,72 @@ def test_limit_leaves_the_newest(runs: RunBuilder) -> None:
 
 
 def test_a_run_without_results_is_not_complete(runs: RunBuilder) -> None:
-    assert [run["complete"] for run in as_json(runs)] == [True, False, True]
+    assert [run["state"] for run in as_json(runs)] == ["complete", "no results", "complete"]
 
 
-def test_the_recipe_is_that_of_the_run_that_trained_the_encoder(runs: RunBuilder) -> None:
-    assert as_json(runs, "--limit=1")[0]["recipe"] == "seven"
+def test_recipe_and_epochs_are_those_of_the_encoder(runs: RunBuilder) -> None:
+    newest = as_json(runs, "--limit=1")[0]
+    assert (newest["recipe"], newest["epochs"]) == ("seven", 7)
+
+
+def test_a_training_that_has_no_encoder_yet_is_told_by_its_own_parameters(runs: RunBuilder) -> None:
+    died = as_json(runs)[1]
+    assert (died["recipe"], died["epochs"], died["data"], died["encoder"]) == ("test", 2, "photos", "")
+
+
+@pytest.mark.parametrize(
+    ("pipelines", "made", "state"),
+    [
+        (["__default__"], ["encoder", "images_train"], "no results"),
+        (["baselines", "probes", "report"], [], "no results"),
+        (["evaluate", "predict"], ["predicted_pictures"], "no results"),
+        (["predict"], ["predicted_pictures"], "predictions"),
+        (["predict"], [], "no predictions"),
+        (["ingest", "pretrain"], ["encoder"], "only ingest,pretrain"),
+        (["ingest", "pretrain"], [], "no encoder"),
+        (["extract"], [], "only extract"),
+    ],
+)
+def test_a_run_without_results_says_what_there_is_of_it(
+    tmp_path: Path, pipelines: list[str], made: list[str], state: str
+) -> None:
+    builder = RunBuilder(tmp_path)
+    builder.died(NEW, pipelines=pipelines)
+    for entry in made:
+        builder.encoder(NEW) if entry == "encoder" else builder.write(entry, NEW, b"something")
+    assert as_json(builder)[0]["state"] == state
+
+
+def test_results_without_a_measured_row_are_for_want_of_labels(tmp_path: Path) -> None:
+    builder = RunBuilder(tmp_path)
+    builder.died(NEW)
+    builder.write("results", NEW, pd.DataFrame([PUBLISHED]).to_csv(index=False).encode())
+    assert as_json(builder)[0]["state"] == "no labels"
+
+
+@pytest.fixture
+def predictions(tmp_path: Path) -> RunBuilder:
+    """NEW has asked OLD's encoder, trained on a folder, about the pictures in /new; photos are today's source."""
+    builder = RunBuilder(tmp_path)
+    builder.encoder(OLD, recipe="mine", data="folder")
+    asked = {"source": "photos", "predict_root": "/new", "pretrain": {"recipe": "test", "epochs": 2}}
+    builder.died(NEW, pipelines=["predict"], reads={"encoder": OLD}, parameters=asked)
+    builder.write("predicted_pictures", NEW, b"something")
+    return builder
+
+
+def test_predictions_name_their_folder_and_what_their_encoder_was_trained_on(predictions: RunBuilder) -> None:
+    (run,) = as_json(predictions)
+    assert [run[name] for name in ("predict_root", "recipe", "data", "encoder")] == ["/new", "mine", "folder", OLD]
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_predictions_are_told_from_runs_that_died(predictions: RunBuilder, form: str) -> None:
+    output = type_results(predictions.data_root, f"--format={form}").output
+    assert "predictions of /new" in output
+    assert "folder" in output
+    assert "photos" not in output
+    assert "died" not in output
 
 
 def test_scores_are_the_logistic_rows_with_their_intervals_unrounded(runs: RunBuilder) -> None:
@@ -99,6 +161,15 @@ def test_the_table_fits_a_hundred_columns_and_wraps_no_number(runs: RunBuilder) 
     assert "70.3 %" in line
 
 
+def test_in_eighty_columns_only_the_command_is_cut(runs: RunBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("byol_kedro.results.commands.WIDTH", 80)
+    lines = type_results(runs.data_root).lines
+    place = next(i for i, line in enumerate(lines) if NEW in line)
+    assert "70.3 %" in lines[place]
+    assert lines[place + 1].split("  ")[0].strip() == "seven, 7 epochs, photos"
+    assert lines[place + 2].rstrip().endswith("…")
+
+
 def test_the_table_says_which_run_has_no_results(runs: RunBuilder) -> None:
     lines = type_results(runs.data_root).lines
     place = next(i for i, line in enumerate(lines) if MIDDLE in line)
@@ -119,7 +190,7 @@ def test_nothing_but_json_goes_to_stdout_where_kedro_logs_every_load(runs: RunBu
     assert len(json.loads(done.stdout)) == 3
 
 
-@pytest.mark.parametrize("words", [["--help"], ["diff", "latest", "previous", "--env=test"]])
+@pytest.mark.parametrize("words", [["--help"], [], ["diff", "latest", "previous", "--env=test"]])
 def test_looking_at_results_needs_no_torch(runs: RunBuilder, words: list[str]) -> None:
     words = [*words, f"--params=data_root={runs.data_root}"]
     code = (

@@ -166,7 +166,7 @@ def test_a_run_that_died_is_compared_by_its_parameters(runs: RunBuilder) -> None
     runs.died(B, parameters={"seed": 2})
     outcome = diff(runs)
     assert row(outcome, "seed") == ["seed", "1", "2"]
-    assert "No rows to compare: B is without results" in outcome.output
+    assert "No rows to compare. B: no results" in outcome.output
 
 
 def test_latest_and_previous_are_the_newest_complete_runs(runs: RunBuilder) -> None:

@@ -62,7 +62,7 @@ def test_what_a_kept_run_read_stays_with_its_manifest(runs: RunBuilder) -> None:
     lines = prune(runs)
     assert entries_of(runs, FIRST) == {"encoder", "run_manifest"}
     assert entries_of(runs, SECOND) == {"images_test", "run_manifest"}
-    assert f"kept encoder of {FIRST}: a kept run read it" in lines
+    assert f"kept of {FIRST}, since a kept run read it: encoder" in lines
 
 
 def relative(path: Path) -> Path:
@@ -76,7 +76,7 @@ def test_a_file_that_a_kept_run_was_fine_tuned_from_stays(runs: RunBuilder, writ
     lines = prune(runs)
     assert entries_of(runs, FIRST) == {"encoder", "run_manifest"}
     assert entries_of(runs, SECOND) == set()
-    assert f"kept encoder of {FIRST}: a kept run read it" in lines
+    assert f"kept of {FIRST}, since a kept run read it: encoder" in lines
 
 
 def test_a_file_that_only_an_old_run_was_fine_tuned_from_goes(runs: RunBuilder) -> None:
@@ -129,7 +129,18 @@ def test_it_says_how_many_bytes_of_how_many_runs_it_frees(runs: RunBuilder) -> N
     line = next(line for line in prune(runs) if line.startswith("freed "))
     freed = before - sum(map(len, files(runs.data_root).values()))
     assert f"({freed} bytes)" in line
-    assert "of 1 run, 1 complete" in line
+    assert "of 1 run (1 complete)" in line
+
+
+def test_predictions_that_are_older_than_the_kept_runs_go_and_the_dry_run_names_them(runs: RunBuilder) -> None:
+    asked = "2026-03-01T11.00.00.000Z"
+    runs.died(asked, pipelines=["predict"], parameters={"predict_root": "/new"})
+    runs.write("predicted_pictures", asked, b"something")
+    lines = prune(runs, "--dry-run")
+    assert f"{asked}  predictions of /new, 2 versions  kedro run" in lines[0]
+    assert "(1 predictions, 1 complete)" in lines[2]
+    prune(runs)
+    assert entries_of(runs, asked) == set()
 
 
 def test_the_whole_folder_of_a_version_goes(runs: RunBuilder) -> None:

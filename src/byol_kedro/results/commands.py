@@ -39,7 +39,8 @@ def place(command: Callable[..., None]) -> Callable[..., None]:
 def results(context: click.Context, env: str | None, params: dict[str, Any], form: str, limit: int | None) -> None:
     """List the runs of an environment, newest first; or compare two, or remove old ones.
 
-    A run is complete when it has results; the others died, are going on, made none, or were pruned.
+    A run without top-1 says what there is of it instead: no labels, predictions of a folder, only some pipelines, or
+    no results, predictions or encoder, where it died, is going on or was pruned.
     """
     if context.invoked_subcommand is not None:
         return
@@ -48,8 +49,8 @@ def results(context: click.Context, env: str | None, params: dict[str, Any], for
             from byol_kedro.results import listing
             from byol_kedro.results.runs import list_runs, open_catalog
 
-            runs = list_runs(open_catalog(env, params))
-            records = listing.records(runs[:limit], runs)
+            catalog = open_catalog(env, params)
+            records = listing.records(list_runs(catalog)[:limit], catalog)
         if form == "table":
             screen().print(listing.as_table(records), markup=False, highlight=False)
         else:
@@ -92,8 +93,9 @@ def diff(context: click.Context, run_a: str, run_b: str, env: str | None, params
 def prune(context: click.Context, keep: int, dry_run: bool, env: str | None, params: dict[str, Any]) -> None:
     """Remove what all but the newest runs have saved.
 
-    Stays: the newest N complete runs, incomplete ones that are newer than the oldest of these, and every version
-    that one of them read. Older incomplete runs are taken for dead: do not prune while one of them is going on.
+    Stays: the newest N complete runs, which have results, with or without labels; all others since the oldest of
+    these; and every version that one of them read. What is older goes, predictions too, and a run that is going on:
+    do not prune while there is one.
     """
     with one_line():
         with quiet():

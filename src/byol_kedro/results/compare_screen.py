@@ -20,9 +20,9 @@ def diff_screen(a: Run, b: Run, differences: Sequence[Difference], rows: Sequenc
         yield Text(f"{letter}  {run.run_id}")
         yield Padding(Text(run.command or "no manifest", overflow="fold"), (0, 0, 0, 3))
     yield _differences(differences) if differences else Text("\nNo parameter, package or revision differs.")
-    missing = [letter for letter, run in (("A", a), ("B", b)) if not run.complete]
-    if missing:
-        yield Text(f"\nNo rows to compare: {' and '.join(missing)} is without results.")
+    without = [f"{letter}: {run.told}" for letter, run in (("A", a), ("B", b)) if not run.scores]
+    if without:
+        yield Text(f"\nNo rows to compare. {'; '.join(without)}")
         return
     yield _rows(rows)
     yield Text(_how_to_read(rows))

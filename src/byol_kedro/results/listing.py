@@ -8,12 +8,16 @@ from io import StringIO
 from typing import Any
 
 from rich import box
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
+from byol_kedro.pipelines.report.results import measured
 from byol_kedro.pipelines.report.table import percent
 from byol_kedro.pipelines.report.words import PROTOCOL
-from byol_kedro.results.runs import Run, Score, training
+from byol_kedro.results.runs import COMPLETE, ENCODER, UNMADE, Catalog, Run, Score, versioned
+from byol_kedro.versions import path_of_version
 
 # The rows that a run is told by: what the features begin with, and the protocol.
 HEADLINES = {
@@ -22,14 +26,12 @@ HEADLINES = {
     "untrained logistic": (UNTRAINED, PROTOCOL),
     "PCA logistic": (PIXELS, PROTOCOL),
 }
-NO_RESULTS = "no results"
-WHY = "no results: the run died, is going on, made none, or was pruned"
-COMMAND_WIDTH = 24  # as wide as a run_id
+WHY = "no results, predictions or encoder: the run died, is going on, was pruned, or ran only some nodes"
 
 
-def records(runs: Sequence[Run], everything: Sequence[Run]) -> list[dict[str, Any]]:
-    """One dict of JSON values for each of `runs`; `everything` is where the run that trained is looked up."""
-    return [_record(run, everything) for run in runs]
+def records(runs: Sequence[Run], catalog: Catalog) -> list[dict[str, Any]]:
+    """One dict of JSON values for each of `runs`; their encoders are looked up in the catalog."""
+    return [_record(run, catalog) for run in runs]
 
 
 def as_json(table: Sequence[dict[str, Any]]) -> str:
@@ -50,46 +52,67 @@ def as_csv(table: Sequence[dict[str, Any]]) -> str:
 
 def as_markdown(table: Sequence[dict[str, Any]]) -> str:
     """A table with whole commands; top-1 in per cent with its interval."""
-    lines = [["run", "recipe", "data", "epochs", *HEADLINES, "complete", "command"]]
+    lines = [["run", "recipe", "data", "epochs", *HEADLINES, "state", "command"]]
     for row in table:
         scores = [_score(score, " ({})") for score in row["rows"].values()]
         known = [row["recipe"], row["data"], "" if row["epochs"] is None else str(row["epochs"])]
-        state = "yes" if row["complete"] else "no"
-        lines.append([row["run_id"], *(text or "–" for text in known), *scores, state, f"`{row['command']}`"])
+        lines.append([row["run_id"], *(text or "–" for text in known), *scores, _told(row), f"`{row['command']}`"])
     lines.insert(1, ["---"] * len(lines[0]))
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def as_table(table: Sequence[dict[str, Any]]) -> Table:
-    """Two lines for each run, 100 characters wide."""
-    why = None if all(row["complete"] for row in table) else WHY
+    """Three or four lines for each run; the commands are cut where the screen ends."""
+    why = WHY if any(row["state"] in UNMADE for row in table) else None
     screen = Table(box=box.SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, caption=why, caption_justify="left")
-    screen.add_column("run\nwhat kedro run was given", no_wrap=True)
-    screen.add_column("recipe, epochs\ndata", overflow="fold")
+    screen.add_column("run\nrecipe, epochs, data\nwhat kedro run was given", overflow="fold")
     for name in HEADLINES:
         screen.add_column("\n".join(name.split(" ", 1)), justify="right", no_wrap=True)
     for row in table:
-        epochs = "" if row["epochs"] is None else f", {row['epochs']} epochs"
-        about = [row["recipe"] + epochs if row["recipe"] else "–", row["data"] or "–"]
-        if not row["complete"]:
-            about.append(NO_RESULTS)
-        scores = [_score(score, "\n{}") for score in row["rows"].values()]
-        screen.add_row(f"{row['run_id']}\n{_short(row['command'])}", "\n".join(about), *scores)
+        screen.add_row(_about(row), *(_score(score, "\n{}") for score in row["rows"].values()))
     return screen
 
 
-def _record(run: Run, everything: Sequence[Run]) -> dict[str, Any]:
-    trained = training(run, everything)
+def _about(row: dict[str, Any]) -> Group:
+    epochs = "" if row["epochs"] is None else f"{row['epochs']} epoch{'' if row['epochs'] == 1 else 's'}"
+    trained = ", ".join(filter(None, (row["recipe"], epochs, row["data"]))) or "–"
+    # Without the words that all runs of an environment share.
+    given = re.sub(r"^(kedro run|python -m byol_kedro)|\s(--env|-e)[= ]\S+", "", row["command"]).strip()
+    state = [] if row["state"] == COMPLETE else [_told(row)]
+    command = Text(given or row["command"] or "–", no_wrap=True, overflow="ellipsis")
+    return Group(Text(row["run_id"], style="bold"), *map(Text, [trained, *state]), command)
+
+
+def _told(row: dict[str, Any]) -> str:
+    """The state and, of predictions, the folder."""
+    return f"{row['state']} of {row['predict_root']}" if row["predict_root"] else str(row["state"])
+
+
+def _record(run: Run, catalog: Catalog) -> dict[str, Any]:
     return {
         "run_id": run.run_id,
-        "complete": run.complete,
-        "recipe": trained.recipe,
-        "data": trained.data,
-        "epochs": trained.epochs,
+        "state": run.state,
+        "predict_root": run.predict_root,
+        **_training(run, catalog),
         "encoder": run.encoder,
         "command": run.command,
         "rows": {name: _headline(run, *what) for name, what in HEADLINES.items()},
     }
+
+
+def _training(run: Run, catalog: Catalog) -> dict[str, Any]:
+    """What the run's encoder was trained with, and on what: by its header, or by the manifest until there is one."""
+    if run.encoder and path_of_version(versioned(catalog)[ENCODER], run.encoder).is_file():
+        header = catalog.load(ENCODER, version=run.encoder).header
+        about = {"recipe": header["recipe"], "data": header["data"], "epochs": int(header["epochs"])}
+    else:
+        asked = run.manifest.get("parameters", {})
+        pretrain = asked["pretrain"] if "pretrain" in run.pipelines else {}
+        data = asked["source"] if "ingest" in run.pipelines else ""
+        about = {"recipe": pretrain.get("recipe", ""), "data": data, "epochs": pretrain.get("epochs")}
+    # The rows say, too, on what else the encoder was judged.
+    rows = [] if run.results is None else measured(run.results).query("features == @BYOL")["data"].tolist()
+    return about | {"data": rows[0]} if rows else about
 
 
 def _headline(run: Run, features: str, protocol: str) -> Score | None:
@@ -110,9 +133,3 @@ def _score(score: Score | None, interval: str) -> str:
     if score is None:
         return "–"
     return f"{percent(score.top1)} %" + interval.format(f"{percent(score.ci_low)}–{percent(score.ci_high)}")
-
-
-def _short(command: str) -> str:
-    """A command without the words that all runs of an environment share, cut to the width of its column."""
-    given = re.sub(r"^(kedro run|python -m byol_kedro)|\s(--env|-e)[= ]\S+", "", command).strip() or command or "–"
-    return given if len(given) <= COMMAND_WIDTH else given[: COMMAND_WIDTH - 1] + "…"

@@ -36,7 +36,7 @@ class Plan:
 
 
 def plan(catalog: Catalog, keep: int) -> Plan:
-    """Keep the newest `keep` complete runs, the incomplete ones since the oldest of them, and what these read.
+    """Keep the newest `keep` complete runs, all others since the oldest of them, and what these read.
 
     A version that stays because it was read keeps its manifest, so that its command can be looked up. A version
     that belongs to no run (no manifest and no results have its name) is left alone.
@@ -48,7 +48,7 @@ def plan(catalog: Catalog, keep: int) -> Plan:
     newest = [run.run_id for run in runs if run.complete][:keep]
     if not newest:
         return Plan(runs, [], [])
-    # An incomplete run that is newer than a kept one may still be going on.
+    # A run without results that is newer than a kept one may still be going on.
     kept = [run for run in runs if run.run_id >= newest[-1]]
     for run in kept:
         if not run.manifest:
@@ -93,18 +93,16 @@ def freed_bytes(folders: Iterable[Path]) -> int:
 def words(plan: Plan, freed: int, *, dry: bool) -> list[str]:
     """What was done (or would be), a line for each run that loses something and two for the whole."""
     lines = [_line(removal) for removal in plan.removals]
-    complete = sum(removal.run.complete for removal in plan.removals)
-    versions, runs = len(plan.folders), len(plan.removals)
-    if runs:
+    if lines:
         did = "would free" if dry else "freed"
-        sizes = f"{size_text(freed)} ({freed} bytes)"
-        lines.append(f"{did} {sizes}: {_count(versions, 'version')} of {_count(runs, 'run')}, {complete} complete")
+        gone = _runs(removal.run for removal in plan.removals)
+        lines.append(f"{did} {size_text(freed)} ({freed} bytes): {_count(len(plan.folders), 'version')} of {gone}")
     else:
         lines.append("nothing to remove")
-    kept = sum(run.complete for run in plan.kept)
-    rest = f", {len(plan.kept) - kept} incomplete since then" if len(plan.kept) > kept else ""
-    lines.append(f"kept {_count(kept, 'complete run')}, back to {plan.kept[-1].run_id}{rest}")
-    lines += [f"kept {name} of {version}: a kept run read it" for name, version in plan.read]
+    lines.append(f"kept {_runs(plan.kept)}, back to {plan.kept[-1].run_id}")
+    for version in sorted({version for _, version in plan.read}):
+        names = ", ".join(name for name, of in plan.read if of == version)
+        lines.append(f"kept of {version}, since a kept run read it: {names}")
     return lines
 
 
@@ -134,8 +132,14 @@ def _folders(run: Run, catalog: Catalog, read: set[tuple[str, str]]) -> list[Pat
 
 
 def _line(removal: Removal) -> str:
-    state = "complete" if removal.run.complete else "incomplete"
-    return f"{removal.run.run_id}  {state}, {_count(len(removal.folders), 'version')}  {removal.run.command}"
+    run = removal.run
+    return f"{run.run_id}  {run.told}, {_count(len(removal.folders), 'version')}  {run.command}"
+
+
+def _runs(runs: Iterable[Run]) -> str:
+    """How many, and of what states."""
+    states = Counter(run.state for run in runs)
+    return f"{_count(states.total(), 'run')} ({', '.join(f'{count} {state}' for state, count in states.items())})"
 
 
 def _count(number: int, what: str) -> str:

@@ -10,12 +10,14 @@ from kedro.framework.session import KedroSession
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
 
 from byol_kedro.errors import UserError
-from byol_kedro.evaluation.names import BYOL
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.versions import MANIFEST, folder
 
-RESULTS = "results"
-TRAINING = frozenset({"pretrain", "__default__"})  # pipelines that make an encoder
+RESULTS, ENCODER, PREDICTED = "results", "encoder", "predicted_pictures"
+# Those parts of pipelines that are sums which decide what a run is for.
+PARTS_OF = {"__default__": {"ingest", "pretrain", "report"}, "evaluate": {"report"}}
+COMPLETE, PREDICTIONS = "complete", "predictions"
+UNMADE = NO_RESULTS, NO_PREDICTIONS, NO_ENCODER = "no results", "no predictions", "no encoder"
 Catalog = CatalogProtocol[Any, Any]
 Versioned = AbstractVersionedDataset[Any, Any]
 
@@ -31,15 +33,48 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One run. `manifest` is empty where it is gone; `results` is None where there are none."""
+    """One run. `manifest` is empty where it is gone; `results` is None where there are none.
+
+    `made` has those of encoder and predicted_pictures of which there is a version of this run.
+    """
 
     run_id: str
     manifest: Mapping[str, Any]
     results: pd.DataFrame | None
+    made: frozenset[str]
 
     @property
     def complete(self) -> bool:
+        """Whether there are results, with numbers or, for want of labels, without."""
         return self.results is not None
+
+    @property
+    def pipelines(self) -> set[str]:
+        named = self.manifest.get("pipelines", ())
+        return set(named).union(*(PARTS_OF.get(name, ()) for name in named))
+
+    @property
+    def state(self) -> str:
+        """What there is of the run, in words, beside what its pipelines are for."""
+        if self.complete:
+            return COMPLETE if self.scores else "no labels"
+        if "report" in self.pipelines:
+            return NO_RESULTS
+        if "predict" in self.pipelines:
+            return PREDICTIONS if PREDICTED in self.made else NO_PREDICTIONS
+        if "pretrain" in self.pipelines and ENCODER not in self.made:
+            return NO_ENCODER
+        return f"only {','.join(self.manifest['pipelines'])}"
+
+    @property
+    def predict_root(self) -> str:
+        """The folder that the run's predictions are of; empty where it is no run of predictions."""
+        return str(self.manifest["parameters"]["predict_root"]) if self.state == PREDICTIONS else ""
+
+    @property
+    def told(self) -> str:
+        """The state as people read it: of predictions with their folder."""
+        return f"{self.state} of {self.predict_root}" if self.predict_root else self.state
 
     @property
     def command(self) -> str:
@@ -63,17 +98,7 @@ class Run:
     @property
     def encoder(self) -> str:
         """The version of the encoder that the run made or read; empty where it had none."""
-        own = self.run_id if TRAINING & set(self.manifest.get("pipelines", ())) else ""
-        return self.reads.get("encoder", own)
-
-
-@dataclass(frozen=True)
-class Training:
-    """What the encoder of a run was trained with, and on what; empty or None where nothing tells."""
-
-    recipe: str
-    data: str
-    epochs: int | None
+        return self.reads.get(ENCODER, self.run_id if ENCODER in self.made else "")
 
 
 def open_catalog(env: str | None, params: dict[str, Any]) -> Catalog:
@@ -108,7 +133,10 @@ def list_runs(catalog: Catalog) -> list[Run]:
         UserError: there are none.
     """
     entries = versioned(catalog)
-    manifests, results = (set(entries[name].list_versions(full_path=False)) for name in (MANIFEST, RESULTS))
+    versions = {
+        name: set(entries[name].list_versions(full_path=False)) for name in (MANIFEST, RESULTS, ENCODER, PREDICTED)
+    }
+    manifests, results = versions[MANIFEST], versions[RESULTS]
     if not manifests | results:
         raise UserError(f"no runs yet: nothing in {folder(entries[MANIFEST])}; make one with kedro run (--env=…)")
     return [
@@ -116,6 +144,7 @@ def list_runs(catalog: Catalog) -> list[Run]:
             run_id,
             catalog.load(MANIFEST, version=run_id) if run_id in manifests else {},
             catalog.load(RESULTS, version=run_id) if run_id in results else None,
+            frozenset(name for name in (ENCODER, PREDICTED) if run_id in versions[name]),
         )
         for run_id in sorted(manifests | results, reverse=True)
     ]
@@ -138,20 +167,6 @@ def find_run(name: str, runs: Sequence[Run]) -> Run:
     if len(exact or found) != 1:
         raise UserError(_not_one(name, found, runs))
     return (exact or found)[0]
-
-
-def training(run: Run, runs: Sequence[Run]) -> Training:
-    """What the run's encoder was trained with: its results say so, else the manifest of the run that trained it."""
-    trainer = next((other.manifest for other in runs if other.run_id == run.encoder), {})
-    pretrain = trainer.get("parameters", {}).get("pretrain", {})
-    recipe, epochs = pretrain.get("recipe", ""), pretrain.get("epochs")
-    data = run.manifest.get("parameters", {}).get("source", "")
-    if run.results is not None:
-        rows = measured(run.results)
-        byol = rows[rows["features"] == BYOL]
-        if len(byol):
-            return Training(recipe, str(byol["data"].iloc[0]), int(byol["epochs"].iloc[0]))
-    return Training(recipe, data, epochs)
 
 
 def _not_one(name: str, found: Sequence[Run], runs: Sequence[Run]) -> str:
