@@ -110,6 +110,12 @@ def test_evaluate_alone_takes_yesterdays_encoder_and_says_so(chain_copy: Path) -
     assert manifest["reads"]["encoder"]["command"].startswith("kedro run --env=test")
 
 
+def test_the_last_screen_names_no_report_of_another_run(chain_copy: Path) -> None:
+    outcome = type_kedro_run(chain_copy, "--pipelines=report", "--to-outputs=results")
+    assert "All columns, published rows: " in outcome.output
+    assert "Report: " not in outcome.output
+
+
 def test_load_versions_pins_another_encoder(chain_copy: Path) -> None:
     old = Chain(chain_copy, type_kedro_run(chain_copy, "--pipelines=pretrain", params="seed=1"))
     oldest = old.versions("encoder")[0].parent.name

@@ -44,7 +44,18 @@ def test_a_folder_without_labels_goes_through_to_the_report(unlabelled: Chain) -
 def test_without_labels_the_last_screen_says_so(unlabelled: Chain) -> None:
     screen = " ".join(unlabelled.outcome.output.split())
     assert "No top-1: there are no labels to learn from or to test on." in screen
+    assert screen.count("no classifiers: found 0 labelled training pictures") == 1
+    assert f"Encoder: {newest(unlabelled, 'encoder').parent.name} " in screen
     assert "Report: " in screen
+
+
+def test_without_labels_the_last_screen_shows_quality_and_pair_model(unlabelled: Chain) -> None:
+    rows = json.loads(newest(unlabelled, "quality_metrics").read_text("utf-8"))["rows"]
+    (byol,) = (line for line in unlabelled.outcome.lines if line.startswith("│ BYOL"))
+    shown = [float(cell.replace("−", "-")) for cell in byol.split("│")[2:5]]
+    assert shown == pytest.approx([rows[0][name] for name in ("effective_rank", "uniformity", "alignment")], abs=0.05)
+    models = [row["model"] for row in json.loads(newest(unlabelled, "latent_metrics").read_text("utf-8"))["rows"]]
+    assert [line.split("│")[1].strip() for line in unlabelled.outcome.lines[-10:] if line.startswith("│")] == models
 
 
 def test_without_labels_no_classifier_is_measured(unlabelled: Chain) -> None:

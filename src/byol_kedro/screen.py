@@ -1,50 +1,84 @@
 """The last screen of a run: its results, and where the report or the answers lie."""
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from byol_kedro.pipelines.report.results import measured
-from byol_kedro.pipelines.report.table import cells
+from byol_kedro.pipelines.report.table import cells, quality_cells, with_interval
 from byol_kedro.versions import path_of_version
 
-COLUMNS = ("features", "classifier", "epochs", "top-1")  # what a terminal of 80 characters has room for
+# Of each table what a terminal of 80 characters has room for.
+COLUMNS = ("features", "classifier", "epochs", "top-1")
+QUALITY = ("features", "effective rank", "uniformity", "alignment")
+PAIRS = ("model", "L1")
+WORDS = frozenset({"features", "classifier", "model"})  # columns that stand to the left
+NO_LABELS = "No top-1: there are no labels to learn from or to test on."
+Catalog = CatalogProtocol[Any, Any]
 
 
-def show_results(catalog: CatalogProtocol[Any, Any]) -> None:
-    """Print the measured results of the run that has just ended and the path of its report."""
+def show_results(catalog: Catalog) -> None:
+    """Print the measured results of the run that has just ended, its encoder and the path of its report."""
     console = Console()
     results = catalog.load("results")
-    if measured(results).empty:
-        console.print(
-            "No top-1: there are no labels to learn from or to test on. The report has what can be said without."
-        )
-    else:
+    if not measured(results).empty:
         console.print(results_screen(results))
-    for version in results["encoder"].dropna().unique():
-        console.print(f"Encoder: {version}", markup=False, highlight=False)
+    else:
+        console.print(NO_LABELS)
+        # The report has seen to it that all of this is of one encoder and of the same pictures.
+        if _written("report", catalog):
+            for table in unlabelled_screen(catalog.load("quality_metrics"), catalog.load("latent_metrics")):
+                console.print(table)
+    console.print(f"Encoder: {catalog.load('probe_metrics')['encoder_version']}", markup=False, highlight=False)
     for title, name in (("All columns, published rows", "results_table"), ("Report", "report")):
         show_path(title, name, catalog)
 
 
-def show_path(title: str, name: str, catalog: CatalogProtocol[Any, Any]) -> None:
-    """Print where the version of an entry lies that the run has just written."""
-    dataset = catalog.get(name)
-    assert isinstance(dataset, AbstractVersionedDataset)
-    path = path_of_version(dataset, str(dataset.resolve_load_version()))
-    Console().print(f"{title}: {path}", markup=False, highlight=False, soft_wrap=True)
+def show_path(title: str, name: str, catalog: Catalog) -> None:
+    """Print where the version of an entry lies that the run has just written, if it has."""
+    path = _written(name, catalog)
+    if path:
+        Console().print(f"{title}: {path}", markup=False, highlight=False, soft_wrap=True)
 
 
 def results_screen(results: pd.DataFrame) -> Table:
     """The measured rows of `results`, in the columns that fit a terminal."""
-    table = Table(title="Top-1 on the test pictures (95 % interval)", title_justify="left")
-    for column in COLUMNS:
-        table.add_column(column, justify="right" if column in {"epochs", "top-1"} else "left")
-    for _, rows in measured(results).groupby("features", sort=False):
-        for row in cells(rows):
-            table.add_row(*(row[column] for column in COLUMNS))
+    groups = (cells(rows) for _, rows in measured(results).groupby("features", sort=False))
+    return _table("Top-1 on the test pictures (95 % interval)", COLUMNS, groups)
+
+
+def unlabelled_screen(quality: Mapping[str, Any], latent: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """What `quality_metrics` and `latent_metrics` measure without labels; nothing of what had too few pictures."""
+    if quality["rows"]:
+        note = "Collapsed features have 1, 0 and 0."
+        yield _table("Features of the test pictures", QUALITY, [quality_cells(quality["rows"])], note)
+    pairs = [{"model": row["model"], "L1": with_interval(row, "l1")} for row in latent["rows"] if row["n"]]
+    if pairs:
+        unit = "In units of the mean training target."
+        yield _table("L1 on the test pairs (95 % interval)", PAIRS, [pairs], unit)
+
+
+def _written(name: str, catalog: Catalog) -> Path | None:
+    """The file of an entry under the version of the run that has just ended."""
+    dataset = catalog.get(name)
+    assert isinstance(dataset, AbstractVersionedDataset)
+    path = path_of_version(dataset, str(dataset.resolve_save_version()))
+    return path if path.exists() else None
+
+
+def _table(
+    title: str, columns: Sequence[str], groups: Iterable[Sequence[Mapping[str, str]]], caption: str | None = None
+) -> Table:
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    for column in columns:
+        table.add_column(column, justify="left" if column in WORDS else "right")
+    for rows in groups:
+        for row in rows:
+            table.add_row(*(row[column] for column in columns))
         table.add_section()
     return table

@@ -68,15 +68,10 @@ class Outcome:
 def classify(problem: Problem, protocols: Sequence[str], params: "Probes", seed: int) -> Outcome:
     """Fit each of `protocols` on the labelled training pictures and judge it on the labelled test pictures.
 
-    Where these are too few to learn or to judge anything, one line says so and there are no rows and no fits.
+    Where these are too few to learn or to judge anything there are no rows and no fits.
     """
     known = labelled(problem)
     if not learnable(known):
-        logger.info(
-            "%s: no classifiers, found %d labelled training pictures of %d classes and %d labelled test "
-            "pictures, expected at least 2 classes to learn and 1 test picture",
-            *(problem.features, len(known.train_y), len(np.unique(known.train_y)), len(known.test_y)),
-        )
         return Outcome([], join_predictions([]), {})
     rows, tables, fits = [], [], {}
     for protocol in protocols:

@@ -3,20 +3,24 @@
 import json
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.datasets.belonging import check_same_encoder, check_same_pictures
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.evaluation.classify import classify
+from byol_kedro.evaluation.classify import Problem, classify, labelled
 from byol_kedro.evaluation.few_labels import few_label_rows
 from byol_kedro.evaluation.folds import fold_rows
 from byol_kedro.evaluation.names import BYOL
 from byol_kedro.evaluation.quality import quality_row
+from byol_kedro.log import get_logger
 from byol_kedro.parameters import Probes
 from byol_kedro.pipelines.probes.problems import ALL_PROTOCOLS, byol, feature_sets, references
 from byol_kedro.pipelines.probes.views import two_views
+
+log = get_logger(__name__)
 
 
 def probes(
@@ -33,7 +37,10 @@ def probes(
     """
     check_same_encoder(encoder, latents_train, latents_test)
     check_same_pictures(latents_test, images_test)
-    outcome = classify(byol(latents_train, latents_test, images_test), ALL_PROTOCOLS, parameters, seed)
+    problem = byol(latents_train, latents_test, images_test)
+    outcome = classify(problem, ALL_PROTOCOLS, parameters, seed)
+    if not outcome.rows:
+        _say_why(labelled(problem))
     header = {
         "encoder_version": encoder.header["version"],
         "encoder_fingerprint": encoder.header["fingerprint"],
@@ -89,6 +96,15 @@ def measure_quality(
         if len(features) > 1
     ]
     return _metrics(encoder, images_test, rows)
+
+
+def _say_why(known: Problem) -> None:
+    """Once, and not for each kind of features: the labels of all are the same."""
+    log.info(
+        "no classifiers: found %d labelled training pictures of %d classes and %d labelled test pictures, "
+        "expected at least 2 classes to learn and 1 test picture",
+        *(len(known.train_y), len(np.unique(known.train_y)), len(known.test_y)),
+    )
 
 
 def _metrics(encoder: Tensors, images_test: Images, rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from byol_kedro.evaluation.significance import LEVEL
 
 from . import markup
 from .results import order, place, rank
-from .table import classifier, percent
+from .table import classifier, percent, quality_cells
 from .words import PROTOCOL
 
 FEW_CLASSES = 20  # more rows than this are there to be opened
@@ -103,21 +103,11 @@ def quality(rows: Sequence[Mapping[str, Any]]) -> str:
     """What can be said of the features where there are no labels."""
     if not rows:
         return ""
-    headings = ["features", "pictures", "dimension", "effective rank", "uniformity", "alignment"]
-    cells = [
-        [
-            row["features"],
-            row["n"],
-            row["dim"],
-            f"{row['effective_rank']:.1f}",
-            f"{row['uniformity']:.2f}".replace("-", "−"),
-            "–" if row["alignment"] is None else f"{row['alignment']:.2f}",
-        ]
-        for row in rows
-    ]
+    cells = quality_cells(rows)
+    headings = list(cells[0])
     return markup.section(
         "Quality without labels",
-        markup.table(headings, cells, headings[1:]),
+        markup.table(headings, [list(row.values()) for row in cells], headings[1:]),
         markup.paragraph(
             "Of the test pictures' features. Effective rank (RankMe): 1 where all lie on one line, the dimension "
             "where they fill all of it evenly. Uniformity: 0 where all are one point of the sphere, −4 where they "

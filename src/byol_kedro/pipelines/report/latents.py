@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from byol_kedro.datasets.images import Images
 
 from . import markup
+from .table import with_interval
 from .thumbnails import thumbnails_on_hover
 
 MAP = "latent-map"
@@ -28,7 +29,7 @@ def latents(
     metrics: Mapping[str, Any], vectors: pd.DataFrame, map_: go.Figure, sheet: np.ndarray, images_test: Images
 ) -> str:
     """`sheet` is (H, W, 3) uint8; the map's points are test pictures by name."""
-    rows = [[row["model"], *(_interval(row, name) for name in SCORES)] for row in metrics["rows"]]
+    rows = [[row["model"], *(_score(row, name) for name in SCORES)] for row in metrics["rows"]]
     return markup.section(
         "Latent vectors",
         markup.paragraph(
@@ -47,17 +48,9 @@ def latents(
     )
 
 
-def _interval(row: Mapping[str, Any], name: str) -> str:
-    """`0.152 (0.148–0.157)`; empty where it is not defined, or the row's own by definition."""
-    value, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
-    if value is None or (name == "l1_behind" and row["model"] == "pair model"):
-        return ""
-    return _number(value) if low is None else f"{_number(value)} ({_number(low)}–{_number(high)})"
-
-
-def _number(value: float) -> str:
-    """Three digits, no minus before a zero."""
-    return f"{round(value, 3) + 0.0:.3f}".replace("-", "−")
+def _score(row: Mapping[str, Any], name: str) -> str:
+    """Empty where it is the row's own by definition."""
+    return "" if name == "l1_behind" and row["model"] == "pair model" else with_interval(row, name)
 
 
 def _clusters(vectors: pd.DataFrame, class_names: list[str]) -> str:

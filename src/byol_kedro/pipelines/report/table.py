@@ -1,6 +1,6 @@
 """The results as people read them: cells in words, and a Markdown table of them."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -47,6 +47,34 @@ def cells(results: pd.DataFrame) -> list[dict[str, str]]:
             first["top-1"] = f"{first['top-1'].removesuffix(' %')}–{rest[-1]['top-1']}"
         merged.append(first)
     return merged
+
+
+def quality_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """A dict heading → text for each of `quality_row`'s rows."""
+    return [
+        {
+            "features": row["features"],
+            "pictures": f"{row['n']:,}",
+            "dimension": f"{row['dim']:,}",
+            "effective rank": f"{row['effective_rank']:.1f}",
+            "uniformity": f"{row['uniformity']:.2f}".replace("-", "−"),
+            "alignment": "–" if row["alignment"] is None else f"{row['alignment']:.2f}",
+        }
+        for row in rows
+    ]
+
+
+def with_interval(row: Mapping[str, Any], name: str) -> str:
+    """`0.152 (0.148–0.157)` of one of `score_rows`' rows; empty where the score is not defined."""
+    value, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    if value is None:
+        return ""
+    return _number(value) if low is None else f"{_number(value)} ({_number(low)}–{_number(high)})"
+
+
+def _number(value: float) -> str:
+    """Three digits, no minus before a zero."""
+    return f"{round(value, 3) + 0.0:.3f}".replace("-", "−")
 
 
 def markdown(results: pd.DataFrame) -> str:
