@@ -3,7 +3,7 @@
 import json
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -54,20 +54,6 @@ def manifest_of(run_id: str, catalog: CatalogProtocol[Any, Any]) -> dict[str, An
     assert isinstance(dataset, AbstractVersionedDataset)
     path = path_of_version(dataset, run_id)
     return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
-
-
-def version_used(entry: str, manifest: Mapping[str, Any], makers: Iterable[str]) -> str:
-    """The version of `entry` that a run has read or made; empty where it had none.
-
-    Args:
-        entry: its name in the catalog.
-        manifest: that of the run.
-        makers: the pipelines that make the entry.
-    """
-    read = manifest.get("reads", {}).get(entry)
-    if read is not None:
-        return str(read["version"])
-    return str(manifest["run_id"]) if set(makers) & set(manifest.get("pipelines", ())) else ""
 
 
 def _git(project: Path) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from byol_kedro.errors import UserError
-from byol_kedro.manifest import manifest_of, version_used
-from byol_kedro.pipeline_registry import NAMES, build_pipelines
+from byol_kedro.manifest import manifest_of
+from byol_kedro.pipeline_registry import build_pipelines
 from byol_kedro.versions import MANIFEST, pin, pinned, versioned_inputs
 
 ENCODER = "encoder"
@@ -35,20 +35,24 @@ def pin_what_belongs_to_the_encoder(pipeline: Pipeline, catalog: CatalogProtocol
     encoder = pinned(entries[ENCODER]) if ENCODER in entries else None
     if encoder is None:
         return
-    made = {name: parts.all_outputs() for name, parts in build_pipelines(NAMES).items()}
-    manifest = cache(lambda run: manifest_of(run, catalog))
+    parts = build_pipelines(["ingest", "pretrain"])
+    pictures, trained = (parts[name].all_outputs() for name in ("ingest", "pretrain"))
+    reads = cache(lambda run: manifest_of(run, catalog).get("reads", {}))
 
-    def used(entry: str, run: str) -> str:
-        return version_used(entry, manifest(run), [name for name, outputs in made.items() if entry in outputs])
+    def used(entry: str, run: str) -> str | None:
+        """The version of an entry that a run has read or made."""
+        if entry in reads(run):
+            return str(reads(run)[entry]["version"])
+        return run if run in entries[entry].list_versions(full_path=False) else None
 
     unpinned = {name: dataset for name, dataset in entries.items() if pinned(dataset) is None}
     evaluated = ""
     for name, dataset in unpinned.items():
-        runs = [] if name in made["ingest"] else dataset.list_versions(full_path=False)
+        runs = [] if name in pictures else dataset.list_versions(full_path=False)
         newest = next((run for run in runs if used(ENCODER, run) == encoder), None)
         if newest is not None:
             pin(dataset, newest)
-            evaluated = evaluated if name in made["pretrain"] else max(evaluated, newest)
-    for name in made["ingest"] & unpinned.keys():
+            evaluated = evaluated if name in trained else max(evaluated, newest)
+    for name in pictures & unpinned.keys():
         if evaluated and (version := used(name, evaluated)):
             pin(unpinned[name], version)

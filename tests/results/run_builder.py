@@ -31,11 +31,11 @@ Rows = Mapping[tuple[str, str, str], Iterable[bool]]
 def layout() -> dict[str, Path]:
     """Every versioned entry of the catalog, and where it lies below data_root."""
     bootstrap_project(ROOT)
-    from byol_kedro.results.runs import open_catalog, versioned  # noqa: PLC0415  (the project has to be bootstrapped first)
+    from byol_kedro.results.runs import open_catalog, versioned_entries  # noqa: PLC0415  (the project has to be bootstrapped first)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        entries = versioned(open_catalog("test", {"data_root": "/root"}))
+        entries = versioned_entries(open_catalog("test", {"data_root": "/root"}))
     return {name: Path(dataset._filepath).relative_to("/root") for name, dataset in entries.items()}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from byol_kedro.evaluation.significance import LEVEL, holm, mcnemar, two_proportions, wilson_trials
-from byol_kedro.results.runs import Catalog, Run, Score, versioned
+from byol_kedro.results.runs import Catalog, Run, Score, versioned_entries
 from byol_kedro.versions import path_of_version
 
 PREDICTIONS = "predictions"
@@ -106,14 +106,14 @@ def _flatten(value: Any, name: str) -> Iterator[tuple[str, str]]:
 def _pictures(run: Run, catalog: Catalog) -> str:
     """The fingerprint of the test pictures that the run's guesses are of; empty where nothing tells it."""
     version = run.reads.get(METRICS, run.run_id)
-    if not path_of_version(versioned(catalog)[METRICS], version).is_file():
+    if not path_of_version(versioned_entries(catalog)[METRICS], version).is_file():
         return ""
     return str(catalog.load(METRICS, version=version).get("data_fingerprint", ""))
 
 
 def _guesses(run: Run, catalog: Catalog) -> Guesses:
     """Row → table (truth, guess) by the names of the pictures; empty where the predictions are gone."""
-    if not path_of_version(versioned(catalog)[PREDICTIONS], run.run_id).is_file():
+    if not path_of_version(versioned_entries(catalog)[PREDICTIONS], run.run_id).is_file():
         return {}
     table = catalog.load(PREDICTIONS, version=run.run_id)
     groups = table.groupby(["features", "classifier", "protocol"], sort=False)

@@ -10,7 +10,7 @@ from kedro.utils import find_kedro_project
 
 from byol_kedro.datasets.files import size_text
 from byol_kedro.errors import UserError
-from byol_kedro.results.runs import Catalog, Run, list_runs, versioned
+from byol_kedro.results.runs import Catalog, Run, list_runs, versioned_entries
 from byol_kedro.versions import MANIFEST, path_of_version
 
 
@@ -114,14 +114,14 @@ def _fine_tuned_from(kept: Iterable[Run], old: Iterable[Run], catalog: Catalog) 
     files = {(base / path).resolve() for path in named if path for base in bases}
     return {
         (name, run.run_id)
-        for name, dataset in versioned(catalog).items()
+        for name, dataset in versioned_entries(catalog).items()
         for run in old
         if path_of_version(dataset, run.run_id).resolve() in files
     }
 
 
 def _folders(run: Run, catalog: Catalog, read: set[tuple[str, str]]) -> list[Path]:
-    entries = versioned(catalog)
+    entries = versioned_entries(catalog)
     manifest = entries.pop(MANIFEST)
     going = [dataset for name, dataset in entries.items() if (name, run.run_id) not in read]
     if run.run_id not in {version for _, version in read}:

@@ -11,7 +11,7 @@ from kedro.io import AbstractVersionedDataset, CatalogProtocol
 
 from byol_kedro.errors import UserError
 from byol_kedro.pipelines.report.results import measured
-from byol_kedro.versions import MANIFEST, folder
+from byol_kedro.versions import MANIFEST, folder, versioned
 
 RESULTS, ENCODER, PREDICTED = "results", "encoder", "predicted_pictures"
 # Those parts of pipelines that are sums which decide what a run is for.
@@ -116,14 +116,9 @@ def open_catalog(env: str | None, params: dict[str, Any]) -> Catalog:
     return catalog
 
 
-def versioned(catalog: Catalog) -> dict[str, Versioned]:
+def versioned_entries(catalog: Catalog) -> dict[str, Versioned]:
     """Every versioned entry of the catalog."""
-    entries = {name: catalog.get(name) for name in catalog if not name.startswith(("parameters", "params:"))}
-    return {
-        name: dataset
-        for name, dataset in entries.items()
-        if isinstance(dataset, AbstractVersionedDataset) and dataset._version  # noqa: SLF001  (no public name)
-    }
+    return versioned([name for name in catalog if not name.startswith(("parameters", "params:"))], catalog)
 
 
 def list_runs(catalog: Catalog) -> list[Run]:
@@ -132,7 +127,7 @@ def list_runs(catalog: Catalog) -> list[Run]:
     Raises:
         UserError: there are none.
     """
-    entries = versioned(catalog)
+    entries = versioned_entries(catalog)
     versions = {
         name: set(entries[name].list_versions(full_path=False)) for name in (MANIFEST, RESULTS, ENCODER, PREDICTED)
     }
