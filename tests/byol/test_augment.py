@@ -11,6 +11,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as twin
 from torchvision.transforms.v2 import functional as twin_v2
 
+from byol_kedro.byol import augment as module
 from byol_kedro.byol.augment import NOTHING, Draw, apply, augment, draw
 from byol_kedro.byol.filters import kernel_size
 from byol_kedro.parameters import View
@@ -135,6 +136,14 @@ def test_the_view_of_an_image_does_not_depend_on_its_neighbours(order):
     images, drawn, rows = noise(), draw(View(**PAPER), 24, 32, seeded()), torch.tensor(order)[:17]
     # The products of a batch of another size may be summed in another order.
     torch.testing.assert_close(apply(images[rows], drawn.take(rows)), apply(images, drawn)[rows], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("size", [32, 96])
+def test_rows_picked_as_on_a_gpu_give_the_same_views_as_slices(size, monkeypatch):
+    images, drawn = noise(40, size), draw(View(**PAPER), 40, size, seeded())
+    slices = apply(images, drawn)
+    monkeypatch.setattr(module, "_runs", module._picks)
+    torch.testing.assert_close(apply(images, drawn), slices, atol=1e-6, rtol=0)
 
 
 @few

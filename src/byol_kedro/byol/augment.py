@@ -41,14 +41,7 @@ class Draw:
 
     def take(self, rows: Tensor | slice) -> "Draw":
         """The parameters of some of the views: `rows` are (M,) int64 or a slice."""
-        return self._each(lambda tensor: tensor[rows])
-
-    def to(self, device: torch.device) -> "Draw":
-        """The same on another device, without waiting for it."""
-        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
-
-    def _each(self, change: Callable[[Tensor], Tensor]) -> "Draw":
-        return Draw(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
+        return Draw(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
 def draw(view: "View", n: int, size: int, generator: torch.Generator) -> Draw:
@@ -100,19 +93,15 @@ def _central(view: "View", size: int) -> list[int]:
 
 def apply(images: Tensor, drawn: Draw, *, mean: Tensor | None = None, std: Tensor | None = None) -> Tensor:
     """Makes the views that were drawn: (N, 3, S, S) uint8 → (N, 3, S, S) float32, as `augment` says."""
-    rows = _neighbours(drawn)
-    drawn = drawn.take(rows)
-    there, rows = drawn.to(images.device), rows.to(images.device, non_blocking=True)
     block = _block(images)
     out = torch.empty(images.shape, dtype=torch.float32, device=images.device)
     work = torch.empty_like(out[:block])
-    for start in range(0, len(images), block):
-        part = slice(start, start + block)
-        x = work[: len(rows[part])]
-        _chain(images.index_select(0, rows[part]), drawn.take(part), there.take(part), x)
+    for rows in torch.split(_neighbours(drawn), block):
+        there, x = rows.to(images.device, non_blocking=True), work[: len(rows)]
+        _chain(images.index_select(0, there), drawn.take(rows), x)
         if mean is not None and std is not None:
             x.sub_(mean.view(3, 1, 1)).div_(std.view(3, 1, 1))
-        out.index_copy_(0, rows[part], x)
+        out.index_copy_(0, there, x)
     return out
 
 
@@ -123,25 +112,27 @@ def _block(images: Tensor) -> int:
     return filters.MULTIPLE * max(1, BLOCK // (filters.MULTIPLE * images.shape[-1] ** 2))
 
 
-def _chain(images: Tensor, drawn: Draw, there: Draw, x: Tensor) -> None:
-    """All steps but the normalisation, into `x`; `there` is `drawn` on the device of the images."""
-    geometry.crop_resize_flip(images, there.box, there.flip, out=x)
+def _chain(images: Tensor, drawn: Draw, x: Tensor) -> None:
+    """All steps but the normalisation, into `x`."""
+    needed = (drawn.box, drawn.flip, drawn.factors, drawn.sigma)
+    box, flip, factors, sigma = (tensor.to(x.device, non_blocking=True) for tensor in needed)
+    factor = factors.unbind(1)
+    # A slice is a view, where picking rows copies them. On a GPU a copy costs less than the launches of one run more.
+    groups = _runs if x.device.type == "cpu" else _picks
+    geometry.crop_resize_flip(images, box, flip, out=x)
     for slot in drawn.order.T.tolist():
-        for run, index in _runs(slot, NOTHING):
-            colour.OPERATIONS[index](x[run], there.factors[run, index])
-    for run, _ in _runs(drawn.grey.tolist(), nothing=False):
-        colour.grey_(x[run])
-    for run, _ in _runs(drawn.blur.tolist(), nothing=False):
-        filters.blur_(x[run], there.sigma[run])
-    for run, _ in _runs(drawn.solarize.tolist(), nothing=False):
-        colour.solarize_(x[run])
+        for rows, index in groups(slot, NOTHING):
+            _change(x, rows, colour.OPERATIONS[index], factor[index])
+    for rows, _ in groups(drawn.grey.tolist(), nothing=False):
+        _change(x, rows, colour.grey_)
+    for rows, _ in groups(drawn.blur.tolist(), nothing=False):
+        _change(x, rows, filters.blur_, sigma)
+    for rows, _ in groups(drawn.solarize.tolist(), nothing=False):
+        _change(x, rows, colour.solarize_)
 
 
 def _neighbours(drawn: Draw) -> Tensor:
-    """An order of the images, (N,) int64, in which those that share a step lie side by side.
-
-    Each step then works on a few slices of the batch: a slice is a view, where picking rows would copy them.
-    """
+    """An order of the images, (N,) int64, in which those that share a step lie side by side: few runs on a CPU."""
     hue_at = (drawn.order == colour.OPERATIONS.index(colour.hue_)).int().argmax(dim=1)  # the dearest: few, long runs
     key = drawn.blur.long()
     for digit in (hue_at, *drawn.order.unbind(1), drawn.grey, drawn.solarize):
@@ -150,13 +141,30 @@ def _neighbours(drawn: Draw) -> Tensor:
 
 
 def _runs(values: list[int], nothing: int) -> Iterator[tuple[slice, int]]:
-    """[7, 7, 9] → (0:2, 7), (2:3, 9); runs of `nothing` are left out."""
+    """[7, 7, 9, 7] → (0:2, 7), (2:3, 9), (3:4, 7); runs of `nothing` are left out."""
     start = 0
     for value, group in groupby(values):
         stop = start + len(list(group))
         if value != nothing:
             yield slice(start, stop), value
         start = stop
+
+
+def _picks(values: list[int], nothing: int) -> Iterator[tuple[Tensor, int]]:
+    """[7, 7, 9, 7] → ([0, 1, 3], 7), ([2], 9), each int64; `nothing` is left out."""
+    for value in {*values} - {nothing}:
+        yield torch.tensor([row for row, each in enumerate(values) if each == value]), value
+
+
+def _change(x: Tensor, rows: slice | Tensor, step: Callable[..., None], *parameters: Tensor) -> None:
+    """Takes a step in place on some rows of `x`, with the same rows of its parameters."""
+    if isinstance(rows, slice):
+        step(x[rows], *(parameter[rows] for parameter in parameters))
+        return
+    rows = rows.to(x.device, non_blocking=True)
+    part = x[rows]
+    step(part, *(parameter[rows] for parameter in parameters))
+    x.index_copy_(0, rows, part)
 
 
 def augment(
