@@ -1,5 +1,6 @@
 """What could break: a stopped training that ends otherwise than an undisturbed one, or as another training."""
 
+import json
 import logging
 import re
 
@@ -129,6 +130,19 @@ def test_a_continued_training_is_continued(tmp_path):
     assert history["step"].tolist() == [1, 2, 3, 4, 5, 6]
 
 
+def test_an_encoder_names_the_trainings_that_it_continues_by_those_encoders_own_lineage(tmp_path):
+    def lineage(parameters):
+        return json.loads(run(tmp_path, parameters)[0].header["lineage"])
+
+    straight = lineage(recipe(epochs=1))
+    assert len(straight) == 1
+    longer = lineage(recipe(epochs=2, continue_from_epochs=1))
+    assert longer[:-1] == straight
+    assert lineage(recipe(epochs=3, continue_from_epochs=2))[:-1] == longer
+    from_the_start = lineage(recipe(epochs=2))  # goes before the one that was continued itself
+    assert lineage(recipe(epochs=4, continue_from_epochs=2))[:-1] == from_the_start != longer
+
+
 def test_a_training_from_the_start_is_continued_rather_than_one_that_was_continued_itself(tmp_path):
     for place in ("a", "b"):
         run(tmp_path / place, recipe(epochs=2))
@@ -143,7 +157,9 @@ def test_a_continued_training_that_died_goes_on_too(tmp_path):
     for place in ("a", "b"):
         run(tmp_path / place, recipe(epochs=2))
     died(tmp_path / "a", parameters, 6)
-    assert same(run(tmp_path / "a", parameters), run(tmp_path / "b", parameters))
+    again = run(tmp_path / "a", parameters)
+    assert len(json.loads(again[0].header["lineage"])) == 2
+    assert same(again, run(tmp_path / "b", parameters))
 
 
 def test_without_a_finished_training_there_is_nothing_to_continue(tmp_path):

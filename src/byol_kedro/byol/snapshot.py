@@ -21,8 +21,8 @@ def take_snapshot(state: TrainState, monitor: Monitor) -> tuple[dict[str, npt.ND
     """All that the rest of the training depends on, copied to the CPU; waits for the device.
 
     Arrays by name: `network.*`, `optimizer.<index of the parameter>.<name>`, `generator` (its state, uint8)
-    and `monitor` (what it has added up since the last row). Header, each as JSON: `step`, `skipped`, `scaler` (its
-    state, all numbers), `history` (the rows), `monitor_steps` and `monitor_seconds`.
+    and `monitor` (what it has added up since the last row). Header, each as JSON: `step`, `skipped`, `lineage`,
+    `scaler` (its state, all numbers), `history` (the rows), `monitor_steps` and `monitor_seconds`.
     """
     arrays = {f"network.{name}": array for name, array in to_arrays(state.network).items()}
     for index, values in state.optimizer.state_dict()["state"].items():
@@ -36,6 +36,7 @@ def take_snapshot(state: TrainState, monitor: Monitor) -> tuple[dict[str, npt.ND
     header = {
         "step": state.step,
         "skipped": state.skipped,
+        "lineage": state.lineage,
         "scaler": state.scaler.state_dict(),
         "history": history,
         "monitor_steps": steps,
@@ -51,6 +52,7 @@ def restore_snapshot(arrays: Arrays, header: Mapping[str, str], state: TrainStat
     _restore_optimizer(_below("optimizer.", arrays), state)
     state.generator.set_state(torch.from_numpy(np.array(arrays["generator"])))
     state.step, state.skipped = json.loads(header["step"]), json.loads(header["skipped"])
+    state.lineage = tuple(json.loads(header["lineage"]))
     state.scaler.load_state_dict(json.loads(header["scaler"]))
     monitor.rows[:] = [Row(**row) for row in json.loads(header["history"])]
     total = torch.from_numpy(np.array(arrays["monitor"]))

@@ -22,7 +22,8 @@ class TrainState:
     That is the state dicts of `network`, `optimizer` and `scaler` (the loss scaling of float16; switched off, it
     does nothing), the state of `generator` (which draws the augmentations, on the CPU: so no step waits for the
     device), `step`, the steps of the plan that are done, and how many of them `skipped` the optimizer. The epoch and
-    the pictures of a step follow from `step` and the plan.
+    the pictures of a step follow from `step` and the plan. `lineage` names the trainings that the steps are of, oldest
+    first: one, and before it those that it continues.
     """
 
     network: Byol
@@ -31,6 +32,7 @@ class TrainState:
     scaler: torch.amp.GradScaler
     step: int = 0
     skipped: int = 0
+    lineage: tuple[str, ...] = ()
     # The two sides of the moving average, listed once: walking the modules each step would cost.
     online: list[Tensor] = field(init=False, repr=False)
     target: list[Tensor] = field(init=False, repr=False)

@@ -1,6 +1,7 @@
 """What pretraining leaves behind, in the form that the catalog keeps."""
 
 import dataclasses
+import json
 
 import pandas as pd
 
@@ -43,7 +44,8 @@ def encoder_of(state: TrainState, header: EncoderHeader, parameters: Pretrain) -
     """The encoder's weights by timm's names.
 
     Its header has more than `EncoderHeader`: `fine_tune_from`, empty for a start from scratch, `training`, all
-    parameters of the training as JSON, and `image_passes`, how many pictures its steps have seen.
+    parameters of the training as JSON, `image_passes`, how many pictures its steps have seen, and `lineage`, the folders
+    of checkpoints of the training, as JSON: its own is the last, those before it are of the trainings that it continues.
     """
     return Tensors(to_arrays(state.network.encoder), _header(state, header, parameters))
 
@@ -62,6 +64,7 @@ def _header(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> d
         # Whoever reads a result has to see that its encoder did not start from scratch.
         "fine_tune_from": parameters.fine_tune_from or "",
         "training": parameters.model_dump_json(),
+        "lineage": json.dumps(state.lineage),
         "image_passes": str(state.step * parameters.batch_size * parameters.accumulate),
     }
 

@@ -23,7 +23,8 @@ FINE_TUNE_FROM = "pretrain.fine_tune_from"
 def begin(folder: TrainingFolder, plan: Plan, state: TrainState, monitor: Monitor) -> None:
     """Brings `state` and `monitor` to where the training begins, and says so in a line where that is not step 0.
 
-    With `resume: false` the checkpoints of this training are removed first.
+    With `resume: false` the checkpoints of this training are removed first. In the lineage of `state` a training has
+    the name of its folder.
 
     Raises:
         UserError: the file of `fine_tune_from` is missing, holds code, or does not fit the network; there is no
@@ -37,7 +38,9 @@ def begin(folder: TrainingFolder, plan: Plan, state: TrainState, monitor: Monito
         return
     if plan.parameters.continue_from_epochs is not None:
         _continue(folder, plan, state, monitor)
+        state.lineage = (*state.lineage, folder.path.name)
         return
+    state.lineage = (folder.path.name,)
     differences = folder.differences() if plan.parameters.resume else ""
     if differences:
         logger.info(
