@@ -39,9 +39,14 @@ def test_the_order_depends_on_seed_and_epoch_alone():
 
 
 def test_a_batch_larger_than_the_data_is_one_line_that_says_found_expected_and_what_to_do():
-    with pytest.raises(UserError, match=r"8 x 4 = 32 pictures, found 31 .*lower pretrain.batch_size") as error:
-        Plan(recipe(accumulate=4), 31, seed=0)
+    with pytest.raises(UserError, match=r"8 x 1 = 8 pictures, found 7 .*lower pretrain.batch_size, and") as error:
+        Plan(recipe(), 7, seed=0)
     assert "\n" not in str(error.value)
+
+
+def test_where_micro_batches_are_accumulated_their_number_is_what_to_lower():
+    with pytest.raises(UserError, match=r"8 x 4 = 32 pictures, found 31 .*lower pretrain.accumulate, and"):
+        Plan(recipe(accumulate=4), 31, seed=0)
 
 
 def test_rates_go_from_warm_up_to_zero_and_from_base_to_one():

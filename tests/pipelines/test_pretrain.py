@@ -18,7 +18,7 @@ from byol_kedro.pipelines.extract.training import training_of
 from byol_kedro.pipelines.pretrain import create_pipeline
 from byol_kedro.pipelines.pretrain.artifacts import describe
 from byol_kedro.pipelines.pretrain.online import online_measures
-from byol_kedro.pipelines.pretrain.progress import ProgressReport, in_words
+from byol_kedro.pipelines.pretrain.progress import ProgressReport, in_words, tell_plan
 from tests.byol.small import CPU, SIZE, recipe
 from tests.byol.test_encoder import HEADER
 from tests.pipelines.pretrain_inputs import TRAIN, UNLABELED, split
@@ -192,9 +192,25 @@ def watched(caplog, seconds_a_step, *, steps=40, std=1.0, upto=40):
     return [record.getMessage() for record in caplog.records]
 
 
+def test_the_number_of_steps_is_told_before_the_first(caplog):
+    with caplog.at_level(logging.INFO):
+        tell_plan(Plan(recipe(epochs=80, batch_size=256, optimizer={"warmup_epochs": 2}), 3000, 0))
+    told = "3,000 pictures in steps of 256: 11 steps an epoch, 880 in all, the first 22 are warm-up"
+    assert caplog.messages == [told]
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_training_that_is_over_before_its_warm_up_is_warned_of(caplog, epochs):
+    tell_plan(Plan(recipe(epochs=epochs, optimizer={"warmup_epochs": 2}), 80, 0))
+    assert caplog.messages[-1].endswith(
+        f"set pretrain.optimizer.warmup_epochs, now 2, well below pretrain.epochs, now {epochs}"
+    )
+
+
 def test_a_long_training_is_announced_with_what_takes_minutes(caplog):
     lines = watched(caplog, 10.0, steps=80_000, upto=3)
-    assert lines[0] == "pretraining will take about 9 days on this CPU; --env=sample takes minutes"
+    hint = "--env=sample takes minutes, on photographs of its own"
+    assert lines[0] == f"pretraining will take about 9 days on this CPU; {hint}"
 
 
 def test_a_short_training_is_announced_without_advice(caplog):

@@ -32,10 +32,11 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.count < self.images_a_step:
+            too_large = "pretrain.batch_size" if self.parameters.accumulate == 1 else "pretrain.accumulate"
             raise UserError(
                 f"pretrain: one step takes batch_size x accumulate = {self.parameters.batch_size} x "
                 f"{self.parameters.accumulate} = {self.images_a_step} pictures, found {self.count} in train and "
-                "unlabeled together; lower pretrain.batch_size"
+                f"unlabeled together; lower {too_large}, and pretrain.optimizer.lr in proportion"
             )
 
     @property
@@ -50,11 +51,15 @@ class Plan:
     def steps(self) -> int:
         return self.parameters.epochs * self.steps_an_epoch
 
+    @property
+    def warmup(self) -> int:
+        """Steps of linear warm-up."""
+        return min(round(self.parameters.optimizer.warmup_epochs * self.steps_an_epoch), self.steps)
+
     def rates(self, step: int) -> tuple[float, float]:
         """Learning rate and τ of `step`."""
         optimizer, tau = self.parameters.optimizer, self.parameters.tau
-        warmup = min(round(optimizer.warmup_epochs * self.steps_an_epoch), self.steps)
-        lr = learning_rate(step, steps=self.steps, warmup=warmup, peak=optimizer.lr, schedule=optimizer.schedule)
+        lr = learning_rate(step, steps=self.steps, warmup=self.warmup, peak=optimizer.lr, schedule=optimizer.schedule)
         return lr, target_tau(step, steps=self.steps, base=tau.base, schedule=tau.schedule)
 
     def order(self, epoch: int) -> Tensor:

@@ -30,7 +30,7 @@ Watch = Callable[[int, float], None]
 
 
 def supervised_plan(training: "Pretrain", image_passes: int, count: int, seed: int) -> Plan:
-    """As many passes of a picture through the network as BYOL's training had, over `count` labelled pictures.
+    """As many pictures as the steps of BYOL's training have seen (`image_passes`), out of `count` labelled ones.
 
     Optimizer, batch and schedules are those of `training`; its warm-up keeps its share of the steps. A batch larger
     than `count` becomes as large.

@@ -43,9 +43,9 @@ def describe(
 def encoder_of(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> Tensors:
     """The encoder's weights by timm's names.
 
-    Its header has more than `EncoderHeader`: `fine_tune_from`, empty for a start from scratch, `training`, all
-    parameters of the training as JSON, `image_passes`, how many pictures its steps have seen, and `lineage`, the folders
-    of checkpoints of the training, as JSON: its own is the last, those before it are of the trainings that it continues.
+    Its header has more than `EncoderHeader`: `fine_tune_from`, empty for a start from scratch; `training`, all
+    parameters of the training as JSON; `image_passes`, how many pictures its steps have seen; `lineage`, names of
+    folders of checkpoints as JSON, of the trainings that it continues and, last, its own.
     """
     return Tensors(to_arrays(state.network.encoder), _header(state, header, parameters))
 

@@ -20,7 +20,7 @@ from byol_kedro.pipelines.pretrain.board import both, on_board
 from byol_kedro.pipelines.pretrain.identity import identity_of
 from byol_kedro.pipelines.pretrain.keeper import Keeper
 from byol_kedro.pipelines.pretrain.online import online_measures
-from byol_kedro.pipelines.pretrain.progress import ProgressReport, tell_skipped
+from byol_kedro.pipelines.pretrain.progress import ProgressReport, tell_plan, tell_skipped
 from byol_kedro.pipelines.pretrain.start import begin
 from byol_kedro.pipelines.pretrain.stopping import StopRequest
 from byol_kedro.pipelines.pretrain.views import draw_views
@@ -60,6 +60,8 @@ def pretrain(
     folder = checkpoints.of(identity_of(parameters, images_unlabeled, images_train, seed, where))
     monitor = Monitor(where)
     begin(folder, plan, state, monitor)
+    if state.step < plan.steps:
+        tell_plan(plan)
     name = f"{parameters.recipe}-{folder.path.name}" if tensorboard else None
     board = on_board(event_files, name, state, monitor, lambda: draw_views(plan, images_unlabeled, images_train))
     with board as curves, ProgressReport(plan, where.type.upper()) as report, StopRequest() as stop:

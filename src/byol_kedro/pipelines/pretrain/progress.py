@@ -90,7 +90,7 @@ class ProgressReport:
     def _estimate(self, per_step: float) -> None:
         assert self._start is not None
         seconds = per_step * (self._plan.steps - self._start[1])
-        hint = "; --env=sample takes minutes" if seconds > LONG_SECONDS else ""
+        hint = "; --env=sample takes minutes, on photographs of its own" if seconds > LONG_SECONDS else ""
         logger.info("pretraining will take about %s on this %s%s", in_words(seconds), self._device, hint)
 
     def _show(self, done: int, row: Row | None, now: float, per_step: float) -> None:
@@ -103,6 +103,21 @@ class ProgressReport:
             self._last_line = now
             text = self._text or f"step {done} of {self._plan.steps}"
             logger.info("%s, %s", text, left if done < self._plan.steps else "done")
+
+
+def tell_plan(plan: Plan) -> None:
+    """Says how many steps the training has; warns of one that is over before its warm-up."""
+    logger.info(
+        "%s pictures in steps of %s: %s steps an epoch, %s in all, the first %s are warm-up",
+        f"{plan.count:,}", f"{plan.images_a_step:,}", f"{plan.steps_an_epoch:,}", f"{plan.steps:,}", f"{plan.warmup:,}",
+    )  # fmt: skip
+    if plan.warmup == plan.steps:
+        logger.warning(
+            "all of this training is warm-up: its learning rate only rises; "
+            "set pretrain.optimizer.warmup_epochs, now %g, well below pretrain.epochs, now %d",
+            plan.parameters.optimizer.warmup_epochs,
+            plan.parameters.epochs,
+        )
 
 
 def tell_skipped(state: TrainState) -> None:
