@@ -195,7 +195,7 @@ def watched(caplog, seconds_a_step, *, steps=40, std=1.0, upto=40):
 def test_the_number_of_steps_is_told_before_the_first(caplog):
     with caplog.at_level(logging.INFO):
         tell_plan(Plan(recipe(epochs=80, batch_size=256, optimizer={"warmup_epochs": 2}), 3000, 0))
-    told = "3,000 pictures in steps of 256: 11 steps an epoch, 880 in all, the first 22 are warm-up"
+    told = "3,000 pictures in steps of 256: 11 steps an epoch, 880 in all, 22 of them warm-up"
     assert caplog.messages == [told]
 
 

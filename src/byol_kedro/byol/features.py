@@ -47,7 +47,7 @@ def encode_view(
     """
     generator = torch.Generator().manual_seed(seed)
     mean, std = (torch.tensor(values, device=device) for values in (header.mean, header.std))
-    batches = (augment(batch.to(device), view, generator, mean=mean, std=std) for batch in _batches(pixels, 256))
+    batches = (augment(batch.to(device), view, generator, mean=mean, std=std) for batch in _batches(pixels, BATCH))
     return _features(model, batches, len(pixels), device)
 
 

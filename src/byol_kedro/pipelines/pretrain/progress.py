@@ -108,7 +108,7 @@ class ProgressReport:
 def tell_plan(plan: Plan) -> None:
     """Says how many steps the training has; warns of one that is over before its warm-up."""
     logger.info(
-        "%s pictures in steps of %s: %s steps an epoch, %s in all, the first %s are warm-up",
+        "%s pictures in steps of %s: %s steps an epoch, %s in all, %s of them warm-up",
         f"{plan.count:,}", f"{plan.images_a_step:,}", f"{plan.steps_an_epoch:,}", f"{plan.steps:,}", f"{plan.warmup:,}",
     )  # fmt: skip
     if plan.warmup == plan.steps:
