@@ -144,7 +144,7 @@ def test_a_damaged_one_goes_only_when_the_one_in_its_place_is_whole(folder, monk
 
 def test_a_folder_that_nothing_can_be_written_to_is_an_error_of_one_line(tmp_path):
     (tmp_path / "checkpoints").write_text("a file in the place of the folder")
-    with pytest.raises(UserError, match="could not write a checkpoint"):
+    with pytest.raises(UserError, match="cannot be written: Not a directory"):
         write(Checkpoints(tmp_path / "checkpoints").of(WHAT), 1)
 
 

@@ -75,9 +75,17 @@ def test_a_disk_without_room_for_a_folder_is_full_too(tmp_path, monkeypatch):
     assert files_under(tmp_path) == set()
 
 
-def test_other_errors_of_the_system_keep_their_kind(tmp_path):
-    with pytest.raises(PermissionError):
-        write_half(tmp_path / "a.bin", PermissionError(errno.EACCES, "no"))
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.EFBIG])
+def test_what_the_file_system_refuses_is_one_line_that_names_the_file(tmp_path, code):
+    with pytest.raises(UserError, match=rf"a\.bin cannot be written: .*{os.strerror(code)}"):
+        write_half(tmp_path / "a.bin", OSError(code, os.strerror(code)))
+    assert files_under(tmp_path) == set()
+
+
+def test_a_place_below_a_file_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="cannot be written: .*Not a directory"):
+        write_half(tmp_path / "file" / "new" / "a.bin", None)
 
 
 def write_empty(paths):

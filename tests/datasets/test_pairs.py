@@ -75,6 +75,24 @@ def test_a_bad_line_is_named_by_its_number(tmp_path, bad, before):
     assert f"pairs.txt, line {before + 2}: " in error_of(path)
 
 
+@pytest.mark.parametrize("bad", ["é b 1 2".encode("latin-1"), "a\u3000b\u30001\u30002".encode(), b"\x0c", b"\x1a"])
+def test_a_line_that_only_looks_like_a_pair_is_named_too(tmp_path, bad):
+    path = tmp_path / "pairs.txt"
+    path.write_bytes("a\u00a0b c 1 2\nd\x0be f 1 2\n".encode() + bad + b"\n")
+    assert "pairs.txt, line 3: " in error_of(path)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.lists(st.sampled_from([b"a", b"1", b"2 ", b"\t", b" ", b"\n", b"\r", b"\xe9", b"\0", b'"', b"-"])))
+def test_a_file_of_any_bytes_is_pairs_or_one_line_is_named(tmp_path, data):
+    path = tmp_path / "pairs.txt"
+    path.write_bytes(b"".join(data))
+    try:
+        assert load(path)[["psnr_1", "psnr_2"]].gt(0).all(axis=None)
+    except DatasetError as error:
+        assert re.search(r"pairs\.txt, line \d+: ", str(error.__cause__))
+
+
 names = st.text(st.characters(codec="utf-8", exclude_categories=["Z", "C"]), min_size=1, max_size=5)
 psnrs = st.floats(1e-3, 1e3)
 
@@ -127,6 +145,7 @@ def test_a_text_and_a_parquet_file_side_by_side_are_refused(tmp_path):
     [
         ({"left": None}, "lacks the column left"),
         ({"psnr_1": None, "psnr_2": None}, "lacks a column of numbers, the target"),
+        ({"psnr_1": None, "psnr_2": pd.to_timedelta([1, 2])}, "lacks a column of numbers, the target"),
         ({"psnr_2": [2.0, -1.0]}, "pairs.parquet, row 1: .* found {'psnr_1': 1.5, 'psnr_2': -1.0}"),
         ({"target": [np.nan, 1.0]}, "pairs.parquet, row 0: "),
     ],

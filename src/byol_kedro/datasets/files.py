@@ -19,7 +19,7 @@ def replacing(path: Path, needed: int | None = None) -> Iterator[Path]:
 
     `needed`: the bytes that the block writes, for the message when the disk is full.
 
-    Raises UserError when the disk or the quota is full.
+    Raises UserError when the file system refuses: the disk is full or read-only, the file too large for it, …
     """
     with replacing_all([path], needed) as (temporary,):
         yield temporary
@@ -44,6 +44,9 @@ def replacing_all(paths: Sequence[Path], needed: int | None = None) -> Iterator[
         _remove(temporaries, paths, created)
         if _is_full(error):
             raise UserError(_full_message(paths[-1], needed)) from error
+        if isinstance(error, OSError):
+            where = f" ({error.filename})" if error.filename else ""
+            raise UserError(f"{paths[-1]} cannot be written: {error.strerror or error}{where}") from error
         raise
 
 
@@ -63,15 +66,12 @@ def _missing_folders(paths: Sequence[Path]) -> list[Path]:
 
 
 def _remove(temporaries: Sequence[Path], paths: Sequence[Path], created: Sequence[Path]) -> None:
-    for temporary in temporaries:
-        temporary.unlink(missing_ok=True)
-    for path in paths:
-        # In a folder that this save made, a file that has been moved already is half of a pair.
-        if path.parent in created:
-            path.unlink(missing_ok=True)
+    # In a folder that this save made, a file that has been moved already is half of a pair.
+    for path in (*temporaries, *(path for path in paths if path.parent in created)):
+        with suppress(OSError):  # it is not there, or what stopped the save stops this, too
+            path.unlink()
     for folder in created:
-        # Another save may have put its file there meanwhile.
-        with suppress(OSError):
+        with suppress(OSError):  # another save may have put its file there meanwhile
             folder.rmdir()
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 import warnings
 from pathlib import Path
 from typing import Any, NoReturn
@@ -84,18 +85,19 @@ def _read_text(path: Path) -> pd.DataFrame:
 
 
 def _name_bad_line(path: Path) -> NoReturn:
-    """The slow reading, only for the number of the line."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    number, line = next((n, line) for n, line in enumerate(lines, 1) if line.split() and not _is_pair(line))
-    raise UserError(f"{path}, line {number}: `name1 name2 psnr1 psnr2` with both above 0 expected, found {line[:80]!r}")
+    """The slow reading, only for the number of the line; lines and fields end where they do for pandas."""
+    lines = path.read_bytes().splitlines()
+    number, line = next((n, line) for n, line in enumerate(lines, 1) if line.strip(b" \t") and not _is_pair(line))
+    found = line.decode("utf-8", "backslashreplace")[:80]
+    raise UserError(
+        f"{path}, line {number}: `name1 name2 psnr1 psnr2` in UTF-8 with both above 0 expected, found {found!r}"
+    )
 
 
-def _is_pair(line: str) -> bool:
-    fields = line.split()
+def _is_pair(line: bytes) -> bool:
     try:
-        return len(fields) == len(NAMES + PSNRS) and all(
-            math.isfinite(float(field)) and float(field) > 0 for field in fields[len(NAMES) :]
-        )
+        _, _, *psnrs = re.split("[ \t]+", line.decode("utf-8").strip(" \t"))
+        return len(psnrs) == len(PSNRS) and all(math.isfinite(float(psnr)) and float(psnr) > 0 for psnr in psnrs)
     except ValueError:
         return False
 
@@ -106,7 +108,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     except (ValueError, OSError) as error:
         raise UserError(f"{path} is no parquet file of pairs: {error}") from error
     missing = [column for column in NAMES if column not in table]
-    numbers = [str(column) for column in table.select_dtypes("number") if column not in NAMES]
+    numbers = [str(column) for column in table.select_dtypes("number", exclude="timedelta") if column not in NAMES]
     if missing or not numbers:
         lacking = f"the column {missing[0]}" if missing else "a column of numbers, the target"
         raise UserError(f"{path} lacks {lacking}; left, right and target, or left, right, psnr_1, psnr_2 are expected")

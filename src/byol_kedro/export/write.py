@@ -1,7 +1,6 @@
 """Writes an encoder for another program; what that makes of the file has to be what we make of the encoder."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +49,7 @@ def write(encoder: FrozenEncoder, name: str, path: Path) -> float:
     """
     form, pixels = FORMATS[name], _pictures(encoder.header.image_size)
     ours = encoder(pixels)
-    with _writable(path), replacing(path) as temporary:
+    with replacing(path) as temporary:
         form.write(encoder, temporary)
         theirs = form.features(temporary, encoder.header, pixels)
         assert theirs.shape == ours.shape, f"{theirs.shape} features, {ours.shape} expected"
@@ -61,14 +60,6 @@ def write(encoder: FrozenEncoder, name: str, path: Path) -> float:
                 f"most {TOLERANCE:.0e} expected; {path} was not written. Please report it"
             )
     return difference
-
-
-@contextmanager
-def _writable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"--output {path} cannot be written: {error.strerror or error}") from error
 
 
 def _pictures(size: int) -> Pixels:
