@@ -84,7 +84,7 @@ def test_what_the_file_system_refuses_is_one_line_that_names_the_file(tmp_path, 
 
 def test_a_place_below_a_file_is_one_line(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="cannot be written: .*Not a directory"):
+    with pytest.raises(UserError, match=r"cannot be written: .*Not a directory"):
         write_half(tmp_path / "file" / "new" / "a.bin", None)
 
 

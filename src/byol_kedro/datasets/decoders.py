@@ -1,8 +1,8 @@
 """Many picture files, decoded by processes beside this one.
 
 They are plain child processes that read paths from a pipe and write pixels into another: nothing is pickled, threads of
-this process are not forked, the program's main module is not imported again, and a decoder that crashes is one
-unreadable picture.
+this process are not forked, the program's main module is not imported again, and a file that a decoder dies of twice
+is one unreadable picture.
 """
 
 import os
@@ -50,24 +50,22 @@ def decode_all(paths: Iterable[Path], size: int, processes: int | None = None) -
 
     left = iter(paths)
     waiting: deque[Future[list[Decoded]]] = deque()
-    with ThreadPoolExecutor(count) as threads:
-        try:
-            while some := list(islice(left, AT_ONCE)):
-                waiting.append(threads.submit(work, some))
-                if len(waiting) > 2 * count:
-                    yield from waiting.popleft().result()
-            while waiting:
+    threads = ThreadPoolExecutor(count)
+    try:
+        while some := list(islice(left, AT_ONCE)):
+            waiting.append(threads.submit(work, some))
+            if len(waiting) > 2 * count:
                 yield from waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-            threads.shutdown()
-            for decoder in decoders:
-                decoder.stop()
+        while waiting:
+            yield from waiting.popleft().result()
+    finally:
+        threads.shutdown(cancel_futures=True)
+        for decoder in decoders:
+            decoder.stop()
 
 
 class _Decoder:
-    """One child process; it starts with its first file, and again after a file that it died of."""
+    """One child process; it starts with its first file, and anew when it has died."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -75,6 +73,7 @@ class _Decoder:
 
     def decode(self, paths: list[Path]) -> list[Decoded]:
         done: list[Decoded] = []
+        died_at = -1
         while len(done) < len(paths):
             process = self._running()
             assert process.stdin
@@ -86,7 +85,10 @@ class _Decoder:
                     done.append(_read_answer(process.stdout, self._size))
             except (BrokenPipeError, EOFError):
                 self.stop()
-                done.append(UnreadablePicture(f"the decoder died of it ({_ending(process.returncode)})"))
+                if died_at < len(done):
+                    died_at = len(done)  # once more: the system may have killed it for want of memory
+                else:
+                    done.append(UnreadablePicture(f"the decoder died of it ({_ending(process.returncode)})"))
         return done
 
     def stop(self) -> None:
@@ -105,6 +107,7 @@ class _Decoder:
             [sys.executable, "-P", "-m", __name__, str(self._size)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            process_group=0,  # Ctrl-C is this process's to answer; its end ends the decoder's input
             env={**os.environ, "PYTHONPATH": here, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
         assert process.stdout
@@ -146,7 +149,6 @@ def _paths(pipe: IO[bytes]) -> Iterator[Path]:
 
 def _serve(size: int) -> None:
     """What the child does: answers each path on its input until that ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer; its end ends the input
     answers = os.fdopen(os.dup(1), "wb")
     # libtiff writes of what it dislikes; the reason travels in the answer.
     silence = os.open(os.devnull, os.O_WRONLY)
