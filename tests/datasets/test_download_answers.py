@@ -1,5 +1,6 @@
 import hashlib
 import socket
+import threading
 import time
 from email.utils import formatdate
 
@@ -112,6 +113,27 @@ def test_no_server_is_one_line(path):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert "Connection refused" in error_of(f"http://127.0.0.1:{port}/file.tar.gz", path)
+
+
+def test_a_redirection_to_itself_is_one_line(path):
+    with serve(FILE, *[Answer(302, headers={"Location": "/file.tar.gz"})] * 50) as web:
+        assert "the server answers 302" in error_of(web.url, path)
+
+
+def test_what_a_server_of_another_kind_says_is_one_line_without_control_codes(path, caplog):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        threading.Thread(target=answer_with, args=(other, b"220 ftp\x1b[31m\r\n"), daemon=True).start()
+        message = error_of(f"http://127.0.0.1:{other.getsockname()[1]}/file.tar.gz", path)
+    assert "220 ftp [31m" in message
+    assert not any("\x1b" in text or "\n" in text for text in [message, *caplog.messages])
+
+
+def answer_with(server, answer):
+    for _ in range(TRIES):
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(1000)
+            connection.sendall(answer)
 
 
 @pytest.mark.parametrize("url", ["http://host:port/a", "http://127.0.0.1/a b", "http://127.0.0.1/é", "http://.a./b"])

@@ -29,6 +29,7 @@ FIRST_WAIT = 1.0  # seconds, doubled after each try
 LONGEST_WAIT = 120.0  # seconds, also where Retry-After asks for more
 TIMEOUT = 30.0  # seconds without a byte after which a connection counts as broken
 CHUNK = 1 << 20  # bytes
+SHOWN = 200  # letters of what a server says
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers that may be others a moment later
 
 
@@ -138,7 +139,7 @@ def _open(url: str, part: Path, done: int) -> Any:
         return urlopen(request, timeout=TIMEOUT)  # noqa: S310  # as above
     except HTTPError as error:
         error.close()
-        answer = f"the server answers {error.code} {error.reason}"
+        answer = f"the server answers {error.code} {_line(error.reason)}"
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and done:
             part.unlink()
             raise BrokenError(f"{answer}, beginning anew") from None
@@ -148,7 +149,7 @@ def _open(url: str, part: Path, done: int) -> Any:
     except (ValueError, InvalidURL) as error:
         raise UserError(f"{url}: not an address ({error})") from error
     except (OSError, HTTPException) as error:
-        raise BrokenError(str(getattr(error, "reason", error)) or type(error).__name__) from error
+        raise BrokenError(_line(getattr(error, "reason", error))) from error
 
 
 def _begins_at(response: Any, url: str, part: Path, asked: int, size: int) -> int:
@@ -174,7 +175,13 @@ def _body(response: Any) -> Iterator[bytes]:
         while chunk := response.read1(CHUNK):
             yield chunk
     except (OSError, HTTPException) as error:
-        raise BrokenError(str(error) or type(error).__name__) from error
+        raise BrokenError(_line(error)) from error
+
+
+def _line(said: object) -> str:
+    """What a server or an error says, which may be anything, as a short line for the screen."""
+    text = str(said) or type(said).__name__
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:SHOWN]
 
 
 def _retry_after(headers: Message) -> float | None:
