@@ -2,13 +2,13 @@
 
 import mmap
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from byol_kedro.byol import statistics
 from byol_kedro.byol.statistics import channel_statistics, pieces
+from tests.memory import resident
 
 
 def parts(*lengths):
@@ -46,10 +46,3 @@ def test_the_pieces_of_a_map_are_its_pictures_and_do_not_stay_in_memory(tmp_path
     assert isinstance(mapped.base, mmap.mmap)
     assert np.array_equal(np.concatenate(list(pieces(mapped))), pixels)
     assert resident(tmp_path / "pixels") == 0
-
-
-def resident(path):
-    """The kilobytes of a file that this process has mapped in memory, as Linux counts them."""
-    lines = Path("/proc/self/smaps").read_text("utf-8").splitlines()
-    start = next(number for number, line in enumerate(lines) if line.endswith(str(path)))
-    return next(int(line.split()[1]) for line in lines[start:] if line.startswith("Rss:"))

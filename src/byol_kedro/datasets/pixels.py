@@ -1,5 +1,6 @@
 """Writes the pixels of a stream, and takes those that have not changed from the version before."""
 
+import mmap
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -98,3 +99,6 @@ def _batches(data: ImageStream, before: Before | None) -> Iterator[Pixels | Unre
         else:
             for start in range(0, len(run), at_once):
                 yield before.pixels[run[start : start + at_once]]
+                if isinstance(before.pixels.base, mmap.mmap):
+                    # What was read of the map would go on counting as this process's memory.
+                    before.pixels.base.madvise(mmap.MADV_DONTNEED)
