@@ -120,6 +120,17 @@ def test_latents_of_another_encoder_are_refused(chain_copy: Path) -> None:
     assert artifacts(chain_copy) == before
 
 
+def test_a_folder_that_may_not_be_read_is_one_line(
+    kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    outcome = kedro_run("--pipelines=ingest", params=f"source=folder,raw_root={tmp_path}")
+    assert error_of(outcome) == f"Error: {tmp_path}: Permission denied"
+
+
 def test_a_full_disk_is_one_line_and_leaves_the_last_version(chain_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = artifacts(chain_copy)
 

@@ -29,6 +29,8 @@ def as_user_error(error: Exception) -> UserError | None:
     for cause in causes(error):
         if isinstance(cause, UserError):
             return cause
+        if isinstance(cause, PermissionError) and cause.filename:
+            return UserError(f"{cause.filename}: {cause.strerror}")
         if isinstance(cause, MissingConfigException):
             return UserError(_missing_config(str(cause)))
         named_wrong = isinstance(cause, ValueError) and str(cause).startswith(UNKNOWN_NAMES)
