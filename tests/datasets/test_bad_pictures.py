@@ -18,9 +18,9 @@ from byol_kedro.datasets.raw import RawImages
 from byol_kedro.datasets.sources import folder
 from byol_kedro.datasets.sources.cifar10 import CIFAR10 as ARCHIVE
 from byol_kedro.datasets.sources.cifar10 import PYTHON
+from byol_kedro.failed import clean_up
 from byol_kedro.one_line import as_user_error
 from byol_kedro.pipelines import ingest
-from byol_kedro.versions import remove_halves
 from tests.datasets.bad_pictures import BAD_PICTURES
 from tests.datasets.helpers import NEW, at, files_under, ingest_parameters, random_pixels
 from tests.datasets.picture_folders import SIDE, SPLITS, decode_here, labelled_folder, write_picture, write_tree
@@ -39,7 +39,7 @@ def error_of(source: str, root: Path, out: Path, **changes: object) -> str:
     pipeline = ingest.create_pipeline().only_nodes("ingest")
     with pytest.raises(Exception) as caught:
         SequentialRunner().run(pipeline, catalog)
-    remove_halves(pipeline, catalog)
+    clean_up(caught.value, pipeline, catalog)
     mendable = as_user_error(caught.value)
     assert mendable, repr(caught.value)
     assert len(str(mendable).splitlines()) == 1
