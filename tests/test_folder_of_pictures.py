@@ -116,3 +116,17 @@ def test_an_ingest_that_was_killed_between_its_splits_is_not_trained_on(kedro_ru
     assert outcome.exit_code == 1
     assert f"the ingest of {second} did not finish" in outcome.lines[-1]
     assert first in outcome.lines[-1]
+
+
+def test_of_two_runs_at_once_each_goes_on_with_what_it_has_written_itself(kedro_run: Run, tmp_path: Path) -> None:
+    write_pictures(tmp_path / "raw", 8)
+    assert kedro_run("--pipelines=ingest", params="source=folder").exit_code == 0
+    # As one that began later and has finished earlier.
+    for version in list(tmp_path.glob("*/*/20??-*")):
+        version.rename(version.with_name("2999-01-01T00.00.00.000Z"))
+    write_pictures(tmp_path / "raw" / "more", 4)
+    outcome = kedro_run("--pipelines=ingest", params="source=folder")
+    (path,) = tmp_path.glob("*/data_summary.json/20*/data_summary.json")
+    splits = json.loads(path.read_text("utf-8"))["splits"]
+    assert sum(about["count"] for about in splits.values()) == 12
+    assert "did not match" not in outcome.output

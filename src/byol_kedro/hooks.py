@@ -20,6 +20,7 @@ class ProjectHooks:
 
     def __init__(self) -> None:
         self._parameters: Parameters | None = None
+        self._catalog: CatalogProtocol[Any, Any] | None = None
         self._load_versions: dict[str, str] = {}
 
     @hook_impl
@@ -30,8 +31,8 @@ class ProjectHooks:
         self._parameters = validated_parameters(context.config_loader)
 
     @hook_impl
-    def after_catalog_created(self, load_versions: dict[str, str] | None) -> None:
-        self._load_versions = load_versions or {}
+    def after_catalog_created(self, catalog: CatalogProtocol[Any, Any], load_versions: dict[str, str] | None) -> None:
+        self._catalog, self._load_versions = catalog, load_versions or {}
 
     @hook_impl
     def before_pipeline_run(
@@ -51,7 +52,17 @@ class ProjectHooks:
             check_references(self._parameters.references)
         pin_what_belongs_to_the_encoder(pipeline, catalog)
         reads = versions_read(pipeline, catalog, run_params)
+        self.before_dataset_saved(MANIFEST)
         catalog.save(MANIFEST, run_manifest(run_params, self._parameters, reads, catalog))
+
+    @hook_impl
+    def before_dataset_saved(self, dataset_name: str) -> None:
+        """Read back what this run writes: the newest may be of a run beside it that began later."""
+        from byol_kedro.versions import pin, versioned
+
+        assert self._catalog is not None
+        for dataset in versioned([dataset_name], self._catalog).values():
+            pin(dataset, str(dataset.resolve_save_version()))
 
     @hook_impl
     def on_pipeline_error(self, error: Exception, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
