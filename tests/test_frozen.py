@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from kedro.io import Version
 from PIL import Image
+from safetensors.numpy import save_file
 
 from byol_kedro import load_encoder
 from byol_kedro.byol.encoder import to_arrays, untrained_encoder
@@ -96,23 +98,89 @@ def test_an_array_of_floats_is_refused(encoder):
 
 def test_a_broken_picture_is_named(encoder, files):
     files[3].write_text("no picture")
-    with pytest.raises(UnreadablePicture, match=f"{files[3]}: no picture"):
+    with pytest.raises(UnreadablePicture, match=rf"images\[3\], {files[3]}: no picture"):
         encoder(files)
 
 
-def test_of_a_data_root_the_newest_encoder_is_taken(tmp_path):
+def test_an_opened_image_whose_file_is_cut_is_named(encoder, tmp_path):
+    path = tmp_path / "cut.png"
+    Image.effect_noise((64, 64), 50).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(UnreadablePicture, match=r"images\[0\], .*PngImageFile.*: image file is truncated"):
+        encoder([Image.open(path)])
+
+
+@pytest.mark.parametrize("other", [list, torch.from_numpy], ids=["a list of arrays", "a tensor"])
+def test_what_is_neither_path_nor_image_is_refused_with_its_kind(encoder, pixels, other):
+    with pytest.raises(TypeError, match=r"images\[0\]: .* found (ndarray|Tensor); .* as one array \(N, 3, 16, 16\)"):
+        encoder(other(pixels))
+
+
+@pytest.mark.parametrize("folder", [".", "06_models", "06_models/encoder.safetensors"])
+def test_of_a_folder_the_newest_encoder_is_taken(tmp_path, folder):
     save_encoder(tmp_path, NEWER, seed=1)
-    newest = load_encoder(tmp_path).fingerprint
     save_encoder(tmp_path, OLDER)
-    assert load_encoder(str(tmp_path)).fingerprint == newest
+    assert load_encoder(str(tmp_path / folder)).version == NEWER
+
+
+def test_of_the_folder_of_a_version_its_encoder_is_taken(tmp_path):
+    save_encoder(tmp_path, NEWER)
+    assert load_encoder(save_encoder(tmp_path, OLDER).parent).version == OLDER
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("", "there is no encoder under"), ("gone.safetensors", "there is no file")]
+    ("name", "words"), [("", "there is no encoder in"), ("gone.safetensors", "there is no file or folder")]
 )
-def test_an_encoder_that_is_not_there_is_named(tmp_path, name, words):
-    with pytest.raises(UserError, match=f"load_encoder: {words} {tmp_path / name}"):
-        load_encoder(tmp_path / name)
+def test_an_encoder_that_is_not_there_is_named_and_what_is_taken_instead(tmp_path, monkeypatch, name, words):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=f"load_encoder: {words} {tmp_path / name}; give the data_root of a training"):
+        load_encoder(name)
+
+
+def test_data_roots_below_the_folder_are_named(tmp_path):
+    for name in ("paper", "sample"):
+        save_encoder(tmp_path / name, OLDER)
+    with pytest.raises(UserError, match=f"there is no encoder in {tmp_path}; give {tmp_path}/paper or {tmp_path}/samp"):
+        load_encoder(tmp_path)
+
+
+def write_text(path: Path) -> None:
+    path.write_text("an encoder")
+
+
+def write_torch(path: Path) -> None:
+    torch.save(to_arrays(untrained_encoder(HEADER)), path)
+
+
+def write_latents(path: Path) -> None:
+    save_file({"features": np.zeros((2, 4), np.float32)}, path, {"encoder_version": OLDER})
+
+
+def write_heads(path: Path) -> None:
+    save_file({"predictor.weight": np.zeros((2, 4), np.float32)}, path, HEADER.to_dict())
+
+
+@pytest.mark.parametrize(
+    ("write", "words"),
+    [
+        (write_text, "is no safetensors file or is cut"),
+        (write_torch, "is no safetensors file or is cut"),
+        (
+            write_latents,
+            r": the encoder's header lacks architecture \(15 such entries\), so it is none of this project",
+        ),
+        (write_heads, r": the encoder's .* is missing \(\d+ such arrays\), so it is no test_resnet"),
+    ],
+)
+def test_a_file_of_something_else_is_named_with_what_it_is(tmp_path, write, words):
+    write(tmp_path / "file")
+    with pytest.raises(UserError, match=f"^load_encoder: {tmp_path}/file ?{words}.*; (give|take) [^;\n]*$"):
+        load_encoder(tmp_path / "file")
+
+
+def test_a_device_that_is_none_is_one_line(tmp_path):
+    with pytest.raises(UserError, match="device: found 'gpu'; expected auto, cpu, mps, cuda or cuda:N"):
+        load_encoder(save_encoder(tmp_path, OLDER), device="gpu")
 
 
 def test_it_needs_no_kedro(tmp_path, pixels):

@@ -13,8 +13,8 @@ __all__ = ["load_encoder"]
 def load_encoder(path: str | PathLike[str], device: str = "auto") -> "FrozenEncoder":
     """A trained encoder: `load_encoder("data/sample")(["cat.jpg", "dog.png"])` gives features (2, D) float32.
 
-    path: an encoder.safetensors, or a data_root, whose newest encoder is taken. device: `auto` (the GPU where there
-    is one), `cpu`, `mps`, `cuda` or `cuda:N`. See `FrozenEncoder` for what it can be called on.
+    path: an encoder.safetensors, or a folder of them, as a data_root is; its newest one is taken. device: `auto` (the
+    GPU where there is one), `cpu`, `mps`, `cuda` or `cuda:N`. See `FrozenEncoder` for what it can be called on.
 
     Raises:
         UserError: there is none, the file is none of this project, or there is no such device.

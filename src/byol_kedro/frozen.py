@@ -16,10 +16,12 @@ from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.byol.features import BATCH, encode
 from byol_kedro.datasets.decode import UnreadablePicture, decode, square
-from byol_kedro.datasets.weights import read_weights
+from byol_kedro.datasets.weights import read_safetensors
 from byol_kedro.errors import UserError
 
 FILE = "encoder.safetensors"
+# The folders that are taken for the encoders in them: of a version, of all versions, 06_models, a data_root.
+ABOVE = ("", "*/", f"{FILE}/*/", f"*/{FILE}/*/")
 
 Picture = str | PathLike[str] | Image.Image
 
@@ -42,11 +44,11 @@ class FrozenEncoder:
 
         images: paths and PIL images in any order, of any size, which are treated as ingest treats files; or an
         array (N, 3, S, S) uint8 of RGB pictures, where S is `header.image_size`. Paths and PIL images are held
-        256 at a time. A PIL image is decoded whole; of a path of a large JPEG only as much as is needed, so that the
-        two differ by less than what the JPEG has lost.
+        256 at a time, so that any number may come, and are decoded in this process. A PIL image is decoded whole; of a
+        path of a large JPEG only as much as is needed, so that the two differ by less than what the JPEG has lost.
 
         Raises:
-            TypeError: a single picture instead of several.
+            TypeError: a single picture instead of several, or something in them that is neither path nor PIL image.
             ValueError: an array of another shape or type; UnreadablePicture, one of its kind, for a broken picture.
         """
         if isinstance(images, str | PathLike | Image.Image):
@@ -60,47 +62,53 @@ class FrozenEncoder:
         return self.header.to_dict() | {"version": self.version, "fingerprint": self.fingerprint}
 
     def _squares(self, pictures: Iterable[Picture]) -> Iterator[NDArray[np.uint8]]:
-        size, left = self.header.image_size, iter(pictures)
+        size, left = self.header.image_size, enumerate(pictures)
         while some := list(islice(left, BATCH)):
-            yield np.stack([_square(picture, size) for picture in some])
+            yield np.stack([_square(picture, size, f"images[{position}]") for position, picture in some])
 
     def _checked(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         size = self.header.image_size
         if pixels.shape[1:] != (3, size, size) or pixels.dtype != np.uint8:
             raise ValueError(
-                f"an array (N, 3, {size}, {size}) uint8 is expected, found {pixels.shape} {pixels.dtype}; pictures of "
-                "another size are given as paths or PIL images"
+                f"an array (N, 3, {size}, {size}) uint8 is expected, found {pixels.shape} {pixels.dtype}; other "
+                "pictures are given as a list of paths or PIL images"
             )
         return pixels
 
 
-def _square(picture: Picture, size: int) -> NDArray[np.uint8]:
-    if isinstance(picture, Image.Image):
-        return square(picture, size)
+def _square(picture: Picture, size: int, name: str) -> NDArray[np.uint8]:
+    if not isinstance(picture, str | PathLike | Image.Image):
+        raise TypeError(
+            f"{name}: a path or a PIL image is expected, found {type(picture).__name__}; arrays and tensors are "
+            f"given as one array (N, 3, {size}, {size}) uint8"
+        )
     try:
-        return decode(Path(picture), size)
-    except UnreadablePicture as reason:
-        raise UnreadablePicture(f"{picture}: {reason}") from None
+        return square(picture, size) if isinstance(picture, Image.Image) else decode(Path(picture), size)
+    except Exception as reason:  # noqa: BLE001  # of a PIL image only now read: whatever its decoder stumbles over
+        raise UnreadablePicture(f"{name}, {picture}: {reason}") from None
 
 
 def open_encoder(path: Path, device: str) -> FrozenEncoder:
-    """The encoder of a file, or the newest one under a data_root.
+    """The encoder of a file, or the newest one in a folder.
 
     Raises:
         UserError: there is none, the file is none of this project, or there is no such device.
     """
-    file = _newest(path) if path.is_dir() else path
-    content, about = read_weights(file, "load_encoder")
-    header, where = EncoderHeader.from_dict(about), resolve_device(device)
-    model = restore_encoder(header, {name: tensor.numpy() for name, tensor in content.items()}).to(where)
+    where, file = resolve_device(device), path if path.is_file() else _newest(path)
+    content, about = read_safetensors(file, "load_encoder")
+    try:
+        header = EncoderHeader.from_dict(about)
+        model = restore_encoder(header, {name: tensor.numpy() for name, tensor in content.items()}).to(where)
+    except UserError as reason:
+        raise UserError(f"load_encoder: {file}: {reason}") from None
     return FrozenEncoder(header, about.get("version", ""), about.get("fingerprint", ""), model, where)
 
 
-def _newest(data_root: Path) -> Path:
-    versions = sorted(data_root.glob(f"*/{FILE}/*/{FILE}"), key=lambda file: file.parent.name)
-    if not versions:
-        raise UserError(
-            f"load_encoder: there is no encoder under {data_root}; give a data_root in which one has been trained "
-            f"(kedro run), or the path of an {FILE}"
-        )
-    return versions[-1]
+def _newest(folder: Path) -> Path:
+    files = [file for above in ABOVE for file in folder.glob(above + FILE) if file.is_file()]
+    if files:
+        return max(files, key=lambda file: file.parent.name)
+    lacking = "encoder in" if folder.is_dir() else "file or folder"
+    below = sorted({str(file.parents[2]) for file in folder.glob(f"*/*/{FILE}/*/")})
+    wanted = " or ".join(below) or f"the data_root of a training (kedro run), or the path of an {FILE}"
+    raise UserError(f"load_encoder: there is no {lacking} {folder.absolute()}; give {wanted}")

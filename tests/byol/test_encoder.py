@@ -55,7 +55,7 @@ def test_the_header_is_plain_text_and_json():
 def test_a_file_without_the_header_is_no_encoder():
     strings = HEADER.to_dict()
     del strings["mean"], strings["seed"]
-    with pytest.raises(UserError, match="lacks mean, seed"):
+    with pytest.raises(UserError, match=r"lacks mean \(2 such entries\)"):
         EncoderHeader.from_dict(strings)
 
 

@@ -85,7 +85,7 @@ def test_the_reference_has_features_and_labels_of_both_splits(encoder):
 
 
 def test_a_file_that_is_no_encoder_is_one_line(encoder):
-    with pytest.raises(UserError, match="its header lacks architecture"):
+    with pytest.raises(UserError, match="the encoder's header lacks architecture"):
         extract(Tensors(encoder.arrays, {"version": "v", "fingerprint": "f"}), TRAIN, TEST, "cpu")
 
 

@@ -11,11 +11,14 @@ def resolve_device(name: str) -> torch.device:
     `auto` is the GPU where there is one (CUDA before MPS), else the CPU.
 
     Raises:
-        UserError: a GPU is asked for that this machine does not have.
+        UserError: there is no such name, or a GPU is asked for that this machine does not have.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    device = torch.device(name)
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError):
+        raise UserError(f"device: found {name!r}; expected auto, cpu, mps, cuda or cuda:N") from None
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise UserError("device: mps is asked for, PyTorch finds none here; use device=auto or device=cpu")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():

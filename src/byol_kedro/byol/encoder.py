@@ -15,6 +15,8 @@ from byol_kedro.errors import UserError
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
+INSTEAD = "take an encoder that the pipeline pretrain wrote, or run it again"
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EncoderHeader:
@@ -58,8 +60,8 @@ class EncoderHeader:
         missing = [field.name for field in fields if field.name not in header]
         if missing:
             raise UserError(
-                f"encoder: its header lacks {', '.join(missing)}, so it is no encoder of this project; "
-                "run the pipeline pretrain, or pin another version with --load-versions"
+                f"the encoder's header lacks {missing[0]} ({len(missing)} such entries), so it is none of this "
+                f"project; {INSTEAD}"
             )
         values: dict[str, Any] = {
             f.name: header[f.name] if f.type is str else json.loads(header[f.name]) for f in fields
@@ -92,15 +94,14 @@ def restore_encoder(header: EncoderHeader, arrays: Arrays) -> nn.Module:
     if odd:
         fault = "missing" if odd[0] in expected else "unknown to it"
         raise UserError(
-            f"encoder: {odd[0]} is {fault} ({len(odd)} such arrays), so it is no {header.architecture}; "
-            "run the pipeline pretrain again"
+            f"the encoder's {odd[0]} is {fault} ({len(odd)} such arrays), so it is no {header.architecture}; {INSTEAD}"
         )
     state = {name: torch.from_numpy(np.array(arrays[name])) for name in expected}
     for name, shape in expected.items():
         if tuple(state[name].shape) != shape:
             raise UserError(
-                f"encoder: {name} has shape {tuple(state[name].shape)}, {header.architecture} with stem "
-                f"{header.stem} expects {shape}; run the pipeline pretrain again"
+                f"the encoder's {name} has shape {tuple(state[name].shape)}, {header.architecture} with stem "
+                f"{header.stem} expects {shape}; {INSTEAD}"
             )
     model.load_state_dict(state)
     return model

@@ -22,7 +22,7 @@ def read_weights(path: Path, name: str) -> tuple[Mapping[str, Any], dict[str, st
     if not path.is_file():
         raise UserError(f"{name}: there is no file {path}; give the path of one, from the folder of the project on")
     if path.suffix == ".safetensors":
-        return _safetensors(path, name)
+        return read_safetensors(path, name)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
@@ -41,9 +41,12 @@ def read_weights(path: Path, name: str) -> tuple[Mapping[str, Any], dict[str, st
     return content, {}
 
 
-def _safetensors(path: Path, name: str) -> tuple[Mapping[str, Any], dict[str, str]]:
+def read_safetensors(path: Path, name: str) -> tuple[Mapping[str, Any], dict[str, str]]:
+    """Tensors by name, on the CPU, and the header. UserError when the file is cut or of another kind."""
     try:
         with safe_open(path, framework="pt") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118  # safe_open is no mapping
     except SafetensorError as error:
-        raise UserError(f"{name}: {path} is no safetensors file or is cut: {error}") from error
+        raise UserError(
+            f"{name}: {path} is no safetensors file or is cut ({error}); give the path of a whole one"
+        ) from None
