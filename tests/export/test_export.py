@@ -157,6 +157,21 @@ def test_a_normalisation_that_is_not_the_headers_is_not_written(small, field, tm
         write(small, "torchscript", tmp_path / "e")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_place_that_cannot_be_written_is_one_line(resnet18, name):
+    with pytest.raises(UserError, match=r"^--output /proc/e cannot be written: No such file or directory$"):
+        write(resnet18, name, Path("/proc/e"))
+
+
+def test_weights_that_are_no_numbers_are_refused_before_anything_is_written(resnet18, tmp_path):
+    broken = FrozenEncoder(resnet18.header, OLDER, "mark", copy.deepcopy(resnet18.model), CPU)
+    with torch.no_grad():
+        next(broken.model.parameters())[0] = torch.nan
+    with pytest.raises(UserError, match=f"encoder {OLDER} gives NaN or infinity for features"):
+        write(broken, "timm", tmp_path / "e")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
 def test_a_missing_package_is_one_line_that_names_the_extra(small, package, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)

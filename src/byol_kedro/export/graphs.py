@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +56,12 @@ def onnx_features(path: Path, header: EncoderHeader, pixels: NDArray[np.uint8]) 
 
 def write_torchscript(encoder: FrozenEncoder, path: Path) -> None:
     """A traced TorchScript module, any number of pictures at once; the header is its extra file `header.json`."""
+    file = BytesIO()
     with _no_warnings():
         # Whoever writes the file checks more than the tracer would.
         traced = torch.jit.trace(*_network_and_example(encoder), check_trace=False)  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        torch.jit.save(traced, path, _extra_files={HEADER: json.dumps(_about(encoder))})
+        torch.jit.save(traced, file, _extra_files={HEADER: json.dumps(_about(encoder))})
+    path.write_bytes(file.getvalue())  # torch says of a file that it cannot write no more than RuntimeError
 
 
 def torchscript_features(path: Path, header: EncoderHeader, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

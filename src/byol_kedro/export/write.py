@@ -44,11 +44,16 @@ def write(encoder: FrozenEncoder, name: str, path: Path) -> float:
         The largest difference from our features on a few pictures, in units of the largest feature.
 
     Raises:
-        UserError: the format cannot hold this architecture, a package is missing, or the features differ by more
-            than `TOLERANCE`; then nothing is written.
+        UserError: the format cannot hold this architecture, a package is missing, the encoder gives no finite features,
+            or the file's differ by more than `TOLERANCE`; then nothing is written.
     """
     form, pixels = FORMATS[name], _pictures(encoder.header.image_size)
     ours = encoder(pixels)
+    if not np.isfinite(ours).all():
+        raise UserError(
+            f"export: encoder {encoder.version} gives NaN or infinity for features; nothing was written. Take another "
+            "one with --encoder"
+        )
     with replacing(path) as temporary:
         form.write(encoder, temporary)
         theirs = form.features(temporary, encoder.header, pixels)
