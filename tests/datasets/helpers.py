@@ -36,16 +36,14 @@ def random_pixels(count: int, side: int = 6, seed: int = 0) -> np.ndarray:
 
 def stream_of(pixels: np.ndarray, **changes: Any) -> ImageStream:
     """A stream of `pixels` in batches of two; `changes` replace fields, those of its index too."""
-    count, _, height, width = pixels.shape
+    count, _, side, _ = pixels.shape
 
     def batches() -> Iterator[np.ndarray]:
         return (pixels[start : start + 2] for start in range(0, count, 2))
 
     fields: dict[str, Any] = {
-        "height": height,
-        "width": width,
+        "side": side,
         "class_names": [f"class {i}" for i in range(count)],
-        "folds": [],
         "source": "made",
         "origin": {"made": 1},
         "batches": batches,

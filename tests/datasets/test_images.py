@@ -25,8 +25,8 @@ def inode(folder, version):
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_what_is_saved_is_loaded(tmp_path, data):
-    count, height, width = (data.draw(st.integers(low, 5)) for low in (0, 1, 1))
-    pixels = data.draw(hnp.arrays(np.uint8, (count, 3, height, width)))
+    count, side = (data.draw(st.integers(low, 5)) for low in (0, 1))
+    pixels = data.draw(hnp.arrays(np.uint8, (count, 3, side, side)))
     labels = np.array(data.draw(st.lists(st.integers(-1, 3), min_size=count, max_size=count)), dtype=np.int64)
     names = data.draw(st.lists(st.text(st.characters(codec="utf-8")), min_size=count, max_size=count, unique=True))
     classes = data.draw(st.lists(st.text(st.characters(codec="utf-8")), max_size=3))

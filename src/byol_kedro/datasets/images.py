@@ -29,7 +29,7 @@ class Images:
     pixels: (N, 3, H, W) uint8, RGB, row by row, a read-only memory map. labels: (N,) int64, -1 where unknown.
     names: N of them, unique over all splits, e.g. `train/astronaut/0003`. folds: arrays of positions in this
     split, int64; may be empty. fingerprint: sha256 (hex) of the pixels' bytes, then the labels' as int64.
-    source: the name of the source, `photos` or `stl10`. broken: pictures that could not be read and are not here,
+    source: the name of the source, e.g. `stl10`. broken: pictures that could not be read and are not here,
     the reason by the name. ignored: how many files were passed over, by the reason.
     """
 

@@ -91,7 +91,7 @@ def _batches(data: ImageStream, before: Before | None) -> Iterator[Pixels | Unre
         [batch] if isinstance(batch, UnreadablePicture) else batch[:, None]
         for batch in data.batches(np.flatnonzero(rows < 0))
     )
-    at_once = max(1, PIECE // (3 * data.height * data.width))
+    at_once = max(1, PIECE // (3 * data.side**2))
     edges = np.flatnonzero(np.diff(rows < 0)) + 1
     for run in np.split(rows, edges):
         if len(run) and run[0] < 0:

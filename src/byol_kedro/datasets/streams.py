@@ -1,8 +1,9 @@
 """One split of pictures, as a source gives it and before it is written."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -32,22 +33,23 @@ class Index:
 class ImageStream:
     """One split, as a source gives it: little at once, the pixels in pieces.
 
+    side: of every picture, in pixels.
     origin: what the pixels depend on, of JSON types (file names, sizes, times, parameters, split). Where it is that
     of the last version, neither `index` nor `batches` is called.
-    batches: gives arrays (n, 3, height, width) uint8 that together hold all pictures in the order of the index, anew
+    batches: gives arrays (n, 3, side, side) uint8 that together hold all pictures in the order of the index, anew
     at every call. Where the index has keys, it takes the positions (M,) int64 of those that are wanted, and an
     `UnreadablePicture` in the place of an array stands for one picture.
+    folds: positions (n,) int64 in the split, an array for each fold.
     ignored: how many files were passed over, by the reason.
     """
 
-    height: int
-    width: int
+    side: int
     class_names: list[str]
-    folds: list[npt.NDArray[np.int64]]
     source: str
     origin: dict[str, Any]
     index: Callable[[], Index]
     batches: Callable[..., Iterator[Pixels | UnreadablePicture]]
+    folds: list[npt.NDArray[np.int64]] = field(default_factory=list)
     ignored: dict[str, int] = field(default_factory=dict)
 
     @cached_property
@@ -72,8 +74,13 @@ class ImageStream:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        return self.count, 3, self.height, self.width
+        return self.count, 3, self.side, self.side
 
     @property
     def nbytes(self) -> int:
-        return self.count * 3 * self.height * self.width
+        return self.count * 3 * self.side**2
+
+
+def stamps(paths: Iterable[Path]) -> list[list[Any]]:
+    """Name, size and time of files, for an `origin`."""
+    return [[path.name, (status := path.stat()).st_size, status.st_mtime_ns] for path in paths]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from byol_kedro.datasets.sources.array_files import ArrayFile, find_arrays
 from byol_kedro.datasets.sources.base import SPLITS
 from byol_kedro.datasets.sources.hold_out import digest, held_out
-from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index, Pixels
+from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index, Pixels, stamps
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Ingest
 
@@ -52,12 +52,9 @@ class Array:
     def stream(self, split: str) -> ImageStream:
         source = "train" if self._hold_out and split == "test" else split
         side, fraction = self._parameters.image_size, self._parameters.test_fraction
-        files = {array.path for array in self._arrays.values()}
         return ImageStream(
-            height=side,
-            width=side,
+            side=side,
             class_names=self._class_names,
-            folds=[],
             source=self.name,
             origin={
                 "source": self.name,
@@ -66,7 +63,7 @@ class Array:
                 "test_fraction": fraction if self._hold_out and split != "unlabeled" else None,
                 "class_names": self._class_names,
                 "labels": digest(self._labels[source].tobytes()) if source in self._labels else None,
-                "files": [[p.name, (status := p.stat()).st_size, status.st_mtime_ns] for p in sorted(files)],
+                "files": stamps(sorted({array.path for array in self._arrays.values()})),
             },
             index=partial(self._index, split, source),
             batches=partial(self._batches, split, source),

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from byol_kedro.datasets.archives import Archive, Member
 from byol_kedro.datasets.sources.pickled import read_pickled
-from byol_kedro.datasets.streams import ImageStream, Index, Pixels
+from byol_kedro.datasets.streams import ImageStream, Index, Pixels, stamps
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Ingest
 
@@ -62,16 +62,10 @@ class Cifar10:
     def stream(self, split: str) -> ImageStream:
         files = self._files[split]
         return ImageStream(
-            height=SIDE,
-            width=SIDE,
+            side=SIDE,
             class_names=list(CLASSES),
-            folds=[],
             source=self.name,
-            origin={
-                "source": self.name,
-                "split": split,
-                "files": [[path.name, (status := path.stat()).st_size, status.st_mtime_ns] for path in files],
-            },
+            origin={"source": self.name, "split": split, "files": stamps(files)},
             index=partial(self._index, split),
             batches=lambda: (_read(path).pixels for path in files),
         )

@@ -63,10 +63,8 @@ class Folder:
         pool = self._pools["train" if split == "test" and self._hold_out else split]
         fraction = self._parameters.test_fraction if self._hold_out and split != "unlabeled" else None
         return ImageStream(
-            height=self._parameters.image_size,
-            width=self._parameters.image_size,
+            side=self._parameters.image_size,
             class_names=self._class_names,
-            folds=[],
             source=self.name,
             origin={
                 "source": self.name,

@@ -88,10 +88,8 @@ class Photos:
 
     def stream(self, split: str) -> ImageStream:
         return ImageStream(
-            height=self._side,
-            width=self._side,
+            side=self._side,
             class_names=list(PHOTOGRAPHS),
-            folds=[],
             source=self.name,
             origin=self._origin(split),
             index=partial(self._index, split),

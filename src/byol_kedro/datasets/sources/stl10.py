@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from byol_kedro.datasets.archives import Archive, Member
-from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index
+from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index, stamps
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Ingest
 
@@ -68,14 +68,13 @@ class Stl10:
     def stream(self, split: str) -> ImageStream:
         labels = self._labels[split]
         return ImageStream(
-            height=self._side,
-            width=self._side,
+            side=self._side,
             class_names=self._class_names,
-            folds=self._folds if split == "train" else [],
             source=self.name,
             origin=self._origin(split),
             index=lambda: Index(labels, [f"{split}/{number:05d}" for number in range(len(labels))]),
             batches=partial(_read_upright, self._folder / f"{split}_X.bin", self._side, len(labels)),
+            folds=self._folds if split == "train" else [],
         )
 
     @property
@@ -101,7 +100,7 @@ class Stl10:
             names.append(f"{split}_y.bin")
         if split == "train":
             names.append("fold_indices.txt")
-        files = [[name, (status := (self._folder / name).stat()).st_size, status.st_mtime_ns] for name in names]
+        files = stamps(self._folder / name for name in names)
         return {"source": self.name, "split": split, "image_size": self._side, "files": files}
 
 
