@@ -30,7 +30,7 @@ def as_user_error(error: Exception) -> UserError | None:
         if isinstance(cause, UserError):
             return cause
         if isinstance(cause, PermissionError) and cause.filename:
-            return UserError(f"{cause.filename}: {cause.strerror}")
+            return UserError(f"{cause.filename}: {cause.strerror}; mend its mode or its owner, or name another place")
         if isinstance(cause, MissingConfigException):
             return UserError(_missing_config(str(cause)))
         named_wrong = isinstance(cause, ValueError) and str(cause).startswith(UNKNOWN_NAMES)

@@ -58,7 +58,11 @@ ARRAYS: dict[str, tuple[Spoil, str]] = {
     "labels of others": (arrays(train=PIXELS, train_labels=LABELS[:5]), "6 whole numbers expected"),
     "labels of fractions": (arrays(train=PIXELS, train_labels=LABELS / 2), "float64 of shape (6,) found"),
     "labels of text": (arrays(train=PIXELS, train_labels=LABELS.astype(str)), "6 whole numbers expected"),
-    "a negative label": (arrays(train=PIXELS, train_labels=LABELS - 1), "label -1 at position 0, 0 and more expected"),
+    "a negative label": (arrays(train=PIXELS, train_labels=LABELS - 1), "label -1 at position 0, 0 to 2147483647"),
+    "numbers that are no classes": (
+        arrays(train=PIXELS, train_labels=LABELS * 5_000_000),
+        "label 5000000 found among 6 pictures; number the classes from 0 on",
+    ),
     "one class": (arrays(train=PIXELS, train_labels=LABELS * 0), "one class found, two or more expected"),
     "an unknown class in test": (
         arrays(train=PIXELS, train_labels=LABELS, test=PIXELS, test_labels=LABELS + 1),

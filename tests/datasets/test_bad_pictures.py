@@ -94,6 +94,17 @@ def test_of_many_broken_pictures_the_first_ten_are_named_and_no_more_are_read(tm
     assert [f"bad{number:02}.png (" in message for number in range(11)] == [True] * 10 + [False]
 
 
+def test_a_raw_root_that_this_user_may_not_read_is_named(tmp_path, monkeypatch):
+    root = labelled_folder(tmp_path / "raw")
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("byol_kedro.datasets.sources.layout.Path.iterdir", refuse)
+    message = error_of("folder", root, tmp_path / "out")
+    assert message == f"{root}: Permission denied; mend its mode or its owner, or name another place"
+
+
 def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
     root = labelled_folder(tmp_path / "raw")
     scandir = os.scandir

@@ -100,6 +100,15 @@ def test_unlabeled_pictures_beside_train_stay_unlabeled(tmp_path):
     assert [len(images) for images in ingest(tmp_path).values()] == [1, 1, 1]
 
 
+def test_what_else_lies_there_is_spoken_of_but_for_pairs(tmp_path, caplog):
+    root = labelled_folder(tmp_path / "raw")
+    for name in ("pairs.txt", "pairs.parquet", "pairs.pt", "notes.md"):
+        (root / name).write_bytes(b"")
+    with caplog.at_level(logging.INFO):
+        ingest(tmp_path)
+    assert "besides train it holds notes.md, which is not read" in caplog.text
+
+
 def test_a_test_folder_is_taken_as_it_is(tmp_path):
     write_tree(tmp_path / "raw", ["train/0.png", "train/1.png", "test/2.png"])
     assert [len(images) for images in ingest(tmp_path).values()] == [0, 2, 1]

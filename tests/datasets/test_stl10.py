@@ -115,6 +115,16 @@ def test_the_archive_has_room_for_all_pictures_and_labels():
         assert sizes.get(f"{split}_y.bin", count) == count
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("class_names.txt", ": 1 class names found"), ("fold_indices.txt", ", line 1: whole numbers expected")],
+)
+def test_a_file_that_is_no_text_is_named(tmp_path, name, words):
+    path = write_stl10(tmp_path) / name
+    path.write_bytes(b"\x89PNG\xff")
+    assert f"{path}{words}" in error_of(tmp_path)
+
+
 def test_nine_class_names_are_too_few(tmp_path):
     (write_stl10(tmp_path) / "class_names.txt").write_text("a\n" * 9)
     assert "9 class names found, 10 expected" in error_of(tmp_path)

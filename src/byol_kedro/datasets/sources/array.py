@@ -130,9 +130,10 @@ def _read_labels(labels: ArrayFile, array: ArrayFile) -> npt.NDArray[np.int64]:
             f"{labels}: {labels.dtype} of shape {labels.shape} found, {array.shape[0]} whole numbers expected"
         )
     numbers = labels.whole().reshape(-1)
-    bad = np.flatnonzero((numbers < 0) | (numbers > np.iinfo(np.int32).max))
+    most = np.iinfo(np.int32).max
+    bad = np.flatnonzero((numbers < 0) | (numbers > most))
     if len(bad):
-        raise UserError(f"{labels}: label {numbers[bad[0]]} at position {bad[0]}, 0 and more expected")
+        raise UserError(f"{labels}: label {numbers[bad[0]]} at position {bad[0]}, 0 to {most} expected")
     return numbers.astype(np.int64)
 
 
@@ -144,6 +145,11 @@ def _class_names(root: Path, found: dict[str, ArrayFile], train: npt.NDArray[np.
     if len(np.unique(train)) < 2:
         raise UserError(f"{found[LABELS['train']]}: one class found, two or more expected, or no labels")
     if not path.is_file():
+        if count > len(train):
+            raise UserError(
+                f"{found[LABELS['train']]}: label {count - 1} found among {len(train)} pictures; number the classes "
+                f"from 0 on, or name all of them in {CLASS_NAMES}"
+            )
         return [str(number) for number in range(count)]
     names = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     if len(names) < count:

@@ -10,7 +10,7 @@ from byol_kedro.datasets.sources.walk import File, printable, walk
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 
-NOT_PICTURES = "pairs.txt"  # the user's pairs lie beside the pictures
+PAIRS = ("pairs.txt", "pairs.parquet", "pairs.pt")  # the pipeline latent reads them
 
 logger = get_logger(__name__)
 
@@ -45,7 +45,7 @@ def _splits(root: Path) -> list[str]:
     for path in entries:
         if path.name.lower() in SPLITS and path.name not in splits and path.is_dir():
             raise UserError(f"{path}: folders are named {', '.join(SPLITS)} in small letters; rename it")
-    others = sorted(printable(path.name) for path in entries if path.name not in (*splits, NOT_PICTURES))
+    others = sorted(printable(path.name) for path in entries if path.name not in (*splits, *PAIRS))
     if splits and others:
         shown = ", ".join(others[:3]) + (" …" if len(others) > 3 else "")
         logger.info("%s: besides %s it holds %s, which is not read", root, ", ".join(splits), shown)

@@ -126,8 +126,8 @@ def _read_labels(path: Path) -> npt.NDArray[np.int64]:
 
 
 def _read_class_names(path: Path) -> list[str]:
-    names = path.read_text(encoding="utf-8").split("\n")
-    names = [name.strip() for name in names if name.strip()]
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    names = [line.strip() for line in lines if line.strip()]
     if len(names) != CLASSES:
         raise UserError(f"{path}: {len(names)} class names found, {CLASSES} expected, one a line")
     return names
@@ -136,7 +136,7 @@ def _read_class_names(path: Path) -> list[str]:
 def _read_folds(path: Path, count: int) -> list[npt.NDArray[np.int64]]:
     """Positions in the training split, int64, an array for each line."""
     folds = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         try:
             fold = np.array(line.split(), dtype=np.int64)
         except (ValueError, OverflowError):
