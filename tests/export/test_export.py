@@ -233,6 +233,13 @@ def test_a_mistake_is_one_line(versions, words, expected, tmp_path):
     assert not (tmp_path / "e.safetensors").exists()
 
 
+def test_without_an_encoder_the_command_that_trains_one_is_named_with_what_was_typed(tmp_path):
+    outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'e.safetensors'}")
+    assert outcome.lines[0].endswith(
+        f": kedro run --pipelines=ingest,pretrain --env=test --params=data_root={tmp_path}"
+    )
+
+
 def test_help_names_every_format():
     output = type_export(Path("/nowhere"), "--help").output
     assert set(FORMATS) == set(NAMES)

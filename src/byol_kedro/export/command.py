@@ -5,16 +5,13 @@ What the command calls is imported where it is called: `kedro run` and `kedro ex
 # ruff: noqa: PLC0415
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from byol_kedro.errors import UserError
 from byol_kedro.one_line import one_line
 from byol_kedro.results.commands import place, quiet
-
-if TYPE_CHECKING:
-    from byol_kedro.results.runs import Catalog
 
 NAMES = ("torchvision", "timm", "onnx", "torchscript")
 
@@ -41,9 +38,8 @@ def export(form: str, output: Path, version: str | None, env: str | None, params
         with quiet():
             from byol_kedro import load_encoder
             from byol_kedro.export.write import write
-            from byol_kedro.results.runs import open_catalog
 
-            encoder = load_encoder(_encoder_file(open_catalog(env, params), version), device="cpu")
+            encoder = load_encoder(_encoder_file(env, params, version), device="cpu")
             difference = write(encoder, form, output)
         click.echo(
             f"{output}: encoder {encoder.version} ({encoder.header.architecture}) for {form}; its features differ from "
@@ -51,17 +47,20 @@ def export(form: str, output: Path, version: str | None, env: str | None, params
         )
 
 
-def _encoder_file(catalog: "Catalog", version: str | None) -> Path:
+def _encoder_file(env: str | None, params: dict[str, Any], version: str | None) -> Path:
     """Where the encoder lies. UserError where there is none, or not of this version."""
     from kedro.io import AbstractVersionedDataset
 
+    from byol_kedro.results.runs import open_catalog
+    from byol_kedro.typed import kedro_run
     from byol_kedro.versions import folder, path_of_version
 
-    dataset = catalog.get("encoder")
+    dataset = open_catalog(env, params).get("encoder")
     assert isinstance(dataset, AbstractVersionedDataset)
     there = dataset.list_versions(full_path=False)
     if not there:
-        raise UserError(f"there is no encoder in {folder(dataset)}; train one with kedro run (--env=…)")
+        command = kedro_run(["ingest", "pretrain"], {"env": env, "runtime_params": params})
+        raise UserError(f"there is no encoder in {folder(dataset)}; train one with: {command}")
     if version is not None and version not in there:
         raise UserError(
             f"--encoder {version}: no such version in {folder(dataset)}; the newest there: {', '.join(there[:3])}"
