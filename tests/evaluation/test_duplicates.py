@@ -1,4 +1,4 @@
-"""Perceptual hashes: a second writing, and what they take for the same picture."""
+"""Perceptual hashes: a second writing, what they take for the same picture, and what the pixels say to that."""
 
 import io
 
@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.fft import dctn
+from scipy.stats import spearmanr
 from skimage import data
 
-from byol_kedro.evaluation.duplicates import NEAR, nearest, perceptual_hash
+from byol_kedro.evaluation import duplicates
+from byol_kedro.evaluation.duplicates import NEAR, alike, nearest, perceptual_hash
 
 SIDES = [32, 96]
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
@@ -61,8 +63,9 @@ def test_the_hash_is_the_sign_of_scipys_cosine_transform_about_its_median():
 )
 def test_a_copy_that_was_changed_a_little_is_near(side, change):
     images = [image for image in patches(side) if np.asarray(image).std() > 20]  # a plain wall has no features to hash
-    distances = bits_between(images, [change(image) for image in images])
-    assert np.mean(distances <= NEAR) > 0.9
+    copies = [change(image).resize((side, side)) for image in images]
+    agree = [alike(a, b) for a, b in zip(pixels(images), pixels(copies), strict=True)]
+    assert np.mean(agree & (bits_between(images, copies) <= NEAR)) > 0.9
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -70,6 +73,47 @@ def test_different_photographs_are_not_near(side):
     hashes = perceptual_hash(pixels(patches(side)))
     ours, others = hashes[:32], hashes[32:]
     assert nearest(ours, others)[0].min() > NEAR
+
+
+def wall(seed, slope=0.0, spot=0):
+    """A wall (3, 32, 32) with a grain of its own, darker downwards by `slope` in all, a spot in its corner."""
+    grain = np.random.default_rng(seed).normal(0, 2, (32, 32))
+    grey = 128 + grain - slope * np.linspace(0, 1, 32)[:, None]
+    grey[29:, 2:5] += spot
+    return np.round([grey] * 3).astype(np.uint8)
+
+
+def test_two_walls_with_a_spot_in_the_same_place_are_near_and_not_alike():
+    a, b = wall(0, spot=120), wall(1, spot=120)
+    assert np.bitwise_count(perceptual_hash(a[None]) ^ perceptual_hash(b[None])) <= NEAR
+    assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.8  # the spot alone: why ranks are compared
+    assert not alike(a, b)
+
+
+def test_two_slopes_of_the_same_direction_are_not_alike():
+    assert not alike(wall(0, slope=60), wall(1, slope=60))
+
+
+def test_of_plain_pictures_nothing_can_be_told():
+    below, faint = np.full((3, 16, 16), 80, np.uint8), np.full((3, 16, 16), 90, np.uint8)
+    faint[2, 4:8, 4:8] += 1  # a tenth of a grey level
+    assert not alike(faint, faint)
+    assert not alike(below, faint)
+
+
+def test_a_negative_is_not_alike():
+    picture = pixels(patches(32))[5]
+    assert not alike(picture, 255 - picture)
+
+
+def test_agreement_is_that_of_scipys_rank_correlation(monkeypatch):
+    squares = pixels(patches(32))[5:7]
+    grey = [np.tensordot([0.299, 0.587, 0.114], square.astype(float), axes=1) for square in squares]
+    inner = [x - x.mean(axis=0) - x.mean(axis=1, keepdims=True) + x.mean() for x in grey]
+    expected = float(min(spearmanr(*np.round(pair).reshape(2, -1))[0] for pair in (grey, inner)))
+    for limit, answer in ((expected - 1e-9, True), (expected + 1e-9, False)):
+        monkeypatch.setattr(duplicates, "ALIKE", limit)
+        assert alike(*squares) is answer
 
 
 def test_the_nearest_is_found_wherever_it_stands():

@@ -60,6 +60,13 @@ def test_test_pictures_that_are_also_trained_on_are_counted_and_named():
     }
 
 
+def test_patches_whose_hashes_alone_are_near_are_not_counted():
+    train, test = random_images(3, side=16), random_images(2, side=16, seed=1)
+    train.pixels[1], test.pixels[0] = 40, 200  # all hashes of plain pictures are the same
+    seen = count_seen(random_images(0, side=16), train, test)["train"]
+    assert seen == {"identical": 0, "near": 0, "pairs": []}
+
+
 def test_a_test_picture_that_is_there_twice_counts_once():
     train, test = random_images(3, side=16), random_images(2, side=16, seed=1)
     train.pixels[2] = train.pixels[1]

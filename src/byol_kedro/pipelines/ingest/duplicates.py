@@ -8,7 +8,7 @@ import numpy as np
 
 from byol_kedro.byol.statistics import pieces
 from byol_kedro.datasets.images import Images
-from byol_kedro.evaluation.duplicates import NEAR, Hashes, nearest, perceptual_hash
+from byol_kedro.evaluation.duplicates import NEAR, Hashes, alike, nearest, perceptual_hash
 from byol_kedro.log import get_logger
 
 SHOWN = 5  # pairs that the summary names, those that differ least
@@ -18,11 +18,11 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Marks:
-    """What pictures are told apart by: sha256 of the pixels and the perceptual hash (N,) of each, and their names."""
+    """What pictures are told apart by: sha256 of the pixels and the perceptual hash (N,) of each of `images`."""
 
     exact: list[bytes]
     perceptual: Hashes
-    names: list[str]
+    images: Images
 
     @classmethod
     def of(cls, images: Images) -> Self:
@@ -32,14 +32,14 @@ class Marks:
         for piece in pieces(images.pixels):
             exact.extend(sha256(picture.data).digest() for picture in piece)
             perceptual.append(perceptual_hash(piece))
-        return cls(exact, np.concatenate(perceptual), images.names)
+        return cls(exact, np.concatenate(perceptual), images)
 
 
 def count_seen(unlabeled: Images, train: Images, test: Images) -> dict[str, Any]:
     """For train and for unlabeled: how many test pictures are also there, `identical` or `near`, and some `pairs`.
 
-    Near are those that are not identical and whose perceptual hash is within `NEAR` bits of one there. One line
-    warns where there are any.
+    Near are those that are not identical, whose perceptual hash is within `NEAR` bits of one there, and whose pixels
+    agree with that one's (`alike`). One line warns where there are any.
     """
     marks = Marks.of(test)
     found = {split: _found(marks, Marks.of(images)) for split, images in (("train", train), ("unlabeled", unlabeled))}
@@ -52,16 +52,17 @@ def count_seen(unlabeled: Images, train: Images, test: Images) -> dict[str, Any]
 
 
 def _found(test: Marks, other: Marks) -> dict[str, Any]:
-    if not test.names or not other.names:
+    if not len(test.images) or not len(other.images):
         return {"identical": 0, "near": 0, "pairs": []}
     first = {digest: row for row, digest in reversed(list(enumerate(other.exact)))}
     same = np.array([first.get(digest, -1) for digest in test.exact])
     distances, rows = nearest(test.perceptual, other.perceptual)
-    near = (same < 0) & (distances <= NEAR)
-    identical = [(row, int(same[row]), "identical") for row in np.flatnonzero(same >= 0)]
-    alike = [
-        (row, int(rows[row]), f"{distances[row]} bits")
-        for row in sorted(np.flatnonzero(near), key=lambda row: distances[row])
+    near = [
+        row
+        for row in np.flatnonzero((same < 0) & (distances <= NEAR))
+        if alike(test.images.pixels[row], other.images.pixels[rows[row]])
     ]
-    shown = [f"{test.names[a]} {other.names[b]} ({how})" for a, b, how in [*identical, *alike][:SHOWN]]
-    return {"identical": len(identical), "near": len(alike), "pairs": shown}
+    identical = [(row, int(same[row]), "identical") for row in np.flatnonzero(same >= 0)]
+    close = [(row, int(rows[row]), f"{distances[row]} bits") for row in sorted(near, key=lambda row: distances[row])]
+    shown = [f"{test.images.names[a]} {other.images.names[b]} ({how})" for a, b, how in [*identical, *close][:SHOWN]]
+    return {"identical": len(identical), "near": len(close), "pairs": shown}
