@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from byol_kedro.evaluation.pca import ROWS, fit_pca, project
+from byol_kedro.evaluation.scaler import Scaler
 
 
 def pictures(n=60, size=6, seed=0):
@@ -52,11 +53,26 @@ def test_pictures_beyond_a_block_are_projected_too():
     np.testing.assert_allclose(project(many, weights)[-60:], project(pictures(), weights), atol=1e-5)
 
 
-def test_there_are_no_more_components_than_pictures_and_one_line_says_so(caplog):
+@pytest.mark.parametrize("copies", [1, 3])
+def test_there_are_no_more_components_than_directions_and_one_line_says_so(caplog, copies):
     with caplog.at_level(logging.INFO):
-        weights = fit_pca(pictures(n=5), 256, 0)
-    assert len(weights["components"]) == 5
-    assert [r.getMessage() for r in caplog.records] == ["PCA: 5 components of 5 pictures, fewer than the 256 asked for"]
+        weights = fit_pca(np.repeat(pictures(n=5), copies, axis=0), 256, 0)
+    assert len(weights["components"]) == 4
+    words = f"PCA: 4 components of {5 * copies} pictures, fewer than the 256 asked for"
+    assert [r.getMessage() for r in caplog.records] == [words]
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+def test_standardised_on_train_no_component_runs_away_on_test(copies):
+    known, test = np.split(pictures(), 2)
+    train = np.repeat(known, copies, axis=0)
+    weights = fit_pca(train, 256, 0)
+    assert np.abs(Scaler.fit(project(train, weights))(project(test, weights))).max() < 100
+
+
+def test_pictures_that_are_all_the_same_have_a_feature_that_is_0():
+    same = np.repeat(pictures(n=1), 3, axis=0)
+    np.testing.assert_allclose(project(same, fit_pca(same, 256, 0)), np.zeros((3, 1)), atol=1e-4)
 
 
 @pytest.mark.parametrize("n", [0, 1])

@@ -17,15 +17,12 @@ def fit_pca(pixels: NDArray[np.uint8], components: int, seed: int) -> dict[str, 
     """The first principal components of pixels (N, 3, H, W) uint8, flattened to D = 3HW and taken to [0, 1].
 
     Gives `mean` (D,), `components` (K, D), orthonormal rows, and `explained_variance` (K,), all float32. K is
-    `components`, or min(N, D) where that is less; fewer than two pictures have none. The decomposition is
-    randomised (Halko, Martinsson, Tropp, arXiv 0909.4061) and repeats for the same `seed`. All N pictures are
-    held as float32: 4 N D bytes.
+    `components`, or fewer where the pictures do not vary in so many directions: at most min(N - 1, D). The
+    decomposition is randomised (Halko, Martinsson, Tropp, arXiv 0909.4061) and repeats for the same `seed`. All N
+    pictures are held as float32: 4 N D bytes.
     """
     n, d = len(pixels), int(np.prod(pixels.shape[1:]))
-    most = min(n, d) if n > 1 else 0
-    if components > most:
-        logger.info("PCA: %d components of %d pictures, fewer than the %d asked for", most, n, components)
-    if most == 0:
+    if n < 2:
         empty = np.zeros(0, np.float32)
         return {
             "mean": np.zeros(d, np.float32),
@@ -33,12 +30,18 @@ def fit_pca(pixels: NDArray[np.uint8], components: int, seed: int) -> dict[str, 
             "explained_variance": empty,
         }
     # Centring may overwrite the array: it was made here and nobody else has it.
-    model = PCA(min(components, most), svd_solver="randomized", random_state=seed, copy=False)
+    model = PCA(min(components, n - 1, d), svd_solver="randomized", random_state=seed, copy=False)
     model.fit(_flat(pixels))
+    variance = model.explained_variance_
+    # A direction in which train does not vary is rounding: test pictures do vary in it, and standardised on train
+    # it would outweigh all others. The first one stays, so that pictures that are all the same have features.
+    kept = max(1, int(np.sum(variance > np.finfo(np.float32).eps * variance[0])))
+    if kept < components:
+        logger.info("PCA: %d components of %d pictures, fewer than the %d asked for", kept, n, components)
     names = {
         "mean": model.mean_,
-        "components": model.components_,
-        "explained_variance": model.explained_variance_,
+        "components": model.components_[:kept],
+        "explained_variance": variance[:kept],
     }
     return {name: np.ascontiguousarray(array, np.float32) for name, array in names.items()}
 
