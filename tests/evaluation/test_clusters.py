@@ -7,7 +7,7 @@ from sklearn.preprocessing import StandardScaler
 
 from byol_kedro.errors import UserError
 from byol_kedro.evaluation import clusters as module
-from byol_kedro.evaluation.clusters import agreement, clusters, nearest_to_centres
+from byol_kedro.evaluation.clusters import SILHOUETTE, agreement, clusters, nearest_to_centres
 from byol_kedro.parameters import Clusters
 from tests.evaluation.problems import blobs
 
@@ -35,6 +35,13 @@ def test_blobs_that_lie_apart_are_found_in_train_and_test(method):
 def test_the_silhouette_finds_how_many_blobs_there_are():
     _, train, _ = found(params=settings("silhouette", count=9), classes=3)
     assert len(set(train.tolist())) == 3
+
+
+def test_the_silhouette_may_look_at_pictures_of_one_cluster_alone():
+    points = np.random.default_rng(0).normal(0, 0.01, (SILHOUETTE + 500, 4)).astype(np.float32)
+    points[0] = 100  # a cluster of its own, hardly ever among those that are looked at
+    train, _ = clusters(points, points[:3], settings("silhouette", count=2), 0)
+    assert np.bincount(train).min() == 1
 
 
 def test_a_feature_in_large_units_does_not_decide_alone():

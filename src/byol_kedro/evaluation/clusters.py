@@ -93,15 +93,17 @@ def _kmeans(points: Vectors, centres: int, seed: int) -> KMeans:
 
 
 def _highest_silhouette(points: Vectors, most: int, seed: int) -> KMeans:
-    size = min(SILHOUETTE, len(points))
+    seen = np.random.default_rng(seed).permutation(len(points))[:SILHOUETTE]
     tried = {centres: _kmeans(points, centres, seed) for centres in range(2, most + 1)}
-    heights = {
-        centres: silhouette_score(points, fitted.labels_, sample_size=size, random_state=seed)
-        for centres, fitted in tried.items()
-    }
+    heights = {centres: _silhouette(points[seen], fitted.labels_[seen]) for centres, fitted in tried.items()}
     best = max(heights, key=heights.__getitem__)
     logger.info("clusters: %d centres have the highest silhouette, %.3f, of 2 to %d", best, heights[best], most)
     return tried[best]
+
+
+def _silhouette(points: Vectors, cluster: Numbers) -> float:
+    """The lowest there is, -1, where all points lie in one cluster, as those may that were drawn of many."""
+    return float(silhouette_score(points, cluster)) if len(np.unique(cluster)) > 1 else -1.0
 
 
 def _hdbscan(points: Vectors, others: Vectors, min_size: int) -> tuple[Numbers, Numbers]:
