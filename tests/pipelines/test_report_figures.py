@@ -166,6 +166,16 @@ def test_the_matrix_is_of_the_fixed_classifier_even_when_another_is_better_on_te
     np.testing.assert_array_equal(figure.data[0].z, [[100, 0], [100, 0]])
 
 
+def test_classes_that_are_numbers_stand_side_by_side():
+    layout = confusion_matrix(guesses([0, 1], [0, 1]), ["1", "10", "100"]).layout
+    assert (layout.xaxis.type, layout.yaxis.type) == ("category", "category")
+
+
+def test_the_matrix_of_many_classes_is_one_screen_high():
+    names = [f"class {number}" for number in range(300)]
+    assert confusion_matrix(guesses([0, 1], [0, 1]), names).layout.height < 1_200
+
+
 def test_the_subtitle_says_that_nothing_was_chosen_on_test():
     figure = confusion_matrix(guesses([0, 1], [0, 1]), ["cat", "dog"])
     assert "not for the best on test" in figure.layout.title.subtitle.text

@@ -64,10 +64,10 @@ def test_two_thousand_thumbnails_take_less_than_three_megabytes():
 def test_what_a_model_has_no_value_for_is_a_dash():
     row = re.search(r"<td>mean of train</td>(.*?)</tr>", section())[1]
     assert re.findall(r">([^<]*)</td>", row) == [
-        "0.020 (0.019–0.021)",
+        "0.020 (0.019 to 0.021)",
         "–",
-        "0.000 (−0.001–0.001)",
-        "0.008 (0.007–0.009)",
+        "0.000 (−0.001 to 0.001)",
+        "0.008 (0.007 to 0.009)",
     ]
 
 

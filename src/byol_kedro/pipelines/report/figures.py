@@ -11,6 +11,7 @@ BLUE, GREY, SAND, GREEN, PLUM = "#2b5c8a", "#8a97a6", "#c2a26b", "#5b8c6e", "#8c
 FAINT, INK = "#ccd4dd", "#30363d"
 # Above this many classes a number in each cell cannot be read.
 CELLS_WITH_TEXT = 12
+MOST_ROWS = 40  # of full height: the matrix of more classes is one screen all the same
 PANELS = (
     "loss",
     "deviation of projections",
@@ -79,11 +80,11 @@ def confusion_matrix(predictions: pd.DataFrame, class_names: list[str]) -> go.Fi
     first = predictions.iloc[0]
     title = f"BYOL + {first['classifier']}: {percent(float((truth == guess).mean()))} % right"
     figure = go.Figure(heat)
-    figure.update_xaxes(title="guess", tickangle=-45, showgrid=False)
-    figure.update_yaxes(title="truth", autorange="reversed", showgrid=False)
+    figure.update_xaxes(title="guess", type="category", tickangle=-45, showgrid=False)
+    figure.update_yaxes(title="truth", type="category", autorange="reversed", showgrid=False)
     # The classifier is fixed: picking the best one by its test score would choose on test.
     note = "% of each true class; shown for this classifier<br>always, not for the best on test"
-    return dress(figure, title, note, height=300 + 22 * max(number, 8))
+    return dress(figure, title, note, height=300 + 22 * min(max(number, 8), MOST_ROWS))
 
 
 def empty(title: str, why: str) -> go.Figure:

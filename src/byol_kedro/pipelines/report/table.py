@@ -65,11 +65,11 @@ def quality_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 
 def with_interval(row: Mapping[str, Any], name: str) -> str:
-    """`0.152 (0.148–0.157)` of one of `score_rows`' rows; empty where the score is not defined."""
+    """`0.152 (0.148 to 0.157)` of one of `score_rows`' rows; empty where the score is not defined."""
     value, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
     if value is None:
         return ""
-    return _number(value) if low is None else f"{_number(value)} ({_number(low)}–{_number(high)})"
+    return _number(value) if low is None else f"{_number(value)} ({_number(low)} to {_number(high)})"
 
 
 def _number(value: float) -> str:
