@@ -1,6 +1,7 @@
 """The sentence above the report: it says what the rows say, also when that is bad news."""
 
 import pandas as pd
+import pytest
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
@@ -97,8 +98,9 @@ def test_without_common_pictures_separate_intervals_are_not_doubted():
     assert "luck" not in say()
 
 
-def test_chance_is_named():
-    assert "is 6 %." in say()
+@pytest.mark.parametrize(("chance", "said"), [(0.06, "is 6.0 %."), (1 / 300, "is 0.3 %.")])
+def test_chance_is_named(chance, said):
+    assert said in say(chance=chance)
 
 
 def test_other_pictures_are_not_compared_with_published_rows():

@@ -32,7 +32,7 @@ def summary(results: pd.DataFrame, chance: float | None, comparisons: pd.DataFra
         sentence += ": " + ", ".join(_difference(byol, row, name) for name, row in others)
     sentences = [sentence + "."]
     if chance is not None:
-        sentences.append(f"Chance, always naming the most frequent class, is {100 * chance:.0f} %.")
+        sentences.append(f"Chance, always naming the most frequent class, is {percent(chance)} %.")
     sentences.extend(_verdict(byol, others, comparisons))
     return [*sentences, *_beside_published(results)]
 
