@@ -128,7 +128,9 @@ def test_a_folder_that_may_not_be_read_is_one_line(
 
     monkeypatch.setattr(Path, "iterdir", refuse)
     outcome = kedro_run("--pipelines=ingest", params=f"source=folder,raw_root={tmp_path}")
-    assert error_of(outcome) == f"Error: {tmp_path}: Permission denied"
+    assert (
+        error_of(outcome) == f"Error: {tmp_path}: Permission denied; mend its mode or its owner, or name another place"
+    )
 
 
 def test_a_full_disk_is_one_line_and_leaves_the_last_version(chain_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,7 +159,7 @@ def test_a_normalisation_that_is_not_the_headers_is_not_written(small, field, tm
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_place_that_cannot_be_written_is_one_line(resnet18, name):
-    with pytest.raises(UserError, match=r"^--output /proc/e cannot be written: No such file or directory$"):
+    with pytest.raises(UserError, match=r"^/proc/e cannot be written: No such file or directory$"):
         write(resnet18, name, Path("/proc/e"))
 
 

@@ -45,8 +45,9 @@ def replacing_all(paths: Sequence[Path], needed: int | None = None) -> Iterator[
         if _is_full(error):
             raise UserError(_full_message(paths[-1], needed)) from error
         if isinstance(error, OSError):
-            where = f" ({error.filename})" if error.filename else ""
-            raise UserError(f"{paths[-1]} cannot be written: {error.strerror or error}{where}") from error
+            raise UserError(
+                f"{paths[-1]} cannot be written: {error.strerror or error}{_elsewhere(error, paths)}"
+            ) from error
         raise
 
 
@@ -57,6 +58,12 @@ def flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _elsewhere(error: OSError, paths: Sequence[Path]) -> str:
+    """The path that was refused, where it is none of the folder that is written to."""
+    refused = Path(error.filename) if error.filename else paths[-1]
+    return "" if refused.parent in {path.parent for path in paths} else f" ({refused})"
 
 
 def _missing_folders(paths: Sequence[Path]) -> list[Path]:
