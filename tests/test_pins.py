@@ -59,6 +59,15 @@ def test_a_pinned_encoder_is_evaluated_on_the_newest_pictures_and_answers_with_t
     assert answered["latents_train"] > newer
 
 
+@pytest.mark.parametrize("pipeline", ["predict", "probes", "report"])
+def test_newer_pictures_do_not_come_between_features_and_their_own(
+    two: tuple[Path, str, str], tmp_path: Path, pipeline: str
+) -> None:
+    root, newer = Path(shutil.copytree(two[0], tmp_path / "data")), two[2]
+    assert type_kedro_run(root, "--pipelines=ingest", params="seed=5").exit_code == 0
+    assert set(read_by(root, f"--pipelines={pipeline}").values()) == {newer}
+
+
 def test_an_encoder_that_was_never_evaluated_is_refused_with_what_to_do(
     two: tuple[Path, str, str], tmp_path: Path
 ) -> None:

@@ -40,7 +40,7 @@ class ProjectHooks:
     ) -> None:
         """Write down what the run is and what it reads, before its first node."""
         from byol_kedro.manifest import run_manifest
-        from byol_kedro.pins import pin_what_belongs_to_the_encoder, refuse_pinned_outputs
+        from byol_kedro.pins import pin_what_belongs_together, refuse_pinned_outputs
         from byol_kedro.versions import MANIFEST, versions_read
 
         assert self._parameters is not None
@@ -50,7 +50,7 @@ class ProjectHooks:
 
             # Now, and not when the encoder has been trained.
             check_references(self._parameters.references)
-        pin_what_belongs_to_the_encoder(pipeline, catalog)
+        pin_what_belongs_together(pipeline, catalog)
         reads = versions_read(pipeline, catalog, run_params)
         self.before_dataset_saved(MANIFEST)
         catalog.save(MANIFEST, run_manifest(run_params, self._parameters, reads, catalog))

@@ -1,4 +1,4 @@
-"""What `--load-versions` means for a run: what it may name, and what a pinned encoder brings with it."""
+"""What `--load-versions` means for a run: what it may name, and what belongs together."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -13,6 +13,7 @@ from byol_kedro.pipeline_registry import build_pipelines
 from byol_kedro.versions import MANIFEST, pin, pinned, versioned_inputs
 
 ENCODER = "encoder"
+FEATURES = ("latents_train", "reference_latents", "probe_metrics")  # the first that a run reads says which pictures
 
 
 def refuse_pinned_outputs(load_versions: Mapping[str, str], pipeline: Pipeline) -> None:
@@ -24,35 +25,34 @@ def refuse_pinned_outputs(load_versions: Mapping[str, str], pipeline: Pipeline) 
         )
 
 
-def pin_what_belongs_to_the_encoder(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-    """Where the encoder is pinned, read the newest of everything else that was made with this encoder.
+def pin_what_belongs_together(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+    """Read what was made with a pinned encoder, and the pictures of the features, where there are newer ones.
 
-    Which that is, the manifests tell. The pictures are those of the run whose features are read; where no features
-    are read, the newest. What is pinned itself stays, and so does what was never made with this encoder: the nodes
-    refuse what does not belong together.
+    Which those are, the manifests tell: the newest of everything that was made with the encoder that is pinned, and the
+    pictures that were before the run whose features are read. What is pinned itself stays, and so does what no
+    manifest tells of: the nodes refuse what does not belong together.
     """
     entries = versioned_inputs(pipeline, catalog)
-    encoder = pinned(entries[ENCODER]) if ENCODER in entries else None
-    if encoder is None:
-        return
-    parts = build_pipelines(["ingest", "pretrain"])
-    pictures, trained = (parts[name].all_outputs() for name in ("ingest", "pretrain"))
+    pictures = build_pipelines(["ingest"])["ingest"].all_outputs()
+    versions = {name: dataset.list_versions(full_path=False) for name, dataset in entries.items()}
     reads = cache(lambda run: manifest_of(run, catalog).get("reads", {}))
 
     def used(entry: str, run: str) -> str | None:
         """The version of an entry that a run has read or made."""
         if entry in reads(run):
             return str(reads(run)[entry]["version"])
-        return run if run in entries[entry].list_versions(full_path=False) else None
+        return run if run in versions[entry] else None
 
-    unpinned = {name: dataset for name, dataset in entries.items() if pinned(dataset) is None}
-    evaluated = ""
-    for name, dataset in unpinned.items():
-        runs = [] if name in pictures else dataset.list_versions(full_path=False)
-        newest = next((run for run in runs if used(ENCODER, run) == encoder), None)
-        if newest is not None:
-            pin(dataset, newest)
-            evaluated = evaluated if name in trained else max(evaluated, newest)
-    for name in pictures & unpinned.keys():
-        if evaluated and (version := used(name, evaluated)):
-            pin(unpinned[name], version)
+    encoder = pinned(entries[ENCODER]) if ENCODER in entries else None
+    for name in entries.keys() - pictures:
+        if encoder and not pinned(entries[name]):
+            made = next((run for run in versions[name] if used(ENCODER, run) == encoder), None)
+            if made:
+                pin(entries[name], made)
+    features = next((name for name in FEATURES if versions.get(name)), None)
+    if features:
+        run = pinned(entries[features]) or versions[features][0]
+        for name in entries.keys() & pictures:
+            seen = used(name, run)
+            if seen and not pinned(entries[name]):
+                pin(entries[name], seen)
