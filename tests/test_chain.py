@@ -41,8 +41,8 @@ def test_every_versioned_entry_is_written_under_the_runs_own_version(chain: Chai
 
 def test_the_run_ends_with_the_table_and_the_path_of_the_report(chain: Chain) -> None:
     assert "Top-1 on the test pictures" in chain.outcome.output
-    assert chain.outcome.lines[-1].startswith("Report: ")
-    assert Path(chain.outcome.lines[-1].removeprefix("Report: ")) == chain.versions("report")[-1]
+    assert chain.outcome.lines[-2].startswith("Report: ")
+    assert Path(chain.outcome.lines[-2].removeprefix("Report: ")) == chain.versions("report")[-1]
 
 
 def test_measured_rows_name_their_run_and_command(chain: Chain) -> None:

@@ -55,7 +55,7 @@ def test_without_labels_the_last_screen_shows_quality_and_pair_model(unlabelled:
     shown = [float(cell.replace("−", "-")) for cell in byol.split("│")[2:5]]
     assert shown == pytest.approx([rows[0][name] for name in ("effective_rank", "uniformity", "alignment")], abs=0.05)
     models = [row["model"] for row in json.loads(newest(unlabelled, "latent_metrics").read_text("utf-8"))["rows"]]
-    assert [line.split("│")[1].strip() for line in unlabelled.outcome.lines[-10:] if line.startswith("│")] == models
+    assert [line.split("│")[1].strip() for line in unlabelled.outcome.lines[-11:] if line.startswith("│")] == models
 
 
 def test_without_labels_no_classifier_is_measured(unlabelled: Chain) -> None:

@@ -41,6 +41,7 @@ class ProjectHooks:
         """Write down what the run is and what it reads, before its first node."""
         from byol_kedro.manifest import run_manifest
         from byol_kedro.pins import pin_what_belongs_together, refuse_pinned_outputs
+        from byol_kedro.validation import warn_of_what_has_no_effect
         from byol_kedro.versions import MANIFEST, versions_read
 
         assert self._parameters is not None
@@ -52,6 +53,7 @@ class ProjectHooks:
             check_references(self._parameters.references)
         pin_what_belongs_together(pipeline, catalog)
         reads = versions_read(pipeline, catalog, run_params)
+        warn_of_what_has_no_effect(run_params["runtime_params"] or {}, pipeline.inputs())
         self.before_dataset_saved(MANIFEST)
         catalog.save(MANIFEST, run_manifest(run_params, self._parameters, reads, catalog))
 
@@ -72,12 +74,20 @@ class ProjectHooks:
         clean_up(error, pipeline, catalog)
 
     @hook_impl
-    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
         """End with the results table on the screen and the path of the report, or that of the answers."""
         if "results" in pipeline.all_outputs():
             from byol_kedro.screen import show_results
+            from byol_kedro.typed import kedro_run
 
-            show_results(catalog)
+            assert self._parameters is not None
+            pictures = self._parameters.raw_root if self._parameters.source == "folder" else "FOLDER"
+            typed = run_params["runtime_params"] or {}
+            kept = {name: typed[name] for name in ("data_root",) if name in typed}
+            next_params = {**run_params, "runtime_params": {**kept, "predict_root": pictures}}
+            show_results(catalog, kedro_run(["predict"], next_params))
         if "predicted_pictures" in pipeline.all_outputs():
             from byol_kedro.screen import show_path
 

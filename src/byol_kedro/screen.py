@@ -9,8 +9,10 @@ from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from byol_kedro.evaluation.names import BYOL, UNTRAINED
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.pipelines.report.table import cells, quality_cells, with_interval
+from byol_kedro.pipelines.report.words import PROTOCOL
 from byol_kedro.versions import path_of_version
 
 # Of each table what a terminal of 80 characters has room for.
@@ -19,15 +21,21 @@ QUALITY = ("features", "effective rank", "uniformity", "alignment")
 PAIRS = ("model", "L1")
 WORDS = frozenset({"features", "classifier", "model"})  # columns that stand to the left
 NO_LABELS = "No top-1: there are no labels to learn from or to test on."
+BEHIND = "BYOL is behind the untrained network. With few pictures or epochs: docs/recipes.md, Few pictures."
 Catalog = CatalogProtocol[Any, Any]
 
 
-def show_results(catalog: Catalog) -> None:
-    """Print the measured results of the run that has just ended, its encoder and the path of its report."""
+def show_results(catalog: Catalog, predict: str) -> None:
+    """Print the measured results of the run that has just ended, its encoder and the path of its report.
+
+    `predict` is the command that answers for a folder of pictures.
+    """
     console = Console()
     results = catalog.load("results")
     if not measured(results).empty:
         console.print(results_screen(results))
+        if behind(results):
+            console.print(BEHIND)
     else:
         console.print(NO_LABELS)
         # The report has seen to it that all of this is of one encoder and of the same pictures.
@@ -37,6 +45,15 @@ def show_results(catalog: Catalog) -> None:
     console.print(f"Encoder: {catalog.load('probe_metrics')['encoder_version']}", markup=False, highlight=False)
     for title, name in (("All columns, published rows", "results_table"), ("Report", "report")):
         show_path(title, name, catalog)
+    console.print(
+        f"Features and more of each file of a folder: {predict}", markup=False, highlight=False, soft_wrap=True
+    )
+
+
+def behind(results: pd.DataFrame) -> bool:
+    """Whether fewer test pictures are named right with BYOL's features than with those of the untrained network."""
+    top1 = {row["features"]: row["top1"] for _, row in measured(results).iterrows() if row["protocol"] == PROTOCOL}
+    return bool(top1.get(BYOL, 1.0) < top1.get(UNTRAINED, 0.0))
 
 
 def show_path(title: str, name: str, catalog: Catalog) -> None:

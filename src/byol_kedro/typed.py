@@ -26,7 +26,7 @@ def kedro_run(pipelines: Iterable[str], run_params: Mapping[str, Any], **pins: s
     words = ["kedro", "run", f"--pipelines={','.join(pipelines)}"]
     if run_params["env"]:
         words.append(f"--env={run_params['env']}")
-    if run_params["runtime_params"]:
+    if run_params["runtime_params"]:  # None or empty where none were given
         words.append(f"--params={','.join(_assignments(run_params['runtime_params'], ''))}")
     if pins:
         words.append(f"--load-versions={','.join(f'{name}:{version}' for name, version in pins.items())}")

@@ -1,5 +1,6 @@
 """All parameters, checked at once against the one model of what may be configured."""
 
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
@@ -8,8 +9,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from byol_kedro.errors import UserError
+from byol_kedro.log import get_logger
 from byol_kedro.parameters import Parameters
 
+logger = get_logger(__name__)
 SHOWN = 3  # more mistakes than this are counted, not listed: the message stays one line
 
 
@@ -27,6 +30,14 @@ def validated_parameters(config_loader: AbstractConfigLoader) -> Parameters:
         details = error.errors()
         rest = f"; and {len(details) - SHOWN} more" if len(details) > SHOWN else ""
         raise UserError("parameters: " + "; ".join(map(_explain, details[:SHOWN])) + rest) from None
+
+
+def warn_of_what_has_no_effect(typed: Mapping[str, Any], inputs: Collection[str]) -> None:
+    """Warn of blocks of parameters that were typed for a run whose nodes read other `inputs`."""
+    for block, values in typed.items():
+        if isinstance(values, Mapping) and f"params:{block}" not in inputs:
+            names = ", ".join(f"{block}.{name}" for name in values)
+            logger.warning("%s: without effect, since this run reads nothing of %s", names, block)
 
 
 def _explain(detail: ErrorDetails) -> str:

@@ -194,14 +194,14 @@ def watched(caplog, seconds_a_step, *, steps=40, std=1.0, upto=40):
 
 def test_the_number_of_steps_is_told_before_the_first(caplog):
     with caplog.at_level(logging.INFO):
-        tell_plan(Plan(recipe(epochs=80, batch_size=256, optimizer={"warmup_epochs": 2}), 3000, 0))
-    told = "3,000 pictures in steps of 256: 11 steps an epoch, 880 in all, 22 of them warm-up"
+        tell_plan(Plan(recipe(epochs=80, batch_size=256, optimizer={"warmup_epochs": 2}), 3000, 0), 96)
+    told = "3,000 pictures of 96×96 in steps of 256: 11 steps an epoch, 880 in all, 22 of them warm-up"
     assert caplog.messages == [told]
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
 def test_a_training_that_is_over_before_its_warm_up_is_warned_of(caplog, epochs):
-    tell_plan(Plan(recipe(epochs=epochs, optimizer={"warmup_epochs": 2}), 80, 0))
+    tell_plan(Plan(recipe(epochs=epochs, optimizer={"warmup_epochs": 2}), 80, 0), 96)
     assert caplog.messages[-1].endswith(
         f"set pretrain.optimizer.warmup_epochs, now 2, well below pretrain.epochs, now {epochs}"
     )

@@ -61,7 +61,7 @@ def pretrain(
     monitor = Monitor(where)
     begin(folder, plan, state, monitor)
     if state.step < plan.steps:
-        tell_plan(plan)
+        tell_plan(plan, header.image_size)
     name = f"{parameters.recipe}-{folder.path.name}" if tensorboard else None
     board = on_board(event_files, name, state, monitor, lambda: draw_views(plan, images_unlabeled, images_train))
     with board as curves, ProgressReport(plan, where.type.upper()) as report, StopRequest() as stop:

@@ -105,11 +105,13 @@ class ProgressReport:
             logger.info("%s, %s", text, left if done < self._plan.steps else "done")
 
 
-def tell_plan(plan: Plan) -> None:
-    """Says how many steps the training has; warns of one that is over before its warm-up."""
+def tell_plan(plan: Plan, size: int) -> None:
+    """Says how many steps the training has, on pictures of which size; warns of one that is over before its warm-up."""
+    numbers = (plan.count, plan.images_a_step, plan.steps_an_epoch, plan.steps, plan.warmup)
+    pictures, a_step, an_epoch, steps, warmup = (f"{number:,}" for number in numbers)
     logger.info(
-        "%s pictures in steps of %s: %s steps an epoch, %s in all, %s of them warm-up",
-        f"{plan.count:,}", f"{plan.images_a_step:,}", f"{plan.steps_an_epoch:,}", f"{plan.steps:,}", f"{plan.warmup:,}",
+        "%s pictures of %d×%d in steps of %s: %s steps an epoch, %s in all, %s of them warm-up",
+        pictures, size, size, a_step, an_epoch, steps, warmup,
     )  # fmt: skip
     if plan.warmup == plan.steps:
         logger.warning(

@@ -1,0 +1,41 @@
+"""What could break: a last screen that keeps quiet about features that are worse than none."""
+
+import pandas as pd
+import pytest
+
+from byol_kedro.screen import BEHIND, behind
+from tests.conftest import Chain
+
+
+def results(**top1: float) -> pd.DataFrame:
+    """Rows `features_protocol`: top-1, all of them measured."""
+    rows = [(*name.split("_"), value, "measured") for name, value in top1.items()]
+    table = pd.DataFrame(rows, columns=["features", "protocol", "top1", "source"])
+    return table.replace({"features": {"untrained": "untrained network"}})
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        (results(BYOL_logistic=0.3, untrained_logistic=0.4), True),
+        (results(BYOL_logistic=0.4, untrained_logistic=0.3), False),
+        (results(BYOL_logistic=0.4, untrained_logistic=0.4), False),
+        (results(BYOL_logistic=0.4, BYOL_knn=0.1, untrained_logistic=0.3, untrained_knn=0.2), False),
+        (results(BYOL_logistic=0.3), False),
+        (results(untrained_logistic=0.3), False),
+    ],
+)
+def test_byol_is_behind_where_the_untrained_network_names_more_by_logistic_regression(
+    table: pd.DataFrame, expected: bool
+) -> None:
+    assert behind(table) is expected
+
+
+def test_the_last_screen_says_so_and_how_to_ask_about_a_folder(chain: Chain) -> None:
+    lines = chain.outcome.lines
+    measured = pd.read_csv(chain.versions("results")[-1])
+    assert (BEHIND in lines) is behind(measured)
+    assert lines[-1] == (
+        "Features and more of each file of a folder: kedro run --pipelines=predict --env=test "
+        f"--params=data_root={chain.data_root},predict_root=FOLDER"
+    )
