@@ -39,12 +39,18 @@ def test_a_curve_is_its_column_over_the_epochs(name, column):
 
 
 @pytest.mark.parametrize(
-    ("name", "column"), [("kNN top-1 within train", "knn_top1"), ("effective rank", "effective_rank")]
+    ("name", "column", "factor"), [("kNN top-1 within train", "knn_top1", 100), ("effective rank", "effective_rank", 1)]
 )
-def test_what_is_measured_now_and_then_is_drawn_where_it_was_measured(name, column):
-    history = given.history(10)
-    drawn = trace(curves(history=history), name)
-    np.testing.assert_array_equal(np.stack([drawn.x, drawn.y]), history[["epoch", column]].dropna().T)
+def test_what_is_measured_now_and_then_is_drawn_where_it_was_measured(name, column, factor):
+    seen = given.history(10)[["epoch", column]].dropna()
+    drawn = trace(curves(history=given.history(10)), name)
+    np.testing.assert_array_equal([drawn.x, drawn.y], [seen["epoch"], factor * seen[column]])
+
+
+def test_without_labels_there_is_no_panel_of_the_knn():
+    figure = curves(history=given.history(3).assign(knn_top1=np.nan))
+    assert "kNN" not in texts(figure)
+    assert len([name for name in figure.layout if name.startswith("xaxis")]) == 4
 
 
 def test_the_title_of_the_knn_says_that_it_saw_no_test_picture():

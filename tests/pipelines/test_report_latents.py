@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from byol_kedro.pipelines.report import thumbnails
-from byol_kedro.pipelines.report.latents import latents
+from byol_kedro.pipelines.report import latents, thumbnails
 
 from . import report_inputs as given
 
@@ -19,14 +18,8 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (20, 3, 1, 1)) * np.ones((20,
 IMAGES = replace(given.images(), pixels=PIXELS.astype(np.uint8))
 
 
-def section(metrics=None, vectors=None):
-    return latents(
-        metrics or given.latent_metrics(),
-        given.latent_vectors() if vectors is None else vectors,
-        given.latent_map(),
-        given.cluster_sheet(),
-        IMAGES,
-    )
+def clusters(vectors):
+    return latents.clusters(given.latent_metrics(), vectors, given.latent_map(), given.cluster_sheet(), IMAGES)
 
 
 def sprite():
@@ -62,7 +55,7 @@ def test_two_thousand_thumbnails_take_less_than_three_megabytes():
 
 
 def test_what_a_model_has_no_value_for_is_a_dash():
-    row = re.search(r"<td>mean of train</td>(.*?)</tr>", section())[1]
+    row = re.search(r"<td>mean of train</td>(.*?)</tr>", latents.pairs(given.latent_metrics()))[1]
     assert re.findall(r">([^<]*)</td>", row) == [
         "0.020 (0.019 to 0.021)",
         "–",
@@ -73,9 +66,9 @@ def test_what_a_model_has_no_value_for_is_a_dash():
 
 def test_without_test_pairs_there_are_no_numbers():
     rows = [given.latent_row("pair model", n=0)]
-    assert '<td>pair model</td><td class="right">–</td>' in section(given.latent_metrics() | {"rows": rows})
+    assert '<td>pair model</td><td class="right">–</td>' in latents.pairs(given.latent_metrics() | {"rows": rows})
 
 
 def test_pictures_in_no_cluster_are_counted_as_such():
     vectors = given.latent_vectors().assign(cluster=-1)
-    assert '<td>none</td><td class="right">6</td>' in section(vectors=vectors)
+    assert '<td>none</td><td class="right">6</td>' in clusters(vectors)

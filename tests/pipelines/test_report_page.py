@@ -12,31 +12,37 @@ from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from byol_kedro.pipelines.report import create_pipeline, nodes
-from byol_kedro.pipelines.report.markup import Markup, text
+from byol_kedro.pipelines.report.markup import Markup, facts, text
 
 from . import report_inputs as given
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
-def build(header=None, classes=given.CLASSES, manifest=None, labelled=True):
+def build(header=None, classes=given.CLASSES, manifest=None, labelled=True, source="photos"):
     header, manifest = header or given.encoder(), manifest or given.manifest()
-    images = given.images(class_names=classes, labels=None if labelled else [-1] * 20)
+    images = given.images(class_names=classes, labels=None if labelled else [-1] * 20, source=source)
     metrics = (given.baseline_metrics(), given.probe_metrics()) if labelled else (given.metrics([]),) * 2
-    results, _ = nodes.tabulate(header, manifest, *metrics, given.data_summary(), images)
+    data = given.data_summary() | {"class_names": list(classes)}
+    history = given.history(2) if labelled else given.history(2).assign(knn_top1=np.nan)
+    results, _ = nodes.tabulate(header, manifest, *metrics, data, images)
     guesses = pd.concat(
         [given.predictions(name, ["logistic", "knn"], len(classes)) for name in ("BYOL", "untrained network")]
     )
     guesses = guesses if labelled else guesses.iloc[:0]
-    bars, confusion = nodes.draw_top1(results, images), nodes.draw_confusion(guesses, images)
-    latents = (given.latent_metrics(), given.latent_vectors(), given.latent_map(), given.cluster_sheet())
+    comparisons = nodes.compare_classifiers(guesses, 0)
+    figures = nodes.draw_top1(results, images), nodes.draw_confusion(guesses, images)
+    latent = given.latent_metrics()
+    told = (data, results, comparisons, given.quality_metrics(), latent, images)
+    latents = (latent, given.latent_vectors(), given.latent_map(), given.cluster_sheet())
     return nodes.write_report(
         header,
         manifest,
-        nodes.draw_training(header, manifest, given.history(2)),
-        given.data_summary() | {"class_names": list(classes)},
+        nodes.draw_training(header, manifest, history),
+        data,
         given.sample_grid(),
-        nodes.tell_results(results, nodes.compare_classifiers(guesses, 0), bars, confusion, images),
+        nodes.introduce(header, manifest, history, *told),
+        nodes.tell_results(results, *figures),
         evidence(header, guesses, images, labelled),
         nodes.tell_latents(header, *latents, images),
     )
@@ -103,10 +109,20 @@ def test_styles_import_nothing(body):
     assert not re.search(r"@import|url\(", body)
 
 
-def test_links_lead_to_the_references_of_published_rows(body):
-    links = {attrs["href"] for tag, attrs in Elements(body).found if tag == "a"}
+def links(body):
+    return {attrs["href"] for tag, attrs in Elements(body).found if tag == "a"}
+
+
+def test_on_the_published_data_links_lead_to_the_references_of_published_rows():
     repository = "https://github.com/sthalles/PyTorch-BYOL"
-    assert links == {f"{repository}#readme", f"{repository}/issues/4", f"{repository}/issues/6"}
+    body = build(given.encoder(data="stl10"), source="stl10").replace(get_plotlyjs(), "")
+    assert links(body) == {f"{repository}#readme", f"{repository}/issues/4", f"{repository}/issues/6"}
+    assert "69.5–70.0 %" in Elements(body).inside["table"]
+
+
+def test_on_other_data_nothing_published_is_shown(body):
+    assert not links(body)
+    assert "stl10" not in body
 
 
 def test_every_element_is_closed_in_order(body):
@@ -144,6 +160,17 @@ def test_the_title_says_what_was_trained_on_what(body):
     assert Elements(body).inside["title"] == "BYOL features of resnet18, trained on photos"
 
 
+def test_a_folder_is_said_to_be_one_of_pictures():
+    page = build(given.encoder(data="folder"), source="folder").replace(get_plotlyjs(), "")
+    assert Elements(page).inside["title"] == "BYOL features of resnet18, trained on a folder of pictures"
+
+
+def test_fingerprints_of_the_pictures_are_as_short_as_in_messages(body):
+    shown = Elements(body).inside["table"]
+    assert given.TEST[:12] in shown
+    assert given.TEST[:13] not in shown
+
+
 def test_the_sample_grid_is_embedded_pixel_by_pixel(body):
     caption = "Some of the pictures, as they were read"
     source = next(attrs["src"] for tag, attrs in Elements(body).found if attrs.get("alt") == caption)
@@ -171,7 +198,6 @@ def test_the_long_facts_are_there_to_be_opened(body, fact):
     "fact",
     [
         "61.2 % (59.9–62.5)",
-        "69.5–70.0 %",
         "pair model",
         "0.012 (0.011 to 0.013)",
         "0.020 (0.019 to 0.021)",
@@ -214,9 +240,29 @@ def test_text_from_outside_is_never_markup(inputs):
     assert "alert(1)</script>" not in page
 
 
-def test_without_labels_the_page_says_so():
-    first = re.search(r'<p class="lead">(.*?)</p>', build(labelled=False))[1]
-    assert first.startswith("Nothing was measured: there are no labelled pictures.")
+def headings(page):
+    return re.findall("<h2>(.*?)</h2>", page)
+
+
+def test_with_labels_the_results_come_first(body):
+    assert headings(body) == [
+        "Results", "What is taken for what", "Who beats whom", "Beyond top-1",
+        "Right in each class, logistic regression", "With fewer labels", "Quality without labels", "Clusters", "Latent vectors", "Training", "Data", "This run",
+    ]  # fmt: skip
+
+
+def test_without_labels_the_clusters_come_first_and_what_needs_labels_is_left_out():
+    assert headings(build(labelled=False)) == [
+        "Clusters", "Latent vectors", "Quality without labels", "Training", "Data", "This run",
+    ]  # fmt: skip
+
+
+def test_without_labels_no_figure_is_empty():
+    assert "nothing was measured" not in build(labelled=False)
+
+
+def test_the_sheet_of_clusters_is_not_folded(body):
+    assert "those nearest to its centre" in Elements(re.sub("<details>.*?</details>", "", body)).inside["figcaption"]
 
 
 @pytest.mark.parametrize(
@@ -237,12 +283,8 @@ def test_values_are_shown_short_and_escaped(value, shown):
 
 
 def test_a_summary_of_any_shape_can_be_shown():
-    page = nodes.write_report(
-        given.encoder(), given.manifest(), given.latent_map(),
-        {"counts": {"train": 3, "test": 4}, "nested": {"a": {"x": 1}, "b": {"y": 2}}, "none": None},
-        given.sample_grid(), "", "", "",
-    )  # fmt: skip
-    assert "<dt>none</dt><dd>–</dd>" in page
+    shown = facts({"counts": {"train": 3, "test": 4}, "nested": {"a": {"x": 1}, "b": {"y": 2}}, "none": None})
+    assert "<dt>none</dt><dd>–</dd>" in shown
 
 
 def test_the_pipeline_reads_what_the_others_write():

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from byol_kedro.evaluation.names import BYOL, PIXELS, SUPERVISED, UNTRAINED
 
 from .figures import BLUE, FAINT, GREEN, GREY, INK, PLUM, SAND, dress, empty
-from .results import measured
+from .results import comparable, measured
 from .table import classifier, percent
 
 TITLE = "Top-1 on test pictures"
@@ -24,7 +24,7 @@ def top1_bars(results: pd.DataFrame, chance: float | None) -> go.Figure:
     own = measured(results)
     if own.empty:
         return empty(TITLE, "no labelled pictures:<br>nothing was measured")
-    published = results[(results["source"] == "published") & results["data"].isin(own["data"])]
+    published = comparable(results).drop(own.index)
     groups = [(str(name), rows) for name, rows in own.groupby("features", sort=False)]
     if not published.empty:
         groups.append((PUBLISHED, published))

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from byol_kedro.datasets.images import Images
 from byol_kedro.errors import UserError
 
@@ -16,6 +18,12 @@ def made_by(manifest: Mapping[str, Any], entry: str) -> dict[str, str]:
     if read is None:
         return {"run_id": manifest["run_id"], "command": manifest["command"]}
     return {"run_id": read["version"], "command": read["command"]}
+
+
+def own_steps(header: Mapping[str, str], manifest: Mapping[str, Any], history: pd.DataFrame) -> int | None:
+    """The length of the encoder's training; None where the history is of another run."""
+    own = made_by(manifest, "training_history")["run_id"] == header["version"]
+    return int(history["step"].iloc[-1]) if own else None
 
 
 def check_encoder(header: Mapping[str, str], metrics: Mapping[str, Mapping[str, Any]]) -> None:

@@ -29,8 +29,9 @@ def few_label_curve(rows: Sequence[dict[str, Any]]) -> go.Figure:
     figure.update_yaxes(title="top-1, %", rangemode="tozero")
     draws = max(row["n"] for row in rows)
     note = f"band: one standard deviation over {draws} draws; all labels: one draw"
-    legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}
-    return dress(figure, TITLE, note, height=480).update_layout(showlegend=True, legend=legend, margin_t=110)
+    # Below the axis: its rows, of which a phone has several, then push nothing but the lower edge.
+    legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"}
+    return dress(figure, TITLE, note, height=480).update_layout(showlegend=True, legend=legend)
 
 
 def _curve(features: str, rows: list[dict[str, Any]]) -> list[go.Scatter]:

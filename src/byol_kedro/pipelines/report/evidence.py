@@ -38,7 +38,8 @@ def comparisons(table: pd.DataFrame) -> str:
         markup.paragraph(
             f"Percentage points by which the column's top-1 is above the row's, on the same {table['n'].max():,} "
             "test pictures, with the 95 % interval of a paired bootstrap. Bold: a difference beyond luck, by "
-            f"McNemar's test with Holm's adjustment for all {len(table):,} pairs of the run, at 5 %.",
+            f"McNemar's test with Holm's adjustment for all {len(table):,} pairs of the run, at 5 %. An interval is of "
+            "its pair alone, without the adjustment: it may lie on one side of 0 where nothing is bold.",
             "note",
         ),
         markup.details("Every pair", _pairs(table)),
@@ -96,7 +97,10 @@ def classes(predictions: pd.DataFrame, class_names: Sequence[str]) -> str:
 
 def less(folds: Sequence[Mapping[str, Any]], curve: go.Figure) -> str:
     """Top-1 on the folds that the data set comes with, where it does, and with few labels."""
-    return markup.section("With fewer labels", _folds(folds) if folds else "", markup.figure(curve, "few-label-curve"))
+    parts = [_folds(folds)] if folds else []
+    if curve.data:
+        parts.append(markup.figure(curve, "few-label-curve"))
+    return markup.section("With fewer labels", *parts) if parts else ""
 
 
 def quality(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -12,13 +12,8 @@ FAINT, INK = "#ccd4dd", "#30363d"
 # Above this many classes a number in each cell cannot be read.
 CELLS_WITH_TEXT = 12
 MOST_ROWS = 40  # of full height: the matrix of more classes is one screen all the same
-PANELS = (
-    "loss",
-    "deviation of projections",
-    "effective rank of projections",
-    "kNN top-1 within train",
-    "learning rate and τ",
-)
+KNN = "kNN top-1 within train"
+PANEL = 196  # pixels of height
 
 
 def training_curves(history: pd.DataFrame, projection_dim: int) -> go.Figure:
@@ -28,32 +23,37 @@ def training_curves(history: pd.DataFrame, projection_dim: int) -> go.Figure:
     (SimSiam, arXiv 2011.10566, section 4.1); that of collapsed ones is 0.
     The effective rank of collapsed ones is 1.
     """
+    spread = 1 / projection_dim**0.5
+    panels = {
+        "loss": "",
+        "deviation of projections": f"dashed: evenly spread, 1/√{projection_dim} = {spread:.3f}; collapsed: 0",
+        "effective rank of projections": f"evenly spread: {projection_dim}; collapsed: 1",
+        **({KNN: ""} if history["knn_top1"].notna().any() else {}),
+        "learning rate and τ": "",
+    }
     figure = make_subplots(
-        rows=5,
+        rows=len(panels),
         cols=1,
         shared_xaxes=True,
-        vertical_spacing=0.06,
-        specs=[[{}], [{}], [{}], [{}], [{"secondary_y": True}]],
-        subplot_titles=PANELS,
+        vertical_spacing=0.3 / len(panels),
+        specs=[[{"secondary_y": number == len(panels)}] for number in range(1, len(panels) + 1)],
+        subplot_titles=[f"{name}<br><span style='font-size:11px'>{note}</span>" for name, note in panels.items()],
     )
     epoch = history["epoch"]
     figure.add_scatter(x=epoch, y=history["loss"], name="loss", line_color=BLUE, row=1, col=1)
     figure.add_scatter(x=epoch, y=history["feature_std"], name="deviation", line_color=BLUE, row=2, col=1)
-    spread = 1 / projection_dim**0.5
     figure.add_hline(y=spread, line_dash="dash", line_color=GREY, row=2, col=1)
-    for row, column, name in ((3, "effective_rank", "effective rank"), (4, "knn_top1", "kNN top-1 within train")):
-        seen = history.dropna(subset=[column])
-        markers = {"name": name, "mode": "lines+markers", "line_color": BLUE}
-        figure.add_scatter(x=seen["epoch"], y=seen[column], **markers, row=row, col=1)
-    _add_rates(figure, history)
+    _add_measured(figure, epoch, history["effective_rank"], "effective rank", 3)
     for row in (2, 3):
         figure.update_yaxes(rangemode="tozero", row=row, col=1)
-    figure.update_yaxes(tickformat=".0%", row=4, col=1)
-    figure.update_xaxes(title="epoch", row=5, col=1)
-    figure.update_annotations(font_size=13, x=0, xanchor="left")
-    _add_note(figure, 2, f"dashed: evenly spread, 1/√{projection_dim} = {spread:.3f}; collapsed: 0")
-    _add_note(figure, 3, f"evenly spread: {projection_dim}; collapsed: 1")
-    return dress(figure, "Training curves", "", height=980)
+    if KNN in panels:
+        # In percent, not as a fraction with a format: the ticks then have as many digits as they need.
+        _add_measured(figure, epoch, 100 * history["knn_top1"], KNN, 4)
+        figure.update_yaxes(ticksuffix=" %", rangemode="nonnegative", row=4, col=1)
+    _add_rates(figure, history, len(panels))
+    figure.update_xaxes(title="epoch", row=len(panels), col=1)
+    figure.update_annotations(font_size=13, x=0, xanchor="left", align="left")
+    return dress(figure, "Training curves", "", height=PANEL * len(panels))
 
 
 def confusion_matrix(predictions: pd.DataFrame, class_names: list[str]) -> go.Figure:
@@ -96,15 +96,15 @@ def empty(title: str, why: str) -> go.Figure:
     return dress(figure, title, "", height=240)
 
 
-def _add_note(figure: go.Figure, panel: int, text: str) -> None:
-    """Small words in the lower right corner of a panel."""
-    corner = {"xref": f"x{panel} domain", "yref": f"y{panel} domain", "x": 1, "y": 0, "yanchor": "bottom"}
-    figure.add_annotation(text=text, showarrow=False, font_size=11, **corner)
+def _add_measured(figure: go.Figure, epoch: pd.Series, values: pd.Series, name: str, row: int) -> None:
+    """A curve of what is measured now and then."""
+    seen = values.dropna()
+    figure.add_scatter(x=epoch[seen.index], y=seen, name=name, mode="lines+markers", line_color=BLUE, row=row, col=1)
 
 
-def _add_rates(figure: go.Figure, history: pd.DataFrame) -> None:
-    """Learning rate (left axis) and tau (right axis) in the last row."""
-    place = {"row": 5, "col": 1}
+def _add_rates(figure: go.Figure, history: pd.DataFrame, row: int) -> None:
+    """Learning rate (left axis) and tau (right axis)."""
+    place = {"row": row, "col": 1}
     columns = (("lr", "learning rate", BLUE, False), ("tau", "τ", SAND, True))
     for column, name, colour, right in columns:
         figure.add_scatter(

@@ -1,4 +1,4 @@
-"""The report's section on the pair model: how good it is, the map, the clusters."""
+"""The report's sections on the latent vectors: their clusters and map, and how good the pair model is."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,13 +22,25 @@ CLUSTERS = {
     "purity": "purity",
     "n": "test pictures with a class",
 }
-SHEET = "A row for each cluster: the test pictures nearest to its centre"
+SHEET = "A row for each cluster that has test pictures: those nearest to its centre"
 
 
-def latents(
+def clusters(
     metrics: Mapping[str, Any], vectors: pd.DataFrame, map_: go.Figure, sheet: np.ndarray, images_test: Images
 ) -> str:
     """`sheet` is (H, W, 3) uint8; the map's points are test pictures by name."""
+    scores = {CLUSTERS.get(name, name): value for name, value in metrics["clusters"].items() if value is not None}
+    return markup.section(
+        "Clusters",
+        markup.picture(sheet, SHEET),
+        markup.figure(map_, MAP),
+        thumbnails_on_hover(map_, MAP, images_test),
+        markup.definitions(scores),
+        markup.details("Size of each cluster", _clusters(vectors, images_test.class_names)),
+    )
+
+
+def pairs(metrics: Mapping[str, Any]) -> str:
     rows = [[row["model"], *(_score(row, name) for name in SCORES)] for row in metrics["rows"]]
     return markup.section(
         "Latent vectors",
@@ -39,12 +51,6 @@ def latents(
         ),
         markup.table(["model", *SCORES.values()], rows, SCORES.values()),
         markup.details("Pairs and units", markup.definitions(metrics["pairs"])),
-        markup.figure(map_, MAP),
-        thumbnails_on_hover(map_, MAP, images_test),
-        "<h3>Clusters</h3>",
-        markup.definitions({CLUSTERS.get(name, name): value for name, value in metrics["clusters"].items()}),
-        markup.details("Size of each cluster", _clusters(vectors, images_test.class_names)),
-        markup.details(SHEET, markup.picture(sheet, SHEET)),
     )
 
 

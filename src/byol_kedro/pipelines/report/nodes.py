@@ -13,13 +13,12 @@ from byol_kedro.evaluation.names import BYOL
 from byol_kedro.evaluation.pairwise import compare_all
 from byol_kedro.log import get_logger
 
-from . import bars, curves, evidence, figures, latents, sections
-from .belonging import check_encoder, check_pictures, check_runs, check_summary, made_by
-from .markup import paragraph
+from . import bars, curves, evidence, figures, latents, lead, sections
+from .belonging import check_encoder, check_pictures, check_runs, check_summary, made_by, own_steps
 from .page import render
-from .results import chance_level, collect
+from .results import chance_level, collect, measured
 from .table import markdown
-from .words import PROTOCOL, summary
+from .words import PROTOCOL
 
 log = get_logger(__name__)
 
@@ -62,8 +61,8 @@ def compare_classifiers(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 def draw_training(encoder: Tensors, run_manifest: dict[str, Any], training_history: pd.DataFrame) -> go.Figure:
     """The curves of the encoder's own training; those of another run are left out."""
-    made = made_by(run_manifest, "training_history")["run_id"]
-    if made != encoder.header["version"]:
+    if own_steps(encoder.header, run_manifest, training_history) is None:
+        made = made_by(run_manifest, "training_history")["run_id"]
         why = f"the training history is of run {made}, the encoder of {encoder.header['version']}"
         log.info("training_curves: left out, %s", why)
         return figures.empty("Training curves", f"left out: {why}".replace(", ", ",<br>"))
@@ -89,20 +88,31 @@ def draw_few_labels(encoder: Tensors, few_label_metrics: dict[str, Any], images_
     return curves.few_label_curve(few_label_metrics["rows"])
 
 
-def tell_results(
+def introduce(
+    encoder: Tensors,
+    run_manifest: dict[str, Any],
+    training_history: pd.DataFrame,
+    data_summary: dict[str, Any],
     results: pd.DataFrame,
     comparisons: pd.DataFrame,
-    top1_bars: go.Figure,
-    confusion_matrix: go.Figure,
+    quality_metrics: dict[str, Any],
+    latent_metrics: dict[str, Any],
     images_test: Images,
 ) -> str:
-    """The report's first part: what the numbers mean, then the numbers."""
-    sentences = summary(results, chance_level(images_test.labels), comparisons)
-    return (
-        paragraph(" ".join(sentences), "lead")
-        + sections.results(results, top1_bars)
-        + sections.confusion(confusion_matrix)
-    )
+    """The report's first screen."""
+    steps = own_steps(encoder.header, run_manifest, training_history)
+    facts = lead.facts(encoder.header, data_summary, steps)
+    if len(measured(results)):
+        return facts + lead.labelled(results, chance_level(images_test.labels), comparisons, steps)
+    pictures = sum(split["count"] for split in data_summary["splits"].values())
+    return facts + lead.unlabelled(pictures, latent_metrics["clusters"]["k"], quality_metrics["rows"])
+
+
+def tell_results(results: pd.DataFrame, top1_bars: go.Figure, confusion_matrix: go.Figure) -> str:
+    """The report's part on top-1; empty where nothing has a label."""
+    if measured(results).empty:
+        return ""
+    return sections.results(results, top1_bars) + sections.confusion(confusion_matrix)
 
 
 def tell_evidence(
@@ -138,11 +148,12 @@ def tell_latents(
     cluster_sheet: np.ndarray,
     images_test: Images,
 ) -> str:
-    """The report's part on the pair model and the clusters."""
+    """The report's part on the clusters and the pair model."""
     metrics = {"latent_metrics": latent_metrics}
     check_encoder(encoder.header, metrics)
     check_pictures(images_test, metrics)
-    return latents.latents(latent_metrics, latent_vectors, latent_map, cluster_sheet, images_test)
+    clusters = latents.clusters(latent_metrics, latent_vectors, latent_map, cluster_sheet, images_test)
+    return clusters + latents.pairs(latent_metrics)
 
 
 def write_report(
@@ -151,12 +162,14 @@ def write_report(
     training_curves: go.Figure,
     data_summary: dict[str, Any],
     sample_grid: np.ndarray,
+    report_lead: str,
     report_results: str,
     report_evidence: str,
     report_latents: str,
 ) -> str:
-    """All of it on one HTML page."""
+    """All of it on one HTML page: results first, and where nothing has a label the clusters."""
+    told = [report_results, report_evidence, report_latents]
     training = sections.training(encoder.header, training_curves)
     data = sections.data(data_summary, sample_grid)
-    parts = [report_results, report_evidence, training, report_latents, data, sections.run(run_manifest)]
-    return render(encoder.header, run_manifest, parts)
+    parts = [*(told if report_results else reversed(told)), training, data, sections.run(run_manifest)]
+    return render(encoder.header, run_manifest, [report_lead, *parts])

@@ -23,10 +23,21 @@ def create_pipeline() -> Pipeline:
             Node(nodes.draw_confusion, ["predictions", "images_test"], "confusion_matrix"),
             Node(nodes.draw_few_labels, ["encoder", "few_label_metrics", "images_test"], "few_label_curve"),
             Node(
-                nodes.tell_results,
-                ["results", "comparisons", "top1_bars", "confusion_matrix", "images_test"],
-                "report_results",
+                nodes.introduce,
+                [
+                    "encoder",
+                    "run_manifest",
+                    "training_history",
+                    "data_summary",
+                    "results",
+                    "comparisons",
+                    "quality_metrics",
+                    "latent_metrics",
+                    "images_test",
+                ],
+                "report_lead",
             ),
+            Node(nodes.tell_results, ["results", "top1_bars", "confusion_matrix"], "report_results"),
             Node(
                 nodes.tell_evidence,
                 [
@@ -55,6 +66,7 @@ def create_pipeline() -> Pipeline:
                     "training_curves",
                     "data_summary",
                     "sample_grid",
+                    "report_lead",
                     "report_results",
                     "report_evidence",
                     "report_latents",

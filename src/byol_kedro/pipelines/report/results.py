@@ -54,6 +54,11 @@ def measured(results: pd.DataFrame) -> pd.DataFrame:
     return results[results["source"] == "measured"]
 
 
+def comparable(results: pd.DataFrame) -> pd.DataFrame:
+    """The measured rows, and the published ones where their data is the same."""
+    return results[results["data"].isin(measured(results)["data"])]
+
+
 def chance_level(labels: np.ndarray) -> float | None:
     """The top-1 of always naming the most frequent class, of `labels` (N,) int64 with -1 where unknown."""
     known = labels[labels >= 0]

@@ -11,28 +11,32 @@ import plotly.graph_objects as go
 
 from . import markup
 from .published import LINKS
+from .results import comparable
 from .table import HEADINGS, RIGHT, cells
 
 # What a reader asks of a training first; the rest of the encoder's header is there to be opened.
 FIRST = ("recipe", "data", "architecture", "stem", "image_size", "epochs", "batch_size", "projection_dim", "seed")
 
+FINGERPRINT = 12  # digits, as in messages
+
 
 def results(table: pd.DataFrame, bars: go.Figure) -> str:
-    rows = cells(table)
+    rows = cells(comparable(table))
     shown = [[_source(row) if name == "source" else row[name] for name in HEADINGS] for row in rows]
     return markup.section(
         "Results",
         markup.figure(bars, "top1-bars"),
         markup.table(HEADINGS, shown, RIGHT),
         markup.paragraph(
-            "Top-1 on the test pictures with its 95 % Wilson interval. Published rows are bare numbers.",
-            "note",
+            "Top-1 on the test pictures with its 95 % Wilson interval; published numbers come without one.", "note"
         ),
         _makers([row for row in rows if row["run"]]),
     )
 
 
 def confusion(matrix: go.Figure) -> str:
+    if not matrix.data:
+        return ""
     return markup.section("What is taken for what", markup.figure(matrix, "confusion-matrix"))
 
 
@@ -48,8 +52,13 @@ def training(header: Mapping[str, str], curves: go.Figure) -> str:
 
 
 def data(summary: Mapping[str, Any], grid: np.ndarray) -> str:
+    splits = {
+        name: {**split, "fingerprint": split["fingerprint"][:FINGERPRINT]} for name, split in summary["splits"].items()
+    }
     return markup.section(
-        "Data", markup.facts(summary), markup.picture(grid, "Some of the pictures, as they were read")
+        "Data",
+        markup.facts({**summary, "splits": splits}),
+        markup.picture(grid, "Some of the pictures, as they were read"),
     )
 
 

@@ -1,40 +1,48 @@
 """What the numbers mean, in sentences that are made from the rows."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import pandas as pd
 
 from byol_kedro.evaluation.names import BYOL, PIXELS, SUPERVISED, UNTRAINED
 from byol_kedro.evaluation.significance import LEVEL
 
-from .published import DATA, README
-from .results import measured
-from .table import NOTHING_MEASURED, percent
+from .published import README
+from .results import comparable, measured
+from .table import percent
 
 # Comparisons are between equal classifiers, and this one is named before any test picture is seen.
 PROTOCOL = "logistic"
 IN_WORDS = {SUPERVISED: "the same network trained with labels"}
 
 
-def summary(results: pd.DataFrame, chance: float | None, comparisons: pd.DataFrame) -> list[str]:
-    """Sentences on the logistic rows: BYOL against pixels, untrained network and `chance` (a fraction).
+def summary(results: pd.DataFrame, comparisons: pd.DataFrame, steps: int | None) -> list[str]:
+    """Sentences on the logistic rows: whether BYOL beats the pixels, the untrained network and the references.
 
-    What is beyond luck is said by `comparisons` (see `pairwise.compare_all`).
+    What is beyond luck is said by `comparisons` (see `pairwise.compare_all`); `steps` is the length of the training.
     """
     own = measured(results)
-    if own.empty:
-        return [NOTHING_MEASURED]
     byol = _row(own, BYOL)
     if byol is None:
         return ["BYOL features were not measured with logistic regression, so nothing can be said of them."]
     others = [(name, row) for name, row in _comparisons(own) if row is not None]
-    interval = f"95 % interval {percent(byol['ci_low'])}–{percent(byol['ci_high'])}"
-    sentence = f"BYOL + {byol['classifier']} names {percent(byol['top1'])} % of the test pictures right ({interval})"
-    if others:
-        sentence += ": " + ", ".join(_difference(byol, row, name) for name, row in others)
-    sentences = [sentence + "."]
-    if chance is not None:
-        sentences.append(f"Chance, always naming the most frequent class, is {percent(chance)} %.")
-    sentences.extend(_verdict(byol, others, comparisons))
-    return [*sentences, *_beside_published(results)]
+    untrained = _row(own, UNTRAINED)
+    behind = untrained is not None and byol["top1"] < untrained["top1"]
+    advice = [_advice(steps)] if behind else []
+    return [*_verdict(byol, others, comparisons), *advice, *_beside_published(results)]
+
+
+def without_labels(pictures: int, clusters: int, quality: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Sentences on what there is where nothing has a label. `quality` are the rows of quality_metrics."""
+    ranks = {row["features"]: f"{row['effective_rank']:.1f}" for row in quality}
+    sentences = [f"{pictures:,} pictures without labels, in {clusters:,} clusters."]
+    if {BYOL, UNTRAINED} <= ranks.keys():
+        sentences.append(
+            f"The effective rank of BYOL's features is {ranks[BYOL]}, that of the untrained network's "
+            f"{ranks[UNTRAINED]}; which are better it does not say."
+        )
+    return sentences
 
 
 def _row(rows: pd.DataFrame, features: str) -> "pd.Series[float] | None":
@@ -54,40 +62,55 @@ def _comparisons(rows: pd.DataFrame) -> "list[tuple[str, pd.Series[float] | None
 
 def _beside_published(results: pd.DataFrame) -> list[str]:
     """The published table's own classifier beside that table, where the data is the same."""
-    own = measured(results)
-    if not own["data"].str.endswith(DATA).any():
-        return [f"Published rows are of {DATA} and say nothing about these pictures."]
-    same = own[(own["features"] == BYOL) & (own["protocol"] == "published")]
-    table = results[(results["reference"] == README) & (results["features"] == BYOL)].sort_values("epochs")
+    shown = comparable(results)
+    byol = shown[shown["features"] == BYOL]
+    table = byol[byol["reference"] == README].sort_values("epochs")
+    if table.empty:
+        return []
     says = " and ".join(
         f"{percent(top1)} % after {epochs:.0f}" for top1, epochs in zip(table["top1"], table["epochs"], strict=True)
     )
+    same = measured(byol)
     return [
         f"With the published table's classifier it is {percent(row['top1'])} % after {int(row['epochs'])} "
         f"epochs; that table says {says}."
-        for _, row in same.iterrows()
+        for _, row in same[same["protocol"] == "published"].iterrows()
     ]
-
-
-def _difference(byol: "pd.Series[float]", other: "pd.Series[float]", name: str) -> str:
-    points = round(100 * (byol["top1"] - other["top1"]), 1)
-    if points == 0:
-        return f"level with {name}"
-    return f"{abs(points):.1f} points {'over' if points > 0 else 'below'} {name}"
 
 
 def _verdict(
     byol: "pd.Series[float]", others: "list[tuple[str, pd.Series[float]]]", comparisons: pd.DataFrame
 ) -> list[str]:
-    shown = {name: _beyond_luck(byol, row, comparisons) for name, row in others}
-    worse = [name for name, row in others if shown[name] and byol["top1"] < row["top1"]]
-    unclear = [name for name, _ in others if not shown[name]]
+    beats: list[str] = []
+    behind: list[str] = []
+    unclear: list[str] = []
+    for name, row in others:
+        points = round(100 * (byol["top1"] - row["top1"]), 1)
+        if not _beyond_luck(byol, row, comparisons):
+            where = "over" if points > 0 else "below"
+            unclear.append(f"{abs(points):.1f} points {where} {name}" if points else f"level with {name}")
+        else:
+            (beats if byol["top1"] > row["top1"] else behind).append(f"{name} by {abs(points):.1f} points")
     verdict = []
-    if worse:
-        verdict.append(f"BYOL is worse than {' and '.join(worse)} here.")
+    if beats:
+        verdict.append(f"BYOL beats {_listed(beats)}.")
+    if behind:
+        verdict.append(f"BYOL is behind {_listed(behind)}.")
     if unclear:
-        verdict.append(f"Between BYOL and {' and '.join(unclear)} a difference beyond luck is not shown.")
+        verdict.append(f"BYOL is {_listed(unclear)}: too little to rule out luck.")
     return verdict
+
+
+def _advice(steps: int | None) -> str:
+    took = "" if steps is None else f": this training took {steps:,}"
+    return (
+        "The usual reason for being behind the untrained network is too few steps for so few pictures"
+        f"{took} (docs/recipes.md, “Few pictures”)."
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
 
 
 def _beyond_luck(byol: "pd.Series[float]", other: "pd.Series[float]", comparisons: pd.DataFrame) -> bool:

@@ -1,0 +1,59 @@
+"""The first screen: of what, how good, and is it better than what it has to beat."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from . import markup
+from .results import measured
+from .table import percent
+from .words import PROTOCOL, summary, without_labels
+
+SPLITS = {"unlabeled": "unlabelled", "train": "train", "test": "test"}
+
+
+def facts(header: Mapping[str, str], data: Mapping[str, Any], steps: int | None) -> str:
+    """The pictures at hand and the training, in one line; `steps` where they are known."""
+    splits = data["splits"]
+    counts = ", ".join(f"{splits[name]['count']:,} {said}" for name, said in SPLITS.items() if splits[name]["count"])
+    classes = len(splits["train"]["classes"])
+    labels = f"{classes} classes" if classes else "no labels"
+    length = f"{int(header['epochs']):,} {'epoch' if header['epochs'] == '1' else 'epochs'}"
+    length += "" if steps is None else f", {steps:,} steps of {int(header['batch_size']):,} pictures"
+    pictures = f"{data['source']}: {counts} pictures of {splits['test']['height']} px, {labels}"
+    return markup.paragraph(f"{pictures} · recipe {header['recipe']}: {length}", "facts-line")
+
+
+def labelled(results: pd.DataFrame, chance: float | None, comparisons: pd.DataFrame, steps: int | None) -> str:
+    """The verdict, then the numbers that it rests on. `chance` is a fraction."""
+    own = measured(results)
+    cells = [
+        (row["features"], f"{percent(row['top1'])} %", f"{percent(row['ci_low'])}–{percent(row['ci_high'])}")
+        for row in own[own["protocol"] == PROTOCOL].to_dict("records")
+    ]
+    if chance is not None:
+        cells.append(("chance", f"{percent(chance)} %", "the most frequent class"))
+    note = (
+        "Top-1 of logistic regression on test pictures, with its 95 % interval. Beyond luck is what McNemar's test on "
+        f"the same pictures says at 5 %, adjusted for all {len(comparisons):,} pairs of classifiers of the run."
+    )
+    return _lead(summary(results, comparisons, steps)) + _tiles(cells) + markup.paragraph(note, "note")
+
+
+def unlabelled(pictures: int, clusters: int, quality: Sequence[Mapping[str, Any]]) -> str:
+    """What there is where nothing has a label. `quality` are the rows of quality_metrics."""
+    return _lead(without_labels(pictures, clusters, quality))
+
+
+def _lead(sentences: Iterable[str]) -> str:
+    return markup.paragraph(" ".join(sentences), "lead")
+
+
+def _tiles(cells: Iterable[tuple[str, str, str]]) -> str:
+    """Name, number and what goes with it, side by side."""
+    tiles = "".join(
+        f"<div><small>{markup.text(name)}</small><b>{markup.text(number)}</b><small>{markup.text(more)}</small></div>"
+        for name, number, more in cells
+    )
+    return f'<div class="tiles">{tiles}</div>'
