@@ -55,4 +55,4 @@ def test_the_test_behind_the_verdict_is_named():
 
 
 def test_without_labels_pictures_of_all_splits_are_counted():
-    assert '<p class="lead">12,420 pictures without labels, in 3 clusters.' in introduce(labelled=False)
+    assert '<p class="lead">12,420 pictures, 3 clusters.' in introduce(labelled=False)

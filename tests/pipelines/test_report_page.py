@@ -247,7 +247,8 @@ def headings(page):
 def test_with_labels_the_results_come_first(body):
     assert headings(body) == [
         "Results", "What is taken for what", "Who beats whom", "Beyond top-1",
-        "Right in each class, logistic regression", "With fewer labels", "Quality without labels", "Clusters", "Latent vectors", "Training", "Data", "This run",
+        "Right in each class, logistic regression", "With fewer labels", "Quality without labels",
+        "Clusters", "Latent vectors", "Training", "Data", "This run",
     ]  # fmt: skip
 
 

@@ -35,14 +35,14 @@ def labelled(results: pd.DataFrame, chance: float | None, comparisons: pd.DataFr
     if chance is not None:
         cells.append(("chance", f"{percent(chance)} %", "the most frequent class"))
     note = (
-        "Top-1 of logistic regression on test pictures, with its 95 % interval. Beyond luck is what McNemar's test on "
-        f"the same pictures says at 5 %, adjusted for all {len(comparisons):,} pairs of classifiers of the run."
+        "Top-1 of logistic regression on test pictures, with its 95 % interval. Luck is ruled out where McNemar's test "
+        f"on the same pictures does so at 5 %, adjusted for all {len(comparisons):,} pairs of classifiers of the run."
     )
     return _lead(summary(results, comparisons, steps)) + _tiles(cells) + markup.paragraph(note, "note")
 
 
 def unlabelled(pictures: int, clusters: int, quality: Sequence[Mapping[str, Any]]) -> str:
-    """What there is where nothing has a label. `quality` are the rows of quality_metrics."""
+    """What there is where no test picture has a label. `quality` are the rows of quality_metrics."""
     return _lead(without_labels(pictures, clusters, quality))
 
 

@@ -109,7 +109,7 @@ def introduce(
 
 
 def tell_results(results: pd.DataFrame, top1_bars: go.Figure, confusion_matrix: go.Figure) -> str:
-    """The report's part on top-1; empty where nothing has a label."""
+    """The report's part on top-1; empty where no test picture has a label."""
     if measured(results).empty:
         return ""
     return sections.results(results, top1_bars) + sections.confusion(confusion_matrix)
@@ -167,7 +167,7 @@ def write_report(
     report_evidence: str,
     report_latents: str,
 ) -> str:
-    """All of it on one HTML page: results first, and where nothing has a label the clusters."""
+    """All of it on one HTML page: results first; where there are none, the clusters."""
     told = [report_results, report_evidence, report_latents]
     training = sections.training(encoder.header, training_curves)
     data = sections.data(data_summary, sample_grid)

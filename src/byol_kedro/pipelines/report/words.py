@@ -34,9 +34,11 @@ def summary(results: pd.DataFrame, comparisons: pd.DataFrame, steps: int | None)
 
 
 def without_labels(pictures: int, clusters: int, quality: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Sentences on what there is where nothing has a label. `quality` are the rows of quality_metrics."""
+    """Sentences on what there is where no test picture has a label. `quality` are the rows of quality_metrics."""
     ranks = {row["features"]: f"{row['effective_rank']:.1f}" for row in quality}
-    sentences = [f"{pictures:,} pictures without labels, in {clusters:,} clusters."]
+    sentences = [
+        f"{pictures:,} pictures, {clusters:,} clusters. No test picture has a label, so no classifier is measured."
+    ]
     if {BYOL, UNTRAINED} <= ranks.keys():
         sentences.append(
             f"The effective rank of BYOL's features is {ranks[BYOL]}, that of the untrained network's "
@@ -72,7 +74,7 @@ def _beside_published(results: pd.DataFrame) -> list[str]:
     )
     same = measured(byol)
     return [
-        f"With the published table's classifier it is {percent(row['top1'])} % after {int(row['epochs'])} "
+        f"With the published table's classifier BYOL is at {percent(row['top1'])} % after {int(row['epochs'])} "
         f"epochs; that table says {says}."
         for _, row in same[same["protocol"] == "published"].iterrows()
     ]
