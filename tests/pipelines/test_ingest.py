@@ -7,6 +7,7 @@ import pytest
 from byol_kedro.byol import statistics
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.raw import RawImages
+from byol_kedro.pipeline_registry import build_pipelines
 from byol_kedro.pipelines.ingest import create_pipeline
 from byol_kedro.pipelines.ingest.duplicates import SHOWN, count_seen
 from byol_kedro.pipelines.ingest.grid import COLUMNS, MARGIN, TITLE, draw_grid
@@ -34,6 +35,11 @@ def test_the_three_splits_come_in_the_order_of_the_outputs():
     assert [stream.names[0].split("/")[0] for stream in (unlabeled, train, test)] == ["unlabeled", "train", "test"]
     outputs = create_pipeline().nodes[0].outputs
     assert outputs == ["images_unlabeled", "images_train", "images_test"]
+
+
+def test_the_pictures_are_described_before_anything_is_learned_from_them():
+    names = [node.name for node in build_pipelines(["__default__"])["__default__"].nodes]
+    assert names[:2] == ["ingest", "describe_pictures"]
 
 
 def test_mean_and_deviation_of_a_split_are_those_of_its_pixels():
