@@ -109,6 +109,13 @@ def test_what_else_lies_there_is_spoken_of_but_for_pairs(tmp_path, caplog):
     assert "besides train it holds notes.md, which is not read" in caplog.text
 
 
+def test_pairs_beside_loose_pictures_are_not_counted_as_passed_over(tmp_path):
+    root = write_tree(tmp_path / "raw", [f"{n}.png" for n in range(4)])
+    for name in ("pairs.txt", "notes.txt"):
+        (root / name).write_bytes(b"")
+    assert ingest(tmp_path)["train"].ignored == {".txt": 1}
+
+
 def test_a_test_folder_is_taken_as_it_is(tmp_path):
     write_tree(tmp_path / "raw", ["train/0.png", "train/1.png", "test/2.png"])
     assert [len(images) for images in ingest(tmp_path).values()] == [0, 2, 1]

@@ -166,3 +166,29 @@ def test_one_line_says_how_many_pictures_there_are_and_how_many_could_not_be_rea
     assert caplog.messages[0] == (
         "pictures: 0 unlabeled, 2 train, 1 test; 1 could not be read and are left out: see data_summary"
     )
+
+
+def test_the_line_of_counts_names_the_most_frequent_kinds_of_files_that_were_passed_over(caplog):
+    caplog.set_level("INFO")
+    kinds = {
+        ".txt": 1,
+        ".nef": 10,
+        ".heic": 30,
+        ".db": 1,
+        "no ending": 2,
+        "hidden": 7,
+        "folders linked a second time": 1,
+    }
+    summarise(
+        replace(random_images(1), ignored={".heic": 10}), replace(random_images(2), ignored=kinds), random_images(1)
+    )
+    assert caplog.messages[0] == (
+        "pictures: 1 unlabeled, 2 train, 1 test; "
+        "54 files of other kinds passed over: .heic 40, .nef 10, no ending 2, .db 1, …"
+    )
+
+
+def test_hidden_files_alone_are_not_spoken_of(caplog):
+    caplog.set_level("INFO")
+    summarise(random_images(0), replace(random_images(2), ignored={"hidden": 3}), random_images(1))
+    assert caplog.messages[0] == "pictures: 0 unlabeled, 2 train, 1 test"

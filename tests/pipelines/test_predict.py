@@ -289,12 +289,30 @@ def test_the_folder_has_to_be_there_and_hold_pictures(tmp_path: Path) -> None:
             NewPicturesDataset.load.__wrapped__(NewPicturesDataset(filepath=str(tmp_path / name)))
 
 
+def test_files_of_other_kinds_are_named_where_there_is_no_picture(tmp_path: Path) -> None:
+    (tmp_path / "a.heic").touch()
+    with pytest.raises(UserError, match=r"\(1 file of other kinds passed over: .heic 1\); expected files that end in"):
+        NewPicturesDataset.load.__wrapped__(NewPicturesDataset(filepath=str(tmp_path)))
+
+
+def test_the_last_line_says_which_files_were_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    noise(tmp_path / "a.png")
+    for name in ("b.heic", "c.HEIC", "d.nef"):
+        (tmp_path / name).touch()
+    with caplog.at_level(logging.INFO, "byol_kedro"):
+        pictures = NewPicturesDataset(filepath=str(tmp_path)).load()
+        list(rows_module.rows(pictures, 16, lambda pixels: pixels, []).batches())
+    assert caplog.messages[-1] == (
+        f"1 pictures of {tmp_path}, all could be read; 3 files of other kinds passed over: .heic 2, .nef 1"
+    )
+
+
 def test_files_are_found_at_any_depth_and_only_pictures(tmp_path: Path) -> None:
     for name in ("b.JPG", "deep/er/a.webp", "notes.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     found = NewPicturesDataset(filepath=str(tmp_path)).load()
-    assert found == NewPictures(tmp_path, ["b.JPG", "deep/er/a.webp"])
+    assert found == NewPictures(tmp_path, ["b.JPG", "deep/er/a.webp"], {".txt": 1})
     assert list(found.paths()) == [tmp_path / "b.JPG", tmp_path / "deep/er/a.webp"]
 
 

@@ -2,23 +2,27 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset
 
 from byol_kedro.datasets.decode import ENDINGS
-from byol_kedro.datasets.sources.walk import walk
+from byol_kedro.datasets.sources.walk import passed_over, walk
 from byol_kedro.errors import UserError
 
 
 @dataclass(frozen=True)
 class NewPictures:
-    """`names`: of all picture files below `root`, their paths from there on, in a fixed order."""
+    """`names`: of all picture files below `root`, their paths from there on, in a fixed order.
+
+    `ignored`: how many other files were passed over, by the reason.
+    """
 
     root: Path
     names: list[str]
+    ignored: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -42,13 +46,15 @@ class NewPicturesDataset(AbstractDataset[Any, NewPictures]):
             )
         if not self._root.is_dir():
             raise UserError(f"predict_root: there is no folder {self._root}; expected one with pictures in it")
-        names = [file.name for file in walk(self._root, Counter())]
+        ignored: Counter[str] = Counter()
+        names = [file.name for file in walk(self._root, ignored)]
         if not names:
+            others = passed_over(ignored)
             raise UserError(
-                f"predict_root: there are no pictures in {self._root}; expected files that end in "
-                f"{', '.join(sorted(ENDINGS))}"
+                f"predict_root: there are no pictures in {self._root}{f' ({others})' if others else ''}; "
+                f"expected files that end in {', '.join(sorted(ENDINGS))}"
             )
-        return NewPictures(self._root, names)
+        return NewPictures(self._root, names, dict(ignored))
 
     def save(self, data: Any) -> NoReturn:  # noqa: ARG002  # Kedro's interface
         raise UserError(f"the pictures under {self._root} are only read")

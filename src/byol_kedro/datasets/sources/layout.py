@@ -30,6 +30,7 @@ def find_files(root: Path) -> tuple[dict[str, list[File]], dict[str, Counter[str
             _tell_of_empty_folders(root / split, found[split])
     else:
         found["unlabeled"] = list(walk(root, ignored["unlabeled"]))
+        ignored["unlabeled"] -= Counter(Path(name).suffix for name in PAIRS if (root / name).is_file())
         _tell_of_folders(root, found["unlabeled"])
     _check_not_empty(root, splits, found, ignored)
     return found, ignored

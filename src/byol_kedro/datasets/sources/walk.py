@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from byol_kedro.datasets.decode import ENDINGS
 from byol_kedro.errors import UserError
 
 HIDDEN, SEEN_ALREADY = "hidden", "folders linked a second time"
+KINDS = 4  # endings that a line names
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,16 @@ def printable(name: str) -> str:
     """The name without what a terminal, a csv or a parquet cannot hold: `a\\xff\\nb`; other names are unchanged."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def passed_over(ignored: Mapping[str, int]) -> str:
+    """`50 files of other kinds passed over: .heic 40, .nef 10`, the most frequent first; empty where there are none."""
+    kinds = {kind: count for kind, count in ignored.items() if kind not in (HIDDEN, SEEN_ALREADY)}
+    if not kinds:
+        return ""
+    total, order = sum(kinds.values()), sorted(kinds, key=lambda kind: (-kinds[kind], kind))
+    named = ", ".join(f"{kind} {kinds[kind]:,}" for kind in order[:KINDS]) + (", …" if len(order) > KINDS else "")
+    return f"{total:,} file{'s' * (total > 1)} of other kinds passed over: {named}"
 
 
 def _walk(folder: Path, above: str, seen: set[tuple[int, int]], ignored: Counter[str]) -> Iterator[File]:

@@ -1,5 +1,6 @@
 """Numbers about a split of pictures, read in pieces."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from byol_kedro.byol.statistics import channel_statistics
 from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.sources.walk import passed_over
 from byol_kedro.datasets.streams import UNKNOWN_LABEL
 from byol_kedro.log import get_logger
 
@@ -14,11 +16,12 @@ logger = get_logger(__name__)
 
 
 def tell(splits: Mapping[str, Images]) -> None:
-    """Says in one line how many pictures there are, and how many files were left out."""
+    """Says in one line how many pictures there are, how many could not be read, and which files are no pictures."""
     counts = ", ".join(f"{len(images):,} {split}" for split, images in splits.items())
     broken = sum(len(images.broken) for images in splits.values())
-    left_out = f"; {broken:,} could not be read and are left out: see data_summary" if broken else ""
-    logger.info("pictures: %s%s", counts, left_out)
+    left_out = f"{broken:,} could not be read and are left out: see data_summary" if broken else ""
+    others = passed_over(sum((Counter(images.ignored) for images in splits.values()), Counter()))
+    logger.info("pictures: %s", "; ".join(filter(None, (counts, left_out, others))))
 
 
 def describe(images: Images) -> dict[str, Any]:

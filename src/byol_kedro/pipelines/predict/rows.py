@@ -11,7 +11,7 @@ from byol_kedro.byol.features import BATCH
 from byol_kedro.datasets.decode import UnreadablePicture
 from byol_kedro.datasets.decoders import Decoded, decode_all
 from byol_kedro.datasets.new_pictures import NewPictures
-from byol_kedro.datasets.sources.walk import printable
+from byol_kedro.datasets.sources.walk import passed_over, printable
 from byol_kedro.datasets.tables import TableStream
 from byol_kedro.evaluation.fit import Features
 from byol_kedro.log import get_logger
@@ -42,7 +42,8 @@ def rows(
             unreadable += len(some) - batch[-1].null_count
             yield pa.record_batch([pa.array(names, text), *batch], schema=schema)
         end = f"{unreadable} could not be read: their rows say why" if unreadable else "all could be read"
-        logger.info("%d pictures of %s, %s", len(pictures), pictures.root, end)
+        others = passed_over(pictures.ignored)
+        logger.info("%d pictures of %s, %s%s", len(pictures), pictures.root, end, f"; {others}" if others else "")
 
     return TableStream(schema, batches)
 
