@@ -47,6 +47,7 @@ def test_without_test_a_part_of_each_class_is_held_out(tmp_path):
     pixels, labels = pixels_of(16), np.arange(16) % 2
     images = ingested("array", write_npy(tmp_path / "raw", train=pixels, train_labels=labels), tmp_path / "out")
     assert [np.bincount(images[split].labels).tolist() for split in ("train", "test")] == [[6, 6], [2, 2]]
+    assert [split for split in SPLITS if images[split].held_out] == ["test"]
     for split in ("train", "test"):
         rows = [int(name.removeprefix("train/")) for name in images[split].names]
         np.testing.assert_array_equal(images[split].pixels, pixels[rows])

@@ -50,6 +50,7 @@ def test_without_test_a_part_of_each_class_is_held_out(tmp_path):
     assert sorted(colours(images["train"]) + colours(images["test"])) == list(range(24))
     for name, label in zip(images["test"].names, images["test"].labels, strict=True):
         assert name.split("/")[1] == "abc"[label]
+    assert [split for split in SPLITS if images[split].held_out] == ["test"]
 
 
 def test_what_is_held_out_depends_on_the_pictures_and_not_on_their_names(tmp_path):
@@ -118,7 +119,9 @@ def test_pairs_beside_loose_pictures_are_not_counted_as_passed_over(tmp_path):
 
 def test_a_test_folder_is_taken_as_it_is(tmp_path):
     write_tree(tmp_path / "raw", ["train/0.png", "train/1.png", "test/2.png"])
-    assert [len(images) for images in ingest(tmp_path).values()] == [0, 2, 1]
+    images = ingest(tmp_path)
+    assert [len(images[split]) for split in SPLITS] == [0, 2, 1]
+    assert not images["test"].held_out
 
 
 def test_what_is_no_picture_is_counted(tmp_path):

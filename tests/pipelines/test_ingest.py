@@ -188,6 +188,12 @@ def test_the_line_of_counts_names_the_most_frequent_kinds_of_files_that_were_pas
     )
 
 
+def test_the_line_of_counts_says_what_was_held_out(caplog):
+    caplog.set_level("INFO")
+    summarise(random_images(1), random_images(8), replace(random_images(2), held_out=True))
+    assert caplog.messages[0] == ("pictures: 1 unlabeled, 8 train, 2 test; no test given: 2 of 10 are held out as test")
+
+
 def test_hidden_files_alone_are_not_spoken_of(caplog):
     caplog.set_level("INFO")
     summarise(random_images(0), replace(random_images(2), ignored={"hidden": 3}), random_images(1))

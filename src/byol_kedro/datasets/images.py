@@ -30,7 +30,8 @@ class Images:
     names: N of them, unique over all splits, e.g. `train/astronaut/0003`. folds: arrays of positions in this
     split, int64; may be empty. fingerprint: sha256 (hex) of the pixels' bytes, then the labels' as int64.
     source: the name of the source, e.g. `stl10`. broken: pictures that could not be read and are not here,
-    the reason by the name. ignored: how many files were passed over, by the reason.
+    the reason by the name. ignored: how many files were passed over, by the reason. held_out: whether they were
+    taken out of train, for want of test pictures.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -42,6 +43,7 @@ class Images:
     source: str
     broken: dict[str, str] = field(default_factory=dict)
     ignored: dict[str, int] = field(default_factory=dict)
+    held_out: bool = False
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -91,6 +93,7 @@ class ImagesDataset(AbstractVersionedDataset[ImageStream, Images]):
             source=about["source"],
             broken=about.get("broken", {}),
             ignored=about.get("ignored", {}),
+            held_out=about.get("held_out", False),
         )
 
     def _last(self) -> tuple[Path, dict[str, Any]] | None:
@@ -160,6 +163,7 @@ def _describe(data: ImageStream, written: Written) -> dict[str, Any]:
         "names": [data.names[position] for position in written.kept],
         "broken": written.broken,
         "ignored": data.ignored,
+        "held_out": data.held_out,
         "keys": "" if data.keys is None else data.keys[written.kept].tobytes().hex(),
     }
 

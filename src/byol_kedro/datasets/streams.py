@@ -41,6 +41,7 @@ class ImageStream:
     `UnreadablePicture` in the place of an array stands for one picture.
     folds: positions (n,) int64 in the split, an array for each fold.
     ignored: how many files were passed over, by the reason.
+    held_out: whether it was taken out of train, for want of test pictures.
     """
 
     side: int
@@ -51,6 +52,7 @@ class ImageStream:
     batches: Callable[..., Iterator[Pixels | UnreadablePicture]]
     folds: list[npt.NDArray[np.int64]] = field(default_factory=list)
     ignored: dict[str, int] = field(default_factory=dict)
+    held_out: bool = False
 
     @cached_property
     def _known(self) -> Index:

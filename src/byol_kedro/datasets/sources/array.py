@@ -67,6 +67,7 @@ class Array:
             },
             index=partial(self._index, split, source),
             batches=partial(self._batches, split, source),
+            held_out=split == "test" and self._hold_out,
         )
 
     @property

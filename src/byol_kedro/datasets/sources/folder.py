@@ -78,6 +78,7 @@ class Folder:
             index=partial(self._index, split, pool),
             batches=partial(self._batches, split, pool),
             ignored={} if split == "test" and self._hold_out else pool.ignored,
+            held_out=split == "test" and self._hold_out,
         )
 
     def _index(self, split: str, pool: Pool) -> Index:

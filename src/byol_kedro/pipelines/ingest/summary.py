@@ -16,12 +16,14 @@ logger = get_logger(__name__)
 
 
 def tell(splits: Mapping[str, Images]) -> None:
-    """Says in one line how many pictures there are, how many could not be read, and which files are no pictures."""
+    """Says in one line how many pictures there are, what was held out or left out, and which files are none."""
     counts = ", ".join(f"{len(images):,} {split}" for split, images in splits.items())
+    test, both = splits["test"], len(splits["train"]) + len(splits["test"])
+    held_out = f"no test given: {len(test):,} of {both:,} are held out as test" if test.held_out else ""
     broken = sum(len(images.broken) for images in splits.values())
     left_out = f"{broken:,} could not be read and are left out: see data_summary" if broken else ""
     others = passed_over(sum((Counter(images.ignored) for images in splits.values()), Counter()))
-    logger.info("pictures: %s", "; ".join(filter(None, (counts, left_out, others))))
+    logger.info("pictures: %s", "; ".join(filter(None, (counts, held_out, left_out, others))))
 
 
 def describe(images: Images) -> dict[str, Any]:
