@@ -79,6 +79,18 @@ def test_only_what_is_new_or_changed_is_decoded(tmp_path, monkeypatch):
     assert images.labels.tolist() == [0] * 6 + [1] * 5
 
 
+def test_how_much_was_taken_over_is_said(tmp_path, caplog):
+    caplog.set_level("INFO")
+    root = write_tree(
+        tmp_path / "raw", [f"train/{label}/{n}.png" for label in "ab" for n in range(5)] + ["test/a/t.png"]
+    )
+    ingest(tmp_path, OLD)
+    assert "as before" not in caplog.text
+    write_picture(root / "train/a/new.png", 50)
+    ingest(tmp_path, NEW)
+    assert [line for line in caplog.messages if "as before" in line] == ["train: 1 decoded, 10 as before"]
+
+
 def test_what_was_broken_before_is_tried_again(tmp_path, monkeypatch):
     root = write_tree(tmp_path / "raw", ["train/a/0.png", "train/b/1.png", "test/a/2.png"])
     (root / "train/b/bad.png").write_bytes(b"no picture")

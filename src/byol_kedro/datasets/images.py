@@ -18,8 +18,11 @@ from byol_kedro.datasets.files import replacing_all
 from byol_kedro.datasets.pixels import Before, Written, write_pixels
 from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream
 from byol_kedro.errors import UserError
+from byol_kedro.log import get_logger
 
 HOUR = 3600  # seconds
+
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +80,9 @@ class ImagesDataset(AbstractVersionedDataset[ImageStream, Images]):
             else:
                 with new_pixels.open("wb") as file:
                     written = write_pixels(file, data, _before(*last) if last else None)
+                if written.taken_over:
+                    fresh = len(written.kept) - written.taken_over
+                    logger.info("%s: %s decoded, %s as before", path.stem, f"{fresh:,}", f"{written.taken_over:,}")
                 new_sidecar.write_text(json.dumps(_describe(data, written)), encoding="utf-8")
 
     def load(self) -> Images:

@@ -22,12 +22,14 @@ PIECE = 2_000_000  # bytes of old pixels at once
 class Written:
     """What came of a stream: the pictures that could be read, and why the others could not.
 
-    kept: (M,) int64, their positions in the stream. broken: the reason by the name.
+    kept: (M,) int64, their positions in the stream. broken: the reason by the name. taken_over: how many of the
+    pictures are those of the last version.
     """
 
     kept: npt.NDArray[np.int64]
     broken: dict[str, str]
     fingerprint: str
+    taken_over: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +48,13 @@ class Before:
 def write_pixels(file: BinaryIO, data: ImageStream, before: Before | None) -> Written:
     """Writes the .npy piece by piece. UserError when the stream gives another number than it said."""
     _write_header(file, data, data.count)
+    rows_before = None if before is None or data.keys is None else before.rows(data.keys)
     digest, position = sha256(), 0
     broken: dict[int, str] = {}
     # Hashing takes as long as turning and writing; it lets go of the interpreter's lock meanwhile.
     with ThreadPoolExecutor(max_workers=1) as beside:
         hashed = beside.submit(lambda: None)
-        for batch in _batches(data, before):
+        for batch in _batches(data, before, rows_before):
             if isinstance(batch, UnreadablePicture):
                 broken[position] = str(batch)
                 position += 1
@@ -73,7 +76,9 @@ def write_pixels(file: BinaryIO, data: ImageStream, before: Before | None) -> Wr
         file.seek(0)
         _write_header(file, data, len(kept))
     digest.update(np.ascontiguousarray(data.labels[kept], dtype="<i8").data)
-    return Written(kept, {data.names[number]: reason for number, reason in broken.items()}, digest.hexdigest())
+    reasons = {data.names[number]: reason for number, reason in broken.items()}
+    taken_over = 0 if rows_before is None else int((rows_before >= 0).sum())
+    return Written(kept, reasons, digest.hexdigest(), taken_over)
 
 
 def _write_header(file: BinaryIO, data: ImageStream, count: int) -> None:
@@ -82,11 +87,12 @@ def _write_header(file: BinaryIO, data: ImageStream, count: int) -> None:
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _batches(data: ImageStream, before: Before | None) -> Iterator[Pixels | UnreadablePicture]:
-    if before is None or data.keys is None:
+def _batches(
+    data: ImageStream, before: Before | None, rows: npt.NDArray[np.int64] | None
+) -> Iterator[Pixels | UnreadablePicture]:
+    if before is None or rows is None:
         yield from data.batches() if data.keys is None else data.batches(np.arange(data.count))
         return
-    rows = before.rows(data.keys)
     fresh = chain.from_iterable(
         [batch] if isinstance(batch, UnreadablePicture) else batch[:, None]
         for batch in data.batches(np.flatnonzero(rows < 0))
