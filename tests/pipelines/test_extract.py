@@ -67,6 +67,13 @@ def test_pictures_without_labels_have_none_when_they_are_not_asked_for(encoder):
     check_same_encoder(encoder, latents)
 
 
+@pytest.mark.parametrize(("count", "lines"), [(7, 1), (0, 0)])
+def test_what_would_ask_for_them_is_said_where_there_are_any(encoder, caplog, count, lines):
+    caplog.set_level("INFO")
+    extract_unlabeled(encoder, split("unlabeled", count), unlabeled=False, device="cpu")
+    assert sum("latent.unlabeled=true" in message for message in caplog.messages) == lines
+
+
 def test_the_reference_does_not_depend_on_what_was_learned(encoder):
     other = Tensors(to_arrays(moved(untrained_encoder(HEADER), seed=1)), encoder.header)
     one, two = (references_of(e) for e in (encoder, other))

@@ -24,7 +24,7 @@ def extract(encoder: Tensors, images_train: Images, images_test: Images, device:
 
 def extract_unlabeled(encoder: Tensors, images_unlabeled: Images, unlabeled: bool, device: str) -> Tensors:
     """The same of the pictures without labels where `latent.unlabeled` asks for it, else of none of them."""
-    if not unlabeled:
+    if len(images_unlabeled) and not unlabeled:
         log.info("latents_unlabeled: empty; --params latent.unlabeled=true for features of all pictures")
     where, header = resolve_device(device), EncoderHeader.from_dict(encoder.header)
     model = restore_encoder(header, encoder.arrays)
