@@ -12,6 +12,7 @@ from byol_kedro.errors import UserError
 from byol_kedro.evaluation.pair_rows import Rows, Stack
 from byol_kedro.evaluation.pairs import (
     FEWEST,
+    SPLITS,
     TEST,
     TEST_PART,
     TRAIN,
@@ -38,8 +39,9 @@ def named_pairs(file: pd.DataFrame, names: Sequence[str], train: int, pairs: "Pa
     file: left, right (a picture's name, or the last part of it, with or without its ending, where one picture
     alone has it) and columns of numbers, among them the target; see `target_of`. names: all pictures, the first
     `train` of them training pictures. By picture, pairs whose two pictures are of different splits are left out.
-    A pair that is given again, in either order, counts once. What is left out is counted and logged, unknown names
-    are listed. Raises UserError when no training pair is left, or the target is missing, negative or always 0.
+    A pair that is given again, in either order, counts once. What is left out is counted and logged, with what remains;
+    unknown names are listed. Raises UserError when no training pair is left, or the target is missing, negative or
+    always 0.
     """
     target = target_of(file, pairs.column)
     every = np.asarray(names, dtype=object)
@@ -63,6 +65,7 @@ def named_pairs(file: pd.DataFrame, names: Sequence[str], train: int, pairs: "Pa
             f"{file['left'].iloc[0]!r}, expected names like {names[0]!r} or its last part; name pictures "
             "of images_train, or leave the pair file out to have pairs drawn"
         )
+    _log_kept(split, len(file))
     psnrs = tuple(file[column].to_numpy(np.float64)[kept] for column in PSNRS) if set(PSNRS) <= set(file) else None
     return pair_table(names, left[kept], right[kept], target[kept], split, psnrs)  # type: ignore[arg-type]  # of two
 
@@ -88,7 +91,7 @@ def saved_pairs(left: Rows, right: Rows, target: Values, pairs: "Pairs", seed: i
 
     Raises UserError when no training pair is left.
     """
-    first = _given_first(left, right)
+    given, first = len(left), _given_first(left, right)
     left, right, target = left[first], right[first], target[first]
     generator = np.random.default_rng(seed)
     names = saved_names(int(max(left.max(), right.max())) + 1)
@@ -103,6 +106,7 @@ def saved_pairs(left: Rows, right: Rows, target: Values, pairs: "Pairs", seed: i
             f"pair_tensors: none of its {len(left)} pairs is a training pair once {len(names)} pictures are split by "
             "picture; take --params latent.pairs.split=pair"
         )
+    _log_kept(split[kept], given)
     return pair_table(names, left[kept], right[kept], target[kept], split[kept])
 
 
@@ -190,6 +194,12 @@ def _given_first(left: Rows, right: Rows) -> Rows:
     _, first = np.unique(both, axis=0, return_index=True)
     _log_count(len(left) - len(first), len(left), "given before")
     return np.sort(first)
+
+
+def _log_kept(split: NDArray[np.str_], given: int) -> None:
+    if len(split) < given:
+        counts = ", ".join(f"{(split == name).sum()} {name}" for name in SPLITS)
+        logger.info("%d of %d given pairs remain: %s", len(split), given, counts)
 
 
 def _log_count(count: int, total: int, what: str) -> None:
