@@ -1,5 +1,6 @@
 """`kedro results diff`: what differs between two runs, and whether it is more than noise."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,36 @@ def test_a_changed_parameter_is_named_with_both_values(runs: RunBuilder) -> None
     assert "seed" not in [line.split()[0] for line in outcome.lines]
 
 
+def trained_with(lr: float) -> str:
+    return json.dumps({"epochs": 2, "optimizer": {"lr": lr}})
+
+
+def test_parameters_of_the_training_are_those_of_the_encoders(runs: RunBuilder) -> None:
+    same, parameters = {BYOL_LOGISTIC: right(of=50, count=30)}, {"pretrain": {"epochs": 2, "optimizer": {"lr": 0.06}}}
+    runs.encoder("one", training=trained_with(0.1))
+    runs.encoder("two", training=trained_with(0.3))
+    for run_id, encoder in ((A, "one"), (B, "two")):
+        runs.complete(run_id, same, pipelines=["evaluate"], reads={"encoder": encoder}, parameters=parameters)
+    assert row(diff(runs), "pretrain.optimizer.lr")[1:] == ["0.1", "0.3"]
+
+
+def test_parameters_that_trained_neither_encoder_are_not_named(runs: RunBuilder) -> None:
+    same = {BYOL_LOGISTIC: right(of=50, count=30)}
+    runs.encoder(A, training=trained_with(0.1))
+    runs.complete(A, same, parameters={"pretrain": {"epochs": 2, "optimizer": {"lr": 0.1}}})
+    runs.complete(
+        B, same, pipelines=["evaluate"], reads={"encoder": A},
+        parameters={"pretrain": {"epochs": 100, "optimizer": {"lr": 0.3}}},
+    )  # fmt: skip
+    assert "pretrain." not in diff(runs).output
+
+
+def test_a_training_of_which_nothing_is_known_is_not_compared(runs: RunBuilder) -> None:
+    runs.died(A, parameters={"pretrain": {"epochs": 2}})
+    runs.died(B, parameters={"pretrain": {"epochs": 3}}, pipelines=["evaluate"], reads={"encoder": "gone"})
+    assert "pretrain.epochs" not in diff(runs).output
+
+
 def test_a_parameter_of_one_run_alone_is_named(runs: RunBuilder) -> None:
     runs.died(A, parameters={"seed": 0, "references": {}})
     runs.died(B, parameters={"seed": 0, "references": {}, "device": "cpu"})
@@ -95,6 +126,23 @@ def test_other_test_pictures_are_compared_as_two_proportions(runs: RunBuilder) -
     runs.complete(A, {BYOL_LOGISTIC: right(of=100, count=45)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=100, count=55)}, pictures="others")
     assert "within noise (p = 0.157, z-test)" in words(diff(runs))
+
+
+@pytest.mark.parametrize(("mark", "said"), [("pixels", False), ("other pixels", True), (None, False)])
+def test_that_the_test_pictures_are_others_is_said_above_the_rows(
+    runs: RunBuilder, mark: str | None, said: bool
+) -> None:
+    runs.complete(A, {BYOL_LOGISTIC: right(of=100, count=45)})
+    runs.complete(B, {BYOL_LOGISTIC: right(of=100, count=55)}, mark=mark)
+    above, _, _ = words(diff(runs)).partition("features A B")
+    assert ("A and B were not tested on the same pictures: what differs says nothing about the" in above) == said
+
+
+@pytest.mark.parametrize(("counts", "points"), [((57, 50), "−7.0"), ((50, 57), "+7.0"), ((50, 50), "+0.0")])
+def test_points_have_the_reports_minus(runs: RunBuilder, counts: tuple[int, int], points: str) -> None:
+    for run_id, count in zip((A, B), counts, strict=True):
+        runs.complete(run_id, {BYOL_LOGISTIC: right(of=100, count=count)})
+    assert f" {points} " in words(diff(runs))
 
 
 @pytest.mark.parametrize("mark", ["other pixels", None])

@@ -73,15 +73,17 @@ def diff(context: click.Context, run_a: str, run_b: str, env: str | None, params
     """
     with one_line():
         with quiet():
-            from byol_kedro.results.compare import compare_rows, differences
+            from byol_kedro.results.compare import compare_rows, differences, other_pictures
             from byol_kedro.results.compare_screen import diff_screen
             from byol_kedro.results.runs import find_run, list_runs
 
             catalog = opened(context, env, params)
             runs = list_runs(catalog)
             a, b = find_run(run_a, runs), find_run(run_b, runs)
-            rows = compare_rows(a, b, catalog)
-        for part in diff_screen(a, b, differences(a, b), rows):
+            parts = diff_screen(
+                a, b, differences(a, b, catalog), compare_rows(a, b, catalog), others=other_pictures(a, b, catalog)
+            )
+        for part in parts:
             screen().print(part, markup=False, highlight=False)
 
 

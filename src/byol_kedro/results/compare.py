@@ -1,5 +1,6 @@
 """What differs between two runs, and whether their numbers differ by more than noise."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from byol_kedro.evaluation.significance import LEVEL, holm, mcnemar, two_proportions, wilson_trials
-from byol_kedro.results.runs import Catalog, Run, Score, versioned_entries
+from byol_kedro.results.runs import ENCODER, Catalog, Run, Score, versioned_entries
 from byol_kedro.versions import path_of_version
 
 PREDICTIONS = "predictions"
@@ -50,15 +51,27 @@ class Row:
         return f"{'more than' if self.p < LEVEL else 'within'} noise ({p}, {self.test})"
 
 
-def differences(a: Run, b: Run) -> list[Difference]:
-    """Parameters by their dotted names, what was read, git revision and packages, where the runs differ."""
-    one, two = dict(_values(a)), dict(_values(b))
+def differences(a: Run, b: Run, catalog: Catalog) -> list[Difference]:
+    """Parameters by their dotted names, what was read, git revision and packages, where the runs differ.
+
+    Those of `pretrain` are what the two encoders were trained with, where that is known of both.
+    """
+    trainings = [_training(run, catalog) for run in (a, b)]
+    one, two = (
+        dict(_values(run, training if all(trainings) else {})) for run, training in zip((a, b), trainings, strict=True)
+    )
     names = [*one, *(name for name in two if name not in one)]
     return [
         Difference(name, one.get(name, ABSENT), two.get(name, ABSENT))
         for name in names
         if one.get(name) != two.get(name)
     ]
+
+
+def other_pictures(a: Run, b: Run, catalog: Catalog) -> bool:
+    """Whether it is known that the two runs were not tested on the same pictures."""
+    known = {_pictures(run, catalog) for run in (a, b)}
+    return len(known) > 1 and "" not in known
 
 
 def compare_rows(a: Run, b: Run, catalog: Catalog) -> list[Row]:
@@ -81,10 +94,18 @@ def compare_rows(a: Run, b: Run, catalog: Catalog) -> list[Row]:
     return [Row(key, a.scores.get(key), b.scores.get(key), *tested.get(key, (None, ""))) for key in keys]
 
 
-def _values(run: Run) -> Iterator[tuple[str, str]]:
-    """Dotted name → text of all that a manifest says a result may depend on."""
+def _training(run: Run, catalog: Catalog) -> Mapping[str, Any]:
+    """What the run's encoder was or will be trained with: a run that trains none has not used its own parameters."""
+    if run.encoder and path_of_version(versioned_entries(catalog)[ENCODER], run.encoder).is_file():
+        header = catalog.load(ENCODER, version=run.encoder).header
+        return dict(json.loads(header.get("training", "{}")))
+    return run.manifest.get("parameters", {}).get("pretrain", {}) if "pretrain" in run.pipelines else {}
+
+
+def _values(run: Run, training: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Dotted name → text of all that a result may depend on: of the manifest, but `training` as `pretrain`."""
     manifest = run.manifest
-    yield from _flatten(manifest.get("parameters", {}), "")
+    yield from _flatten({**manifest.get("parameters", {}), "pretrain": training}, "")
     for name, version in run.reads.items():
         yield f"{name} that was read", version
     git = manifest.get("git", {})

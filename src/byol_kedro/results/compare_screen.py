@@ -13,9 +13,16 @@ from byol_kedro.pipelines.report.table import classifier, percent
 from byol_kedro.results.compare import Difference, Row
 from byol_kedro.results.runs import Run, Score
 
+OTHERS = "A and B were not tested on the same pictures: what differs says nothing about the encoders alone."
 
-def diff_screen(a: Run, b: Run, differences: Sequence[Difference], rows: Sequence[Row]) -> Iterator[RenderableType]:
-    """The two runs, what differs, which rows moved and how to read the p-values; 100 characters wide."""
+
+def diff_screen(
+    a: Run, b: Run, differences: Sequence[Difference], rows: Sequence[Row], *, others: bool
+) -> Iterator[RenderableType]:
+    """The two runs, what differs, which rows moved and how to read the p-values; 100 characters wide.
+
+    `others`: whether the two were tested on other pictures.
+    """
     for letter, run in (("A", a), ("B", b)):
         yield Text(f"{letter}  {run.run_id}")
         yield Padding(Text(run.command or "no manifest", overflow="fold"), (0, 0, 0, 3))
@@ -24,6 +31,8 @@ def diff_screen(a: Run, b: Run, differences: Sequence[Difference], rows: Sequenc
     if without:
         yield Text(f"\nNo rows to compare. {'; '.join(without)}")
         return
+    if others:
+        yield Text(OTHERS)
     yield _rows(rows)
     yield Text(_how_to_read(rows))
 
@@ -45,7 +54,7 @@ def _rows(rows: Sequence[Row]) -> Table:
     table.add_column("is it more than noise?", overflow="fold")
     for row in rows:
         features, kind, protocol = row.key
-        points = "" if row.points is None else f"{row.points:+.1f}"
+        points = "" if row.points is None else f"{round(row.points, 1) + 0.0:+.1f}".replace("-", "−")
         name = f"{features}\n{classifier({'classifier': kind, 'protocol': protocol})}"
         table.add_row(Text(name), _score(row.a), _score(row.b), points, Text(row.verdict))
     return table
