@@ -1,15 +1,19 @@
 """A user's own folder, from end to end, as `kedro run` takes it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from byol_kedro.datasets.decoders import Decoded
 from tests.conftest import Chain, Outcome, type_kedro_run
+from tests.datasets.picture_folders import decode_here
+from tests.test_bad_input import artifacts
 
 Run = Callable[..., Outcome]
 PICTURES = ("images_unlabeled", "images_train", "images_test")
@@ -92,6 +96,40 @@ def test_broken_pictures_of_one_split_leave_nothing_of_the_others(kedro_run: Run
     assert outcome.exit_code == 1
     assert "test/a/broken.jpg (no picture" in outcome.lines[-1]
     assert not pictures_written(tmp_path)
+
+
+def press_ctrl_c(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_amid_ingest_is_one_line_and_leaves_nothing_of_any_split(
+    kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("unlabeled", "train/a", "train/b"):
+        write_pictures(tmp_path / "raw" / folder, 4)
+    before = artifacts(tmp_path)
+    answers = iter([decode_here, press_ctrl_c])  # unlabeled is written when it comes
+
+    def decode_all(paths: Iterable[Path], size: int) -> Iterator[Decoded]:
+        return next(answers)(paths, size)
+
+    monkeypatch.setattr("byol_kedro.datasets.sources.folder.decode_all", decode_all)
+    outcome = kedro_run("--pipelines=ingest", params="source=folder")
+    assert outcome.exit_code == 130
+    assert outcome.lines[-1].startswith("stopped by Ctrl-C: what was finished is kept")
+    assert "Aborted" not in outcome.output
+    assert artifacts(tmp_path) == before
+
+
+def test_ctrl_c_after_ingest_keeps_the_pictures(
+    kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pictures(tmp_path / "raw", 8)
+    monkeypatch.setattr("byol_kedro.pipelines.ingest.nodes.draw_grid", press_ctrl_c)
+    outcome = kedro_run("--pipelines=ingest", params="source=folder")
+    assert outcome.exit_code == 130
+    assert outcome.lines[-1].startswith("stopped by Ctrl-C")
+    assert len(pictures_written(tmp_path)) == 2 * len(PICTURES)
 
 
 def test_broken_pictures_below_the_limit_are_listed_in_the_summary(kedro_run: Run, tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from kedro.config import MissingConfigException
 from kedro.io import DatasetNotFoundError
 from kedro.io.core import VersionNotFoundError
 
-from byol_kedro.errors import UserError
+from byol_kedro.errors import StoppedError, UserError
 
 # How Kedro begins when --nodes, --from-nodes, --to-outputs and the like name what is not there.
 UNKNOWN_NAMES = ("Pipeline does not contain", "Pipeline contains no nodes")
+INTERRUPTED = 130  # what a shell reports of a process that Ctrl-C ended
 NO_FOLDER = "is not a valid directory: "  # what Kedro says before the path of an environment that is not there
 
 
@@ -24,11 +25,13 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__
 
 
-def as_user_error(error: Exception) -> UserError | None:
-    """What the user can mend in `error`, if that is what it is."""
+def as_user_error(error: BaseException) -> UserError | None:
+    """What the user can mend in `error`, or has asked for by Ctrl-C, if that is what it is."""
     for cause in causes(error):
         if isinstance(cause, UserError):
             return cause
+        if isinstance(cause, KeyboardInterrupt):
+            return StoppedError()
         if isinstance(cause, PermissionError) and cause.filename:
             return UserError(f"{cause.filename}: {cause.strerror}; mend its mode or its owner, or name another place")
         if isinstance(cause, MissingConfigException):
@@ -41,13 +44,16 @@ def as_user_error(error: Exception) -> UserError | None:
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Print what the user can mend of what goes wrong in the block, and exit with 1."""
+    """Print what the user can mend of what goes wrong in the block, and exit with 1; after Ctrl-C with 130."""
     try:
         yield
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         mendable = as_user_error(error)
         if mendable is None:
             raise
+        if isinstance(mendable, StoppedError):
+            click.echo(f"\n{mendable}", err=True)  # a terminal has written ^C into the line
+            raise click.exceptions.Exit(INTERRUPTED) from None
         raise click.ClickException(str(mendable)) from None
 
 

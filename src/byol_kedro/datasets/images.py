@@ -17,7 +17,7 @@ from kedro_datasets._typing import TablePreview
 from byol_kedro.datasets.files import replacing_all
 from byol_kedro.datasets.pixels import Before, Written, write_pixels
 from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream
-from byol_kedro.errors import UserError
+from byol_kedro.errors import StoppedError, UserError
 from byol_kedro.log import get_logger
 
 HOUR = 3600  # seconds
@@ -66,7 +66,13 @@ class ImagesDataset(AbstractVersionedDataset[ImageStream, Images]):
         self.metadata = metadata
 
     def save(self, data: ImageStream) -> None:
-        """Raises UserError, and leaves nothing, when pictures are missing or the disk is full."""
+        """Raises UserError, and leaves nothing, when pictures are missing or the disk is full, or at Ctrl-C."""
+        try:
+            self._write(data)
+        except KeyboardInterrupt as error:
+            raise StoppedError from error
+
+    def _write(self, data: ImageStream) -> None:
         path = Path(self._get_save_path())
         _remove_leftovers(Path(self._filepath))
         last = self._last()
