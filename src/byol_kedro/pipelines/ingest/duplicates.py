@@ -46,7 +46,9 @@ def count_seen(unlabeled: Images, train: Images, test: Images) -> dict[str, Any]
     if any(counts["identical"] or counts["near"] for counts in found.values()):
         words = "; ".join(f"{split}: {c['identical']} identical, {c['near']} near" for split, c in found.items())
         logger.warning(
-            "of %d test pictures some are trained on, or look like one that is (%s); see data_summary", len(test), words
+            "of %s test pictures some are trained on, or look like one that is (%s); see data_summary",
+            f"{len(test):,}",
+            words,
         )
     return found
 
