@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -78,6 +79,19 @@ def test_evaluate_before_any_encoder_says_what_to_run(kedro_run: Run, tmp_path: 
     assert "nothing has been saved yet of data_summary, encoder, " in message
     assert f"kedro run --pipelines=ingest,pretrain --env=test --params=data_root={tmp_path}," in message
     assert not artifacts(tmp_path)
+
+
+def test_what_makes_the_inputs_of_what_is_missing_is_named_too(kedro_run: Run) -> None:
+    message = error_of(kedro_run("--pipelines=report"))
+    assert "kedro run --pipelines=ingest,pretrain,extract,baselines,probes,latent " in message
+
+
+def test_what_is_there_is_not_made_again(chain_copy: Path) -> None:
+    for entry in ("latents_train", "probe_metrics"):
+        (path,) = chain_copy.glob(f"*/{entry}.*")
+        shutil.rmtree(path)
+    message = error_of(type_kedro_run(chain_copy, "--pipelines=report"))
+    assert "kedro run --pipelines=extract,probes " in message
 
 
 def test_a_version_that_is_not_there_is_named_with_those_that_are(chain_copy: Path) -> None:

@@ -35,6 +35,12 @@ def test_with_a_pinned_encoder_all_that_was_made_with_it_is_read(two: tuple[Path
     assert set(read_by(root, f"--pipelines={pipeline}", f"--load-versions=encoder:{older}").values()) == {older}
 
 
+def test_the_last_screen_of_a_pinned_encoder_asks_that_encoder_about_a_folder(two: tuple[Path, str, str]) -> None:
+    root, older, _ = two
+    outcome = type_kedro_run(root, "--pipelines=report", f"--load-versions=encoder:{older}")
+    assert outcome.lines[-1].endswith(f" --load-versions=encoder:{older}")
+
+
 def test_without_a_pin_the_newest_is_read(two: tuple[Path, str, str]) -> None:
     root, _, newer = two
     assert set(read_by(root, "--pipelines=predict").values()) == {newer}

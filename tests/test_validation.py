@@ -16,9 +16,15 @@ def warned(caplog: pytest.LogCaptureFixture, typed: dict[str, object], *inputs: 
 
 def test_a_block_that_no_node_reads_is_warned_of_by_the_names_that_were_typed(caplog) -> None:
     typed = {"ingest": {"image_size": 96, "max_broken": 0.1}, "pretrain": {"epochs": 3}}
-    line = "ingest.image_size, ingest.max_broken: without effect, since this run reads nothing of ingest"
+    line = "ingest.image_size, ingest.max_broken: without effect: nothing in this run reads that"
     assert warned(caplog, typed, "pretrain", "seed") == [line]
 
 
 def test_names_that_are_no_blocks_are_not(caplog) -> None:
     assert warned(caplog, {"data_root": "x", "seed": 3, "raw_root": "y"}, "pretrain") == []
+
+
+def test_a_single_parameter_that_a_node_reads_is_not_but_its_neighbours_are(caplog) -> None:
+    typed = {"latent": {"unlabeled": True, "epochs": 3}}
+    line = "latent.epochs: without effect: nothing in this run reads that"
+    assert warned(caplog, typed, "latent.unlabeled") == [line]

@@ -79,6 +79,7 @@ class ProjectHooks:
     ) -> None:
         """End with the results table on the screen and the path of the report, or that of the answers."""
         if "results" in pipeline.all_outputs():
+            from byol_kedro.pins import ENCODER
             from byol_kedro.screen import show_results
             from byol_kedro.typed import kedro_run
 
@@ -87,7 +88,9 @@ class ProjectHooks:
             typed = run_params["runtime_params"] or {}
             kept = {name: typed[name] for name in ("data_root",) if name in typed}
             next_params = {**run_params, "runtime_params": {**kept, "predict_root": pictures}}
-            show_results(catalog, kedro_run(["predict"], next_params))
+            # The newest probes are now those of the encoder that was asked for, and refuse the newest one.
+            pins = {name: self._load_versions[name] for name in (ENCODER,) if name in self._load_versions}
+            show_results(catalog, kedro_run(["predict"], next_params, **pins))
         if "predicted_pictures" in pipeline.all_outputs():
             from byol_kedro.screen import show_path
 

@@ -33,11 +33,12 @@ def validated_parameters(config_loader: AbstractConfigLoader) -> Parameters:
 
 
 def warn_of_what_has_no_effect(typed: Mapping[str, Any], inputs: Collection[str]) -> None:
-    """Warn of blocks of parameters that were typed for a run whose nodes read other `inputs`."""
+    """Warn of parameters of a block that were typed for a run whose nodes read other `inputs`."""
     for block, values in typed.items():
         if isinstance(values, Mapping) and f"params:{block}" not in inputs:
-            names = ", ".join(f"{block}.{name}" for name in values)
-            logger.warning("%s: without effect, since this run reads nothing of %s", names, block)
+            names = [f"{block}.{name}" for name in values if f"params:{block}.{name}" not in inputs]
+            if names:
+                logger.warning("%s: without effect: nothing in this run reads that", ", ".join(names))
 
 
 def _explain(detail: ErrorDetails) -> str:

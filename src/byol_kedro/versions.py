@@ -53,7 +53,7 @@ def versions_read(
         else:
             missing.append(name)
     if missing:
-        raise UserError(_nothing_yet(missing, run_params))
+        raise UserError(_nothing_yet(missing, catalog, run_params))
     refuse_unfinished_pictures(versions, catalog)
     return versions
 
@@ -105,8 +105,14 @@ def _no_such_version(name: str, dataset: AbstractVersionedDataset[Any, Any]) -> 
     return f"--load-versions {name}:{pinned(dataset)}: no such version in {folder(dataset)}; the newest there: {newest}"
 
 
-def _nothing_yet(names: list[str], run_params: Mapping[str, Any]) -> str:
-    makers = [key for key, pipeline in build_pipelines(PARTS).items() if pipeline.all_outputs() & set(names)]
+def _nothing_yet(names: list[str], catalog: CatalogProtocol[Any, Any], run_params: Mapping[str, Any]) -> str:
+    """With the pipelines that make them, and those that make what these lack."""
+    parts, lacking = build_pipelines(PARTS), set(names)
+    makers: list[str] = []
+    for part in reversed(PARTS):
+        if parts[part].all_outputs() & lacking:
+            makers.insert(0, part)
+            lacking |= {name for name, entry in versioned_inputs(parts[part], catalog).items() if not entry.exists()}
     return (
         f"nothing has been saved yet of {', '.join(names)}, which this run reads; "
         f"make it first with: {kedro_run(makers, run_params)}"
