@@ -1,10 +1,13 @@
 """What could break: a last screen that keeps quiet about features that are worse than none."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-from byol_kedro.screen import BEHIND, behind
-from tests.conftest import Chain
+from byol_kedro.pipelines.report.words import behind
+from byol_kedro.screen import BEHIND
+from tests.conftest import Chain, type_kedro_run
 
 
 def results(**top1: float) -> pd.DataFrame:
@@ -31,11 +34,16 @@ def test_byol_is_behind_where_the_untrained_network_names_more_by_logistic_regre
     assert behind(table) is expected
 
 
-def test_the_last_screen_says_so_and_how_to_ask_about_a_folder(chain: Chain) -> None:
-    lines = chain.outcome.lines
-    measured = pd.read_csv(chain.versions("results")[-1])
-    assert (BEHIND in lines) is behind(measured)
-    assert lines[-1] == (
+@pytest.mark.parametrize("answer", [True, False])
+def test_the_last_screen_says_so_in_one_line(
+    chain_copy: Path, monkeypatch: pytest.MonkeyPatch, *, answer: bool
+) -> None:
+    monkeypatch.setattr("byol_kedro.screen.behind", lambda _: answer)
+    assert (BEHIND in type_kedro_run(chain_copy, "--pipelines=report").lines) is answer
+
+
+def test_the_last_screen_says_how_to_ask_about_a_folder(chain: Chain) -> None:
+    assert chain.outcome.lines[-1] == (
         "Features and more of each file of a folder: kedro run --pipelines=predict --env=test "
         f"--params=data_root={chain.data_root},predict_root=FOLDER"
     )

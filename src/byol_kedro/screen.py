@@ -9,10 +9,9 @@ from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from byol_kedro.evaluation.names import BYOL, UNTRAINED
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.pipelines.report.table import cells, quality_cells, with_interval
-from byol_kedro.pipelines.report.words import PROTOCOL
+from byol_kedro.pipelines.report.words import behind
 from byol_kedro.versions import path_of_version
 
 # Of each table what a terminal of 80 characters has room for.
@@ -35,7 +34,7 @@ def show_results(catalog: Catalog, predict: str) -> None:
     if not measured(results).empty:
         console.print(results_screen(results))
         if behind(results):
-            console.print(BEHIND)
+            console.print(BEHIND, highlight=False, soft_wrap=True)
     else:
         console.print(NO_LABELS)
         # The report has seen to it that all of this is of one encoder and of the same pictures.
@@ -48,12 +47,6 @@ def show_results(catalog: Catalog, predict: str) -> None:
     console.print(
         f"Features and more of each file of a folder: {predict}", markup=False, highlight=False, soft_wrap=True
     )
-
-
-def behind(results: pd.DataFrame) -> bool:
-    """Whether fewer test pictures are named right with BYOL's features than with those of the untrained network."""
-    top1 = {row["features"]: row["top1"] for _, row in measured(results).iterrows() if row["protocol"] == PROTOCOL}
-    return bool(top1.get(BYOL, 1.0) < top1.get(UNTRAINED, 0.0))
 
 
 def show_path(title: str, name: str, catalog: Catalog) -> None:

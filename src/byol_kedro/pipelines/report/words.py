@@ -27,10 +27,14 @@ def summary(results: pd.DataFrame, comparisons: pd.DataFrame, steps: int | None)
     if byol is None:
         return ["BYOL features were not measured with logistic regression, so nothing can be said of them."]
     others = [(name, row) for name, row in _comparisons(own) if row is not None]
-    untrained = _row(own, UNTRAINED)
-    behind = untrained is not None and byol["top1"] < untrained["top1"]
-    advice = [_advice(steps)] if behind else []
+    advice = [_advice(steps)] if behind(results) else []
     return [*_verdict(byol, others, comparisons), *advice, *_beside_published(results)]
+
+
+def behind(results: pd.DataFrame) -> bool:
+    """Whether fewer test pictures are named right with BYOL's features than with those of the untrained network."""
+    byol, untrained = (_row(measured(results), name) for name in (BYOL, UNTRAINED))
+    return byol is not None and untrained is not None and bool(byol["top1"] < untrained["top1"])
 
 
 def without_labels(pictures: int, clusters: int, quality: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -84,7 +88,7 @@ def _verdict(
     byol: "pd.Series[float]", others: "list[tuple[str, pd.Series[float]]]", comparisons: pd.DataFrame
 ) -> list[str]:
     beats: list[str] = []
-    behind: list[str] = []
+    worse: list[str] = []
     unclear: list[str] = []
     for name, row in others:
         points = round(100 * (byol["top1"] - row["top1"]), 1)
@@ -92,12 +96,12 @@ def _verdict(
             where = "over" if points > 0 else "below"
             unclear.append(f"{abs(points):.1f} points {where} {name}" if points else f"level with {name}")
         else:
-            (beats if byol["top1"] > row["top1"] else behind).append(f"{name} by {abs(points):.1f} points")
+            (beats if byol["top1"] > row["top1"] else worse).append(f"{name} by {abs(points):.1f} points")
     verdict = []
     if beats:
         verdict.append(f"BYOL beats {_listed(beats)}.")
-    if behind:
-        verdict.append(f"BYOL is behind {_listed(behind)}.")
+    if worse:
+        verdict.append(f"BYOL is behind {_listed(worse)}.")
     if unclear:
         verdict.append(f"BYOL is {_listed(unclear)}: too little to rule out luck.")
     return verdict
