@@ -14,5 +14,5 @@ class StoppedError(UserError):
 
     def __init__(self) -> None:
         super().__init__(
-            "stopped by Ctrl-C: what was finished is kept, nothing is half-written; the same command goes on from there"
+            "stopped by Ctrl-C: what was finished is kept, nothing is half-written; type the same command again"
         )
