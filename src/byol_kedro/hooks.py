@@ -79,19 +79,24 @@ class ProjectHooks:
     ) -> None:
         """End with the results table on the screen and the path of the report, or that of the answers."""
         if "results" in pipeline.all_outputs():
-            from byol_kedro.pins import ENCODER
             from byol_kedro.screen import show_results
-            from byol_kedro.typed import kedro_run
 
-            assert self._parameters is not None
-            pictures = self._parameters.raw_root if self._parameters.source == "folder" else "FOLDER"
-            typed = run_params["runtime_params"] or {}
-            kept = {name: typed[name] for name in ("data_root",) if name in typed}
-            next_params = {**run_params, "runtime_params": {**kept, "predict_root": pictures}}
-            # The newest probes are now those of the encoder that was asked for, and refuse the newest one.
-            pins = {name: self._load_versions[name] for name in (ENCODER,) if name in self._load_versions}
-            show_results(catalog, kedro_run(["predict"], next_params, **pins))
+            show_results(catalog, self._predict_command(run_params))
         if "predicted_pictures" in pipeline.all_outputs():
             from byol_kedro.screen import show_path
 
             show_path("Predictions", "predicted_pictures", catalog)
+
+    def _predict_command(self, run_params: dict[str, Any]) -> str:
+        """What asks the encoder of this run about the pictures of a folder."""
+        from byol_kedro.pins import ENCODER
+        from byol_kedro.typed import kedro_run
+
+        assert self._parameters is not None
+        params = {"predict_root": self._parameters.raw_root if self._parameters.source == "folder" else "FOLDER"}
+        typed = run_params["runtime_params"] or {}
+        if "data_root" in typed:
+            params = {"data_root": typed["data_root"], **params}
+        # The newest probes are now those of the encoder that was asked for, and refuse the newest one.
+        pins = {name: version for name, version in self._load_versions.items() if name == ENCODER}
+        return kedro_run(["predict"], {**run_params, "runtime_params": params}, **pins)
