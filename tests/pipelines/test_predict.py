@@ -11,14 +11,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-import yaml
-from kedro.io import Version
 from PIL import Image
 
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.byol.features import encode
 from byol_kedro.datasets.images import Images, ImagesDataset
-from byol_kedro.datasets.new_pictures import NewPictures, NewPicturesDataset
+from byol_kedro.datasets.new_pictures import NewPicturesDataset
 from byol_kedro.datasets.tables import TableStream
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.errors import UserError
@@ -26,8 +24,7 @@ from byol_kedro.parameters import Predict, Probes
 from byol_kedro.pipelines.predict import rows as rows_module
 from byol_kedro.pipelines.predict.nodes import predict
 from tests.byol.small import CPU
-from tests.conftest import ROOT, Chain, type_kedro_run
-from tests.test_bad_input import artifacts, error_of
+from tests.conftest import Chain
 
 TENSORS = ["encoder", "probe_published", "probe_logistic", "probe_mlp", "latent_mlp", "latents_train"]
 PROTOCOLS = ["published", "logistic", "mlp", "knn", "knn200"]
@@ -227,74 +224,6 @@ def test_without_training_pictures_no_nearest_are_named(inputs, folder, caplog):
     assert "no training pictures" in caplog.text
 
 
-def test_kedro_run_writes_one_version_and_says_where(chain_copy: Path, folder: Path) -> None:
-    outcome = type_kedro_run(chain_copy, "--pipeline=predict", params=f"predict_root={folder}")
-    (written,) = Chain(chain_copy, outcome).versions("predicted_pictures")
-    assert outcome.exit_code == 0, outcome.output
-    assert outcome.lines[-1] == f"Predictions: {written}"
-    assert len(pd.read_parquet(written)) == sum(1 for _ in folder.rglob("*.png"))
-    manifest = json.loads(Chain(chain_copy, outcome).versions("run_manifest")[-1].read_text("utf-8"))
-    assert manifest["parameters"]["predict_root"] == str(folder)
-    assert manifest["reads"]["encoder"]["version"] == Chain(chain_copy, outcome).versions("encoder")[0].parent.name
-
-
-def train_another(data_root: Path) -> str:
-    """Puts a newer encoder beside the one that is there; the version of the older one."""
-    (folder,) = data_root.glob("*/encoder.safetensors")
-    (old,) = folder.iterdir()
-    encoder = TensorsDataset(filepath=str(old / folder.name)).load()
-    moved = {name: array + np.ones_like(array) for name, array in encoder.arrays.items()}
-    newer = TensorsDataset(filepath=str(folder), version=Version(None, "2999-01-01T00.00.00.000Z"))
-    newer.save(Tensors(moved, encoder.header))
-    return old.name
-
-
-def test_a_probe_of_other_training_pictures_does_not_answer(chain_copy: Path, folder: Path) -> None:
-    assert type_kedro_run(chain_copy, "--pipelines=ingest,extract", params="seed=5").exit_code == 0
-    before = artifacts(chain_copy)
-    message = error_of(type_kedro_run(chain_copy, "--pipelines=predict", params=f"predict_root={folder}"))
-    assert message.startswith("Error: a probe of training pictures ")
-    assert "run the pipeline evaluate again" in message
-    assert artifacts(chain_copy) == before
-
-
-def test_a_newer_encoder_does_not_answer_with_the_older_ones_probe(chain_copy: Path, folder: Path) -> None:
-    pinned = train_another(chain_copy)
-    before = artifacts(chain_copy)
-    message = error_of(type_kedro_run(chain_copy, "--pipelines=predict", params=f"predict_root={folder}"))
-    assert "run the pipeline evaluate again for encoder 2999-01-01T00.00.00.000Z" in message
-    assert message.endswith(f"or pin the other one with --load-versions encoder:{pinned}")
-    assert artifacts(chain_copy) == before
-
-
-def test_a_pinned_encoder_answers_although_there_is_a_newer_one(chain_copy: Path, folder: Path) -> None:
-    pin = f"--load-versions=encoder:{train_another(chain_copy)}"
-    outcome = type_kedro_run(chain_copy, "--pipelines=predict", pin, params=f"predict_root={folder}")
-    assert outcome.exit_code == 0, outcome.output
-
-
-def test_without_a_folder_it_is_one_line(chain_copy: Path) -> None:
-    before = artifacts(chain_copy)
-    message = error_of(type_kedro_run(chain_copy, "--pipelines=predict"))
-    assert message.startswith("Error: predict_root is not given")
-    assert artifacts(chain_copy) == before
-
-
-def test_the_folder_has_to_be_there_and_hold_pictures(tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "empty" / "notes.txt").write_text("no picture")
-    cases = {"empty": "there are no pictures in", "empty/notes.txt": "there is no folder", "gone": "there is no folder"}
-    for name, words in cases.items():
-        with pytest.raises(UserError, match=f"predict_root: {words} {tmp_path / name}"):
-            NewPicturesDataset.load.__wrapped__(NewPicturesDataset(filepath=str(tmp_path / name)))
-
-
-def test_files_of_other_kinds_are_named_where_there_is_no_picture(tmp_path: Path) -> None:
-    (tmp_path / "a.heic").touch()
-    with pytest.raises(UserError, match=r"\(1 file of other kinds passed over: .heic 1\); expected files that end in"):
-        NewPicturesDataset.load.__wrapped__(NewPicturesDataset(filepath=str(tmp_path)))
-
-
 def test_the_last_line_says_which_files_were_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     noise(tmp_path / "a.png")
     for name in ("b.heic", "c.HEIC", "d.nef"):
@@ -305,17 +234,3 @@ def test_the_last_line_says_which_files_were_passed_over(tmp_path: Path, caplog:
     assert caplog.messages[-1] == (
         f"1 pictures of {tmp_path}, all could be read; 3 files of other kinds passed over: .heic 2, .nef 1"
     )
-
-
-def test_files_are_found_at_any_depth_and_only_pictures(tmp_path: Path) -> None:
-    for name in ("b.JPG", "deep/er/a.webp", "notes.txt"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    found = NewPicturesDataset(filepath=str(tmp_path)).load()
-    assert found == NewPictures(tmp_path, ["b.JPG", "deep/er/a.webp"], {".txt": 1})
-    assert list(found.paths()) == [tmp_path / "b.JPG", tmp_path / "deep/er/a.webp"]
-
-
-def test_the_probe_of_the_defaults_is_the_first_row_of_the_table() -> None:
-    predict_block = yaml.safe_load((ROOT / "conf/base/parameters_predict.yml").read_text("utf-8"))["predict"]
-    assert Predict.model_validate(predict_block).probe == "logistic"
