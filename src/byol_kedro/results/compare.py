@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from byol_kedro.evaluation.significance import LEVEL, holm, mcnemar, two_proportions, wilson_trials
-from byol_kedro.results.runs import ENCODER, Catalog, Run, Score, versioned_entries
+from byol_kedro.results.runs import Catalog, Run, Score, encoder_header, versioned_entries
 from byol_kedro.versions import path_of_version
 
 PREDICTIONS = "predictions"
@@ -96,8 +96,8 @@ def compare_rows(a: Run, b: Run, catalog: Catalog) -> list[Row]:
 
 def _training(run: Run, catalog: Catalog) -> Mapping[str, Any]:
     """What the run's encoder was or will be trained with: a run that trains none has not used its own parameters."""
-    if run.encoder and path_of_version(versioned_entries(catalog)[ENCODER], run.encoder).is_file():
-        header = catalog.load(ENCODER, version=run.encoder).header
+    header = encoder_header(run, catalog)
+    if header:
         return dict(json.loads(header.get("training", "{}")))
     return run.manifest.get("parameters", {}).get("pretrain", {}) if "pretrain" in run.pipelines else {}
 

@@ -16,8 +16,7 @@ from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.pipelines.report.table import percent
 from byol_kedro.pipelines.report.words import PROTOCOL
-from byol_kedro.results.runs import COMPLETE, ENCODER, UNMADE, Catalog, Run, Score, versioned_entries
-from byol_kedro.versions import path_of_version
+from byol_kedro.results.runs import COMPLETE, UNMADE, Catalog, Run, Score, encoder_header
 
 # The rows that a run is told by: what the features begin with, and the protocol.
 HEADLINES = {
@@ -102,9 +101,9 @@ def _record(run: Run, catalog: Catalog) -> dict[str, Any]:
 
 def _training(run: Run, catalog: Catalog) -> dict[str, Any]:
     """What the run's encoder was trained with, and on what: by its header, or by the manifest until there is one."""
-    if run.encoder and path_of_version(versioned_entries(catalog)[ENCODER], run.encoder).is_file():
-        header = catalog.load(ENCODER, version=run.encoder).header
-        about = {"recipe": header["recipe"], "data": header["data"], "epochs": int(header["epochs"])}
+    header = encoder_header(run, catalog)
+    if header:
+        about: dict[str, Any] = {"recipe": header["recipe"], "data": header["data"], "epochs": int(header["epochs"])}
     else:
         asked = run.manifest.get("parameters", {})
         pretrain = asked["pretrain"] if "pretrain" in run.pipelines else {}

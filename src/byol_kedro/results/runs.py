@@ -11,7 +11,7 @@ from kedro.io import AbstractVersionedDataset, CatalogProtocol
 
 from byol_kedro.errors import UserError
 from byol_kedro.pipelines.report.results import measured
-from byol_kedro.versions import MANIFEST, folder, versioned
+from byol_kedro.versions import MANIFEST, folder, path_of_version, versioned
 
 RESULTS, ENCODER, PREDICTED = "results", "encoder", "predicted_pictures"
 # Those parts of pipelines that are sums which decide what a run is for.
@@ -143,6 +143,14 @@ def list_runs(catalog: Catalog) -> list[Run]:
         )
         for run_id in sorted(manifests | results, reverse=True)
     ]
+
+
+def encoder_header(run: Run, catalog: Catalog) -> Mapping[str, str]:
+    """The header of the run's encoder; empty where it had none, or where that is gone."""
+    if not run.encoder or not path_of_version(versioned_entries(catalog)[ENCODER], run.encoder).is_file():
+        return {}
+    header: dict[str, str] = catalog.load(ENCODER, version=run.encoder).header
+    return header
 
 
 def find_run(name: str, runs: Sequence[Run]) -> Run:
