@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from byol_kedro.datasets.decoders import Decoded
+from byol_kedro.manifest import run_manifest
 from tests.conftest import Chain, Outcome, type_kedro_run
 from tests.datasets.picture_folders import decode_here
 from tests.test_bad_input import artifacts
@@ -156,15 +157,23 @@ def test_an_ingest_that_was_killed_between_its_splits_is_not_trained_on(kedro_ru
     assert first in outcome.lines[-1]
 
 
-def test_of_two_runs_at_once_each_goes_on_with_what_it_has_written_itself(kedro_run: Run, tmp_path: Path) -> None:
+def test_of_two_runs_at_once_each_goes_on_with_what_it_has_written_itself(
+    kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_pictures(tmp_path / "raw", 8)
     assert kedro_run("--pipelines=ingest", params="source=folder").exit_code == 0
-    # As one that began later and has finished earlier.
-    for version in list(tmp_path.glob("*/*/20??-*")):
-        version.rename(version.with_name("2999-01-01T00.00.00.000Z"))
+    first = list(tmp_path.glob("*/*/20??-*"))
+
+    def meanwhile(*arguments: Any) -> dict[str, Any]:
+        # As of one that began after this run and finishes before it.
+        for version in first:
+            version.rename(version.with_name("2999-01-01T00.00.00.000Z"))
+        return run_manifest(*arguments)
+
+    monkeypatch.setattr("byol_kedro.manifest.run_manifest", meanwhile)
     write_pictures(tmp_path / "raw" / "more", 4)
     outcome = kedro_run("--pipelines=ingest", params="source=folder")
-    (path,) = tmp_path.glob("*/data_summary.json/20*/data_summary.json")
+    path = min(tmp_path.glob("*/data_summary.json/*/data_summary.json"))
     splits = json.loads(path.read_text("utf-8"))["splits"]
     assert sum(about["count"] for about in splits.values()) == 12
     assert "did not match" not in outcome.output

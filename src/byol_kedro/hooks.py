@@ -4,35 +4,29 @@ What the hooks call is imported where it is called: `kedro run --help` and `kedr
 """
 # ruff: noqa: PLC0415
 
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
-
-if TYPE_CHECKING:
-    from byol_kedro.parameters import Parameters
+from kedro.pipeline.node import Node
 
 
 class ProjectHooks:
-    """One object for one session: what an earlier hook saw, a later one needs."""
+    """Keeps nothing between two calls: Kedro has one such object for all runs of a process.
 
-    def __init__(self) -> None:
-        self._parameters: Parameters | None = None
-        self._catalog: CatalogProtocol[Any, Any] | None = None
-        self._load_versions: dict[str, str] = {}
+    What a hook needs to know of its run is in the catalog, which is the run's own.
+    """
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Check all parameters before anything else, whichever pipeline was asked for."""
+        """Check all parameters before anything else, whichever pipeline was asked for; nodes get what was checked."""
         from byol_kedro.validation import validated_parameters
 
-        self._parameters = validated_parameters(context.config_loader)
-
-    @hook_impl
-    def after_catalog_created(self, catalog: CatalogProtocol[Any, Any], load_versions: dict[str, str] | None) -> None:
-        self._catalog, self._load_versions = catalog, load_versions or {}
+        parameters = validated_parameters(context.config_loader)
+        context.config_loader["parameters"] = parameters.model_dump(mode="json")
 
     @hook_impl
     def before_pipeline_run(
@@ -41,30 +35,39 @@ class ProjectHooks:
         """Write down what the run is and what it reads, before its first node."""
         from byol_kedro.manifest import run_manifest
         from byol_kedro.pins import pin_what_belongs_together, refuse_pinned_outputs
-        from byol_kedro.validation import warn_of_what_has_no_effect
-        from byol_kedro.versions import MANIFEST, versions_read
+        from byol_kedro.reuse import nodes_that_run
+        from byol_kedro.validation import parameters_of, warn_of_what_has_no_effect
+        from byol_kedro.versions import MANIFEST, reserve_version, versions_read
 
-        assert self._parameters is not None
-        refuse_pinned_outputs(self._load_versions, pipeline)
-        if self._parameters.references and "params:references" in pipeline.inputs():
+        parameters = parameters_of(catalog)
+        reused: dict[str, str] = {}
+        if run_params["only_missing_outputs"]:
+            pipeline, reused = nodes_that_run(pipeline, catalog)
+            if not pipeline.nodes:
+                return
+        refuse_pinned_outputs(run_params["load_versions"] or {}, pipeline)
+        if parameters.references and "params:references" in pipeline.inputs():
             from byol_kedro.pipelines.extract.references import check_references
 
             # Now, and not when the encoder has been trained.
-            check_references(self._parameters.references)
+            check_references(parameters.references)
         pin_what_belongs_together(pipeline, catalog)
-        reads = versions_read(pipeline, catalog, run_params)
+        reads = reused | versions_read(pipeline, catalog, run_params)
         warn_of_what_has_no_effect(run_params["runtime_params"] or {}, pipeline.inputs())
-        self.before_dataset_saved(MANIFEST)
-        catalog.save(MANIFEST, run_manifest(run_params, self._parameters, reads, catalog))
+        folder, run_id = reserve_version(run_params["run_id"], pipeline, catalog)
+        try:
+            manifest = run_manifest({**run_params, "run_id": run_id}, pipeline, parameters, reads, catalog)
+            self._load_own([MANIFEST], catalog)
+            catalog.save(MANIFEST, manifest)
+        except BaseException:
+            with suppress(OSError):
+                folder.rmdir()
+            raise
 
     @hook_impl
-    def before_dataset_saved(self, dataset_name: str) -> None:
+    def before_node_run(self, node: Node, catalog: CatalogProtocol[Any, Any]) -> None:
         """Read back what this run writes: the newest may be of a run beside it that began later."""
-        from byol_kedro.versions import pin, versioned
-
-        assert self._catalog is not None
-        for dataset in versioned([dataset_name], self._catalog).values():
-            pin(dataset, str(dataset.resolve_save_version()))
+        self._load_own(node.outputs, catalog)
 
     @hook_impl
     def on_pipeline_error(self, error: Exception, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
@@ -74,29 +77,34 @@ class ProjectHooks:
         clean_up(error, pipeline, catalog)
 
     @hook_impl
-    def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
-    ) -> None:
+    def after_pipeline_run(self, run_params: dict[str, Any], catalog: CatalogProtocol[Any, Any]) -> None:
         """End with the results table on the screen and the path of the report, or that of the answers."""
-        if "results" in pipeline.all_outputs():
-            from byol_kedro.screen import show_results
+        from byol_kedro.screen import show_path, show_results, written
 
-            show_results(catalog, self._predict_command(run_params))
-        if "predicted_pictures" in pipeline.all_outputs():
-            from byol_kedro.screen import show_path
-
+        if written("results", catalog):
+            show_results(catalog, self._predict_command(run_params, catalog))
+        if written("predicted_pictures", catalog):
             show_path("Predictions", "predicted_pictures", catalog)
 
-    def _predict_command(self, run_params: dict[str, Any]) -> str:
+    def _load_own(self, names: list[str], catalog: CatalogProtocol[Any, Any]) -> None:
+        """Let the run load its own versions of the entries `names`."""
+        from byol_kedro.versions import pin, versioned
+
+        for dataset in versioned(names, catalog).values():
+            pin(dataset, str(dataset.resolve_save_version()))
+
+    def _predict_command(self, run_params: dict[str, Any], catalog: CatalogProtocol[Any, Any]) -> str:
         """What asks the encoder of this run about the pictures of a folder."""
         from byol_kedro.pins import ENCODER
         from byol_kedro.typed import kedro_run
+        from byol_kedro.validation import parameters_of
 
-        assert self._parameters is not None
-        params = {"predict_root": self._parameters.raw_root if self._parameters.source == "folder" else "FOLDER"}
+        parameters = parameters_of(catalog)
+        params = {"predict_root": parameters.raw_root if parameters.source == "folder" else "FOLDER"}
         typed = run_params["runtime_params"] or {}
         if "data_root" in typed:
             params = {"data_root": typed["data_root"], **params}
         # The newest probes are now those of the encoder that was asked for, and refuse the newest one.
-        pins = {name: version for name, version in self._load_versions.items() if name == ENCODER}
+        load_versions = run_params["load_versions"] or {}
+        pins = {name: version for name, version in load_versions.items() if name == ENCODER}
         return kedro_run(["predict"], {**run_params, "runtime_params": params}, **pins)

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
+from kedro.pipeline import Pipeline
 
 from byol_kedro.parameters import Parameters
 from byol_kedro.typed import command_line
-from byol_kedro.versions import MANIFEST, path_of_version
+from byol_kedro.versions import MANIFEST, path_of_version, versioned
 
 PACKAGES = (
     "byol-kedro", "kedro", "kedro-datasets", "torch", "torchvision", "timm", "scikit-learn", "scikit-image",
@@ -21,19 +22,24 @@ PACKAGES = (
 
 
 def run_manifest(
-    run_params: Mapping[str, Any], parameters: Parameters, reads: Mapping[str, str], catalog: CatalogProtocol[Any, Any]
+    run_params: Mapping[str, Any],
+    pipeline: Pipeline,
+    parameters: Parameters,
+    reads: Mapping[str, str],
+    catalog: CatalogProtocol[Any, Any],
 ) -> dict[str, Any]:
     """What a run is: plain JSON values only.
 
     Args:
         run_params: what Kedro hands to `before_pipeline_run`.
+        pipeline: the nodes that run.
         parameters: all of them, as validated.
         reads: the version of each entry that the run reads and does not write.
         catalog: where the manifests of the runs that wrote these entries are looked up.
     """
     return {
         "run_id": run_params["run_id"],
-        "command": command_line(),
+        "command": command_line(run_params),
         "environment": run_params["env"] or "local",
         "pipelines": list(run_params["pipeline_names"] or ["__default__"]),
         "parameters": parameters.model_dump(mode="json"),
@@ -45,6 +51,7 @@ def run_manifest(
             name: {"version": read, "command": manifest_of(read, catalog).get("command", "")}
             for name, read in reads.items()
         },
+        "writes": list(versioned(sorted(pipeline.all_outputs()), catalog)),
     }
 
 

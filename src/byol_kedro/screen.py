@@ -12,7 +12,7 @@ from rich.table import Table
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.pipelines.report.table import cells, quality_cells, with_interval
 from byol_kedro.pipelines.report.words import behind
-from byol_kedro.versions import path_of_version
+from byol_kedro.versions import MANIFEST, path_of_version
 
 # Of each table what a terminal of 80 characters has room for.
 COLUMNS = ("features", "classifier", "epochs", "top-1")
@@ -38,10 +38,12 @@ def show_results(catalog: Catalog, predict: str) -> None:
     else:
         console.print(NO_LABELS)
         # The report has seen to it that all of this is of one encoder and of the same pictures.
-        if _written("report", catalog):
+        if written("report", catalog):
             for table in unlabelled_screen(catalog.load("quality_metrics"), catalog.load("latent_metrics")):
                 console.print(table)
-    console.print(f"Encoder: {catalog.load('probe_metrics')['encoder_version']}", markup=False, highlight=False)
+    manifest = catalog.load(MANIFEST)
+    encoder = manifest["reads"].get("encoder", {"version": manifest["run_id"]})["version"]
+    console.print(f"Encoder: {encoder}", markup=False, highlight=False)
     for title, name in (("All columns, published rows", "results_table"), ("Report", "report")):
         show_path(title, name, catalog)
     console.print(
@@ -51,7 +53,7 @@ def show_results(catalog: Catalog, predict: str) -> None:
 
 def show_path(title: str, name: str, catalog: Catalog) -> None:
     """Print where the version of an entry lies that the run has just written, if it has."""
-    path = _written(name, catalog)
+    path = written(name, catalog)
     if path:
         Console().print(f"{title}: {path}", markup=False, highlight=False, soft_wrap=True)
 
@@ -73,8 +75,8 @@ def unlabelled_screen(quality: Mapping[str, Any], latent: Mapping[str, Any]) -> 
         yield _table("L1 on the test pairs (95 % interval)", PAIRS, [pairs], unit)
 
 
-def _written(name: str, catalog: Catalog) -> Path | None:
-    """The file of an entry under the version of the run that has just ended."""
+def written(name: str, catalog: Catalog) -> Path | None:
+    """The file of an entry that the run which has just ended has saved; None where it saved none."""
     dataset = catalog.get(name)
     assert isinstance(dataset, AbstractVersionedDataset)
     path = path_of_version(dataset, str(dataset.resolve_save_version()))

@@ -2,12 +2,15 @@
 
 import warnings
 
+from byol_kedro.config_loader import ConfigLoader
 from byol_kedro.hooks import ProjectHooks
 
 # Kedro's own call of a name that omegaconf is about to rename: nothing that a user could act on, 20 lines in every run.
 warnings.filterwarnings("ignore", message="register_new_resolver")
 
 HOOKS = (ProjectHooks(),)
+
+CONFIG_LOADER_CLASS = ConfigLoader
 
 # Soft: an environment names only what differs from conf/base.
 CONFIG_LOADER_ARGS = {

@@ -7,12 +7,29 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+# How nodes are chosen on the command line, by the names that Kedro hands to hooks.
+CHOICES = {
+    "tags": "--tags", "node_names": "--nodes", "from_nodes": "--from-nodes", "to_nodes": "--to-nodes",
+    "from_inputs": "--from-inputs", "to_outputs": "--to-outputs", "namespaces": "--namespaces",
+}  # fmt: skip
 
-def command_line() -> str:
-    """The command as it was typed, without the path of the interpreter."""
+
+def command_line(run_params: Mapping[str, Any]) -> str:
+    """The command of a run: as it was typed, or what would have to be typed where another program began the run.
+
+    `run_params` is what Kedro hands to `before_pipeline_run`.
+    """
     program = Path(sys.argv[0])
-    name = "python -m byol_kedro" if program.name == "__main__.py" else program.name
-    return shlex.join([*name.split(), *sys.argv[1:]])
+    if program.parts[-2:] == ("byol_kedro", "__main__.py"):
+        return shlex.join(["python", "-m", "byol_kedro", *sys.argv[1:]])
+    if program.stem == "kedro" and sys.argv[1:2] == ["run"]:
+        return shlex.join([program.name, *sys.argv[1:]])
+    # A server, a notebook or a script: what its own command line says is about no single run.
+    chosen = [f"{option}={','.join(run_params[name])}" for name, option in CHOICES.items() if run_params[name]]
+    missing = ["--only-missing-outputs"] if run_params["only_missing_outputs"] else []
+    pipelines = run_params["pipeline_names"] or ["__default__"]
+    command = kedro_run(pipelines, run_params, **run_params["load_versions"] or {})
+    return " ".join([command, *([shlex.join(chosen + missing)] if chosen + missing else [])])
 
 
 def kedro_run(pipelines: Iterable[str], run_params: Mapping[str, Any], **pins: str) -> str:

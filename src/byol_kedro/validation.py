@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from kedro.config import AbstractConfigLoader
+from kedro.io import CatalogProtocol
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -30,6 +31,11 @@ def validated_parameters(config_loader: AbstractConfigLoader) -> Parameters:
         details = error.errors()
         rest = f"; and {len(details) - SHOWN} more" if len(details) > SHOWN else ""
         raise UserError("parameters: " + "; ".join(map(_explain, details[:SHOWN])) + rest) from None
+
+
+def parameters_of(catalog: CatalogProtocol[Any, Any]) -> Parameters:
+    """The validated parameters of the run whose catalog this is."""
+    return Parameters.model_validate(catalog.load("parameters"))
 
 
 def warn_of_what_has_no_effect(typed: Mapping[str, Any], inputs: Collection[str]) -> None:

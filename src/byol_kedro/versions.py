@@ -1,19 +1,27 @@
-"""Which version of each entry a run reads, decided before its first node."""
+"""Which version of each entry a run reads and writes, decided before its first node."""
 
+import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from kedro.io import AbstractVersionedDataset, CatalogProtocol, Version
+from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 
 from byol_kedro.errors import UserError
+from byol_kedro.log import get_logger
 from byol_kedro.pipeline_registry import PARTS, build_pipelines
 from byol_kedro.typed import kedro_run
 
 MANIFEST = "run_manifest"  # written by a hook before the first node, so no pipeline has it among its outputs
 
+VERSION = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}\.\d{2}\.\d{2}\.\d{3}Z", re.ASCII)  # as Kedro names them
+
 PICTURES = frozenset({"images_unlabeled", "images_train", "images_test"})  # what ingest makes of one source
+
+log = get_logger(__name__)
 
 
 def versioned_inputs(
@@ -39,7 +47,7 @@ def versioned(
 def versions_read(
     pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], run_params: Mapping[str, Any]
 ) -> dict[str, str]:
-    """The version of every versioned entry that the run reads and does not write.
+    """The version of every versioned entry that the run reads and does not write. It loads these and no newer ones.
 
     Raises:
         UserError: an entry, or the version of it that was asked for, is not there.
@@ -55,7 +63,63 @@ def versions_read(
     if missing:
         raise UserError(_nothing_yet(missing, catalog, run_params))
     refuse_unfinished_pictures(versions, catalog)
+    for name, version in versions.items():
+        # Kedro forgets what it has resolved after each load, and a run beside this one may save meanwhile.
+        pin(catalog[name], version)
     return versions
+
+
+def reserve_version(run_id: str, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> tuple[Path, str]:
+    """Make the run save everything under one version that sorts after all that it could have been made from.
+
+    The newest version is the one whose name sorts last. Where the clock was set back, `run_id` would sort before what
+    the run reads, and later runs would go on with the older artifacts. The folder of the manifest is created
+    exclusively, so that no two runs ever have the same version.
+
+    Args:
+        run_id: Kedro's, the time at which the session began.
+        pipeline: the nodes that run.
+        catalog: the catalog of this run alone.
+
+    Returns:
+        The manifest's folder, still empty, and the version: `run_id`, or one millisecond after the newest.
+
+    Raises:
+        UserError: `run_id` is no time, or the folder cannot be created.
+    """
+    if not VERSION.fullmatch(run_id):
+        raise UserError(f"run_id {run_id!r}: a UTC time such as {generate_timestamp()} expected; leave it out")
+    names = {MANIFEST, *pipeline.datasets()}
+    entries = versioned(sorted(name for name in names if not name.startswith(("params:", "parameters"))), catalog)
+    saved = (dataset.list_versions(full_path=False) for dataset in entries.values())
+    newest = max((version for versions in saved for version in versions if VERSION.fullmatch(version)), default="")
+    version = run_id if run_id > newest else _after(newest)
+    while True:
+        folder = path_of_version(entries[MANIFEST], version).parent
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir()
+        except FileExistsError:
+            version = _after(version)
+        except OSError as error:
+            raise UserError(f"{folder} cannot be created: {error.strerror or error}") from error
+        else:
+            break
+    now = generate_timestamp()
+    if newest > now:
+        log.warning(
+            "the clock (%s) is behind the newest version (%s): this run is saved as %s, so that it is the newest; "
+            "check the system clock", now, newest, version,
+        )  # fmt: skip
+    for dataset in entries.values():
+        dataset._version = Version(pinned(dataset), version)  # noqa: SLF001  (Kedro has no public name for it)
+    return folder, version
+
+
+def _after(version: str) -> str:
+    """The version one millisecond later."""
+    form = "%Y-%m-%dT%H.%M.%S.%fZ"
+    return (datetime.strptime(version, form) + timedelta(milliseconds=1)).strftime(form)[:-4] + "Z"  # noqa: DTZ007  (UTC on both sides)
 
 
 def refuse_unfinished_pictures(versions: Mapping[str, str], catalog: CatalogProtocol[Any, Any]) -> None:

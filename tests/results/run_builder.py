@@ -24,6 +24,11 @@ PUBLISHED = {
     "features": "pixels, PCA 256", "classifier": "logistic regression", "protocol": "logistic", "top1": 0.36,
     "data": "stl10", "source": "published",
 }  # fmt: skip
+# Of what the pipelines write, the entries that a run is told by.
+WRITES = {
+    "__default__": {"images_train", "encoder", "results"}, "ingest": {"images_train"}, "pretrain": {"encoder"},
+    "evaluate": {"results"}, "report": {"results"}, "predict": {"predicted_pictures"},
+}  # fmt: skip
 Rows = Mapping[tuple[str, str, str], Iterable[bool]]
 
 
@@ -74,7 +79,9 @@ class RunBuilder:
             "packages": {"torch": "2.9.0", "timm": "1.0.20"},
             "reads": {name: {"version": version, "command": ""} for name, version in (reads or {}).items()},
         }  # fmt: skip
-        self.write("run_manifest", run_id, json.dumps(manifest | changed).encode())
+        manifest |= changed
+        manifest.setdefault("writes", sorted(set().union(*(WRITES.get(name, ()) for name in manifest["pipelines"]))))
+        self.write("run_manifest", run_id, json.dumps(manifest).encode())
 
     def complete(
         self, run_id: str, rows: Rows, *, pictures: str = "test", mark: str | None = "pixels", encoder: str = "",

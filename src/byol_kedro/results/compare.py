@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from byol_kedro.evaluation.significance import LEVEL, holm, mcnemar, two_proportions, wilson_trials
-from byol_kedro.results.runs import Catalog, Run, Score, encoder_header, versioned_entries
+from byol_kedro.results.runs import ENCODER, Catalog, Run, Score, encoder_header, versioned_entries
 from byol_kedro.versions import path_of_version
 
 PREDICTIONS = "predictions"
@@ -99,7 +99,7 @@ def _training(run: Run, catalog: Catalog) -> Mapping[str, Any]:
     header = encoder_header(run, catalog)
     if header:
         return dict(json.loads(header.get("training", "{}")))
-    return run.manifest.get("parameters", {}).get("pretrain", {}) if "pretrain" in run.pipelines else {}
+    return run.manifest.get("parameters", {}).get("pretrain", {}) if ENCODER in run.writes else {}
 
 
 def _values(run: Run, training: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.pipelines.report.table import percent
 from byol_kedro.pipelines.report.words import PROTOCOL
-from byol_kedro.results.runs import COMPLETE, UNMADE, Catalog, Run, Score, encoder_header
+from byol_kedro.results.runs import COMPLETE, ENCODER, UNMADE, Catalog, Run, Score, encoder_header
 
 # The rows that a run is told by: what the features begin with, and the protocol.
 HEADLINES = {
@@ -25,7 +25,7 @@ HEADLINES = {
     "untrained logistic": (UNTRAINED, PROTOCOL),
     "PCA logistic": (PIXELS, PROTOCOL),
 }
-WHY = "no results, predictions or encoder: the run died, is going on, was pruned, or ran only some nodes"
+WHY = "no results, predictions or encoder: the run died, is going on or was pruned"
 
 
 def records(runs: Sequence[Run], catalog: Catalog) -> list[dict[str, Any]]:
@@ -106,8 +106,8 @@ def _training(run: Run, catalog: Catalog) -> dict[str, Any]:
         about: dict[str, Any] = {"recipe": header["recipe"], "data": header["data"], "epochs": int(header["epochs"])}
     else:
         asked = run.manifest.get("parameters", {})
-        pretrain = asked["pretrain"] if "pretrain" in run.pipelines else {}
-        data = asked["source"] if "ingest" in run.pipelines else ""
+        pretrain = asked["pretrain"] if ENCODER in run.writes else {}
+        data = asked["source"] if "images_train" in run.writes else ""
         about = {"recipe": pretrain.get("recipe", ""), "data": data, "epochs": pretrain.get("epochs")}
     # The rows say, too, on what else the encoder was judged.
     rows = [] if run.results is None else measured(run.results).query("features == @BYOL")["data"].tolist()

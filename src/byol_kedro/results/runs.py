@@ -14,8 +14,6 @@ from byol_kedro.pipelines.report.results import measured
 from byol_kedro.versions import MANIFEST, folder, path_of_version, versioned
 
 RESULTS, ENCODER, PREDICTED = "results", "encoder", "predicted_pictures"
-# Those parts of pipelines that are sums which decide what a run is for.
-PARTS_OF = {"__default__": {"ingest", "pretrain", "report"}, "evaluate": {"report"}}
 COMPLETE, PREDICTIONS = "complete", "predictions"
 UNMADE = NO_RESULTS, NO_PREDICTIONS, NO_ENCODER = "no results", "no predictions", "no encoder"
 Catalog = CatalogProtocol[Any, Any]
@@ -49,20 +47,20 @@ class Run:
         return self.results is not None
 
     @property
-    def pipelines(self) -> set[str]:
-        named = self.manifest.get("pipelines", ())
-        return set(named).union(*(PARTS_OF.get(name, ()) for name in named))
+    def writes(self) -> frozenset[str]:
+        """The entries that the run was to write; what it did write, `made` and `results` tell of."""
+        return frozenset(self.manifest.get("writes", ()))
 
     @property
     def state(self) -> str:
-        """What there is of the run, in words, beside what its pipelines are for."""
+        """What there is of the run, in words, beside what it was to write."""
         if self.complete:
             return COMPLETE if self.scores else "no labels"
-        if "report" in self.pipelines:
+        if RESULTS in self.writes:
             return NO_RESULTS
-        if "predict" in self.pipelines:
+        if PREDICTED in self.writes:
             return PREDICTIONS if PREDICTED in self.made else NO_PREDICTIONS
-        if "pretrain" in self.pipelines and ENCODER not in self.made:
+        if ENCODER in self.writes and ENCODER not in self.made:
             return NO_ENCODER
         return f"only {','.join(self.manifest['pipelines'])}"
 
