@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from byol_kedro.brief import Brief
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.byol.features import BATCH, encode
@@ -26,8 +27,8 @@ ABOVE = ("", "*/", f"{FILE}/*/", f"*/{FILE}/*/")
 Picture = str | PathLike[str] | Image.Image
 
 
-@dataclass(frozen=True, eq=False)
-class FrozenEncoder:
+@dataclass(frozen=True, eq=False, repr=False)
+class FrozenEncoder(Brief):
     """`encoder(images)` gives features, as the pipelines compute them.
 
     header: what it is and how it was trained; version, fingerprint: which one; model: the network on `device`.

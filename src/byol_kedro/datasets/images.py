@@ -14,6 +14,7 @@ import numpy.typing as npt
 from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import TablePreview
 
+from byol_kedro.brief import Brief
 from byol_kedro.datasets.files import replacing_all
 from byol_kedro.datasets.pixels import Before, Written, write_pixels
 from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream
@@ -25,8 +26,8 @@ HOUR = 3600  # seconds
 logger = get_logger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
-class Images:
+@dataclass(frozen=True, eq=False, repr=False)
+class Images(Brief):
     """One split, as loaded.
 
     pixels: (N, 3, H, W) uint8, RGB, row by row, a read-only memory map. labels: (N,) int64, -1 where unknown.

@@ -8,13 +8,14 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset
 
+from byol_kedro.brief import Brief
 from byol_kedro.datasets.decode import ENDINGS
 from byol_kedro.datasets.sources.walk import passed_over, walk
 from byol_kedro.errors import UserError
 
 
-@dataclass(frozen=True)
-class NewPictures:
+@dataclass(frozen=True, repr=False)
+class NewPictures(Brief):
     """`names`: of all picture files below `root`, their paths from there on, in a fixed order.
 
     `ignored`: how many other files were passed over, by the reason.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from byol_kedro.brief import Brief
 from byol_kedro.datasets.decode import UnreadablePicture
 
 UNKNOWN_LABEL = -1
@@ -16,8 +17,8 @@ UNKNOWN_LABEL = -1
 Pixels = npt.NDArray[np.uint8]
 
 
-@dataclass(frozen=True, eq=False)
-class Index:
+@dataclass(frozen=True, eq=False, repr=False)
+class Index(Brief):
     """What is known of each picture before its pixels are read.
 
     labels: (N,) int64, -1 where unknown. names: N of them, unique over all splits. keys: (N, 16) uint8, another one
@@ -29,8 +30,8 @@ class Index:
     keys: Pixels | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class ImageStream:
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageStream(Brief):
     """One split, as a source gives it: little at once, the pixels in pieces.
 
     side: of every picture, in pixels.

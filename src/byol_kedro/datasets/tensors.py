@@ -14,6 +14,7 @@ from kedro_datasets._typing import TablePreview
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from byol_kedro.brief import Brief
 from byol_kedro.datasets.files import replacing
 from byol_kedro.errors import UserError
 
@@ -21,8 +22,8 @@ Array = npt.NDArray[Any]
 STORED_AS = {"F32": "<f4", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U8": "u1", "BOOL": "?"}
 
 
-@dataclass(frozen=True, eq=False)
-class Tensors:
+@dataclass(frozen=True, eq=False, repr=False)
+class Tensors(Brief):
     """Arrays by name, and a header of strings. `t["features"]` is `t.arrays["features"]`.
 
     What was loaded reads an array from the disk each time that it is asked for, and has `version` and

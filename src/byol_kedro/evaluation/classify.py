@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from byol_kedro.brief import Brief
 from byol_kedro.evaluation.fit import Features, Fit, Labels
 from byol_kedro.evaluation.knn import knn
 from byol_kedro.evaluation.linear_sgd import linear_sgd
@@ -34,8 +35,8 @@ CLASSIFIERS: dict[str, Callable[..., Fit]] = {
 logger = get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class Problem:
+@dataclass(frozen=True, repr=False)
+class Problem(Brief):
     """Features of the training and test pictures with their labels, -1 where unknown.
 
     `features` is what the tables call them; train_x (N, D), test_x (M, D) float32; train_y (N,), test_y (M,),

@@ -8,14 +8,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from byol_kedro.brief import Brief
 from byol_kedro.evaluation.clusters import clusters
 
 if TYPE_CHECKING:
     from byol_kedro.parameters import Clusters
 
 
-@dataclass(frozen=True, eq=False)
-class Vectors:
+@dataclass(frozen=True, eq=False, repr=False)
+class Vectors(Brief):
     """Of one split: names, labels (N,) int64, -1 where unknown, and latent vectors (N, D) float32."""
 
     split: str

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from byol_kedro.brief import Brief
 from byol_kedro.evaluation.pair_rows import Rows, Stack
 
 COLUMNS = ["left", "right", "target", "psnr_1", "psnr_2", "split"]
@@ -18,8 +19,8 @@ PIECE = 4096  # pairs or pictures that are looked at together
 Values = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class Pool:
+@dataclass(frozen=True, eq=False, repr=False)
+class Pool(Brief):
     """Every picture that a pair may name: `features[i]` (D,) float32 is of the picture `names[i]`."""
 
     names: Sequence[str]

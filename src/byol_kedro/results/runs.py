@@ -9,6 +9,7 @@ import pandas as pd
 from kedro.framework.session import KedroSession
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
 
+from byol_kedro.brief import Brief
 from byol_kedro.errors import UserError
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.versions import MANIFEST, folder, path_of_version, versioned
@@ -29,8 +30,8 @@ class Score:
     ci_high: float
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
+@dataclass(frozen=True, eq=False, repr=False)
+class Run(Brief):
     """One run. `manifest` is empty where it is gone; `results` is None where there are none.
 
     `made` has those of encoder and predicted_pictures of which there is a version of this run.

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from byol_kedro.brief import Brief
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.fit import Features, Labels
 from byol_kedro.pipelines.latent.inputs import pictures
 
 
-@dataclass(frozen=True)
-class Known:
+@dataclass(frozen=True, repr=False)
+class Known(Brief):
     """features (N, D) float32, labels (N,) int64, -1 where unknown, and names of the training pictures."""
 
     features: Features
