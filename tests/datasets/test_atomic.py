@@ -53,7 +53,8 @@ def assert_same(found, expected):
 def test_what_is_saved_is_loaded(tmp_path, kind):
     dataset = dataset_of(kind, tmp_path)
     dataset.save(CASES[kind][1])
-    assert files_under(tmp_path) == {f"a.{kind}", f"a.{kind}/{NEW}", f"a.{kind}/{NEW}/a.{kind}"}
+    file = f"a.{kind}/{NEW}/a.{kind}"
+    assert files_under(tmp_path) == {f"a.{kind}", f"a.{kind}/{NEW}", file, f"{file}.sha256"}
     assert_same(dataset.load(), CASES[kind][1])
 
 

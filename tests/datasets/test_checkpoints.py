@@ -2,12 +2,14 @@
 
 import errno
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from byol_kedro.datasets.checkpoints import Checkpoints, CheckpointsDataset
 from byol_kedro.errors import UserError
+from tests.damage import DAMAGE
 
 WHAT = {"epochs": 80, "seed": 0, "views.first.crop_area": [0.08, 1.0]}
 ARRAYS = {"weight": np.arange(6, dtype=np.float32).reshape(2, 3), "count": np.array(7)}
@@ -45,6 +47,64 @@ def test_the_newest_by_its_step_is_taken_and_only_the_last_two_stay(folder):
         write(folder, step)
     assert folder.newest().step == 300
     assert files(folder) == ["step-000000040.safetensors", "step-000000300.safetensors"]
+
+
+def test_a_checkpoint_of_another_training_is_passed_over(tmp_path, folder, caplog):
+    other = Checkpoints(tmp_path).of(WHAT | {"seed": 1})
+    write(other, 9)
+    write(folder, 1)
+    shutil.copy(other.path / "step-000000009.safetensors", folder.path)
+    assert folder.newest().step == 1
+    assert f"is '{other.path.name}/step-000000009.safetensors' by its header, '{folder.path.name}/" in caplog.text
+
+
+def test_a_checkpoint_under_the_name_of_another_step_is_passed_over(folder):
+    write(folder, 1)
+    shutil.copy(folder.path / "step-000000001.safetensors", folder.path / "step-000000009.safetensors")
+    assert folder.newest().step == 1
+
+
+def test_a_copy_by_a_name_of_its_own_is_let_be(folder):
+    write(folder, 1)
+    copy = folder.path / "step-000000001 (copy).safetensors"
+    shutil.copy(folder.path / "step-000000001.safetensors", copy)
+    assert folder.newest().step == 1
+    write(folder, 2, keep=1)
+    assert copy.exists()
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_whatever_happens_to_the_newest_the_one_before_is_taken_and_training_goes_on(folder, damage):
+    write(folder, 1)
+    write(folder, 2)
+    DAMAGE[damage](folder.path / "step-000000002.safetensors")
+    assert folder.newest().step == 1
+    if damage == "a folder":
+        (folder.path / "step-000000002.safetensors").rmdir()
+    write(folder, 2)
+    assert folder.newest().step == 2
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_whatever_happens_to_what_tells_of_a_training_it_is_passed_over_and_written_anew(tmp_path, folder, damage):
+    write(folder, 1)
+    DAMAGE[damage](folder.path / "training.json")
+    other = Checkpoints(tmp_path).of(WHAT | {"epochs": 40})
+    assert other.differences() == ""
+    if damage == "a folder":
+        (folder.path / "training.json").rmdir()
+    write(folder, 2)
+    assert other.differences() == "epochs (80 there, 40 here)"
+
+
+def test_what_tells_of_another_training_is_passed_over(tmp_path, folder):
+    write(folder, 1)
+    other, third = (Checkpoints(tmp_path).of(WHAT | {"seed": seed}) for seed in (1, 2))
+    write(other, 1)
+    shutil.copy(folder.path / "training.json", other.path)
+    assert third.differences() == "seed (0 there, 2 here)"
+    (folder.path / "training.json").unlink()
+    assert third.differences() == ""
 
 
 def cut(path):

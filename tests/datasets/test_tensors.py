@@ -1,5 +1,8 @@
 import json
 import os
+import shutil
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,11 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from kedro.io import DatasetError
+from safetensors import SafetensorError
 
+from byol_kedro.datasets import sealed
 from byol_kedro.datasets import tensors as module
 from byol_kedro.datasets.belonging import check_same_encoder
-from byol_kedro.datasets.tensors import Tensors, TensorsDataset, fingerprint, mapped
+from byol_kedro.datasets.sealed import fingerprint
+from byol_kedro.datasets.tensors import Tensors, TensorsDataset, mapped
 from byol_kedro.errors import UserError
+from tests.damage import DAMAGE, flip, whole_or_one_line
 from tests.datasets.helpers import NEW, OLD, at, files_under
 
 ARRAYS = {"weight": np.arange(6, dtype=np.float32).reshape(2, 3), "count": np.array(7)}
@@ -72,7 +79,7 @@ def test_loading_reads_no_array_before_it_is_asked_for(tmp_path, monkeypatch):
     dataset = dataset_in(tmp_path)
     dataset.save(Tensors(ARRAYS, {}))
     read = []
-    opened = module.safe_open
+    opened = sealed.safe_open
 
     class Counting:
         def __init__(self, *args, **kwargs):
@@ -92,7 +99,7 @@ def test_loading_reads_no_array_before_it_is_asked_for(tmp_path, monkeypatch):
             read.append(name)
             return self._open.get_tensor(name)
 
-    monkeypatch.setattr(module, "safe_open", Counting)
+    monkeypatch.setattr(sealed, "safe_open", Counting)
     loaded = dataset.load()
     assert sorted(loaded.keys()) == ["count", "weight"]
     assert read == []
@@ -132,6 +139,63 @@ def test_a_cut_file_is_named_with_its_size(tmp_path, size):
     assert f"({size} bytes found)" in str(caught.value.__cause__)
 
 
+def all_of(folder):
+    """Header and arrays as a load finds them, or None where it ends in one line."""
+    with whole_or_one_line():
+        loaded = dataset_in(folder).load()
+        return loaded.header, {name: loaded[name].tolist() for name in loaded.arrays}
+    return None
+
+
+def test_whatever_bit_is_turned_it_is_one_line(tmp_path):
+    dataset = dataset_in(tmp_path, NEW)
+    dataset.save(Tensors({"weight": ARRAYS["weight"][:1]}, {"std": "[0.2]"}))
+    path, whole = Path(dataset._get_load_path()), all_of(tmp_path)
+    for position in range(path.stat().st_size):
+        for bit in range(8):
+            flip(path, position, bit)
+            assert all_of(tmp_path) is None, (position, bit)
+            flip(path, position, bit)
+    assert all_of(tmp_path) == whole
+
+
+def test_what_is_damaged_after_it_was_loaded_is_one_line(tmp_path):
+    dataset = dataset_in(tmp_path)
+    dataset.save(Tensors(ARRAYS, {}))
+    loaded = dataset.load()
+    np.testing.assert_array_equal(loaded["weight"], ARRAYS["weight"])
+    in_the_header = {"a bit in the middle flipped"}  # which has been read
+    for name in DAMAGE.keys() - in_the_header:
+        DAMAGE[name](Path(dataset._get_load_path()))
+        for read in (loaded.__getitem__, partial(mapped, loaded)):
+            with pytest.raises(UserError):
+                read("weight")
+        shutil.rmtree(tmp_path / "t.safetensors")
+        dataset_in(tmp_path).save(Tensors(ARRAYS, {}))
+        np.testing.assert_array_equal(loaded["weight"], ARRAYS["weight"])
+
+
+def test_another_entry_of_the_same_run_in_its_place_is_one_line(tmp_path):
+    dataset_in(tmp_path).save(Tensors(ARRAYS, {}))
+    (tmp_path / "t.safetensors" / NEW / "t.safetensors").rename(tmp_path / "other")
+    TensorsDataset(filepath=str(tmp_path / "u.safetensors"), version=at(NEW)).save(Tensors(ARRAYS, {}))
+    (tmp_path / "u.safetensors" / NEW / "u.safetensors").rename(tmp_path / "t.safetensors" / NEW / "t.safetensors")
+    with pytest.raises(
+        DatasetError, match=rf"is '{NEW}/u.safetensors' by its header, '{NEW}/t.safetensors' is expected"
+    ):
+        dataset_in(tmp_path).load()
+
+
+def test_arrays_of_every_type_are_checked(tmp_path):
+    types = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")
+    arrays = {name: np.ones((2, 3), name) for name in types} | {"none": np.zeros((0, 4)), "one": np.array(1.5)}
+    dataset_in(tmp_path).save(Tensors(arrays, {}))
+    loaded = dataset_in(tmp_path).load()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(loaded[name], array, strict=True)
+        np.testing.assert_array_equal(mapped(loaded, name), array, strict=True)
+
+
 def test_a_file_of_another_program_is_refused(tmp_path):
     safetensors.numpy.save_file(ARRAYS, tmp_path / "t.safetensors")
     with pytest.raises(DatasetError, match="not written by this project"):
@@ -144,7 +208,7 @@ def test_a_failed_save_leaves_the_last_version_newest(tmp_path, monkeypatch):
 
     def full(arrays, path, metadata):
         path.write_bytes(b"half")
-        raise module.SafetensorError("I/O error: No space left on device (os error 28)")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
 
     monkeypatch.setattr(module, "save_file", full)
     with pytest.raises(DatasetError) as caught:

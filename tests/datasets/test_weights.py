@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 
+from byol_kedro.datasets.sealed import sealed
 from byol_kedro.datasets.weights import read_weights
 from byol_kedro.errors import UserError
+from tests.damage import flip
 
 NAME = "pretrain.fine_tune_from"
 STATE = {"conv1.weight": torch.arange(6.0).reshape(2, 3)}
@@ -54,6 +57,51 @@ def test_a_cut_file_is_an_error_of_one_line(tmp_path, name, bytes_left):
     path.write_bytes(path.read_bytes()[:bytes_left])
     with pytest.raises(UserError, match=f"{NAME}: .*is.* cut"):
         read_weights(path, NAME)
+
+
+@pytest.mark.parametrize("sums", [True, False])
+def test_a_turned_bit_in_a_file_of_torch_save_is_an_error_where_there_are_sums(tmp_path, sums):
+    torch.serialization.set_crc32_options(sums)
+    try:
+        torch.save(STATE, tmp_path / "w.pth")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert torch.equal(read_weights(tmp_path / "w.pth", NAME)[0]["conv1.weight"], STATE["conv1.weight"])
+    content = (tmp_path / "w.pth").read_bytes()
+    flip(tmp_path / "w.pth", content.index(STATE["conv1.weight"].numpy().tobytes()) + 5)
+    if sums:
+        with pytest.raises(UserError, match=r"w\.pth is damaged: its record w/data/0 is not what was written; give"):
+            read_weights(tmp_path / "w.pth", NAME)
+    else:
+        assert not torch.equal(read_weights(tmp_path / "w.pth", NAME)[0]["conv1.weight"], STATE["conv1.weight"])
+
+
+def own_file(path):
+    arrays = {name: tensor.numpy() for name, tensor in STATE.items()}
+    save_arrays(arrays, path, metadata=sealed({"architecture": "resnet18"}, arrays, "encoder.safetensors"))
+    return path
+
+
+def test_a_file_of_this_project_comes_back_under_any_name(tmp_path):
+    content, header = read_weights(own_file(tmp_path / "mine.safetensors"), NAME)
+    assert torch.equal(content["conv1.weight"], STATE["conv1.weight"])
+    assert header.keys() == {"architecture", "fingerprint"}
+
+
+def test_whatever_bit_of_a_file_of_this_project_is_turned_it_is_an_error(tmp_path):
+    path = own_file(tmp_path / "mine.safetensors")
+    for position in range(path.stat().st_size):
+        flip(path, position, bit=position % 8)
+        with pytest.raises(UserError, match=f"^{NAME}: {path} .*; give the path of a whole one$"):
+            read_weights(path, NAME)
+        flip(path, position, bit=position % 8)
+    assert read_weights(path, NAME)
+
+
+def test_a_file_that_has_a_fingerprint_and_no_digest_was_made_before(tmp_path):
+    save_file(STATE, tmp_path / "w.safetensors", metadata={"fingerprint": "f"})
+    with pytest.raises(UserError, match=r"has no digest in its header: .* by an earlier version of it; give the path"):
+        read_weights(tmp_path / "w.safetensors", NAME)
 
 
 def test_a_missing_file_is_an_error(tmp_path):

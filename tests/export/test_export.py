@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder, to_arrays
 from byol_kedro.byol.networks import create_encoder
+from byol_kedro.datasets.sealed import fingerprint
 from byol_kedro.errors import UserError
 from byol_kedro.export.command import NAMES
 from byol_kedro.export.write import FORMATS, Format, write
@@ -35,7 +36,8 @@ def frozen(architecture: str = "resnet18", stem: str = "imagenet", feature_dim: 
     changes = {"architecture": architecture, "stem": stem, "feature_dim": feature_dim, "image_size": 32}
     header = EncoderHeader(**{**vars(HEADER), **changes})
     model = moved(create_encoder(architecture, stem, False, 0, image_size=32))
-    return FrozenEncoder(header, OLDER, "mark", restore_encoder(header, to_arrays(model)), CPU)
+    arrays = to_arrays(model)
+    return FrozenEncoder(header, OLDER, fingerprint(arrays), restore_encoder(header, arrays), CPU)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +113,7 @@ def test_every_file_holds_the_header(resnet18, tmp_path):
             found[name] = file.metadata()
     for name, about in found.items():
         assert EncoderHeader.from_dict(about) == resnet18.header, name
-        assert (about["version"], about["fingerprint"]) == (OLDER, "mark"), name
+        assert (about["version"], about["fingerprint"]) == (OLDER, resnet18.fingerprint), name
         assert ("uint8" in about["input"]) == (name in {"onnx", "torchscript"}), name
 
 

@@ -14,6 +14,8 @@ from kedro.framework.startup import bootstrap_project
 from safetensors.numpy import save
 from scipy.stats import binomtest
 
+from byol_kedro.datasets.integrity import checksum, checksum_file
+from byol_kedro.datasets.sealed import sealed
 from tests.conftest import ROOT, Outcome
 
 BYOL_LOGISTIC = ("BYOL", "logistic regression", "logistic")
@@ -58,12 +60,15 @@ class RunBuilder:
         path = self.path(entry, run_id)
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
+        checksum_file(path).write_text(checksum(path, path))
         return path
 
     def encoder(self, run_id: str, **header: str) -> None:
         """An encoder of the run, trained on photos by the recipe "test" for 2 epochs where `header` says no other."""
-        about = {"recipe": "test", "epochs": "2", "data": "photos", "version": run_id, "fingerprint": "f"}
-        self.write("encoder", run_id, save({"w": np.zeros(1)}, about | header))
+        about = {"recipe": "test", "epochs": "2", "data": "photos", "version": run_id}
+        arrays = {"w": np.zeros(1)}
+        place = f"{run_id}/{self.entries['encoder'].name}"
+        self.write("encoder", run_id, save(arrays, sealed(about | header, arrays, place)))
 
     def died(self, run_id: str, *, reads: Mapping[str, str] | None = None, **changed: Any) -> None:
         """A run of which the manifest is there; `changed` are values of the manifest."""

@@ -1,21 +1,41 @@
-"""What makes a dataset of kedro-datasets write its file whole or not at all."""
+"""What an artifact's dataset does besides its format: written whole or not at all, checked when it is loaded."""
 
 from abc import abstractmethod
-from pathlib import Path
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from byol_kedro.datasets.files import replacing
+from byol_kedro.datasets.files import replacing_all
+from byol_kedro.datasets.integrity import check_sum, checksum, checksum_file
 
 
-class AtomicSave:
-    """Comes before a dataset of kedro-datasets among the bases; `write` writes the data to a local path."""
+class Artifact:
+    """Comes before a dataset of Kedro's among the bases; `write` and `read` know the format.
+
+    A checksum lies beside the file. What is loaded agrees with it, or one line says what is wrong with the file.
+    """
+
+    _get_save_path: Callable[[], PurePosixPath]  # the other base's
+    _get_load_path: Callable[[], PurePosixPath]
 
     def save(self, data: Any) -> None:
         """Raises UserError when the disk is full; whatever goes wrong, nothing is left."""
-        with replacing(Path(self._get_save_path())) as temporary:  # type: ignore[attr-defined]  # the other base's
+        path = Path(self._get_save_path())
+        # Kedro looks for the artifact, so it comes last.
+        with replacing_all([checksum_file(path), path]) as (sums, temporary):
             self.write(data, temporary)
-        self._invalidate_cache()  # type: ignore[attr-defined]  # the other base's
+            sums.write_text(checksum(temporary, path), "utf-8")
+
+    def load(self) -> Any:
+        """Raises UserError when the file is not what was written."""
+        path = Path(self._get_load_path())
+        check_sum(path)
+        return self.read(path)
 
     @abstractmethod
     def write(self, data: Any, path: Path) -> None:
         """Writes `data` to a new file."""
+
+    @abstractmethod
+    def read(self, path: Path) -> Any:
+        """The data of a file that is as `write` left it."""

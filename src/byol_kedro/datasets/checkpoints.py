@@ -1,6 +1,7 @@
 """Checkpoints of trainings: a folder for each training, found by what decides its result, not versioned."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,13 +14,15 @@ from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from byol_kedro.datasets.files import replacing
-from byol_kedro.datasets.tensors import Array, StoredArrays, Tensors, fingerprint, open_tensors
+from byol_kedro.datasets.integrity import DamagedError, check_file
+from byol_kedro.datasets.sealed import FINGERPRINT, check_arrays, open_tensors, sealed, unsealed
+from byol_kedro.datasets.tensors import Array, StoredArrays, Tensors
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 
 Identity = Mapping[str, Any]
 WHAT = "training.json"
-DIGEST = "digest"
+NAME = re.compile(r"step-\d{9,}\.safetensors")
 SHOWN = 3  # more differences than this are counted, not listed
 log = get_logger(__name__)
 
@@ -47,28 +50,32 @@ class TrainingFolder:
             UserError: it cannot be written; the disk is full, for example.
         """
         try:
-            if not (self.path / WHAT).exists():
+            if _identity_in(self.path / WHAT) is None:
                 with replacing(self.path / WHAT) as temporary:
                     temporary.write_text(_as_json(self._identity), "utf-8")
-            with replacing(self._file(step), sum(array.nbytes for array in arrays.values())) as temporary:
-                save_file(dict(arrays), temporary, metadata={**header, DIGEST: _digest(arrays, header)})
+            path = self._file(step)
+            with replacing(path, sum(array.nbytes for array in arrays.values())) as temporary:
+                save_file(dict(arrays), temporary, metadata=sealed(header, arrays, _place(path)))
             files = self._files()
             # A later step than the one just reached can only be a damaged checkpoint that was passed over.
             later = [path for path in files if _step(path) > step]
             leftovers = self.path.glob(".*.tmp")  # of a process that was killed
             for old in [*later, *files[len(later) + keep :], *leftovers]:
-                old.unlink(missing_ok=True)
+                if not old.is_dir():
+                    old.unlink(missing_ok=True)
         except (OSError, SafetensorError) as error:
             raise UserError(f"could not write a checkpoint under {self.path}: {error}") from error
 
     def newest(self) -> Checkpoint | None:
         """The newest checkpoint that is whole; a line for each that is not. None where there is none."""
         for path in self._files():
-            content = _read(path)
-            if content is not None:
+            try:
+                content = _read(path)
+            except DamagedError as error:
+                log.warning("the checkpoint %s is cut or corrupt and is passed over: it %s", path, error.fault)
+            else:
                 written = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC).astimezone()
                 return Checkpoint(_step(path), written, content)
-            log.warning("the checkpoint %s is cut or corrupt and is passed over", path)
         return None
 
     def differences(self) -> str:
@@ -77,9 +84,10 @@ class TrainingFolder:
         Empty where no other training has checkpoints here.
         """
         others = [path for path in self.path.parent.glob(f"*/{WHAT}") if path.parent != self.path]
-        if not others:
+        newest_first = sorted(others, key=lambda path: path.parent.stat().st_mtime, reverse=True)
+        theirs = next((found for path in newest_first if (found := _identity_in(path)) is not None), None)
+        if theirs is None:
             return ""
-        theirs = json.loads(max(others, key=lambda path: path.parent.stat().st_mtime).read_text("utf-8"))
         ours = json.loads(_as_json(self._identity))
         odd = [name for name in sorted({*ours, *theirs}) if ours.get(name) != theirs.get(name)]
         told = [f"{name} ({_short(theirs.get(name))} there, {_short(ours.get(name))} here)" for name in odd]
@@ -99,8 +107,8 @@ class TrainingFolder:
         return self.path / f"step-{step:09d}.safetensors"
 
     def _files(self) -> list[Path]:
-        """Newest first."""
-        return sorted(self.path.glob("step-*.safetensors"), reverse=True)
+        """Newest first; a copy by another name is none of them."""
+        return sorted((path for path in self.path.glob("step-*") if NAME.fullmatch(path.name)), reverse=True)
 
 
 class Checkpoints:
@@ -111,7 +119,7 @@ class Checkpoints:
 
     def of(self, identity: Identity) -> TrainingFolder:
         """The folder of the training that `identity` (JSON values) describes; it need not be there."""
-        return TrainingFolder(self._root / sha256(_as_json(identity).encode()).hexdigest()[:16], identity)
+        return TrainingFolder(self._root / _name_of(_as_json(identity).encode()), identity)
 
 
 class CheckpointsDataset(AbstractDataset[Any, Checkpoints]):
@@ -138,21 +146,33 @@ def _as_json(identity: Identity) -> str:
     return json.dumps(dict(identity), sort_keys=True, indent=1)
 
 
-def _digest(arrays: Mapping[str, Array], header: Mapping[str, str]) -> str:
-    """sha256 (hex) over all arrays and the header."""
-    return sha256(f"{fingerprint(arrays)}{json.dumps(dict(header), sort_keys=True)}".encode()).hexdigest()
+def _name_of(identity: bytes) -> str:
+    """Of the folder of a training."""
+    return sha256(identity).hexdigest()[:16]
 
 
-def _read(path: Path) -> Tensors | None:
-    """What was written, or None where it is not whole."""
+def _identity_in(path: Path) -> dict[str, Any] | None:
+    """What the file tells of the training in its folder; None where it is missing, damaged, or of another training."""
     try:
-        with open_tensors(path) as file:
-            header, names = dict(file.metadata() or {}), list(file.keys())
-        arrays = StoredArrays(path, names)
-        digest = header.pop(DIGEST, "")
-        return Tensors(arrays, header) if digest == _digest(arrays, header) else None
-    except (OSError, SafetensorError, UserError):
+        check_file(path)
+        content = path.read_bytes()
+    except (DamagedError, OSError):
         return None
+    return dict(json.loads(content)) if _name_of(content) == path.parent.name else None
+
+
+def _read(path: Path) -> Tensors:
+    """What was written. DamagedError where it is not whole, or of another training or step."""
+    with open_tensors(path) as file:
+        stored, names = dict(file.metadata() or {}), list(file.keys())
+    header = unsealed(path, stored, _place(path))
+    check_arrays(path, header[FINGERPRINT])
+    return Tensors(StoredArrays(path, names, header.pop(FINGERPRINT)), header)
+
+
+def _place(path: Path) -> str:
+    """Training and step."""
+    return f"{path.parent.name}/{path.name}"
 
 
 def _step(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""JSON and text (markdown, html), saved whole or not at all."""
+"""JSON and text (markdown, html), saved whole and checked when they are loaded."""
 
 import json
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from kedro_datasets import json as kedro_json
 from kedro_datasets import text as kedro_text
 
-from byol_kedro.datasets.atomic import AtomicSave
+from byol_kedro.datasets.atomic import Artifact
 
 
-class JSONDataset(AtomicSave, kedro_json.JSONDataset):  # type: ignore[misc]  # the base has no types
+class JSONDataset(Artifact, kedro_json.JSONDataset):  # type: ignore[misc]  # the base has no types
     """Strict JSON: NaN and infinity are refused, since other readers would stumble over them."""
 
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"indent": 2, "ensure_ascii": False}
@@ -20,11 +20,15 @@ class JSONDataset(AtomicSave, kedro_json.JSONDataset):  # type: ignore[misc]  # 
         text = json.dumps(data, allow_nan=False, **self._save_args)
         path.write_text(text + "\n", encoding="utf-8")
 
+    def read(self, path: Path) -> Any:
+        return json.loads(path.read_text("utf-8"))
 
-class TextDataset(AtomicSave, kedro_text.TextDataset):  # type: ignore[misc]  # the base has no types
+
+class TextDataset(Artifact, kedro_text.TextDataset):  # type: ignore[misc]  # the base has no types
     """A text in UTF-8."""
-
-    DEFAULT_FS_ARGS: ClassVar[dict[str, Any]] = {"open_args_load": {"mode": "r", "encoding": "utf-8"}}
 
     def write(self, data: str, path: Path) -> None:
         path.write_text(data, encoding="utf-8")
+
+    def read(self, path: Path) -> str:
+        return path.read_text("utf-8")

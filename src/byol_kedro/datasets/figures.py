@@ -1,4 +1,4 @@
-"""Figures of plotly and plain pictures, saved whole or not at all."""
+"""Figures of plotly and plain pictures, saved whole and checked when they are loaded."""
 
 import base64
 from pathlib import Path, PurePosixPath
@@ -6,25 +6,28 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import plotly.io
 from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets import plotly as kedro_plotly
 from kedro_datasets._typing import ImagePreview
 from PIL import Image
 
-from byol_kedro.datasets.atomic import AtomicSave
-from byol_kedro.datasets.files import replacing
+from byol_kedro.datasets.atomic import Artifact
 
 Picture = npt.NDArray[np.uint8]
 
 
-class PlotlyDataset(AtomicSave, kedro_plotly.JSONDataset):  # type: ignore[misc]  # the base has no types
+class PlotlyDataset(Artifact, kedro_plotly.JSONDataset):  # type: ignore[misc]  # the base has no types
     """A plotly figure as JSON."""
 
     def write(self, data: Any, path: Path) -> None:
         path.write_text(data.to_json(**self._save_args), encoding="utf-8")
 
+    def read(self, path: Path) -> Any:
+        return plotly.io.from_json(path.read_text("utf-8"), **self._load_args)
 
-class PictureDataset(AbstractVersionedDataset[Picture, Picture]):
+
+class PictureDataset(Artifact, AbstractVersionedDataset[Picture, Picture]):
     """A picture (H, W, 3) uint8 as PNG."""
 
     def __init__(
@@ -33,13 +36,11 @@ class PictureDataset(AbstractVersionedDataset[Picture, Picture]):
         super().__init__(PurePosixPath(filepath), version)
         self.metadata = metadata
 
-    def save(self, data: Picture) -> None:
-        """Raises UserError when the disk is full; then nothing is left."""
-        with replacing(Path(self._get_save_path())) as temporary:
-            Image.fromarray(data, mode="RGB").save(temporary, format="PNG", optimize=True)
+    def write(self, data: Picture, path: Path) -> None:
+        Image.fromarray(data, mode="RGB").save(path, format="PNG", optimize=True)
 
-    def load(self) -> Picture:
-        with Image.open(Path(self._get_load_path())) as picture:
+    def read(self, path: Path) -> Picture:
+        with Image.open(path) as picture:
             return np.asarray(picture.convert("RGB"))
 
     def _exists(self) -> bool:

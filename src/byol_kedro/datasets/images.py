@@ -15,10 +15,13 @@ from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import TablePreview
 
 from byol_kedro.brief import Brief
+from byol_kedro.datasets.checked import written
 from byol_kedro.datasets.files import replacing_all
+from byol_kedro.datasets.integrity import DamagedError, check_sum, checksum, checksum_file
 from byol_kedro.datasets.pixels import Before, Written, write_pixels
-from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream
-from byol_kedro.errors import StoppedError, UserError
+from byol_kedro.datasets.stored_pixels import stored_pixels
+from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Pixels
+from byol_kedro.errors import StoppedError
 from byol_kedro.log import get_logger
 
 HOUR = 3600  # seconds
@@ -76,51 +79,60 @@ class ImagesDataset(AbstractVersionedDataset[ImageStream, Images]):
     def _write(self, data: ImageStream) -> None:
         path = Path(self._get_save_path())
         _remove_leftovers(Path(self._filepath))
-        last = self._last()
-        unchanged = last is not None and last[1]["origin"] == json.loads(json.dumps(data.origin))
-        needed = None if unchanged else data.nbytes
+        last = self._last(data)
+        linked = last is not None and last.unchanged
         # Kedro looks for the .npy, so it comes last.
-        with replacing_all([sidecar(path), path], needed) as (new_sidecar, new_pixels):
-            if last and unchanged:
-                _link(sidecar(last[0]), new_sidecar)
-                _link(last[0], new_pixels)
+        files = [checksum_file(sidecar(path)), sidecar(path), path]
+        with replacing_all(files, None if linked else data.nbytes) as (sums, new_sidecar, new_pixels):
+            if last and linked:
+                fingerprint = str(last.about["fingerprint"])
+                _link(sidecar(last.path), new_sidecar)
+                _link(last.path, new_pixels)
             else:
                 with new_pixels.open("wb") as file:
-                    written = write_pixels(file, data, _before(*last) if last else None)
-                if written.taken_over:
-                    fresh = len(written.kept) - written.taken_over
-                    logger.info("%s: %s decoded, %s as before", path.stem, f"{fresh:,}", f"{written.taken_over:,}")
-                new_sidecar.write_text(json.dumps(_describe(data, written)), encoding="utf-8")
+                    pixels = write_pixels(file, data, _before(last) if last else None)
+                if pixels.taken_over:
+                    fresh = len(pixels.kept) - pixels.taken_over
+                    logger.info("%s: %s decoded, %s as before", path.stem, f"{fresh:,}", f"{pixels.taken_over:,}")
+                fingerprint = pixels.fingerprint
+                new_sidecar.write_text(json.dumps(_describe(data, pixels)), encoding="utf-8")
+            sums.write_text(checksum(new_sidecar, sidecar(path)), "utf-8")
+        # A copy of the last version has not been read, and may differ from it.
+        if not (last and linked) or last.path.samefile(path):
+            written(path, fingerprint)
 
     def load(self) -> Images:
-        """Raises UserError when a file is cut or the sidecar is missing."""
+        """Raises UserError when the pixels or the sidecar are not what was written."""
         path = Path(self._get_load_path())
         about = _read_sidecar(path)
         return Images(
-            pixels=_map_pixels(path, tuple(about["shape"])),
-            labels=np.array(about["labels"], dtype=np.int64),
+            pixels=_pixels(path, about),
+            labels=_labels(about),
             names=about["names"],
             class_names=about["class_names"],
             folds=[np.array(fold, dtype=np.int64) for fold in about["folds"]],
             fingerprint=about["fingerprint"],
             source=about["source"],
-            broken=about.get("broken", {}),
-            ignored=about.get("ignored", {}),
-            held_out=about.get("held_out", False),
+            broken=about["broken"],
+            ignored=about["ignored"],
+            held_out=about["held_out"],
         )
 
-    def _last(self) -> tuple[Path, dict[str, Any]] | None:
-        """The last version and its sidecar, when it is whole."""
+    def _last(self, data: ImageStream) -> "_Last | None":
+        """The last version, where it is whole and pictures of `data` may be taken from it."""
         # Not _get_load_path(): Kedro would keep the old version, and the save would end in a warning.
         newest = next(iter(self._get_versions()), None) if self._version else None
         if newest is None:
             return None
+        path = Path(newest)
         try:
-            about = _read_sidecar(Path(newest))
-            _map_pixels(Path(newest), tuple(about["shape"]))
-        except UserError:
+            about = _read_sidecar(path)
+            unchanged = about["origin"] == json.loads(json.dumps(data.origin))
+            return _Last(path, about, _pixels(path, about), unchanged) if unchanged or about["keys"] else None
+        except DamagedError as error:
+            what = f"{error.path} {error.fault}"
+            logger.warning("%s: all pictures are read anew, the last version is damaged: %s", path.stem, what)
             return None
-        return Path(newest), about
 
     def _exists(self) -> bool:
         return Path(self._get_load_path()).exists()
@@ -154,12 +166,20 @@ def _remove_leftovers(folder: Path) -> None:
                 path.parent.rmdir()
 
 
-def _before(path: Path, about: dict[str, Any]) -> Before | None:
-    """The last version's pictures, where its source could tell which of them have changed."""
-    if not about.get("keys"):
-        return None
-    keys = np.frombuffer(bytes.fromhex(about["keys"]), dtype=np.uint8).reshape(about["shape"][0], -1)
-    return Before(_map_pixels(path, tuple(about["shape"])), keys)
+@dataclass(frozen=True, eq=False)
+class _Last:
+    """A whole version. `unchanged`: whether it has all pictures of the new one, and no other."""
+
+    path: Path
+    about: dict[str, Any]
+    pixels: Pixels
+    unchanged: bool
+
+
+def _before(last: _Last) -> Before:
+    """The last version's pictures; its source could tell which of them have changed."""
+    keys = np.frombuffer(bytes.fromhex(last.about["keys"]), dtype=np.uint8).reshape(len(last.pixels), -1)
+    return Before(last.pixels, keys)
 
 
 def _describe(data: ImageStream, written: Written) -> dict[str, Any]:
@@ -182,34 +202,19 @@ def _describe(data: ImageStream, written: Written) -> dict[str, Any]:
 
 
 def _read_sidecar(path: Path) -> dict[str, Any]:
-    try:
-        about: dict[str, Any] = json.loads(sidecar(path).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError) as error:
-        state = "is missing" if isinstance(error, FileNotFoundError) else "is not JSON or is cut"
-        raise UserError(f"{sidecar(path)} {state}; delete the folder {path.parent} and run ingest again") from error
+    """DamagedError where it is not what was written."""
+    check_sum(sidecar(path))
+    about: dict[str, Any] = json.loads(sidecar(path).read_text(encoding="utf-8"))
     return about
 
 
-def _map_pixels(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    """The pixels of a whole file, (N, 3, H, W) uint8; UserError when it is cut or of another shape."""
-    with path.open("rb") as file:
-        try:
-            version = np.lib.format.read_magic(file)
-            assert version == (1, 0)
-            found, _, _ = np.lib.format.read_array_header_1_0(file)
-        except (ValueError, AssertionError) as error:
-            raise UserError(f"{path} is no .npy file; delete its folder and run ingest again") from error
-        offset = file.tell()
-    size, expected = path.stat().st_size, offset + int(np.prod(found))
-    if tuple(found) != shape or size != expected:
-        raise UserError(
-            f"{path} is cut or not the sidecar's: {size} bytes and shape {tuple(found)} found, "
-            f"{offset + int(np.prod(shape))} bytes and shape {shape} expected; "
-            "delete its folder and run ingest again"
-        )
-    if size == offset:
-        return np.zeros(shape, dtype=np.uint8)  # an empty file cannot be mapped
-    return np.memmap(path, dtype=np.uint8, mode="r", offset=offset, shape=shape)
+def _labels(about: dict[str, Any]) -> npt.NDArray[np.int64]:
+    return np.array(about["labels"], dtype=np.int64)
+
+
+def _pixels(path: Path, about: dict[str, Any]) -> Pixels:
+    """DamagedError where they are not those that the sidecar is about."""
+    return stored_pixels(path, tuple(about["shape"]), _labels(about), about["fingerprint"])
 
 
 def _link(old: Path, new: Path) -> None:

@@ -1,8 +1,9 @@
-"""Data frames as CSV and parquet, saved whole or not at all."""
+"""Data frames as CSV and parquet, saved whole and checked when they are loaded."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 from kedro_datasets import pandas as kedro_pandas
 from kedro_datasets._typing import TablePreview
 
-from byol_kedro.datasets.atomic import AtomicSave
+from byol_kedro.datasets.atomic import Artifact
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,28 +22,37 @@ class TableStream:
     batches: Callable[[], Iterator[pa.RecordBatch]]
 
 
-class CSVDataset(AtomicSave, kedro_pandas.CSVDataset):  # type: ignore[misc]  # the base has no types
+class CSVDataset(Artifact, kedro_pandas.CSVDataset):  # type: ignore[misc]  # the base has no types
     """A CSV file without the index."""
 
     def write(self, data: pd.DataFrame, path: Path) -> None:
         data.to_csv(path, **self._save_args)
 
+    def read(self, path: Path) -> Any:
+        return pd.read_csv(path, **self._load_args)
 
-class ParquetDataset(AtomicSave, kedro_pandas.ParquetDataset):  # type: ignore[misc]  # the base has no types
+
+class ParquetDataset(Artifact, kedro_pandas.ParquetDataset):  # type: ignore[misc]  # the base has no types
     """A parquet file."""
 
     def write(self, data: pd.DataFrame, path: Path) -> None:
         with path.open("wb") as file:
             data.to_parquet(file, **self._save_args)
 
+    def read(self, path: Path) -> pd.DataFrame:
+        return pd.read_parquet(path, **self._load_args)
 
-class StreamedParquetDataset(AtomicSave, kedro_pandas.ParquetDataset):  # type: ignore[misc]  # the base has no types
+
+class StreamedParquetDataset(Artifact, kedro_pandas.ParquetDataset):  # type: ignore[misc]  # the base has no types
     """Saves a `TableStream`, a row group for each batch; loads a data frame."""
 
     def write(self, data: TableStream, path: Path) -> None:
         with pq.ParquetWriter(path, data.schema) as writer:
             for batch in data.batches():
                 writer.write_batch(batch)
+
+    def read(self, path: Path) -> pd.DataFrame:
+        return pd.read_parquet(path, **self._load_args)
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """The first rows, without the columns of lists, from the first row group alone."""

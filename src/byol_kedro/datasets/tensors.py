@@ -1,9 +1,7 @@
 """Named arrays and a text header in one safetensors file: weights, features, predictors."""
 
-import json
 from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import TablePreview
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from byol_kedro.brief import Brief
+from byol_kedro.datasets.checked import written
 from byol_kedro.datasets.files import replacing
-from byol_kedro.errors import UserError
+from byol_kedro.datasets.integrity import place
+from byol_kedro.datasets.sealed import FINGERPRINT, check_arrays, open_tensors, place_of, sealed, unsealed
 
 Array = npt.NDArray[Any]
-STORED_AS = {"F32": "<f4", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U8": "u1", "BOOL": "?"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,29 +39,32 @@ class Tensors(Brief):
 
 
 class StoredArrays(Mapping[str, Array]):
-    """The arrays of a safetensors file, each read when it is asked for."""
+    """The arrays of a safetensors file, each read when it is asked for.
 
-    def __init__(self, path: Path, names: list[str]) -> None:
+    Before the first, and whenever the file has changed since, all of them are read once and compared with
+    `fingerprint`: UserError where they are not the ones that were written.
+    """
+
+    def __init__(self, path: Path, names: list[str], fingerprint: str) -> None:
         self._path = path
         self._names = names
+        self._fingerprint = fingerprint
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._names:
             raise KeyError(name)
+        check_arrays(self._path, self._fingerprint)
         with open_tensors(self._path) as file:
             array: Array = file.get_tensor(name)
         return array
 
     def mapped(self, name: str) -> Array:
-        """The array as a read-only memory map: what is not asked for is not read, what was read can be dropped."""
-        with self._path.open("rb") as file:
-            # https://huggingface.co/docs/safetensors: the length of a JSON header, the header, then the arrays.
-            length = int.from_bytes(file.read(8), "little")
-            about = json.loads(file.read(length))[name]
-        shape, dtype = tuple(about["shape"]), np.dtype(STORED_AS[about["dtype"]])
+        """The array as a read-only memory map: what is not asked for is not kept, what was read can be dropped."""
+        check_arrays(self._path, self._fingerprint)
+        start, dtype, shape = place_of(name, self._path)
         if 0 in shape:
             return np.empty(shape, dtype)  # nothing can be mapped
-        return np.memmap(self._path, dtype, "r", 8 + length + about["data_offsets"][0], shape)
+        return np.memmap(self._path, dtype, "r", start, shape)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -85,20 +86,20 @@ class TensorsDataset(AbstractVersionedDataset[Tensors, Tensors]):
         """Raises UserError when the disk is full; then nothing is left."""
         # safetensors writes the memory as it lies, so a transposed view would be saved wrong.
         arrays = {name: np.asarray(array, order="C") for name, array in data.arrays.items()}
-        version = self.resolve_save_version() or ""
-        header = {**data.header, "version": version, "fingerprint": fingerprint(arrays)}
+        path = Path(self._get_save_path())
+        header = sealed({**data.header, "version": self.resolve_save_version() or ""}, arrays, place(path))
         needed = sum(array.nbytes for array in arrays.values())
-        with replacing(Path(self._get_save_path()), needed) as temporary:
+        with replacing(path, needed) as temporary:
             save_file(arrays, temporary, metadata=header)
+        written(path, header[FINGERPRINT])
 
     def load(self) -> Tensors:
-        """Raises UserError when the file is cut, no safetensors file, or was not written by this dataset."""
+        """Raises UserError when the file is cut, or its header is not what this dataset wrote for this version."""
         path = Path(self._get_load_path())
         with open_tensors(path) as file:
-            header, names = dict(file.metadata() or {}), list(file.keys())
-        if "fingerprint" not in header or "version" not in header:
-            raise UserError(f"{path} has no version and fingerprint in its header: it was not written by this project")
-        return Tensors(StoredArrays(path, names), header)
+            stored, names = dict(file.metadata() or {}), list(file.keys())
+        header = unsealed(path, stored, place(path))
+        return Tensors(StoredArrays(path, names, header[FINGERPRINT]), header)
 
     def _exists(self) -> bool:
         return Path(self._get_load_path()).exists()
@@ -119,27 +120,3 @@ def mapped(tensors: Tensors, name: str) -> Array:
     """An array that lies in a file as a read-only memory map, any other as it is."""
     arrays = tensors.arrays
     return arrays.mapped(name) if isinstance(arrays, StoredArrays) else arrays[name]
-
-
-def fingerprint(arrays: Mapping[str, Array]) -> str:
-    """sha256 (hex) over name, dtype, shape and bytes of each array, in the order of the names."""
-    digest = sha256()
-    for name in sorted(arrays):
-        array = np.asarray(arrays[name], order="C")
-        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        digest.update(f"{name}\0{little.dtype.str}\0{little.shape}\0".encode())
-        digest.update(little.reshape(-1).view(np.uint8).data)
-    return digest.hexdigest()
-
-
-def open_tensors(path: Path) -> Any:
-    """A safetensors file whose arrays are read when asked for; UserError where it is missing or cut."""
-    try:
-        return safe_open(path, framework="numpy")
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing") from None
-    except SafetensorError as error:
-        raise UserError(
-            f"{path} is no safetensors file or is cut ({path.stat().st_size} bytes found): {error}; "
-            "delete its folder and run again what writes it"
-        ) from error

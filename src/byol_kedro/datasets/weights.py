@@ -1,6 +1,7 @@
 """Weights from a file that another program may have written; nothing in it is ever run."""
 
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from byol_kedro.datasets.integrity import DamagedError, check_file
+from byol_kedro.datasets.sealed import FINGERPRINT, check_arrays, is_sealed, unsealed
 from byol_kedro.errors import UserError
+
+WHOLE = "give the path of a whole one"
 
 
 def read_weights(path: Path, name: str) -> tuple[Mapping[str, Any], dict[str, str]]:
@@ -27,7 +32,7 @@ def read_weights(path: Path, name: str) -> tuple[Mapping[str, Any], dict[str, st
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         # torch raises errors of many classes here, some of them undocumented.
-        if zipfile.is_zipfile(path):
+        if _is_zip(path):
             raise UserError(
                 f"{name}: {path} holds more than tensors, and loading Python objects runs whatever code is in them; "
                 "load it where you trust it and save its weights alone: torch.save(model.state_dict(), path)"
@@ -36,17 +41,47 @@ def read_weights(path: Path, name: str) -> tuple[Mapping[str, Any], dict[str, st
             f"{name}: {path} is cut, was not written by torch.save, or holds Python objects, which could run code; "
             "a state dict is expected: torch.save(model.state_dict(), path)"
         ) from error
+    if _is_zip(path) and (fault := _zip_fault(path)):
+        raise UserError(f"{name}: {path} is damaged: {fault}; {WHOLE}")
     if not isinstance(content, Mapping):
         raise UserError(f"{name}: {path} holds a {type(content).__name__}; a state dict is expected")
     return content, {}
 
 
 def read_safetensors(path: Path, name: str) -> tuple[Mapping[str, Any], dict[str, str]]:
-    """Tensors by name, on the CPU, and the header. UserError when the file is cut or of another kind."""
+    """Tensors by name, on the CPU, and the header.
+
+    A file of this project, or one that it has exported, is compared with what its header says of it. UserError when the
+    file is damaged, or of another kind.
+    """
     try:
+        check_file(path)
         with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118  # safe_open is no mapping
-    except SafetensorError as error:
-        raise UserError(
-            f"{name}: {path} is no safetensors file or is cut ({error}); give the path of a whole one"
-        ) from None
+            content = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # safe_open is no mapping
+            header = dict(file.metadata() or {})
+        if is_sealed(header):
+            header = unsealed(path, header)
+            check_arrays(path, header[FINGERPRINT])
+    except DamagedError as error:
+        raise UserError(f"{name}: {path} {error.fault}; {WHOLE}") from None
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{name}: {path} is no safetensors file or is cut ({error}); {WHOLE}") from None
+    return content, header
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return True
+
+
+def _zip_fault(path: Path) -> str | None:
+    """How a zip archive disagrees with the sums in it, if it does: torch writes them and does not look at them."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # torch can be told to write none; then all of them are 0.
+            record = archive.testzip() if any(record.CRC for record in archive.infolist()) else None
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
+        return str(error)
+    return record and f"its record {record} is not what was written"

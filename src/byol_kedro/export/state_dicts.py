@@ -13,17 +13,18 @@ from torch import nn
 
 from byol_kedro.byol.encoder import EncoderHeader, to_arrays
 from byol_kedro.byol.networks import create_encoder, shrink_stem
+from byol_kedro.datasets.sealed import sealed
 from byol_kedro.errors import UserError
 from byol_kedro.export.network import FromPixels, features_of
-from byol_kedro.frozen import FrozenEncoder
+from byol_kedro.frozen import FILE, FrozenEncoder
 
 INPUT = "RGB in [0, 1], less mean, divided by std, (N, 3, image_size, image_size)"
 
 
 def write_timm(encoder: FrozenEncoder, path: Path) -> None:
     """The encoder's weights and header, by timm's names."""
-    about = encoder.about() | {"input": INPUT, "format": "pt"}
-    path.write_bytes(save(to_arrays(encoder.model), about))
+    arrays, about = to_arrays(encoder.model), encoder.about() | {"input": INPUT, "format": "pt"}
+    path.write_bytes(save(arrays, sealed(about, arrays, FILE)))
 
 
 def timm_features(path: Path, header: EncoderHeader, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

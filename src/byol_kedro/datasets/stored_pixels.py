@@ -1,0 +1,60 @@
+"""Pixels in a .npy file: the very ones that were written there, or one line."""
+
+import math
+from hashlib import sha256
+from pathlib import Path
+from tokenize import TokenError
+
+import numpy as np
+import numpy.typing as npt
+
+from byol_kedro.datasets.checked import agrees
+from byol_kedro.datasets.integrity import CHANGED, DamagedError, check_file, hash_blocks, unreadable
+from byol_kedro.datasets.streams import Pixels
+
+
+def stored_pixels(path: Path, shape: tuple[int, ...], labels: npt.NDArray[np.int64], fingerprint: str) -> Pixels:
+    """The pixels (N, 3, H, W) uint8 of a file as a read-only memory map.
+
+    They are read once to see whether `fingerprint` is the sum of them and `labels` (N,): a file that has been read is
+    not read again before it changes. DamagedError where it is another sum or another array.
+    """
+    check_file(path)
+    pixels = _map(path, shape)
+    start = path.stat().st_size - pixels.nbytes
+
+    def measure(path: Path) -> str:
+        digest = sha256()
+        with path.open("rb") as file:
+            file.seek(start)
+            hash_blocks(file, pixels.nbytes, digest)
+        digest.update(labels.astype("<i8").data)
+        return digest.hexdigest()
+
+    try:
+        if not agrees(path, fingerprint, measure):
+            raise DamagedError(path, f"{CHANGED} (fingerprint in {path.with_suffix('.json').name})")
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return pixels
+
+
+def _map(path: Path, shape: tuple[int, ...]) -> Pixels:
+    with path.open("rb") as file:
+        try:
+            if np.lib.format.read_magic(file) != (1, 0):
+                raise DamagedError(path, "is no .npy file of this project")
+            found, turned, dtype = np.lib.format.read_array_header_1_0(file)
+        except (ValueError, SyntaxError, TokenError) as error:
+            raise DamagedError(path, "is no .npy file") from error
+        start = file.tell()
+    size, expected = path.stat().st_size, start + math.prod(shape)
+    if (found, turned, dtype, size) != (shape, False, np.dtype(np.uint8), expected):
+        raise DamagedError(
+            path,
+            f"is cut or not the sidecar's: {size} bytes, {dtype} and shape {found} found, {expected} bytes, uint8 and "
+            f"shape {shape} expected",
+        )
+    if size == start:
+        return np.zeros(shape, dtype=np.uint8)  # an empty file cannot be mapped
+    return np.memmap(path, dtype=np.uint8, mode="r", offset=start, shape=shape)
