@@ -8,7 +8,7 @@ import timm
 import torch
 import torchvision
 
-from byol_kedro.byol.encoder import EncoderHeader, restore_encoder, to_arrays, untrained_encoder
+from byol_kedro.byol.encoder import RULES, EncoderHeader, restore_encoder, to_arrays, untrained_encoder
 from byol_kedro.byol.networks import create_encoder
 from byol_kedro.errors import UserError
 
@@ -57,6 +57,45 @@ def test_a_file_without_the_header_is_no_encoder():
     del strings["mean"], strings["seed"]
     with pytest.raises(UserError, match=r"lacks mean \(2 such entries\)"):
         EncoderHeader.from_dict(strings)
+
+
+WRONG = {
+    "stem": ["", "Imagenet", "tiny"],
+    "zero_init_residual": ["1", "null", "True", '"true"'],
+    "image_size": ["null", "0", "-1", "16.0", "true", "1e9", "100000", "", "[16]", "[" * 10_000],
+    "feature_dim": ["null", "0", "96.5"],
+    "mean": ["null", "[]", "[0.1, 0.2]", "[0.1, 0.2, NaN]", "[0.1, 0.2, Infinity]", '[0.1, 0.2, "0.3"]', "0.5"],
+    "std": ["[0, 0.2, 0.3]", "[0.1, 0.2, -0.3]", "[NaN, 0.2, 0.3]", "[true, 0.2, 0.3]", "{}", "[0.1, 0.2, 0.3"],
+    "epochs": ["null", "0", "3.5"],
+    "batch_size": ["-64", "many"],
+    "seed": ["-1", "4294967296", "null"],
+}
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in WRONG.items() for text in texts])
+def test_a_header_that_no_training_writes_is_one_line(name, text):
+    with pytest.raises(UserError, match=rf"the encoder's header has '.*' as {name}, .* expected, so") as error:
+        EncoderHeader.from_dict(HEADER.to_dict() | {name: text})
+    assert str(error.value).isprintable()
+
+
+def test_every_entry_that_is_no_free_text_has_a_rule():
+    free = {field.name for field in dataclasses.fields(EncoderHeader)} - RULES.keys()
+    assert free == {"architecture", "data", "data_fingerprint", "recipe"}
+
+
+def test_a_header_from_before_an_entry_was_added_is_taken():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Later(EncoderHeader):
+        added: int = 7
+
+    assert Later.from_dict(HEADER.to_dict()) == Later(**vars(HEADER))
+
+
+def test_a_header_with_another_number_of_features_than_the_network_is_refused():
+    other = dataclasses.replace(HEADER, feature_dim=97)
+    with pytest.raises(UserError, match="header has 97 as feature_dim, test_resnet has 96"):
+        restore_encoder(other, to_arrays(untrained_encoder(HEADER)))
 
 
 def test_a_restored_encoder_computes_what_the_trained_one_computed():

@@ -2,7 +2,8 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -10,12 +11,39 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from byol_kedro.byol.networks import create_encoder
+from byol_kedro.byol.networks import create_encoder, feature_dim
 from byol_kedro.errors import UserError
+from byol_kedro.finite import check_finite
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 INSTEAD = "take an encoder that the pipeline pretrain wrote, or run it again"
+LARGEST = 10_000  # pixels of a side; what is larger is no size that somebody has trained with
+Rule = tuple[Callable[[Any], bool], str]
+
+
+def _whole(least: int, most: int = 2**63 - 1) -> Rule:
+    words = f"a whole number from {least}" + (f" to {most}" if most < 2**63 - 1 else "")
+    return lambda value: type(value) is int and least <= value <= most, words
+
+
+def _three(good: Callable[[float], bool], words: str) -> Rule:
+    def holds(value: Any) -> bool:
+        return isinstance(value, list) and len(value) == 3 and all(type(x) in (int, float) and good(x) for x in value)
+
+    return holds, f"three numbers{words}"
+
+
+# What the values of a header have to be; any text will do where there is no rule.
+RULES: dict[str, Rule] = {
+    "stem": (lambda value: value in ("imagenet", "small"), "imagenet or small"),
+    "zero_init_residual": (lambda value: type(value) is bool, "true or false"),
+    "image_size": _whole(1, LARGEST),
+    "mean": _three(math.isfinite, ""),
+    "std": _three(lambda x: math.isfinite(x) and x > 0, " above 0"),
+    "seed": _whole(0, 2**32 - 1),
+    **{name: _whole(1) for name in ("feature_dim", "epochs", "batch_size", "projection_dim", "hidden_dim")},
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,19 +82,32 @@ class EncoderHeader:
         """The header that `to_dict` wrote; other entries (version, fingerprint) are let be.
 
         Raises:
-            UserError: an entry is missing.
+            UserError: an entry is missing, or is none that `to_dict` writes.
         """
         fields = dataclasses.fields(cls)
-        missing = [field.name for field in fields if field.name not in header]
+        missing = [f.name for f in fields if f.name not in header and f.default is dataclasses.MISSING]
         if missing:
             raise UserError(
                 f"the encoder's header lacks {missing[0]} ({len(missing)} such entries), so it is none of this "
                 f"project; {INSTEAD}"
             )
-        values: dict[str, Any] = {
-            f.name: header[f.name] if f.type is str else json.loads(header[f.name]) for f in fields
-        }
+        there = [f for f in fields if f.name in header]
+        values = {f.name: header[f.name] if f.type is str else _from_json(header[f.name]) for f in there}
+        for name, (holds, expected) in RULES.items():
+            if not holds(values[name]):
+                raise UserError(
+                    f"the encoder's header has {header[name][:40]!r} as {name}, {expected} expected, so it is none of "
+                    f"this project; {INSTEAD}"
+                )
         return cls(**values | {"mean": tuple(values["mean"]), "std": tuple(values["std"])})
+
+
+def _from_json(text: str) -> Any:
+    """None for what is no JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def untrained_encoder(header: EncoderHeader) -> nn.Module:
@@ -86,9 +127,15 @@ def restore_encoder(header: EncoderHeader, arrays: Arrays) -> nn.Module:
     """The header's network with the weights `arrays`, in evaluation mode, on the CPU.
 
     Raises:
-        UserError: an array is missing, is not the network's, or has another shape than there.
+        UserError: an array is missing, is not the network's, has another shape than there, or holds no finite numbers;
+            the network has another number of features than the header says.
     """
     model = untrained_encoder(header)
+    if feature_dim(model) != header.feature_dim:
+        raise UserError(
+            f"the encoder's header has {header.feature_dim} as feature_dim, {header.architecture} has "
+            f"{feature_dim(model)}; {INSTEAD}"
+        )
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     odd = sorted(expected.keys() ^ arrays.keys())
     if odd:
@@ -103,6 +150,7 @@ def restore_encoder(header: EncoderHeader, arrays: Arrays) -> nn.Module:
                 f"the encoder's {name} has shape {tuple(state[name].shape)}, {header.architecture} with stem "
                 f"{header.stem} expects {shape}; {INSTEAD}"
             )
+    check_finite(state, "the encoder's", INSTEAD)
     model.load_state_dict(state)
     return model
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from byol_kedro.byol.networks import Byol
 from byol_kedro.errors import UserError
+from byol_kedro.finite import check_finite
 
 ONLINE, TARGET = "online_network_state_dict", "target_network_state_dict"
 # The replaced trainer (sthalles/PyTorch-BYOL) kept torchvision's ResNet as a Sequential of its children.
@@ -77,7 +78,7 @@ def without_classifier(content: Mapping[str, Any], encoder: Any) -> dict[str, An
 
 
 def check_fit(given: dict[str, Any], expected: Mapping[str, Tensor], fault: str, advice: str) -> None:
-    """Fills in the counters that are missing; everything else has to be there, and nothing more.
+    """Fills in the counters that are missing; everything else has to be there, and finite, and nothing more.
 
     Raises:
         UserError: `fault`, what it is, `advice`.
@@ -94,3 +95,4 @@ def check_fit(given: dict[str, Any], expected: Mapping[str, Tensor], fault: str,
         shape = tuple(given[name].shape) if isinstance(given[name], Tensor) else type(given[name]).__name__
         if shape != tuple(tensor.shape):
             raise UserError(f"{fault}: {name} is {shape} there and {tuple(tensor.shape)} here; {advice}")
+    check_finite({name: given[name] for name in expected}, f"{fault}:", "give weights that are numbers")

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from byol_kedro.evaluation.pairs import pieces
 from byol_kedro.evaluation.scaler import Scaler
+from byol_kedro.finite import check_finite
 
 Array = NDArray[np.float32]
 
@@ -60,7 +61,8 @@ class PairModel:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> "PairModel":
-        """The model that `to_arrays` was called on."""
+        """The model that `to_arrays` was called on. UserError where it holds NaN or infinity."""
+        check_finite(arrays, "latent_mlp:", "fit it again, with kedro run --pipelines=latent")
         weights = {name: arrays[name] for name in arrays if name.startswith("linear")}
         offset, scale = (float(arrays[name][0]) for name in ("target_offset", "target_scale"))
         return cls(weights, Scaler(arrays["mean"], arrays["scale"]), offset, scale)

@@ -7,11 +7,12 @@ from functools import partial
 
 import numpy as np
 
-from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.datasets.tensors import Array, Tensors
 from byol_kedro.evaluation.classify import CLASSIFIERS
 from byol_kedro.evaluation.fit import Features
 from byol_kedro.evaluation.linear import linear_probabilities
 from byol_kedro.evaluation.mlp import mlp_probabilities
+from byol_kedro.finite import check_finite
 from byol_kedro.parameters import Probes
 from byol_kedro.pipelines.predict.known import Known
 
@@ -30,12 +31,16 @@ class Classifier:
 def chosen_classifier(
     protocol: str, saved: Mapping[str, Tensors], known: Known, probes: Probes, seed: int
 ) -> Classifier | None:
-    """The classifier of `protocol`: saved, or kNN among the labelled training pictures; None without labels."""
+    """The classifier of `protocol`: saved, or kNN among the labelled training pictures; None without labels.
+
+    Raises UserError where the saved one holds NaN or infinity.
+    """
     if protocol in SAVED:
         probe = saved[protocol]
         if not probe.arrays:
             return None
         weights = dict(probe.arrays)
+        check_finite(_of_known_classes(weights), f"probe_{protocol}:", "run the pipeline probes again")
         return Classifier(json.loads(probe.header["class_names"]), partial(SAVED[protocol], weights=weights))
     labelled = known.labels >= 0
     x, y = known.features[labelled], known.labels[labelled]
@@ -43,3 +48,8 @@ def chosen_classifier(
         return None
     knn, parameters, classes = CLASSIFIERS[protocol], getattr(probes, protocol), len(known.class_names)
     return Classifier(known.class_names, lambda new: knn(x, y, new, classes, parameters, seed).probabilities)
+
+
+def _of_known_classes(weights: Mapping[str, Array]) -> dict[str, Array]:
+    """Without the bias of classes that train has no picture of, which is minus infinity."""
+    return {name: array[~np.isneginf(array)] if name == "bias" else array for name, array in weights.items()}

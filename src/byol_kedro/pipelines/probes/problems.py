@@ -11,6 +11,7 @@ from byol_kedro.datasets.tensors import Array, Tensors
 from byol_kedro.evaluation.classify import CLASSIFIERS, Problem
 from byol_kedro.evaluation.names import BYOL, PIXELS
 from byol_kedro.evaluation.pca import project
+from byol_kedro.finite import check_finite
 
 PIXEL_PROTOCOLS = ("logistic", "knn")  # the rows that the published STL-10 table has
 ALL_PROTOCOLS = tuple(CLASSIFIERS)
@@ -34,6 +35,7 @@ def feature_sets(
     check_same_pictures(latents_test, images_test)
     check_same_pictures(reference_latents, images_train, images_test)
     check_same_pictures(pca, images_train)
+    check_finite(pca.arrays, "pca:", "run the pipeline baselines again")
     return [
         (byol(latents_train, latents_test, images_test), ALL_PROTOCOLS),
         *((problem, ALL_PROTOCOLS) for problem, _ in references(reference_latents, images_test)),
