@@ -12,6 +12,7 @@ from kedro.io import DatasetError
 
 from byol_kedro.datasets.pairs import PairFileDataset, PairTensorsDataset
 from byol_kedro.errors import UserError
+from tests.damage import DAMAGE, flip, whole_or_one_line
 
 COLUMNS = ["left", "right", "psnr_1", "psnr_2"]
 
@@ -41,6 +42,34 @@ def test_names_of_digits_alone_keep_their_noughts(tmp_path):
     path = tmp_path / "pairs.txt"
     path.write_text("007 008 1 2\n")
     assert load(path)[["left", "right"]].to_numpy().tolist() == [["007", "008"]]
+
+
+@pytest.mark.parametrize("name", ["pairs.txt", "pairs.parquet"])
+@pytest.mark.parametrize("kind", ["a folder", "a pipe", "a device"])
+def test_what_is_no_file_is_named(tmp_path, name, kind):
+    (tmp_path / name).touch()
+    DAMAGE[kind](tmp_path / name)
+    assert f"{tmp_path / name}: a file of pairs is expected, found a folder or a device" in error_of(tmp_path / name)
+
+
+@pytest.mark.parametrize("damage", DAMAGE.keys() - {"missing", "a link to nothing", "a link to itself"})
+def test_whatever_happens_to_a_parquet_file_of_pairs_it_is_one_line_or_pairs(tmp_path, damage):
+    path = tmp_path / "pairs.parquet"
+    pd.DataFrame({"left": ["a"], "right": ["b"], "target": [1.0]}).to_parquet(path)
+    for position in range(4, path.stat().st_size, 97):  # pyarrow stumbles over each of them in its own way
+        flip(path, position, bit=2)
+        with whole_or_one_line():
+            assert list(load(path))[:2] == ["left", "right"]
+        flip(path, position, bit=2)
+    DAMAGE[damage](path)
+    with whole_or_one_line():
+        assert list(load(path))[:2] == ["left", "right"]
+
+
+def test_names_that_are_no_text_are_named(tmp_path):
+    path = tmp_path / "pairs.parquet"
+    pd.DataFrame({"left": [b"\xff"], "right": [b"b"], "target": [1.0]}).to_parquet(path)
+    assert "names as text and numbers are expected" in error_of(path)
 
 
 @pytest.mark.parametrize("content", [None, "", "\n\n"])

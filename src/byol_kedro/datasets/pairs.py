@@ -35,13 +35,15 @@ class PairFileDataset(AbstractDataset[Any, pd.DataFrame]):
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
-        """Raises UserError at the first line that is no pair, by its number, and where both files are there."""
+        """Raises UserError at the first line that is no pair, by its number, at a folder, and where both are there."""
         found = [path for path in map(self._filepath.with_suffix, ENDINGS) if path.exists()]
         if len(found) > 1:
             raise UserError(f"{found[0]} and {found[1]} are both there: which pairs are meant? Move one of them away")
         if not found:
             log.info("no pair file at %s: pairs are drawn, and their target is computed", self._filepath)
             return _typed(pd.DataFrame(columns=NAMES + PSNRS), PSNRS)
+        if not found[0].is_file():
+            raise UserError(f"{found[0]}: a file of pairs is expected, found a folder or a device; move it away")
         return _read_parquet(found[0]) if found[0].suffix == ".parquet" else _read_text(found[0])
 
     def save(self, data: Any) -> NoReturn:  # noqa: ARG002  # Kedro's interface
@@ -105,14 +107,18 @@ def _is_pair(line: bytes) -> bool:
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_parquet(path)
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path} is no parquet file of pairs: {error}") from error
+    except Exception as error:
+        # pyarrow raises errors of many classes on a damaged file.
+        raise UserError(f"{path} is no parquet file of pairs: {' '.join(str(error).split())}") from error
     missing = [column for column in NAMES if column not in table]
     numbers = [str(column) for column in table.select_dtypes("number", exclude="timedelta") if column not in NAMES]
     if missing or not numbers:
         lacking = f"the column {missing[0]}" if missing else "a column of numbers, the target"
         raise UserError(f"{path} lacks {lacking}; left, right and target, or left, right, psnr_1, psnr_2 are expected")
-    pairs = _typed(table, numbers).reset_index(drop=True)
+    try:
+        pairs = _typed(table, numbers).reset_index(drop=True)
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: names as text and numbers are expected, found others: {error}") from error
     if not _good(pairs).all():
         row = int(np.argmin(_good(pairs)))
         found = pairs[numbers].iloc[row].to_dict()
