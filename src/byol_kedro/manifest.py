@@ -11,6 +11,8 @@ from typing import Any
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 
+from byol_kedro.datasets.integrity import DamagedError, check_sum
+from byol_kedro.log import get_logger
 from byol_kedro.parameters import Parameters
 from byol_kedro.typed import command_line
 from byol_kedro.versions import MANIFEST, path_of_version, versioned
@@ -19,6 +21,7 @@ PACKAGES = (
     "byol-kedro", "kedro", "kedro-datasets", "torch", "torchvision", "timm", "scikit-learn", "scikit-image",
     "numpy", "pandas", "pyarrow", "plotly", "safetensors", "pydantic", "pillow",
 )  # fmt: skip
+logger = get_logger(__name__)
 
 
 def run_manifest(
@@ -37,6 +40,7 @@ def run_manifest(
         reads: the version of each entry that the run reads and does not write.
         catalog: where the manifests of the runs that wrote these entries are looked up.
     """
+    made = {read: manifest_of(read, catalog) for read in sorted(set(reads.values()))}
     return {
         "run_id": run_params["run_id"],
         "command": command_line(run_params),
@@ -47,20 +51,24 @@ def run_manifest(
         "packages": {name: version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "reads": {
-            name: {"version": read, "command": manifest_of(read, catalog).get("command", "")}
-            for name, read in reads.items()
-        },
+        "reads": {name: {"version": read, "command": made[read].get("command", "")} for name, read in reads.items()},
         "writes": list(versioned(sorted(pipeline.all_outputs()), catalog)),
     }
 
 
 def manifest_of(run_id: str, catalog: CatalogProtocol[Any, Any]) -> dict[str, Any]:
-    """The manifest of an earlier run, empty where it is gone."""
+    """The manifest of an earlier run, empty where it is gone; a line where it is damaged, which is as good as gone."""
     dataset = catalog.get(MANIFEST)
     assert isinstance(dataset, AbstractVersionedDataset)
     path = path_of_version(dataset, run_id)
-    return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+    if not path.exists():
+        return {}
+    try:
+        check_sum(path)
+    except DamagedError as error:
+        logger.warning("what run %s read, and how it was made, is not known: %s %s", run_id, path, error.fault)
+        return {}
+    return dict(json.loads(path.read_text("utf-8")))
 
 
 def _git(project: Path) -> dict[str, Any]:

@@ -9,7 +9,9 @@ from kedro.config import MissingConfigException
 from kedro.io import DatasetNotFoundError
 from kedro.io.core import VersionNotFoundError
 
+from byol_kedro.datasets.integrity import DamagedError
 from byol_kedro.errors import StoppedError, UserError
+from byol_kedro.pipeline_registry import PARTS, build_pipelines
 
 # How Kedro begins when --nodes, --from-nodes, --to-outputs and the like name what is not there.
 UNKNOWN_NAMES = ("Pipeline does not contain", "Pipeline contains no nodes")
@@ -29,7 +31,7 @@ def as_user_error(error: BaseException) -> UserError | None:
     """What the user can mend in `error`, or has asked for by Ctrl-C, if that is what it is."""
     for cause in causes(error):
         if isinstance(cause, UserError):
-            return cause
+            return _with_writer(cause) if isinstance(cause, DamagedError) else cause
         if isinstance(cause, KeyboardInterrupt):
             return StoppedError()
         if isinstance(cause, PermissionError) and cause.filename:
@@ -64,3 +66,11 @@ def _missing_config(text: str) -> str:
         return " ".join(text.split())
     known = sorted(path.name for path in folder.parent.iterdir() if path.is_dir() and path.name != "base")
     return f"--env {folder.name}: there is no environment conf/{folder.name}; expected one of {', '.join(known)}"
+
+
+def _with_writer(error: DamagedError) -> UserError:
+    """With the pipeline that is to be run again, where one writes the artifact."""
+    pipelines = build_pipelines([*PARTS, "predict"])
+    writers = (name for name, pipeline in pipelines.items() if error.entry in pipeline.all_outputs())
+    writer = next(writers, None)
+    return UserError(error.told(f"the pipeline {writer}")) if writer else error

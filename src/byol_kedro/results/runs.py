@@ -7,10 +7,13 @@ from typing import Any
 
 import pandas as pd
 from kedro.framework.session import KedroSession
-from kedro.io import AbstractVersionedDataset, CatalogProtocol
+from kedro.io import AbstractVersionedDataset, CatalogProtocol, DatasetError
 
 from byol_kedro.brief import Brief
+from byol_kedro.datasets.integrity import DamagedError
 from byol_kedro.errors import UserError
+from byol_kedro.log import get_logger
+from byol_kedro.one_line import causes
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.versions import MANIFEST, folder, path_of_version, versioned
 
@@ -19,6 +22,7 @@ COMPLETE, PREDICTIONS = "complete", "predictions"
 UNMADE = NO_RESULTS, NO_PREDICTIONS, NO_ENCODER = "no results", "no predictions", "no encoder"
 Catalog = CatalogProtocol[Any, Any]
 Versioned = AbstractVersionedDataset[Any, Any]
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,13 +38,15 @@ class Score:
 class Run(Brief):
     """One run. `manifest` is empty where it is gone; `results` is None where there are none.
 
-    `made` has those of encoder and predicted_pictures of which there is a version of this run.
+    `made` has those of encoder and predicted_pictures of which there is a version of this run; `damaged` those of
+    run_manifest and results which are there but cannot be read.
     """
 
     run_id: str
     manifest: Mapping[str, Any]
     results: pd.DataFrame | None
     made: frozenset[str]
+    damaged: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -55,6 +61,8 @@ class Run(Brief):
     @property
     def state(self) -> str:
         """What there is of the run, in words, beside what it was to write."""
+        if self.damaged:
+            return f"damaged {' and '.join(self.damaged)}"
         if self.complete:
             return COMPLETE if self.scores else "no labels"
         if RESULTS in self.writes:
@@ -121,7 +129,7 @@ def versioned_entries(catalog: Catalog) -> dict[str, Versioned]:
 
 
 def list_runs(catalog: Catalog) -> list[Run]:
-    """All runs, newest first: every version of `run_manifest` or `results`.
+    """All runs, newest first: every version of `run_manifest` or `results`; a line for each that is damaged.
 
     Raises:
         UserError: there are none.
@@ -133,22 +141,35 @@ def list_runs(catalog: Catalog) -> list[Run]:
     manifests, results = versions[MANIFEST], versions[RESULTS]
     if not manifests | results:
         raise UserError(f"no runs yet: nothing in {folder(entries[MANIFEST])}; make one with kedro run (--env=…)")
-    return [
-        Run(
-            run_id,
-            catalog.load(MANIFEST, version=run_id) if run_id in manifests else {},
-            catalog.load(RESULTS, version=run_id) if run_id in results else None,
-            frozenset(name for name in (ENCODER, PREDICTED) if run_id in versions[name]),
-        )
-        for run_id in sorted(manifests | results, reverse=True)
-    ]
+    return [_run(run_id, catalog, versions) for run_id in sorted(manifests | results, reverse=True)]
+
+
+def _run(run_id: str, catalog: Catalog, versions: Mapping[str, set[str]]) -> Run:
+    there = [entry for entry in (MANIFEST, RESULTS) if run_id in versions[entry]]
+    loaded = {entry: _whole(entry, run_id, catalog) for entry in there}
+    damaged = tuple(entry for entry in there if loaded[entry] is None)
+    made = frozenset(entry for entry in (ENCODER, PREDICTED) if run_id in versions[entry])
+    return Run(run_id, loaded.get(MANIFEST) or {}, loaded.get(RESULTS), made, damaged)
+
+
+def _whole(entry: str, version: str, catalog: Catalog) -> Any:
+    """A version of an entry; None, with a line, where it is damaged."""
+    try:
+        return catalog.load(entry, version=version)
+    except DatasetError as error:
+        damage = next((cause for cause in causes(error) if isinstance(cause, DamagedError)), None)
+        if damage is None:
+            raise
+        log.warning("%s", damage)
+        return None
 
 
 def encoder_header(run: Run, catalog: Catalog) -> Mapping[str, str]:
-    """The header of the run's encoder; empty where it had none, or where that is gone."""
-    if not run.encoder or not path_of_version(versioned_entries(catalog)[ENCODER], run.encoder).is_file():
+    """The header of the run's encoder; empty where it had none, or where that is gone or, with a line, damaged."""
+    if not run.encoder or not path_of_version(versioned_entries(catalog)[ENCODER], run.encoder).exists():
         return {}
-    header: dict[str, str] = catalog.load(ENCODER, version=run.encoder).header
+    encoder = _whole(ENCODER, run.encoder, catalog)
+    header: dict[str, str] = {} if encoder is None else encoder.header
     return header
 
 
