@@ -31,9 +31,9 @@ def build(header=None, classes=given.CLASSES, manifest=None, labelled=True, sour
     )
     guesses = guesses if labelled else guesses.iloc[:0]
     comparisons = nodes.compare_classifiers(guesses, 0)
-    figures = nodes.draw_top1(results, images), nodes.draw_confusion(guesses, images)
+    figures = nodes.draw_top1(results, given.data_summary()), nodes.draw_confusion(guesses, images)
     latent = given.latent_metrics()
-    told = (data, results, comparisons, given.quality_metrics(), latent, images)
+    told = (data, results, comparisons, given.quality_metrics(), latent)
     latents = (latent, given.latent_vectors(), given.latent_map(), given.cluster_sheet())
     return nodes.write_report(
         header,

@@ -2,7 +2,6 @@
 
 import io
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -230,7 +229,15 @@ def test_predictions_of_nothing_keep_their_columns():
 
 
 @pytest.mark.parametrize(
-    ("labels", "chance"), [([0, 0, 0, 1], 0.75), ([0, 1, 2, 3], 0.25), ([-1, -1, 1, 2], 0.5), ([-1, -1], None)]
+    ("train", "test", "chance"),
+    [
+        ({"cat": 9, "dog": 1}, {"cat": 3, "dog": 1}, 0.75),
+        ({"cat": 9, "dog": 1}, {"cat": 1, "dog": 3}, 0.25),
+        ({"cat": 5, "dog": 5, "fox": 2}, {"cat": 1, "dog": 2, "fox": 7}, 0.15),
+        ({"cat": 5, "dog": 5}, {"cat": 0, "dog": 4}, 0.5),
+        ({"cat": 5, "dog": 5}, {}, None),
+        ({}, {"cat": 5}, None),
+    ],
 )
-def test_chance_is_the_share_of_the_most_frequent_known_class(labels, chance):
-    assert chance_level(np.array(labels)) == chance
+def test_chance_is_the_share_in_test_of_the_class_that_is_the_most_frequent_in_train(train, test, chance):
+    assert chance_level({"train": {"classes": train}, "test": {"classes": test}}) == pytest.approx(chance)

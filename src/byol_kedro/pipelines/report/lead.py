@@ -33,7 +33,7 @@ def labelled(results: pd.DataFrame, chance: float | None, comparisons: pd.DataFr
         for row in own[own["protocol"] == PROTOCOL].to_dict("records")
     ]
     if chance is not None:
-        cells.append(("chance", f"{percent(chance)} %", "the most frequent class"))
+        cells.append(("chance", f"{percent(chance)} %", "the most frequent class of train"))
     note = (
         "Top-1 of logistic regression on test pictures, with its 95 % interval. Luck is ruled out where McNemar's test "
         f"on the same pictures does so at 5 %, adjusted for all {len(comparisons):,} pairs of classifiers of the run."

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from byol_kedro.evaluation.names import BYOL, CLASSIFIER, PIXELS, UNTRAINED
@@ -59,10 +58,16 @@ def comparable(results: pd.DataFrame) -> pd.DataFrame:
     return results[results["data"].isin(measured(results)["data"])]
 
 
-def chance_level(labels: np.ndarray) -> float | None:
-    """The top-1 of always naming the most frequent class, of `labels` (N,) int64 with -1 where unknown."""
-    known = labels[labels >= 0]
-    return float(np.bincount(known).max() / len(known)) if len(known) else None
+def chance_level(splits: Mapping[str, Mapping[str, Any]]) -> float | None:
+    """The top-1 on test of always naming the class that is the most frequent in train; of several, their mean.
+
+    splits: those of the data summary, whose `classes` count the labels. None where a split has no labels.
+    """
+    train, test = (splits[split]["classes"] for split in ("train", "test"))
+    if not train or not test:
+        return None
+    named = [name for name, count in train.items() if count == max(train.values())]
+    return float(sum(test[name] for name in named) / len(named) / sum(test.values()))
 
 
 def _training(row: Mapping[str, Any], header: Mapping[str, str], evaluated: str, pictures: str) -> dict[str, Any]:
