@@ -1,5 +1,6 @@
 """The first screen: of what the report is, and the numbers that the verdict rests on."""
 
+import html
 import re
 
 import pytest
@@ -18,8 +19,8 @@ def introduce(manifest=None, labelled=True):
     return nodes.introduce(given.encoder(), manifest or given.manifest(), *told, *metrics)
 
 
-def tiles(html):
-    return [re.findall(r"<(?:small|b)>(.*?)</", tile) for tile in re.findall(r"<div>(.*?)</div>", html)]
+def tiles(page):
+    return [re.findall(r"<(?:small|b)>(.*?)</", tile) for tile in re.findall(r"<div>(.*?)</div>", page)]
 
 
 def test_pictures_and_training_are_told_in_one_line():
@@ -50,8 +51,11 @@ def test_chance_has_a_decimal(chance, shown):
     assert shown_tiles[-1][:2] == ["chance", shown]
 
 
-def test_the_test_behind_the_verdict_is_named():
-    assert "adjusted for all 1 pairs of classifiers of the run" in introduce()
+def test_the_test_behind_the_verdict_is_named_with_both_families():
+    text = introduce()
+    assert "McNemar's test on the same pictures" in html.unescape(text)
+    assert "over the comparisons of these sentences alone (2)" in text
+    assert "adjusted over all of them (1)" in text
 
 
 def test_without_labels_pictures_of_all_splits_are_counted():

@@ -1,20 +1,22 @@
 """The sentence above the report: it says what the rows say, also when that is bad news."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import assume
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
+from byol_kedro.evaluation.pairwise import compare_all
 from byol_kedro.pipelines.report.results import collect
-from byol_kedro.pipelines.report.words import summary, without_labels
+from byol_kedro.pipelines.report.words import summary, verdict, without_labels
 
 from . import report_inputs as given
 
 
 def compared(p):
-    """Comparisons of BYOL with other features by the logistic regression, of their adjusted p values."""
-    names = ["features_a", "protocol_a", "features_b", "protocol_b", "p_holm"]
+    """Comparisons of BYOL with other features by the logistic regression, of their p values before any adjustment."""
+    names = ["features_a", "protocol_a", "features_b", "protocol_b", "p"]
     return pd.DataFrame([["BYOL", "logistic", other, "logistic", value] for other, value in p.items()], columns=names)
 
 
@@ -74,6 +76,53 @@ def test_a_difference_beyond_luck_is_not_doubted_even_where_the_intervals_overla
 def test_a_deficit_beyond_luck_is_said_even_where_the_intervals_overlap():
     text = say(byol=0.59, untrained=0.60, p={"untrained network": 0.001})
     assert "BYOL is behind the untrained network by 1.0 points." in text
+
+
+def guesses(features, protocol, right):
+    """A classifier's guesses on 400 images, right on those whose numbers are given."""
+    named = np.isin(np.arange(400), right)
+    facts = {"name": [f"test/{i:03}" for i in range(400)], "truth": 1, "guess": named.astype(int)}
+    return pd.DataFrame(facts).assign(features=features, protocol=protocol)
+
+
+def test_the_verdict_is_adjusted_for_its_own_comparisons_and_not_for_all_pairs_of_the_run():
+    """41 images right with BYOL alone, 76 with the untrained network alone: p = 0.0017, above 0.05 among 91 pairs."""
+    table = pd.concat(
+        [
+            guesses("BYOL", "logistic", range(141)),
+            guesses("untrained network", "logistic", [*range(100), *range(200, 276)]),
+            guesses("pixels, PCA 256", "logistic", range(20)),
+            *(guesses("other", str(i), range(100 + i % 2)) for i in range(11)),
+        ]
+    )
+    found = compare_all(table, 0)
+    pair = found[(found["features_a"] == "BYOL") & (found["features_b"] == "untrained network")].iloc[0]
+    assert (len(found), pair["only_a"], pair["only_b"]) == (91, 41, 76)
+    assert pair["p"] == pytest.approx(0.0017, abs=5e-5)
+    assert pair["p_holm"] > 0.05
+    rows = [
+        given.row("logistic", features, top1)
+        for features, top1 in (("BYOL", 141 / 400), ("untrained network", 176 / 400), ("pixels, PCA 256", 20 / 400))
+    ]
+    results = rows_of(given.encoder().header, {"probe_metrics": given.metrics(rows)})
+    assert verdict(results, found) == [
+        "BYOL beats PCA 256 of the pixels by 30.2 points.",
+        "BYOL is behind the untrained network by 8.8 points.",
+    ]
+
+
+@pytest.mark.parametrize(("p", "sure"), [(0.024, True), (0.026, False)])
+def test_two_comparisons_are_adjusted_for_two(p, sure):
+    text = say(untrained=0.6, p={"untrained network": p, "pixels, PCA 256": 0.9})
+    assert ("BYOL beats the untrained network" in text) == sure
+
+
+@pytest.mark.parametrize(("p", "sure"), [(0.016, True), (0.018, False)])
+def test_a_reference_is_one_more_comparison(p, sure):
+    more = [given.row("logistic", "imagenet (resnet18.tv_in1k)", 0.6)]
+    others = {"pixels, PCA 256": 0.9, "imagenet (resnet18.tv_in1k)": 0.9}
+    text = say(untrained=0.6, more=more, p={"untrained network": p, **others})
+    assert ("BYOL beats the untrained network" in text) == sure
 
 
 def test_a_deficit_that_may_be_luck_is_not_taken_for_certain():

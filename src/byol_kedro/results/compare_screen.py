@@ -69,10 +69,13 @@ def _score(score: Score | None) -> str:
 
 
 def _how_to_read(rows: Sequence[Row]) -> str:
+    """Over which rows the p-values are adjusted: those that both runs have and that are not right on the same ones."""
     tests = [row.test for row in rows if row.test]
+    if not tests:
+        return "No row was tested: none is right on other pictures in one run than in the other."
     other = "z-test: of two proportions, since no guesses are known that both runs made on the same pictures. "
     return (
-        f"p-values are Holm-adjusted over the {len(tests)} rows that both runs have; below {LEVEL} is called more than "
+        f"p-values are Holm-adjusted over the rows that have one ({len(tests)}); below {LEVEL} is called more than "
         f"noise. {other if 'z-test' in tests else ''}The noise is that of which test pictures there were: another seed "
         "moves a row too, so one pair of runs does not tell which recipe is better."
     )

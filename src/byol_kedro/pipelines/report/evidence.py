@@ -38,8 +38,10 @@ def comparisons(table: pd.DataFrame) -> str:
         markup.paragraph(
             f"Percentage points by which the column's top-1 is above the row's, on the same {table['n'].max():,} "
             "test pictures, with the 95 % interval of a paired bootstrap. Bold: a difference beyond luck, by "
-            f"McNemar's test with Holm's adjustment for all {len(table):,} pairs of the run, at 5 %. An interval is of "
-            "its pair alone, without the adjustment: it may lie on one side of 0 where nothing is bold.",
+            f"McNemar's test with Holm's adjustment over all {len(table):,} pairs of the run, at 5 %. An interval is "
+            "of its pair alone, without the adjustment: it may lie on one side of 0 where nothing is bold. The "
+            "sentences at the top make a few of these comparisons, fixed beforehand, and are adjusted over those "
+            "alone: what they claim need not be bold here.",
             "note",
         ),
         markup.details("Every pair", _pairs(table)),

@@ -8,7 +8,7 @@ import pandas as pd
 from . import markup
 from .results import measured
 from .table import percent
-from .words import PROTOCOL, summary, without_labels
+from .words import PROTOCOL, headline, summary, without_labels
 
 SPLITS = {"unlabeled": "unlabelled", "train": "train", "test": "test"}
 
@@ -36,7 +36,9 @@ def labelled(results: pd.DataFrame, chance: float | None, comparisons: pd.DataFr
         cells.append(("chance", f"{percent(chance)} %", "the most frequent class of train"))
     note = (
         "Top-1 of logistic regression on test pictures, with its 95 % interval. Luck is ruled out where McNemar's test "
-        f"on the same pictures does so at 5 %, adjusted for all {len(comparisons):,} pairs of classifiers of the run."
+        "on the same pictures does so at 5 %, adjusted after Holm over the comparisons of these sentences alone "
+        f"({len(headline(results))}), which were fixed before any test picture was seen. The table of all pairs of "
+        f"classifiers is adjusted over all of them ({len(comparisons):,})."
     )
     return _lead(summary(results, comparisons, steps)) + _tiles(cells) + markup.paragraph(note, "note")
 
