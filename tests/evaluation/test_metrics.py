@@ -24,10 +24,11 @@ from byol_kedro.evaluation.metrics import (
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7], [0.3, 0.5, 0.2], [0.6, 0.3, 0.1]], np.float32)
 TRUTH = np.array([0, 2, 1, 1])
 WORDS = {"classifier": "kNN", "protocol": "knn", "features": "BYOL"}
+SETTINGS = {"neighbours": 5}
 
 
 def row(probabilities=PROBABILITIES):
-    return metrics_row(Fit(probabilities, {}, {"C": 0.1}), TRUTH, dim=512, seed=3, **WORDS)
+    return metrics_row(Fit(probabilities, {}, {"C": 0.1}), TRUTH, dim=512, seed=3, settings=SETTINGS, **WORDS)
 
 
 def table():
@@ -121,7 +122,7 @@ def test_a_row_has_the_calibration_error_of_its_guesses():
 def test_a_row_of_several_seeds_has_their_mean_and_deviation_and_the_first_ones_top1():
     worse = PROBABILITIES[::-1].copy()
     fit = Fit(PROBABILITIES, repeats=(worse, PROBABILITIES))
-    several = metrics_row(fit, TRUTH, dim=512, seed=3, **WORDS)
+    several = metrics_row(fit, TRUTH, dim=512, seed=3, settings=SETTINGS, **WORDS)
     each = [0.75, top1(worse, TRUTH), 0.75]
     assert several["top1"] == 0.75
     assert several["seeds"] == pytest.approx({"n": 3, "mean": np.mean(each), "std": np.std(each, ddof=1)})

@@ -75,11 +75,12 @@ def classify(problem: Problem, protocols: Sequence[str], params: "Probes", seed:
         return Outcome([], join_predictions([]), {})
     rows, tables, fits = [], [], {}
     for protocol in protocols:
-        classifier, function = CLASSIFIER[protocol], CLASSIFIERS[protocol]
-        fit = function(known.train_x, known.train_y, known.test_x, known.n_classes, getattr(params, protocol), seed)
-        words = {"classifier": classifier, "protocol": protocol, "features": known.features}
+        classifier, function, settings = CLASSIFIER[protocol], CLASSIFIERS[protocol], getattr(params, protocol)
+        fit = function(known.train_x, known.train_y, known.test_x, known.n_classes, settings, seed)
+        words: dict[str, Any] = {"classifier": classifier, "protocol": protocol, "features": known.features}
         names = [known.names[i] for i in known.index]
-        rows.append(metrics_row(fit, known.test_y, dim=known.train_x.shape[1], seed=seed, **words))
+        about = {"dim": known.train_x.shape[1], "seed": seed, "settings": settings.model_dump(mode="json")} | words
+        rows.append(metrics_row(fit, known.test_y, **about))
         tables.append(predictions_table(fit, known.test_y, known.index, names, **words))
         fits[protocol] = fit
         logger.info("%s + %s (%s): %.1f %%", known.features, classifier, protocol, 100 * rows[-1]["top1"])

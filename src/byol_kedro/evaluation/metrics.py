@@ -1,6 +1,6 @@
 """How good a classifier is, and how sure that is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -54,11 +54,20 @@ def wilson_interval(fraction: float, n: int, level: float = 0.95) -> tuple[float
 
 
 def metrics_row(
-    fit: Fit, truth: Labels, *, classifier: str, protocol: str, features: str, dim: int, seed: int
+    fit: Fit,
+    truth: Labels,
+    *,
+    classifier: str,
+    protocol: str,
+    features: str,
+    dim: int,
+    seed: int,
+    settings: Mapping[str, Any],
 ) -> dict[str, Any]:
     """One row of a metrics json, of plain floats, ints and strings, for a fit and the truth (M,) int64.
 
-    `ece` is a fraction; `top5` is there above `TOP5_ABOVE` classes, `seeds` where several seeds were fitted.
+    `settings` are the parameters of the classifier; `ece` is a fraction; `top5` is there above `TOP5_ABOVE` classes,
+    `seeds` where several seeds were fitted.
     """
     fraction = top1(fit.probabilities, truth)
     low, high = wilson_interval(fraction, len(truth))
@@ -73,6 +82,7 @@ def metrics_row(
         "ci_high": high,
         "n": len(truth),
         "seed": seed,
+        "settings": dict(settings),
         "chosen": dict(fit.chosen),
         "ece": expected_calibration_error(fit.probabilities.max(axis=1), right),
     }

@@ -19,7 +19,7 @@ GAP = 1.4
 def top1_bars(results: pd.DataFrame, chance: float | None) -> go.Figure:
     """A bar with its 95 % interval for each measured row, by features.
 
-    Published rows are drawn where their data is the same. `chance` is the dashed line, a fraction.
+    Published rows are drawn where they are comparable. `chance` is the dashed line, a fraction.
     """
     own = measured(results)
     if own.empty:

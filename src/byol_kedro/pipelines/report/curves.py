@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from .bars import colour
 from .figures import dress, empty
+from .table import counted
 
 TITLE = "How many labels the features need"
 
@@ -28,7 +29,7 @@ def few_label_curve(rows: Sequence[dict[str, Any]]) -> go.Figure:
     )
     figure.update_yaxes(title="top-1, %", rangemode="tozero")
     draws = max(row["n"] for row in rows)
-    note = f"band: one standard deviation over {draws} draws; all labels: one draw"
+    note = f"band: one standard deviation over {counted(draws, 'draw')}; all labels: one draw"
     # Below the axis: its rows, of which a phone has several, then push nothing but the lower edge.
     legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"}
     return dress(figure, TITLE, note, height=480).update_layout(showlegend=True, legend=legend)

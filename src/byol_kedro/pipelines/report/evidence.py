@@ -12,7 +12,7 @@ from byol_kedro.evaluation.significance import LEVEL
 
 from . import markup
 from .results import order, place, rank
-from .table import classifier, percent, quality_cells
+from .table import classifier, counted, percent, quality_cells
 from .words import PROTOCOL
 
 FEW_CLASSES = 20  # more rows than this are there to be opened
@@ -36,12 +36,12 @@ def comparisons(table: pd.DataFrame) -> str:
         "Who beats whom",
         markup.table(headings, rows, headings[1:]) if rows else "",
         markup.paragraph(
-            f"Percentage points by which the column's top-1 is above the row's, on the same {table['n'].max():,} "
-            "test pictures, with the 95 % interval of a paired bootstrap. Bold: a difference beyond luck, by "
-            f"McNemar's test with Holm's adjustment over all {len(table):,} pairs of the run, at 5 %. An interval is "
-            "of its pair alone, without the adjustment: it may lie on one side of 0 where nothing is bold. The "
-            "sentences at the top make a few of these comparisons, fixed beforehand, and are adjusted over those "
-            "alone: what they claim need not be bold here.",
+            f"Percentage points by which the column's top-1 is above the row's, on the same "
+            f"{counted(table['n'].max(), 'test picture')}, with the 95 % interval of a paired bootstrap. Bold: a "
+            "difference beyond luck, by McNemar's test with Holm's adjustment over all pairs of the run "
+            f"({len(table):,}), at 5 %. An interval is of its pair alone, without the adjustment: it may lie on one "
+            "side of 0 where nothing is bold. The sentences at the top make a few of these comparisons, fixed "
+            "beforehand, and are adjusted over those alone: what they claim need not be bold here.",
             "note",
         ),
         markup.details("Every pair", _pairs(table)),
@@ -132,8 +132,8 @@ def _folds(rows: Sequence[Mapping[str, Any]]) -> str:
     ]
     first = rows[0]
     words = (
-        f"Trained on each of the data set's {first['n']} folds of {first['n_train']:,} pictures alone, tested on all "
-        f"{first['n_test']:,} test pictures: mean ± standard deviation over the folds."
+        f"Trained on each of the data set's {counted(first['n'], 'fold')} of {counted(first['n_train'], 'picture')} "
+        f"alone, tested on all {counted(first['n_test'], 'test picture')}: mean ± standard deviation over the folds."
     )
     return markup.paragraph(words) + markup.table(headings, cells, headings[2:])
 

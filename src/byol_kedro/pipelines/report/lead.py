@@ -7,7 +7,7 @@ import pandas as pd
 
 from . import markup
 from .results import measured
-from .table import percent
+from .table import counted, percent
 from .words import PROTOCOL, headline, summary, without_labels
 
 SPLITS = {"unlabeled": "unlabelled", "train": "train", "test": "test"}
@@ -18,9 +18,9 @@ def facts(header: Mapping[str, str], data: Mapping[str, Any], steps: int | None)
     splits = data["splits"]
     counts = ", ".join(f"{splits[name]['count']:,} {said}" for name, said in SPLITS.items() if splits[name]["count"])
     classes = len(splits["train"]["classes"])
-    labels = f"{classes} classes" if classes else "no labels"
-    length = f"{int(header['epochs']):,} {'epoch' if header['epochs'] == '1' else 'epochs'}"
-    length += "" if steps is None else f", {steps:,} steps of {int(header['batch_size']):,} pictures"
+    labels = counted(classes, "class", "classes") if classes else "no labels"
+    length = counted(int(header["epochs"]), "epoch")
+    length += "" if steps is None else f", {counted(steps, 'step')} of {counted(int(header['batch_size']), 'picture')}"
     pictures = f"{data['source']}: {counts} pictures of {splits['test']['height']} px, {labels}"
     return markup.paragraph(f"{pictures} · recipe {header['recipe']}: {length}", "facts-line")
 

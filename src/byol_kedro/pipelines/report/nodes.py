@@ -16,6 +16,7 @@ from byol_kedro.log import get_logger
 from . import bars, curves, evidence, figures, latents, lead, sections
 from .belonging import check_encoder, check_pictures, check_runs, check_summary, made_by, own_steps
 from .page import render
+from .published import name_of_data
 from .results import chance_level, collect, measured
 from .table import markdown
 from .words import PROTOCOL
@@ -39,7 +40,8 @@ def tabulate(
     check_summary(images_test, data_summary)
     check_pictures(images_test, metrics)
     trained, labelled = (data_summary["splits"][split]["fingerprint"] for split in ("unlabeled", "train"))
-    results = collect(encoder.header, run_manifest, metrics, images_test.source, f"{trained}:{labelled}")
+    names = (images_test.source, f"{trained}:{labelled}", name_of_data(images_test, data_summary["splits"]))
+    results = collect(encoder.header, run_manifest, metrics, *names)
     return results, markdown(results)
 
 

@@ -16,6 +16,11 @@ KINDS = {"published": " (Adam)", "linear_sgd": " (SGD)", "knn200": " (weighted)"
 NOTHING_MEASURED = "No classifier was measured: no picture has a label. The rows are what others have published."
 
 
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """`1 epoch`, `1,200 epochs`; `several` where it is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
 def percent(fraction: float) -> str:
     return f"{100 * fraction:.1f}"
 

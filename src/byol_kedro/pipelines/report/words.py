@@ -10,7 +10,7 @@ from byol_kedro.evaluation.significance import LEVEL, holm, two_proportions, wil
 
 from .published import README
 from .results import comparable, measured
-from .table import percent
+from .table import counted, percent
 
 # Comparisons are between equal classifiers, and this one is named before any test picture is seen.
 PROTOCOL = "logistic"
@@ -52,9 +52,8 @@ def behind(results: pd.DataFrame) -> bool:
 def without_labels(pictures: int, clusters: int, quality: Sequence[Mapping[str, Any]]) -> list[str]:
     """Sentences on what there is where no test picture has a label. `quality` are the rows of quality_metrics."""
     ranks = {row["features"]: f"{row['effective_rank']:.1f}" for row in quality}
-    sentences = [
-        f"{pictures:,} pictures, {clusters:,} clusters. No test picture has a label, so no classifier is measured."
-    ]
+    counts = f"{counted(pictures, 'picture')}, {counted(clusters, 'cluster')}"
+    sentences = [f"{counts}. No test picture has a label, so no classifier is measured."]
     if {BYOL, UNTRAINED} <= ranks.keys():
         sentences.append(
             f"The effective rank of BYOL's features is {ranks[BYOL]}, that of the untrained network's "
@@ -89,8 +88,8 @@ def _beside_published(results: pd.DataFrame) -> list[str]:
     )
     same = measured(byol)
     return [
-        f"With the published table's classifier BYOL is at {percent(row['top1'])} % after {int(row['epochs'])} "
-        f"epochs; that table says {says}."
+        f"With the published table's classifier BYOL is at {percent(row['top1'])} % after "
+        f"{counted(int(row['epochs']), 'epoch')}; that table says {says}."
         for _, row in same[same["protocol"] == "published"].iterrows()
     ]
 
