@@ -1,11 +1,11 @@
 """How good a classifier is, and how sure that is."""
 
 from collections.abc import Mapping, Sequence
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 
 from byol_kedro.evaluation.calibration import expected_calibration_error
 from byol_kedro.evaluation.fit import Features, Fit, Labels
@@ -44,13 +44,10 @@ def wilson_interval(fraction: float, n: int, level: float = 0.95) -> tuple[float
 
     Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927), 209-212;
     as equation 4 in Brown, Cai, DasGupta, Statistical Science 16 (2001), 101-133, without continuity
-    correction. Lies within [0, 1] and has a width at 0 and 1 too.
+    correction. Lies within [0, 1], holds `fraction`, and has a width at 0 and 1 too.
     """
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    shrink = 1 + z**2 / n
-    centre = (fraction + z**2 / (2 * n)) / shrink
-    half = z / shrink * (fraction * (1 - fraction) / n + z**2 / (4 * n**2)) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)
+    interval = stats.binomtest(round(fraction * n), n).proportion_ci(level, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def metrics_row(
