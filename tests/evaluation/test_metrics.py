@@ -15,6 +15,8 @@ from byol_kedro.evaluation.metrics import (
     PREDICTION_TYPES,
     join_predictions,
     metrics_row,
+    one_decimal,
+    percent,
     predictions_table,
     top1,
     top_k,
@@ -34,6 +36,18 @@ def row(probabilities=PROBABILITIES):
 def table():
     index = np.array([5, 6, 8, 9])
     return predictions_table(Fit(PROBABILITIES), TRUTH, index, ["a", "b", "c", "d"], **WORDS)
+
+
+@pytest.mark.parametrize("n", [16, 80, 400, 1600, 8000])
+def test_every_share_is_rounded_with_halves_upward(n):
+    for k in range(n + 1):
+        tenths = (1000 * k * 2 + n) // (2 * n)  # of a percent, in whole numbers
+        assert percent(k / n) == f"{tenths // 10}.{tenths % 10}"
+
+
+@pytest.mark.parametrize(("value", "shown"), [(6.25, "6.3"), (100 * 0.6125, "61.3"), (100 * (0.6925 - 0.615), "7.8")])
+def test_what_a_double_is_off_by_does_not_decide_the_rounding(value, shown):
+    assert one_decimal(value) == shown
 
 
 def test_top1_is_the_fraction_of_right_guesses():

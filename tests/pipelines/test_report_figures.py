@@ -9,6 +9,7 @@ import pytest
 from byol_kedro.pipelines.report import nodes
 from byol_kedro.pipelines.report.bars import top1_bars
 from byol_kedro.pipelines.report.figures import confusion_matrix
+from byol_kedro.pipelines.report.table import cells
 
 from . import report_inputs as given
 
@@ -119,6 +120,13 @@ def test_whiskers_reach_to_the_ends_of_the_interval(whisker, length):
     probes = given.metrics([given.row("mlp", "BYOL", 0.5, ci_low=0.41, ci_high=0.58)])
     bars = trace(top1_bars(results(probes=probes), 0.25), "BYOL")
     assert list(bars.error_x[whisker]) == pytest.approx([length])
+
+
+def test_bars_say_the_same_number_as_the_table():
+    """61.25 % is a tie, and 100 * 0.6125 is a little more."""
+    found = results(probes=given.metrics([given.row("mlp", "BYOL", 0.6125)]))
+    bars, values = (trace for trace in top1_bars(found, 0.25).data[:2])
+    assert bars.customdata[0][1] == values.text[0].strip() == cells(found)[0]["top-1"].split(" %")[0] == "61.3"
 
 
 def test_no_two_bars_lie_on_each_other():

@@ -106,7 +106,7 @@ def test_the_verdict_is_adjusted_for_its_own_comparisons_and_not_for_all_pairs_o
     ]
     results = rows_of(given.encoder().header, {"probe_metrics": given.metrics(rows)})
     assert verdict(results, found) == [
-        "BYOL beats PCA 256 of the pixels by 30.2 points.",
+        "BYOL beats PCA 256 of the pixels by 30.3 points.",
         "BYOL is behind the untrained network by 8.8 points.",
     ]
 

@@ -1,6 +1,7 @@
 """How good a classifier is, and how sure that is."""
 
 from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,19 @@ def wilson_interval(fraction: float, n: int, level: float = 0.95) -> tuple[float
     """
     interval = stats.binomtest(round(fraction * n), n).proportion_ci(level, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def percent(fraction: float) -> str:
+    """`61.3` of 0.6125: the one way in which a fraction is shown."""
+    return one_decimal(100 * fraction)
+
+
+def one_decimal(value: float) -> str:
+    """One digit after the point, a half upward as browsers do; formats of Python take it to the even digit.
+
+    What a double is off by is not rounded: 100 * 0.6125 is 61.25000000000001.
+    """
+    return str(Decimal(repr(round(float(value), 9))).quantize(Decimal("0.1"), ROUND_HALF_UP))
 
 
 def metrics_row(

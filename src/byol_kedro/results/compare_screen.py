@@ -8,8 +8,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from byol_kedro.evaluation.metrics import percent
 from byol_kedro.evaluation.significance import LEVEL
-from byol_kedro.pipelines.report.table import classifier, percent
+from byol_kedro.pipelines.report.table import classifier, signed
 from byol_kedro.results.compare import Difference, Row
 from byol_kedro.results.runs import Run, Score
 
@@ -54,7 +55,7 @@ def _rows(rows: Sequence[Row]) -> Table:
     table.add_column("is it more than noise?", overflow="fold")
     for row in rows:
         features, kind, protocol = row.key
-        points = "" if row.points is None else f"{round(row.points, 1) + 0.0:+.1f}".replace("-", "−")
+        points = "" if row.points is None else signed(row.points, "+")
         name = f"{features}\n{classifier({'classifier': kind, 'protocol': protocol})}"
         table.add_row(Text(name), _score(row.a), _score(row.b), points, Text(row.verdict))
     return table

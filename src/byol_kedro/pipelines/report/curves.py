@@ -6,6 +6,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from byol_kedro.evaluation.metrics import percent
+
 from .bars import colour
 from .figures import dress, empty
 from .table import counted
@@ -57,7 +59,8 @@ def _curve(features: str, rows: list[dict[str, Any]]) -> list[go.Scatter]:
         name=features,
         mode="lines+markers",
         line_color=colour(features),
-        hovertemplate=f"{features}, %{{x:.4g}} labels a class: %{{y:.1f}} %<extra></extra>",
+        customdata=[percent(row["mean"]) for row in rows],
+        hovertemplate=f"{features}, %{{x:.4g}} labels a class: %{{customdata}} %<extra></extra>",
     )
     return [band, line]
 

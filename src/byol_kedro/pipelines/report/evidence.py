@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from byol_kedro.evaluation.metrics import percent
 from byol_kedro.evaluation.names import BYOL, CLASSIFIER
 from byol_kedro.evaluation.significance import LEVEL
 
 from . import markup
 from .results import order, place, rank
-from .table import classifier, counted, percent, quality_cells
+from .table import classifier, counted, quality_cells, signed
 from .words import PROTOCOL
 
 FEW_CLASSES = 20  # more rows than this are there to be opened
@@ -157,16 +158,10 @@ def _pairs(table: pd.DataFrame) -> str:
 
 def _cell(row: Mapping[Any, Any]) -> markup.Markup:
     """The difference, bold where it is beyond luck, over its interval."""
-    points = _signed(row["points"], "+")
-    low, high = _signed(row["points_low"]), _signed(row["points_high"])
+    points = signed(row["points"], "+")
+    low, high = signed(row["points_low"]), signed(row["points_high"])
     shown = f"<b>{points}</b>" if row["p_holm"] < LEVEL else points
     return markup.Markup(f"{shown}<br><small>{low} to {high}</small>")
-
-
-def _signed(points: float, plus: str = "") -> str:
-    """One decimal, with a minus that is as wide as a plus, and none before zero."""
-    rounded = round(points, 1) + 0.0
-    return f"{rounded:{plus}.1f}".replace("-", "−")
 
 
 def _spread(statistics: Mapping[str, Any]) -> str:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from byol_kedro.evaluation.metrics import percent
+
 from . import markup
 from .results import measured
-from .table import counted, percent
+from .table import counted
 from .words import PROTOCOL, headline, summary, without_labels
 
 SPLITS = {"unlabeled": "unlabelled", "train": "train", "test": "test"}

@@ -5,12 +5,13 @@ from typing import Any
 
 import pandas as pd
 
+from byol_kedro.evaluation.metrics import one_decimal, percent
 from byol_kedro.evaluation.names import BYOL, PIXELS, SUPERVISED, UNTRAINED
 from byol_kedro.evaluation.significance import LEVEL, holm, two_proportions, wilson_trials
 
 from .published import README
 from .results import comparable, measured
-from .table import counted, percent
+from .table import counted
 
 # Comparisons are between equal classifiers, and this one is named before any test picture is seen.
 PROTOCOL = "logistic"
@@ -51,7 +52,7 @@ def behind(results: pd.DataFrame) -> bool:
 
 def without_labels(pictures: int, clusters: int, quality: Sequence[Mapping[str, Any]]) -> list[str]:
     """Sentences on what there is where no test picture has a label. `quality` are the rows of quality_metrics."""
-    ranks = {row["features"]: f"{row['effective_rank']:.1f}" for row in quality}
+    ranks = {row["features"]: one_decimal(row["effective_rank"]) for row in quality}
     counts = f"{counted(pictures, 'picture')}, {counted(clusters, 'cluster')}"
     sentences = [f"{counts}. No test picture has a label, so no classifier is measured."]
     if {BYOL, UNTRAINED} <= ranks.keys():
@@ -101,12 +102,12 @@ def _sentences(
     worse: list[str] = []
     unclear: list[str] = []
     for (name, row), p in zip(others.items(), p_values, strict=True):
-        points = round(100 * (byol["top1"] - row["top1"]), 1)
+        points = percent(abs(byol["top1"] - row["top1"]))
         if p >= LEVEL:
-            where = "over" if points > 0 else "below"
-            unclear.append(f"{abs(points):.1f} points {where} {name}" if points else f"level with {name}")
+            where = "over" if byol["top1"] > row["top1"] else "below"
+            unclear.append(f"{points} points {where} {name}" if float(points) else f"level with {name}")
         else:
-            (beats if byol["top1"] > row["top1"] else worse).append(f"{name} by {abs(points):.1f} points")
+            (beats if byol["top1"] > row["top1"] else worse).append(f"{name} by {points} points")
     found = []
     if beats:
         found.append(f"BYOL beats {_listed(beats)}.")
