@@ -30,6 +30,7 @@ from byol_kedro.evaluation.pair_model import PairModel
 from byol_kedro.evaluation.pair_references import predict_pairs
 from byol_kedro.evaluation.pair_rows import Stack
 from byol_kedro.evaluation.pairs import SPLITS, PairSet, Pool, pair_set, pair_table
+from byol_kedro.evaluation.scaler import Scaler
 from byol_kedro.parameters import Latent
 
 PARAMETERS = Path(__file__).parents[1] / "conf" / "base" / "parameters_latent.yml"
@@ -54,7 +55,7 @@ def network() -> nn.Sequential:
 
 def ours(pairs: PairSet) -> None:
     none = PairSet(pairs.features[:0], pairs.left[:0], pairs.right[:0], pairs.target[:0])
-    fit_pair_model(pairs, none, LATENT.model_copy(update={"epochs": 1}), seed=0)
+    fit_pair_model(pairs, none, Scaler.fit(pairs.features), LATENT.model_copy(update={"epochs": 1}), seed=0)
 
 
 def bare(pairs: PairSet) -> None:
@@ -103,11 +104,13 @@ def large(folder: str) -> str:
     left, right = generator.integers(0, PICTURES, (2, PAIRS))
     split = np.repeat(SPLITS, [PAIRS * 72 // 100, PAIRS * 8 // 100, PAIRS * 20 // 100])
     table = pair_table(names, left, right, generator.random(PAIRS), split)
-    pool = Pool(names, Stack([mapped(stored, "features")]))
-    model, _ = fit_pair_model(pair_set(table, "train", pool), pair_set(table, "validation", pool), LATENT, 0)
-    predict_pairs(model, *(pair_set(table, name, pool) for name in SPLITS))
-    del pool  # as the runner does after its last node
-    PairModel.from_arrays(model.to_arrays()).vectors(mapped(stored, "features"))
+    features = mapped(stored, "features")
+    pool = Pool(names, Stack([features]), features)
+    sets = [pair_set(table, name, pool) for name in SPLITS]
+    model, _ = fit_pair_model(*sets[:2], pool.scaler, LATENT, 0)
+    predict_pairs(model, pool, *sets)
+    del pool, sets  # as the runner does after their last node
+    PairModel.from_arrays(model.to_arrays()).vectors(features)
     seconds = time.perf_counter() - start
     return f"{seconds:.0f} s, {peak():.2f} GiB at its peak, {before:.2f} of them before any feature is read"
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.pipelines.report.table import cells, quality_cells, with_interval
-from byol_kedro.pipelines.report.words import behind
+from byol_kedro.pipelines.report.words import behind, verdict
 from byol_kedro.versions import MANIFEST, path_of_version
 
 # Of each table what a terminal of 80 characters has room for.
@@ -20,7 +20,7 @@ QUALITY = ("features", "effective rank", "uniformity", "alignment")
 PAIRS = ("model", "L1")
 WORDS = frozenset({"features", "classifier", "model"})  # columns that stand to the left
 NO_LABELS = "No top-1: there are no labels to learn from or to test on."
-BEHIND = "BYOL is behind the untrained network. With few pictures or epochs: docs/recipes.md, Few pictures."
+FEW = "With few pictures or epochs: docs/recipes.md, Few pictures."
 Catalog = CatalogProtocol[Any, Any]
 
 
@@ -33,8 +33,9 @@ def show_results(catalog: Catalog, predict: str) -> None:
     results = catalog.load("results")
     if not measured(results).empty:
         console.print(results_screen(results))
-        if behind(results):
-            console.print(BEHIND, highlight=False, soft_wrap=True)
+        if written("comparisons", catalog):
+            lines = verdict(results, catalog.load("comparisons"))
+            console.print(*lines, *([FEW] if behind(results) else []), markup=False, highlight=False, soft_wrap=True)
     else:
         console.print(NO_LABELS)
         # The report has seen to it that all of this is of one encoder and of the same pictures.

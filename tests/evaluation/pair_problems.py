@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from byol_kedro.evaluation.pairs import PairSet
+from byol_kedro.evaluation.pair_rows import Stack
+from byol_kedro.evaluation.pairs import PairSet, Pool
+from byol_kedro.evaluation.scaler import Scaler
 from byol_kedro.parameters import Clusters, Latent, LatentMap, Pairs
 
 PAIRS = Pairs(
@@ -39,6 +41,17 @@ def linear_pairs(pictures=200, pairs=2000, dim=10, noise_seed=0):
     target = 0.01 * np.linalg.norm(mapped[left] - mapped[right], axis=1)
     # Shift and scale hide from the model what only a scaler finds.
     return PairSet((features * 50 + 7).astype(np.float32), left, right, target)
+
+
+def scaler_of(pairs):
+    """Of the features of all images, as if these were the train images."""
+    return Scaler.fit(pairs.features)
+
+
+def pool_of(pairs):
+    """A pool whose train images are those of the pairs."""
+    names = [f"train/{i}" for i in range(len(pairs.features))]
+    return Pool(names, Stack([pairs.features]), pairs.features)
 
 
 def no_pairs(dim=10):

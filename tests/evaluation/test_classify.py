@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from byol_kedro.evaluation.classify import CLASSIFIERS, Problem, classify
-from byol_kedro.evaluation.metrics import PREDICTION_TYPES, top1
+from byol_kedro.evaluation.metrics import PREDICTION_TYPES, percent, top1
 from byol_kedro.parameters import FewLabels, Knn, LinearSgd, Logistic, Mlp, Probes, Published, WeightedKnn
 from tests.evaluation.problems import blobs
 
@@ -109,8 +109,8 @@ def test_each_classifier_says_its_top1_in_one_line(caplog):
     with caplog.at_level(logging.INFO):
         rows = run(problem(), ("knn", "published")).rows
     assert [record.getMessage() for record in caplog.records] == [
-        f"BYOL + kNN (knn): {100 * rows[0]['top1']:.1f} %",
-        f"BYOL + logistic regression (published): {100 * rows[1]['top1']:.1f} %",
+        f"BYOL + kNN (knn): {percent(rows[0]['top1'])} %",
+        f"BYOL + logistic regression (published): {percent(rows[1]['top1'])} %",
     ]
 
 

@@ -7,7 +7,7 @@ from sklearn.preprocessing import StandardScaler
 
 from byol_kedro.errors import UserError
 from byol_kedro.evaluation import clusters as module
-from byol_kedro.evaluation.clusters import SILHOUETTE, agreement, clusters, nearest_to_centres
+from byol_kedro.evaluation.clusters import SILHOUETTE, agreement, clusters, nearest_to_centers
 from byol_kedro.parameters import Clusters
 from tests.evaluation.problems import blobs
 
@@ -121,7 +121,16 @@ def test_without_labels_there_is_nothing_to_compare():
     assert agreement(np.array([0, 1]), np.array([-1, -1])) == nothing
 
 
-def test_the_nearest_to_a_centre_come_first_and_noise_has_none():
-    vectors = np.array([[0.0], [1], [0.4], [9], [5], [7]], np.float32)
-    nearest = nearest_to_centres(vectors, np.array([2, 2, 2, -1, 0, 0]), 2)
-    assert {number: rows.tolist() for number, rows in nearest.items()} == {0: [4, 5], 2: [2, 0]}
+def test_the_nearest_to_a_center_of_train_come_first_and_noise_has_none():
+    train, clusters = np.array([[0.0], [0.2], [7]], np.float32), np.array([2, 2, 0])
+    vectors = np.array([[0.0], [1], [0.3], [9], [5], [6]], np.float32)
+    nearest = nearest_to_centers(train, clusters, vectors, np.array([2, 2, 2, -1, 0, 0]), 2)
+    assert {number: rows.tolist() for number, rows in nearest.items()} == {0: [5, 4], 2: [0, 2]}
+
+
+def test_other_images_move_neither_the_center_nor_the_scale():
+    """Standardized on these three, the second feature would count more, and the third image would be the nearest."""
+    train = np.array([[-1.0, -10], [1, 10]], np.float32)
+    others = np.array([[0.0, 4], [0.5, 0], [100, 0.1]], np.float32)
+    nearest = nearest_to_centers(train, np.zeros(2, int), others, np.zeros(3, int), 3)
+    assert nearest[0].tolist() == [0, 1, 2]

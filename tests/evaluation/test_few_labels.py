@@ -64,6 +64,15 @@ def test_top1_is_that_of_scikit_learn_on_centred_features_of_length_one():
     assert rows(seed=3)[1]["top1"][2] == pytest.approx(model.score(test, this.test_y), abs=0.021)  # one picture
 
 
+def test_train_images_without_a_label_count_in_the_mean():
+    """Seen from their own middle the two classes lie opposite each other, seen from afar in one direction."""
+    x, y = np.repeat([[1.0], [2.0]], 10, axis=0).astype(np.float32), np.repeat([0, 1], 10)
+    known = problem(train_x=x, train_y=y, test_x=x, test_y=y, index=np.arange(20))
+    afar = np.full((1000, 1), -100, np.float32)
+    more = replace(known, train_x=np.concatenate([x, afar]), train_y=np.concatenate([y, np.full(1000, -1)]))
+    assert [rows(this)[-1]["top1"] for this in (known, more)] == [[1.0], [0.5]]
+
+
 def test_mean_and_deviation_are_over_the_draws():
     row = rows()[0]
     assert (row["mean"], row["std"]) == pytest.approx((np.mean(row["top1"]), np.std(row["top1"], ddof=1)))

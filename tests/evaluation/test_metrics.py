@@ -15,6 +15,8 @@ from byol_kedro.evaluation.metrics import (
     PREDICTION_TYPES,
     join_predictions,
     metrics_row,
+    one_decimal,
+    percent,
     predictions_table,
     top1,
     top_k,
@@ -24,15 +26,28 @@ from byol_kedro.evaluation.metrics import (
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7], [0.3, 0.5, 0.2], [0.6, 0.3, 0.1]], np.float32)
 TRUTH = np.array([0, 2, 1, 1])
 WORDS = {"classifier": "kNN", "protocol": "knn", "features": "BYOL"}
+SETTINGS = {"neighbours": 5}
 
 
 def row(probabilities=PROBABILITIES):
-    return metrics_row(Fit(probabilities, {}, {"C": 0.1}), TRUTH, dim=512, seed=3, **WORDS)
+    return metrics_row(Fit(probabilities, {}, {"C": 0.1}), TRUTH, dim=512, seed=3, settings=SETTINGS, **WORDS)
 
 
 def table():
     index = np.array([5, 6, 8, 9])
     return predictions_table(Fit(PROBABILITIES), TRUTH, index, ["a", "b", "c", "d"], **WORDS)
+
+
+@pytest.mark.parametrize("n", [16, 80, 400, 1600, 8000])
+def test_every_share_is_rounded_with_halves_upward(n):
+    for k in range(n + 1):
+        tenths = (1000 * k * 2 + n) // (2 * n)  # of a percent, in whole numbers
+        assert percent(k / n) == f"{tenths // 10}.{tenths % 10}"
+
+
+@pytest.mark.parametrize(("value", "shown"), [(6.25, "6.3"), (100 * 0.6125, "61.3"), (100 * (0.6925 - 0.615), "7.8")])
+def test_what_a_double_is_off_by_does_not_decide_the_rounding(value, shown):
+    assert one_decimal(value) == shown
 
 
 def test_top1_is_the_fraction_of_right_guesses():
@@ -121,7 +136,7 @@ def test_a_row_has_the_calibration_error_of_its_guesses():
 def test_a_row_of_several_seeds_has_their_mean_and_deviation_and_the_first_ones_top1():
     worse = PROBABILITIES[::-1].copy()
     fit = Fit(PROBABILITIES, repeats=(worse, PROBABILITIES))
-    several = metrics_row(fit, TRUTH, dim=512, seed=3, **WORDS)
+    several = metrics_row(fit, TRUTH, dim=512, seed=3, settings=SETTINGS, **WORDS)
     each = [0.75, top1(worse, TRUTH), 0.75]
     assert several["top1"] == 0.75
     assert several["seeds"] == pytest.approx({"n": 3, "mean": np.mean(each), "std": np.std(each, ddof=1)})

@@ -10,13 +10,18 @@ from sklearn.preprocessing import StandardScaler
 from byol_kedro.evaluation import pair_fit
 from byol_kedro.evaluation.pair_fit import HISTORY, fit_pair_model, no_history, target_units
 from byol_kedro.evaluation.pair_model import PairModel
-from tests.evaluation.pair_problems import SETTINGS, changed, linear_pairs, no_pairs
+from tests.evaluation.pair_problems import SETTINGS, changed, linear_pairs, no_pairs, scaler_of
 
 QUICK = changed(SETTINGS, epochs=2)
 
 
+def trained(pairs, validation, settings, seed=0):
+    """Model and history, where the train images are those of the pairs."""
+    return fit_pair_model(pairs, validation, scaler_of(pairs), settings, seed)
+
+
 def fit(pairs=None, settings=QUICK, seed=0, validation=None):
-    return fit_pair_model(pairs or linear_pairs(), validation or no_pairs(), settings, seed)[0]
+    return trained(pairs or linear_pairs(), validation or no_pairs(), settings, seed)[0]
 
 
 def distances(model, pairs):
@@ -67,13 +72,13 @@ def test_as_published_a_distance_is_the_target_itself():
 
 def test_as_published_the_loss_is_that_of_the_unscaled_target():
     settings = changed(QUICK, scale_target=False, lr=1e-12, epochs=1)
-    model, history = fit_pair_model(linear_pairs(), no_pairs(), settings, 0)
+    model, history = trained(linear_pairs(), no_pairs(), settings)
     assert history["train_l1"].tolist() == pytest.approx([l1(model, linear_pairs())], rel=1e-3)
 
 
 def test_the_history_has_a_row_an_epoch_in_the_unit_of_the_target():
     held = linear_pairs(noise_seed=1)
-    model, history = fit_pair_model(linear_pairs(), held, SETTINGS, 0)
+    model, history = trained(linear_pairs(), held, SETTINGS)
     assert list(history.columns) == list(no_history().columns) == HISTORY
     assert history["epoch"].tolist() == list(range(1, 31))
     assert history["validation_l1"].min() == pytest.approx(l1(model, held), rel=1e-4)
@@ -82,7 +87,7 @@ def test_the_history_has_a_row_an_epoch_in_the_unit_of_the_target():
 
 def test_the_rate_goes_down_a_cosine_or_stays():
     rates = {
-        schedule: fit_pair_model(linear_pairs(), no_pairs(), changed(QUICK, schedule=schedule), 0)[1]["lr"].tolist()
+        schedule: trained(linear_pairs(), no_pairs(), changed(QUICK, schedule=schedule))[1]["lr"].tolist()
         for schedule in ("cosine", "constant")
     }
     assert rates["cosine"] == pytest.approx([0.003, 0.0015])
@@ -96,25 +101,25 @@ def test_the_epoch_with_the_least_validation_loss_is_kept_and_training_stops_aft
         for seed in (0, 1)
     )
     settings = changed(SETTINGS, lr=0.01, patience=3, epochs=100)
-    model, history = fit_pair_model(train, held, settings, 0)
+    model, history = trained(train, held, settings)
     best = int(history["validation_l1"].idxmin())
     assert len(history) == best + 1 + 3
     assert l1(model, held) == pytest.approx(history["validation_l1"][best], rel=1e-4)
 
 
 def test_without_validation_pairs_the_last_epoch_counts():
-    _, history = fit_pair_model(linear_pairs(), no_pairs(), changed(QUICK, patience=1, epochs=5), 0)
+    _, history = trained(linear_pairs(), no_pairs(), changed(QUICK, patience=1, epochs=5))
     assert len(history) == 5
     assert history["validation_l1"].isna().all()
 
 
 def test_pieces_do_not_change_vectors_or_validation_loss(fitted, monkeypatch):
     features, held = linear_pairs().features, linear_pairs(noise_seed=1)
-    whole, (_, history) = fitted.vectors(features), fit_pair_model(linear_pairs(), held, QUICK, 0)
+    whole, (_, history) = fitted.vectors(features), trained(linear_pairs(), held, QUICK)
     monkeypatch.setattr("byol_kedro.evaluation.pairs.PIECE", 7)
     monkeypatch.setattr(pair_fit, "PIECE", 7)
     np.testing.assert_allclose(fitted.vectors(features), whole, atol=1e-5)
-    again = fit_pair_model(linear_pairs(), held, QUICK, 0)[1]
+    again = trained(linear_pairs(), held, QUICK)[1]
     np.testing.assert_allclose(again["validation_l1"], history["validation_l1"], rtol=1e-5)
 
 
@@ -151,7 +156,7 @@ def test_a_model_read_back_from_its_arrays_gives_the_same_vectors(fitted):
 
 def test_published_widths_have_the_names_and_shapes_of_the_replaced_system():
     published = changed(QUICK, widths=[128, 128, 64, 32])
-    arrays = fit_pair_model(linear_pairs(dim=512, pairs=100), no_pairs(512), published, 0)[0].to_arrays()
+    arrays = trained(linear_pairs(dim=512, pairs=100), no_pairs(512), published)[0].to_arrays()
     assert {name: array.shape for name, array in arrays.items() if name.endswith("weight")} == {
         "linear1.weight": (128, 512),
         "linear2.weight": (128, 128),
@@ -166,13 +171,16 @@ def test_everything_is_float32(fitted):
     assert fitted.vectors(linear_pairs().features).dtype == np.float32
 
 
-def test_the_scaler_is_that_of_the_features_given_and_of_no_others(fitted):
-    theirs = StandardScaler().fit(linear_pairs().features.astype(float))
-    np.testing.assert_allclose(fitted.scaler.mean, theirs.mean_, rtol=1e-5)
-    np.testing.assert_allclose(fitted.scaler.scale, theirs.scale_, rtol=1e-5)
-    before = fitted.to_arrays()["mean"].copy()
-    fitted.vectors(linear_pairs().features + 1000)
-    np.testing.assert_array_equal(fitted.to_arrays()["mean"], before)
+def test_the_scaler_is_that_of_the_train_images_whichever_the_pairs_name():
+    images = linear_pairs(noise_seed=5)
+    theirs = StandardScaler().fit(images.features.astype(float))
+    few = replace(linear_pairs(pairs=20), features=linear_pairs().features + 1000)
+    model, _ = fit_pair_model(few, no_pairs(), scaler_of(images), QUICK, 0)
+    np.testing.assert_allclose(model.scaler.mean, theirs.mean_, rtol=1e-5)
+    np.testing.assert_allclose(model.scaler.scale, theirs.scale_, rtol=1e-5)
+    before = model.to_arrays()["mean"].copy()
+    model.vectors(linear_pairs().features + 1000)
+    np.testing.assert_array_equal(model.to_arrays()["mean"], before)
 
 
 @pytest.mark.parametrize("moved", [1, 7], ids=["global seed 1", "global seed 7"])

@@ -12,27 +12,34 @@ from sklearn.preprocessing import StandardScaler
 from byol_kedro.evaluation.pair_fit import fit_pair_model
 from byol_kedro.evaluation.pair_references import MODELS, least_absolute_line, predict_pairs
 from byol_kedro.evaluation.pair_ridge import STRENGTHS, best_ridge, fit_ridges
-from tests.evaluation.pair_problems import SETTINGS, changed, linear_pairs, no_pairs
+from tests.evaluation.pair_problems import SETTINGS, changed, linear_pairs, no_pairs, pool_of, scaler_of
 
 TRAIN, HELD, TEST = (linear_pairs(noise_seed=seed) for seed in (0, 1, 2))
+IMAGES = linear_pairs(noise_seed=3)  # the train images, of which the pairs name others
 ONE_EPOCH = changed(SETTINGS, epochs=1)
+
+
+def predicted(settings, train=TRAIN, validation=HELD, test=TEST):
+    """What is said of test pairs after a training on train pairs."""
+    model, _ = fit_pair_model(train, validation, scaler_of(IMAGES), settings, 0)
+    return predict_pairs(model, pool_of(IMAGES), train, validation, test)
 
 
 @pytest.fixture(scope="module")
 def predictions():
-    return predict_pairs(fit_pair_model(TRAIN, HELD, SETTINGS, 0)[0], TRAIN, HELD, TEST)
+    return predicted(SETTINGS)
 
 
 def errors(table):
     return {model: (table[model] - table["target"]).abs().mean() for model in MODELS}
 
 
-def standardised(pairs, train=TRAIN):
-    return StandardScaler().fit(train.features).transform(pairs.features)
+def standardized(pairs):
+    return StandardScaler().fit(IMAGES.features).transform(pairs.features)
 
 
 def differences(pairs):
-    x = standardised(pairs)
+    x = standardized(pairs)
     return np.abs(x[pairs.left] - x[pairs.right])
 
 
@@ -58,15 +65,15 @@ def test_the_mean_is_that_of_the_training_targets(predictions):
 )
 def test_distances_stand_on_the_best_line_of_the_training_pairs(model, reduce, monkeypatch):
     monkeypatch.setattr("byol_kedro.evaluation.pair_references.COMPONENTS", 5)
-    train, test = standardised(TRAIN), standardised(TEST)
+    train, test = standardized(TRAIN), standardized(TEST)
     if reduce:
-        train, test = reduce.fit_transform(train), reduce.transform(test)
+        reduce.fit(standardized(IMAGES))
+        train, test = reduce.transform(train), reduce.transform(test)
     distance, new = (
         np.linalg.norm(x[pairs.left] - x[pairs.right], axis=1)[:, None] for x, pairs in ((train, TRAIN), (test, TEST))
     )
     line = QuantileRegressor(quantile=0.5, alpha=0).fit(distance, TRAIN.target)
-    guess = predict_pairs(fit_pair_model(TRAIN, HELD, ONE_EPOCH, 0)[0], TRAIN, HELD, TEST)[model]
-    np.testing.assert_allclose(guess, line.predict(new), rtol=2e-3)
+    np.testing.assert_allclose(predicted(ONE_EPOCH)[model], line.predict(new), rtol=2e-3)
 
 
 def test_where_distance_misleads_the_line_is_level():
@@ -75,7 +82,7 @@ def test_where_distance_misleads_the_line_is_level():
 
 
 def test_the_ridge_is_that_of_scikit_learn():
-    x, scale = differences(TRAIN), TRAIN.features.std(axis=0)
+    x, scale = differences(TRAIN), IMAGES.features.std(axis=0)
     unit = np.linalg.eigvalsh(len(x) * np.cov(x.T, bias=True)).mean()
     for strength, ours in zip((0.01, 1.0), fit_ridges(TRAIN, scale, (0.01, 1.0)), strict=True):
         theirs = Ridge(strength * unit).fit(x, TRAIN.target)
@@ -92,21 +99,16 @@ def test_the_strength_of_the_ridge_is_the_best_on_the_validation_pairs():
 
 
 def test_test_targets_do_not_move_what_is_said():
-    model, _ = fit_pair_model(TRAIN, HELD, ONE_EPOCH, 0)
-    one, other = (
-        predict_pairs(model, TRAIN, HELD, replace(TEST, target=TEST.target * k))[list(MODELS)] for k in (1, 5)
-    )
+    one, other = (predicted(ONE_EPOCH, test=replace(TEST, target=TEST.target * k))[list(MODELS)] for k in (1, 5))
     pd.testing.assert_frame_equal(one, other)
 
 
 def test_features_that_do_not_vary_leave_the_median_and_the_mean():
     same = replace(TRAIN, features=np.ones((200, 10), np.float32))
-    model, _ = fit_pair_model(same, no_pairs(), ONE_EPOCH, 0)
-    table = predict_pairs(model, same, no_pairs(), same)
+    table = predicted(ONE_EPOCH, same, no_pairs(), same)
     np.testing.assert_allclose(table["distance of features"], np.median(TRAIN.target))
     np.testing.assert_allclose(table["ridge on |f1 − f2|"], TRAIN.target.mean())
 
 
 def test_without_test_pairs_the_table_is_empty():
-    model, _ = fit_pair_model(TRAIN, HELD, ONE_EPOCH, 0)
-    assert predict_pairs(model, TRAIN, HELD, no_pairs()).shape == (0, 7)
+    assert predicted(ONE_EPOCH, test=no_pairs()).shape == (0, 7)

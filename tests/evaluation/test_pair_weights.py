@@ -11,7 +11,7 @@ from torch import nn
 from byol_kedro.errors import UserError
 from byol_kedro.evaluation.pair_fit import fit_pair_model
 from byol_kedro.evaluation.pair_weights import imported_pair_model
-from tests.evaluation.pair_problems import SETTINGS, changed, linear_pairs, no_pairs
+from tests.evaluation.pair_problems import SETTINGS, changed, linear_pairs, no_pairs, scaler_of
 
 WIDTHS = (128, 128, 64, 32, 16)
 
@@ -39,7 +39,7 @@ def network():
 def test_the_published_file_gives_the_vectors_of_a_plain_torch_model(network, tmp_path):
     torch.save(network.state_dict(), tmp_path / "512_16.pt")
     pairs = linear_pairs(dim=512)
-    model = imported_pair_model(torch.load(tmp_path / "512_16.pt", weights_only=True), "512_16.pt", pairs)
+    model = imported_pair_model(torch.load(tmp_path / "512_16.pt", weights_only=True), "512_16.pt", scaler_of(pairs))
     unseen = linear_pairs(dim=512, noise_seed=1).features
     x = StandardScaler().fit(pairs.features.astype(np.float64)).transform(unseen)
     with torch.no_grad():
@@ -49,9 +49,9 @@ def test_the_published_file_gives_the_vectors_of_a_plain_torch_model(network, tm
 
 
 def test_a_model_of_this_project_comes_back_whole():
-    fitted, _ = fit_pair_model(linear_pairs(), no_pairs(), changed(SETTINGS, epochs=1), 0)
+    fitted, _ = fit_pair_model(linear_pairs(), no_pairs(), scaler_of(linear_pairs()), changed(SETTINGS, epochs=1), 0)
     tensors = {name: torch.from_numpy(array) for name, array in fitted.to_arrays().items()}
-    again = imported_pair_model(tensors, "latent_mlp.safetensors", linear_pairs(noise_seed=1))
+    again = imported_pair_model(tensors, "latent_mlp.safetensors", scaler_of(linear_pairs(noise_seed=1)))
     unseen = linear_pairs(noise_seed=2).features
     np.testing.assert_array_equal(again.vectors(unseen), fitted.vectors(unseen))
     assert (again.target_offset, again.target_scale) == (fitted.target_offset, fitted.target_scale)
@@ -59,7 +59,8 @@ def test_a_model_of_this_project_comes_back_whole():
 
 def test_another_width_of_the_last_layer_is_taken():
     weights = {"linear1.weight": torch.ones(8, 10), "linear1.bias": torch.ones(8)}
-    assert imported_pair_model(weights, "x.pt", linear_pairs()).vectors(linear_pairs().features).shape == (200, 8)
+    model = imported_pair_model(weights, "x.pt", scaler_of(linear_pairs()))
+    assert model.vectors(linear_pairs().features).shape == (200, 8)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +77,9 @@ def test_another_width_of_the_last_layer_is_taken():
 def test_what_does_not_fit_is_named(network, change, message):
     dim = 10 if not change else 512
     with pytest.raises(UserError, match=rf"^latent.weights_from: x.pt .*{message}"):
-        imported_pair_model(network.state_dict() | change, "x.pt", linear_pairs(dim=dim))
+        imported_pair_model(network.state_dict() | change, "x.pt", scaler_of(linear_pairs(dim=dim)))
 
 
 def test_an_empty_file_is_named():
     with pytest.raises(UserError, match=r"x.pt holds nothing; expected linear1.weight \(out, in\)"):
-        imported_pair_model(OrderedDict(), "x.pt", linear_pairs())
+        imported_pair_model(OrderedDict(), "x.pt", scaler_of(linear_pairs()))

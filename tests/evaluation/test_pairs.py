@@ -9,13 +9,18 @@ from byol_kedro.evaluation.pairs import COLUMNS, Pool, held_out, pair_set, pair_
 NAMES = ["a", "b", "c", "d"]
 
 
+def pool_of(*parts, names=NAMES):
+    """Features of images; those of the first part are train images."""
+    return Pool(names, Stack(parts), parts[0])
+
+
 def table(*rows):
     left, right, target, split = zip(*rows, strict=True)
     return pair_table(NAMES, np.array(left), np.array(right), np.array(target), np.array(split))
 
 
 def test_pairs_point_at_the_features_of_their_pictures():
-    pool = Pool(NAMES[::-1], Stack([np.arange(3.0).reshape(3, 1), np.array([[3.0]])]))
+    pool = pool_of(np.arange(3.0).reshape(3, 1), np.array([[3.0]]), names=NAMES[::-1])
     pairs = pair_set(table((0, 3, 0.1, "train"), (1, 0, 0.2, "train"), (2, 2, 0.3, "test")), "train", pool)
     assert pairs.features[pairs.left].tolist() == [[3.0], [2.0]]
     assert pairs.features[pairs.right].tolist() == [[0.0], [3.0]]
@@ -23,13 +28,13 @@ def test_pairs_point_at_the_features_of_their_pictures():
 
 
 def test_features_that_no_pair_of_the_split_uses_are_left_behind():
-    pool = Pool(NAMES, Stack([np.arange(4.0).reshape(4, 1)]))
+    pool = pool_of(np.arange(4.0).reshape(4, 1))
     pairs = pair_set(table((3, 0, 0.1, "train"), (1, 2, 0.3, "test")), "train", pool)
     assert pairs.features.tolist() == [[0.0], [3.0]]
 
 
 def test_a_split_without_pairs_has_no_features():
-    pairs = pair_set(table((3, 0, 0.1, "train")), "validation", Pool(NAMES, Stack([np.ones((4, 7), np.float32)])))
+    pairs = pair_set(table((3, 0, 0.1, "train")), "validation", pool_of(np.ones((4, 7), np.float32)))
     assert (pairs.features.shape, len(pairs.left), len(pairs.target)) == ((0, 7), 0, 0)
 
 

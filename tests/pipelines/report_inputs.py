@@ -1,5 +1,7 @@
 """Small inputs of the report, as the rest of the project makes them."""
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -52,9 +54,13 @@ def manifest(**changes):
     return facts | changes
 
 
+SETTINGS = {"published": {"lr": 0.0003, "batch_size": 64, "epochs": 200, "seeds": 5}}
+
+
 def row(protocol, features, top1, dim=512, **changes):
     return {
         "classifier": CLASSIFIERS[protocol], "protocol": protocol, "features": features, "dim": dim,
+        "settings": SETTINGS.get(protocol, {}),
         "top1": top1, "ci_low": top1 - 0.013, "ci_high": top1 + 0.013, "n": 5000, "seed": 3, "chosen": {}, "ece": 0.041,
     } | changes  # fmt: skip
 
@@ -78,6 +84,22 @@ def images(labels=None, class_names=CLASSES, source="photos"):
     names = [f"test/{number:05d}" for number in range(len(labels))]
     pixels = np.zeros((len(labels), 3, 8, 8), np.uint8)
     return Images(pixels, labels.astype(np.int64), names, class_names, [], TEST, source)
+
+
+STL10_CLASSES = ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"]
+
+
+def stl10(monkeypatch):
+    """Test images and a summary that are taken for STL-10's, with labels that are not the original's."""
+    test = images(np.random.default_rng(0).permutation(8000) % 10, STL10_CLASSES, "stl10")
+    labels = hashlib.md5((test.labels + 1).astype(np.uint8).tobytes(), usedforsecurity=False).hexdigest()
+    monkeypatch.setattr("byol_kedro.pipelines.report.published.LABELS", labels)
+    summary = data_summary()
+    for name, count in (("unlabeled", 100_000), ("train", 5_000), ("test", 8_000)):
+        facts = {"count": count, "height": 96, "width": 96, "source": "stl10"}
+        facts["classes"] = dict.fromkeys(STL10_CLASSES, count // 10) if name != "unlabeled" else {}
+        summary["splits"][name] |= facts
+    return test, summary | {"source": "stl10"}
 
 
 def predictions(features, protocols, classes=4):

@@ -17,6 +17,7 @@ from torch import nn
 from byol_kedro.datasets.events import EventFolder
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
+from byol_kedro.evaluation import pair_references
 from byol_kedro.pipelines.latent import create_pipeline, nodes
 from tests.datasets.event_files import points
 from tests.evaluation.pair_problems import SETTINGS, changed
@@ -324,22 +325,71 @@ def test_a_pair_file_and_saved_features_are_too_much():
             pair_tensors=saved_tensors())  # fmt: skip
 
 
-def test_imported_weights_are_used_as_they_are(tmp_path):
+def train_statistics():
+    """Mean and standard deviation of the features of all train images."""
+    features = KNOWN.train_x.astype(np.float64)
+    return features.mean(axis=0), features.std(axis=0)
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """A network, and the file of its weights as the replaced system saved them."""
     layers = [nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 16)]
-    network = nn.Sequential(*layers)
     state = {f"linear{i}.{name}": w for i, n in ((1, 0), (2, 2)) for name, w in layers[n].state_dict().items()}
     torch.save(state, tmp_path / "512_16.pt")
-    given = run(settings=latent(weights_from=str(tmp_path / "512_16.pt")))
-    pairs = given["image_pairs"].query("split == 'train'")
-    names = sorted({*pairs["left"], *pairs["right"]})
-    seen = KNOWN.train_x[[images("train").names.index(name) for name in names]].astype(np.float64)
+    return nn.Sequential(*layers), str(tmp_path / "512_16.pt")
+
+
+def test_imported_weights_are_used_as_they_are(imported):
+    network, path = imported
+    given = run(settings=latent(weights_from=path))
+    mean, deviation = train_statistics()
     with torch.no_grad():
-        x = (KNOWN.train_x - seen.mean(axis=0)) / seen.std(axis=0)
-        expected = network(torch.from_numpy(x.astype(np.float32))).numpy()
+        expected = network(torch.from_numpy(((KNOWN.train_x - mean) / deviation).astype(np.float32))).numpy()
     found = given["latent_vectors"].query("split == 'train'").filter(regex="^z").to_numpy()
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert len(given["latent_history"]) == 0
     assert given["latent_mlp"].header["widths"] == "[8]"
+
+
+OTHER_PAIRS = {
+    "fewer pairs": {"settings": {"count": 20}},
+    "another split": {"settings": {"split": "pair"}},
+    "another seed": {"params:seed": 7},
+    "a pair file": {"pair_file": pd.DataFrame([("train/01", "train/02", 20.0, 20.0)], columns=NO_FILE.columns)},
+}
+
+
+def of_other_pairs(name, **settings):
+    """A run whose pairs are others, of the same images and features."""
+    others = dict(OTHER_PAIRS[name])
+    given = latent(**settings, pairs=LATENT.pairs.model_dump() | others.pop("settings", {}))
+    return run(settings=given, **others)
+
+
+@pytest.mark.parametrize("name", OTHER_PAIRS)
+def test_vectors_of_imported_weights_do_not_depend_on_the_pairs(name, imported):
+    weights = {"weights_from": imported[1]}
+    one, other = (given["latent_vectors"].filter(regex="^z") for given in (
+        run(settings=latent(**weights)), of_other_pairs(name, **weights)))  # fmt: skip
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+@pytest.mark.parametrize("name", OTHER_PAIRS)
+def test_features_are_standardized_on_all_train_images_and_on_no_others(name):
+    mlp = of_other_pairs(name)["latent_mlp"]
+    np.testing.assert_allclose([mlp["mean"], mlp["scale"]], train_statistics(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["another split", "fewer pairs"])
+def test_what_the_references_are_fitted_to_are_the_train_images(name, monkeypatch):
+    seen = []
+    original = pair_references._principal_axes
+    monkeypatch.setattr(pair_references, "_principal_axes", lambda *given: seen.append(given) or original(*given))
+    of_other_pairs(name)
+    ((features, scaler),) = seen
+    np.testing.assert_array_equal(features, KNOWN.train_x)
+    np.testing.assert_allclose([scaler.mean, scaler.scale], train_statistics(), rtol=1e-5)
 
 
 def test_weights_of_another_encoder_are_refused(tmp_path, outcome):

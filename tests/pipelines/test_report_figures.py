@@ -9,6 +9,7 @@ import pytest
 from byol_kedro.pipelines.report import nodes
 from byol_kedro.pipelines.report.bars import top1_bars
 from byol_kedro.pipelines.report.figures import confusion_matrix
+from byol_kedro.pipelines.report.table import cells
 
 from . import report_inputs as given
 
@@ -93,14 +94,15 @@ def test_a_history_of_this_run_is_left_out_when_the_encoder_is_an_older_one():
     assert not curves(manifest=given.manifest(reads={})).data
 
 
-def results(header=None, source="photos", baselines=None, probes=None):
+def results(header=None, baselines=None, probes=None, whole=None):
+    images, summary = whole or (given.images(), given.data_summary())
     return nodes.tabulate(
         header or given.encoder(),
         given.manifest(),
         baselines or given.baseline_metrics(),
         probes or given.probe_metrics(),
-        given.data_summary(),
-        given.images(source=source),
+        summary,
+        images,
     )[0]
 
 
@@ -120,6 +122,13 @@ def test_whiskers_reach_to_the_ends_of_the_interval(whisker, length):
     assert list(bars.error_x[whisker]) == pytest.approx([length])
 
 
+def test_bars_say_the_same_number_as_the_table():
+    """61.25 % is a tie, and 100 * 0.6125 is a little more."""
+    found = results(probes=given.metrics([given.row("mlp", "BYOL", 0.6125)]))
+    bars, values = (trace for trace in top1_bars(found, 0.25).data[:2])
+    assert bars.customdata[0][1] == values.text[0].strip() == cells(found)[0]["top-1"].split(" %")[0] == "61.3"
+
+
 def test_no_two_bars_lie_on_each_other():
     places = [place for trace in top1_bars(results(), 0.25).data if trace.type == "bar" for place in trace.y]
     assert len(set(places)) == len(places) == 10
@@ -130,10 +139,13 @@ def test_chance_is_a_dashed_line():
     assert (line.x0, line.x1, line.line.dash) == (25, 25, "dash")
 
 
-@pytest.mark.parametrize(("source", "there"), [("photos", False), ("stl10", True)])
-def test_published_rows_are_drawn_beside_rows_of_the_same_data_only(source, there):
-    drawn = [trace.name for trace in top1_bars(results(given.encoder(data=source), source), 0.1).data]
-    assert ("published" in drawn) == there
+@pytest.mark.parametrize("kind", ["photos", "stl10 layout", "stl10"])
+def test_published_rows_are_drawn_beside_rows_of_the_same_data_only(kind, monkeypatch):
+    source = kind.split()[0]
+    other = given.images(source=source), given.data_summary()
+    whole = given.stl10(monkeypatch) if kind == "stl10" else other
+    drawn = [trace.name for trace in top1_bars(results(given.encoder(data=source), whole=whole), 0.1).data]
+    assert ("published" in drawn) == (kind == "stl10")
 
 
 def test_without_rows_the_bars_say_so():

@@ -1,5 +1,6 @@
 """The first screen: of what the report is, and the numbers that the verdict rests on."""
 
+import html
 import re
 
 import pytest
@@ -15,11 +16,11 @@ def introduce(manifest=None, labelled=True):
     guesses = given.predictions("BYOL", ["knn", "logistic"]) if labelled else given.predictions("BYOL", ["knn"])
     told = (given.history(2), given.data_summary(), results, nodes.compare_classifiers(guesses, 0))
     metrics = (given.quality_metrics(), given.latent_metrics())
-    return nodes.introduce(given.encoder(), manifest or given.manifest(), *told, *metrics, given.images())
+    return nodes.introduce(given.encoder(), manifest or given.manifest(), *told, *metrics)
 
 
-def tiles(html):
-    return [re.findall(r"<(?:small|b)>(.*?)</", tile) for tile in re.findall(r"<div>(.*?)</div>", html)]
+def tiles(page):
+    return [re.findall(r"<(?:small|b)>(.*?)</", tile) for tile in re.findall(r"<div>(.*?)</div>", page)]
 
 
 def test_pictures_and_training_are_told_in_one_line():
@@ -39,7 +40,7 @@ def test_the_numbers_are_top1_with_its_interval_and_chance():
         ["BYOL", "61.2 %", "59.9–62.5"],
         ["untrained network", "52.2 %", "50.9–53.5"],
         ["pixels, PCA 256", "40.2 %", "38.9–41.5"],
-        ["chance", "25.0 %", "the most frequent class"],
+        ["chance", "25.0 %", "the most frequent class of train"],
     ]
 
 
@@ -50,8 +51,11 @@ def test_chance_has_a_decimal(chance, shown):
     assert shown_tiles[-1][:2] == ["chance", shown]
 
 
-def test_the_test_behind_the_verdict_is_named():
-    assert "adjusted for all 1 pairs of classifiers of the run" in introduce()
+def test_the_test_behind_the_verdict_is_named_with_both_families():
+    text = introduce()
+    assert "McNemar's test on the same pictures" in html.unescape(text)
+    assert "over the comparisons of these sentences alone (2)" in text
+    assert "adjusted over all of them (1)" in text
 
 
 def test_without_labels_pictures_of_all_splits_are_counted():

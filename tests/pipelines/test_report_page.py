@@ -19,11 +19,13 @@ from . import report_inputs as given
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
-def build(header=None, classes=given.CLASSES, manifest=None, labelled=True, source="photos"):
+def build(header=None, classes=given.CLASSES, manifest=None, labelled=True, source="photos", whole=None):
+    """`whole`: test images and data summary, where these matter."""
     header, manifest = header or given.encoder(), manifest or given.manifest()
     images = given.images(class_names=classes, labels=None if labelled else [-1] * 20, source=source)
     metrics = (given.baseline_metrics(), given.probe_metrics()) if labelled else (given.metrics([]),) * 2
     data = given.data_summary() | {"class_names": list(classes)}
+    images, data = whole or (images, data)
     history = given.history(2) if labelled else given.history(2).assign(knn_top1=np.nan)
     results, _ = nodes.tabulate(header, manifest, *metrics, data, images)
     guesses = pd.concat(
@@ -31,9 +33,9 @@ def build(header=None, classes=given.CLASSES, manifest=None, labelled=True, sour
     )
     guesses = guesses if labelled else guesses.iloc[:0]
     comparisons = nodes.compare_classifiers(guesses, 0)
-    figures = nodes.draw_top1(results, images), nodes.draw_confusion(guesses, images)
+    figures = nodes.draw_top1(results, given.data_summary()), nodes.draw_confusion(guesses, images)
     latent = given.latent_metrics()
-    told = (data, results, comparisons, given.quality_metrics(), latent, images)
+    told = (data, results, comparisons, given.quality_metrics(), latent)
     latents = (latent, given.latent_vectors(), given.latent_map(), given.cluster_sheet())
     return nodes.write_report(
         header,
@@ -113,11 +115,18 @@ def links(body):
     return {attrs["href"] for tag, attrs in Elements(body).found if tag == "a"}
 
 
-def test_on_the_published_data_links_lead_to_the_references_of_published_rows():
+def test_on_the_published_data_links_lead_to_the_references_of_published_rows(monkeypatch):
     repository = "https://github.com/sthalles/PyTorch-BYOL"
-    body = build(given.encoder(data="stl10"), source="stl10").replace(get_plotlyjs(), "")
+    body = build(given.encoder(data="stl10"), whole=given.stl10(monkeypatch)).replace(get_plotlyjs(), "")
     assert links(body) == {f"{repository}#readme", f"{repository}/issues/4", f"{repository}/issues/6"}
     assert "69.5–70.0 %" in Elements(body).inside["table"]
+
+
+def test_beside_other_images_in_stl10s_files_nothing_published_is_shown():
+    body = build(given.encoder(data="stl10"), source="stl10").replace(get_plotlyjs(), "")
+    assert not links(body)
+    assert "stl10 layout" in Elements(body).inside["table"]
+    assert "published table" not in body
 
 
 def test_on_other_data_nothing_published_is_shown(body):

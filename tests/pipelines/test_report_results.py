@@ -1,13 +1,16 @@
 """Results rows: where each number, each fact of the training and each command comes from."""
 
 import io
+import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from torchvision.datasets import STL10
 
-from byol_kedro.pipelines.report import nodes
-from byol_kedro.pipelines.report.results import COLUMNS, chance_level
+from byol_kedro.pipelines.report import nodes, published
+from byol_kedro.pipelines.report.results import COLUMNS, chance_level, comparable
 from byol_kedro.pipelines.report.table import markdown
 
 from . import report_inputs as given
@@ -23,6 +26,7 @@ def test_columns_are_those_that_are_agreed_on():
     assert list(results.columns) == [
         "classifier", "protocol", "features", "architecture", "dim", "projection_dim", "epochs", "batch_size",
         "top1", "ci_low", "ci_high", "data", "seed", "encoder", "source", "run_id", "command", "reference",
+        "settings",
     ]  # fmt: skip
 
 
@@ -229,8 +233,81 @@ def test_predictions_of_nothing_keep_their_columns():
     assert list(nodes.gather_predictions(given.manifest(), empty, empty).columns) == list(empty.columns)
 
 
+def test_a_row_says_what_its_classifier_was_set_to():
+    results, _ = tabulate()
+    settings = rows(results, "BYOL").set_index("protocol")["settings"]
+    assert json.loads(settings["published"]) == {"lr": 0.0003, "batch_size": 64, "epochs": 200, "seeds": 5}
+
+
+def of_stl10(monkeypatch, test=None, splits=None, header=None):
+    """What the tables call the data, where something differs from STL-10."""
+    images, summary = given.stl10(monkeypatch)
+    for name, facts in (splits or {}).items():
+        summary["splits"][name] |= facts
+    header = header or given.encoder(data="stl10")
+    results, _ = tabulate(header, images=replace(images, **test or {}), summary=summary)
+    return set(rows(results, "BYOL")["data"]), set(rows(results, "pixels")["data"]), comparable(results)["source"]
+
+
+def test_stl10_is_what_has_its_size_names_and_test_labels(monkeypatch):
+    byol, pixels, sources = of_stl10(monkeypatch)
+    assert (byol, pixels) == ({"stl10"}, {"stl10"})
+    assert sources.value_counts()["published"] == 7
+
+
+FROG = [name.replace("monkey", "frog") for name in given.STL10_CLASSES]
+OTHERS = {
+    "class names": {"test": {"class_names": FROG}},
+    "labels": {"test": {"labels": np.arange(8000) % 10}},
+    "size": {"splits": {"test": {"height": 32, "width": 32}}},
+    "unlabeled": {"splits": {"unlabeled": {"count": 12_000}}},
+    "train": {"splits": {"train": {"count": 4_999}}},
+}
+
+
+@pytest.mark.parametrize("changes", OTHERS.values(), ids=OTHERS)
+def test_other_images_in_the_files_of_stl10_are_not_called_stl10(changes, monkeypatch):
+    byol, pixels, sources = of_stl10(monkeypatch, **changes)
+    assert (byol, pixels) == ({"stl10 layout"}, {"stl10 layout"})
+    assert set(sources) == {"measured"}
+
+
+def test_an_encoder_of_other_images_says_so_beside_stl10s_name(monkeypatch):
+    others = given.encoder(data="stl10", data_fingerprint="0f:0f")
+    assert of_stl10(monkeypatch, header=others)[0] == {"stl10 → stl10 (other pictures)"}
+
+
+def test_the_md5s_are_those_that_torchvision_has_of_stl10():
+    assert dict(STL10.test_list)["test_y.bin"] == published.LABELS
+
+
+def test_published_rows_stand_beside_the_same_protocol_only(monkeypatch):
+    images, summary = given.stl10(monkeypatch)
+    probes = given.metrics([given.row("logistic", "BYOL", 0.6)])
+    baselines = given.metrics([given.row("logistic", "pixels, PCA 256", 0.4, 256)])
+    results, _ = tabulate(
+        given.encoder(data="stl10"), probes=probes, baselines=baselines, images=images, summary=summary
+    )
+    assert set(comparable(results)["protocol"]) == {"logistic"}
+
+
+def test_comparable_rows_are_the_same_after_the_table_was_saved(monkeypatch):
+    images, summary = given.stl10(monkeypatch)
+    results, _ = tabulate(given.encoder(data="stl10"), images=images, summary=summary)
+    read = pd.read_csv(io.StringIO(results.to_csv(index=False)))
+    assert comparable(read).index.tolist() == comparable(results).index.tolist()
+
+
 @pytest.mark.parametrize(
-    ("labels", "chance"), [([0, 0, 0, 1], 0.75), ([0, 1, 2, 3], 0.25), ([-1, -1, 1, 2], 0.5), ([-1, -1], None)]
+    ("train", "test", "chance"),
+    [
+        ({"cat": 9, "dog": 1}, {"cat": 3, "dog": 1}, 0.75),
+        ({"cat": 9, "dog": 1}, {"cat": 1, "dog": 3}, 0.25),
+        ({"cat": 5, "dog": 5, "fox": 2}, {"cat": 1, "dog": 2, "fox": 7}, 0.15),
+        ({"cat": 5, "dog": 5}, {"cat": 0, "dog": 4}, 0.5),
+        ({"cat": 5, "dog": 5}, {}, None),
+        ({}, {"cat": 5}, None),
+    ],
 )
-def test_chance_is_the_share_of_the_most_frequent_known_class(labels, chance):
-    assert chance_level(np.array(labels)) == chance
+def test_chance_is_the_share_in_test_of_the_class_that_is_the_most_frequent_in_train(train, test, chance):
+    assert chance_level({"train": {"classes": train}, "test": {"classes": test}}) == pytest.approx(chance)

@@ -1,20 +1,22 @@
 """The sentence above the report: it says what the rows say, also when that is bad news."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import assume
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
+from byol_kedro.evaluation.pairwise import compare_all
 from byol_kedro.pipelines.report.results import collect
-from byol_kedro.pipelines.report.words import summary, without_labels
+from byol_kedro.pipelines.report.words import summary, verdict, without_labels
 
 from . import report_inputs as given
 
 
 def compared(p):
-    """Comparisons of BYOL with other features by the logistic regression, of their adjusted p values."""
-    names = ["features_a", "protocol_a", "features_b", "protocol_b", "p_holm"]
+    """Comparisons of BYOL with other features by the logistic regression, of their p values before any adjustment."""
+    names = ["features_a", "protocol_a", "features_b", "protocol_b", "p"]
     return pd.DataFrame([["BYOL", "logistic", other, "logistic", value] for other, value in p.items()], columns=names)
 
 
@@ -31,7 +33,7 @@ def say(*, byol=0.612, pixels=0.402, untrained=0.522, header=None, evaluated="ph
 
 
 def rows_of(header, tables, evaluated="photos"):
-    return collect(header, given.manifest(), tables, evaluated, header["data_fingerprint"])
+    return collect(header, given.manifest(), tables, evaluated, header["data_fingerprint"], evaluated)
 
 
 def test_what_byol_beats_comes_first_with_by_how_much():
@@ -76,6 +78,53 @@ def test_a_deficit_beyond_luck_is_said_even_where_the_intervals_overlap():
     assert "BYOL is behind the untrained network by 1.0 points." in text
 
 
+def guesses(features, protocol, right):
+    """A classifier's guesses on 400 images, right on those whose numbers are given."""
+    named = np.isin(np.arange(400), right)
+    facts = {"name": [f"test/{i:03}" for i in range(400)], "truth": 1, "guess": named.astype(int)}
+    return pd.DataFrame(facts).assign(features=features, protocol=protocol)
+
+
+def test_the_verdict_is_adjusted_for_its_own_comparisons_and_not_for_all_pairs_of_the_run():
+    """41 images right with BYOL alone, 76 with the untrained network alone: p = 0.0017, above 0.05 among 91 pairs."""
+    table = pd.concat(
+        [
+            guesses("BYOL", "logistic", range(141)),
+            guesses("untrained network", "logistic", [*range(100), *range(200, 276)]),
+            guesses("pixels, PCA 256", "logistic", range(20)),
+            *(guesses("other", str(i), range(100 + i % 2)) for i in range(11)),
+        ]
+    )
+    found = compare_all(table, 0)
+    pair = found[(found["features_a"] == "BYOL") & (found["features_b"] == "untrained network")].iloc[0]
+    assert (len(found), pair["only_a"], pair["only_b"]) == (91, 41, 76)
+    assert pair["p"] == pytest.approx(0.0017, abs=5e-5)
+    assert pair["p_holm"] > 0.05
+    rows = [
+        given.row("logistic", features, top1)
+        for features, top1 in (("BYOL", 141 / 400), ("untrained network", 176 / 400), ("pixels, PCA 256", 20 / 400))
+    ]
+    results = rows_of(given.encoder().header, {"probe_metrics": given.metrics(rows)})
+    assert verdict(results, found) == [
+        "BYOL beats PCA 256 of the pixels by 30.3 points.",
+        "BYOL is behind the untrained network by 8.8 points.",
+    ]
+
+
+@pytest.mark.parametrize(("p", "sure"), [(0.024, True), (0.026, False)])
+def test_two_comparisons_are_adjusted_for_two(p, sure):
+    text = say(untrained=0.6, p={"untrained network": p, "pixels, PCA 256": 0.9})
+    assert ("BYOL beats the untrained network" in text) == sure
+
+
+@pytest.mark.parametrize(("p", "sure"), [(0.016, True), (0.018, False)])
+def test_a_reference_is_one_more_comparison(p, sure):
+    more = [given.row("logistic", "imagenet (resnet18.tv_in1k)", 0.6)]
+    others = {"pixels, PCA 256": 0.9, "imagenet (resnet18.tv_in1k)": 0.9}
+    text = say(untrained=0.6, more=more, p={"untrained network": p, **others})
+    assert ("BYOL beats the untrained network" in text) == sure
+
+
 def test_a_deficit_that_may_be_luck_is_not_taken_for_certain():
     text = say(byol=0.45, untrained=0.60, pixels=0.1, p={"untrained network": 0.2})
     assert "15.0 points below the untrained network: too little to rule out luck." in text
@@ -113,6 +162,21 @@ def test_on_other_pictures_nothing_published_is_mentioned():
 def test_on_the_same_pictures_the_published_classifier_stands_beside_the_published_rows():
     text = say(header=given.encoder(data="stl10"), evaluated="stl10", more=[given.row("published", "BYOL", 0.68)])
     assert text.endswith("BYOL is at 68.0 % after 40 epochs; that table says 70.1 % after 40 and 75.2 % after 80.")
+
+
+def test_one_epoch_is_no_epochs():
+    header = given.encoder(data="stl10", epochs="1")
+    text = say(header=header, evaluated="stl10", more=[given.row("published", "BYOL", 0.68)])
+    assert "BYOL is at 68.0 % after 1 epoch; that" in text
+
+
+@pytest.mark.parametrize("settings", [{"epochs": 5}, {"lr": 0.003}, None], ids=["epochs", "rate", "unknown"])
+def test_of_the_published_classifier_with_other_settings_nothing_is_said(settings):
+    row = given.row("published", "BYOL", 0.68)
+    changed = row | {"settings": row["settings"] | settings} if settings else row
+    if settings is None:
+        del changed["settings"]
+    assert "published" not in say(header=given.encoder(data="stl10"), evaluated="stl10", more=[changed])
 
 
 def test_without_labels_it_says_what_there_is():

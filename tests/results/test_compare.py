@@ -185,14 +185,35 @@ def test_the_number_of_test_pictures_counts_where_predictions_are_gone(runs: Run
     assert "more than noise (p < 0.001, z-test)" in words(diff(runs))
 
 
-def test_p_is_adjusted_for_the_number_of_rows(runs: RunBuilder) -> None:
-    # Seven pictures alone are right: 2 / 2**7 = 0.0156, below 0.05 alone but not as the smallest of four.
-    same = {key: right(of=100, count=50) for key in (BYOL_KNN, UNTRAINED_LOGISTIC, PCA_LOGISTIC)}
-    runs.complete(A, {BYOL_LOGISTIC: right(of=100, count=50), **same})
-    runs.complete(B, {BYOL_LOGISTIC: right(of=100, count=57), **same})
+# Seven images that B alone has right: 2 / 2**7 = 0.0156, below 0.05 alone but not as the smallest of four.
+SEVEN = {BYOL_LOGISTIC: right(of=100, count=57)}
+
+
+def test_p_is_adjusted_for_the_number_of_rows_that_were_tested(runs: RunBuilder) -> None:
+    others = (BYOL_KNN, UNTRAINED_LOGISTIC, PCA_LOGISTIC)
+    runs.complete(A, {key: right(of=100, count=50) for key in (BYOL_LOGISTIC, *others)})
+    runs.complete(B, SEVEN | {key: right(of=100, count=51) for key in others})
     screen = words(diff(runs))
     assert "+7.0 within noise (p = 0.0625, McNemar)" in screen
-    assert "Holm-adjusted over the 4 rows" in screen
+    assert "Holm-adjusted over the rows that have one (4)" in screen
+
+
+def test_rows_that_are_right_on_the_same_images_are_no_tests(runs: RunBuilder) -> None:
+    same = {key: right(of=100, count=50) for key in (BYOL_KNN, UNTRAINED_LOGISTIC, PCA_LOGISTIC)}
+    runs.complete(A, {BYOL_LOGISTIC: right(of=100, count=50), **same})
+    runs.complete(B, SEVEN | same)
+    screen = words(diff(runs))
+    assert "+7.0 more than noise (p = 0.0156, McNemar)" in screen
+    assert screen.count("+0.0 right on the same pictures") == 3
+    assert "Holm-adjusted over the rows that have one (1)" in screen
+
+
+def test_where_all_rows_are_the_same_nothing_was_tested(runs: RunBuilder) -> None:
+    for run_id in (A, B):
+        runs.complete(run_id, SEVEN)
+    screen = words(diff(runs))
+    assert "No row was tested" in screen
+    assert "noise (p" not in screen
 
 
 def test_both_scores_stand_in_the_row_with_their_intervals(runs: RunBuilder) -> None:

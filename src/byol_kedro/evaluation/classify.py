@@ -12,7 +12,7 @@ from byol_kedro.evaluation.fit import Features, Fit, Labels
 from byol_kedro.evaluation.knn import knn
 from byol_kedro.evaluation.linear_sgd import linear_sgd
 from byol_kedro.evaluation.logistic import logistic
-from byol_kedro.evaluation.metrics import join_predictions, metrics_row, predictions_table
+from byol_kedro.evaluation.metrics import join_predictions, metrics_row, percent, predictions_table
 from byol_kedro.evaluation.mlp import mlp
 from byol_kedro.evaluation.names import CLASSIFIER
 from byol_kedro.evaluation.published import published
@@ -76,14 +76,15 @@ def classify(problem: Problem, protocols: Sequence[str], params: "Probes", seed:
         return Outcome([], join_predictions([]), {})
     rows, tables, fits = [], [], {}
     for protocol in protocols:
-        classifier, function = CLASSIFIER[protocol], CLASSIFIERS[protocol]
-        fit = function(known.train_x, known.train_y, known.test_x, known.n_classes, getattr(params, protocol), seed)
-        words = {"classifier": classifier, "protocol": protocol, "features": known.features}
+        classifier, function, settings = CLASSIFIER[protocol], CLASSIFIERS[protocol], getattr(params, protocol)
+        fit = function(known.train_x, known.train_y, known.test_x, known.n_classes, settings, seed)
+        words: dict[str, Any] = {"classifier": classifier, "protocol": protocol, "features": known.features}
         names = [known.names[i] for i in known.index]
-        rows.append(metrics_row(fit, known.test_y, dim=known.train_x.shape[1], seed=seed, **words))
+        about = {"dim": known.train_x.shape[1], "seed": seed, "settings": settings.model_dump(mode="json")} | words
+        rows.append(metrics_row(fit, known.test_y, **about))
         tables.append(predictions_table(fit, known.test_y, known.index, names, **words))
         fits[protocol] = fit
-        logger.info("%s + %s (%s): %.1f %%", known.features, classifier, protocol, 100 * rows[-1]["top1"])
+        logger.info("%s + %s (%s): %s %%", known.features, classifier, protocol, percent(rows[-1]["top1"]))
     return Outcome(rows, join_predictions(tables), fits)
 
 

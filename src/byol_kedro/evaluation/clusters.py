@@ -74,16 +74,20 @@ def agreement(cluster: Numbers, label: Numbers) -> dict[str, Any]:
     }
 
 
-def nearest_to_centres(vectors: Vectors, cluster: Numbers, count: int) -> dict[int, Numbers]:
-    """For each cluster but noise, the rows of its at most `count` members that are nearest to their mean.
+def nearest_to_centers(
+    train: Vectors, train_cluster: Numbers, others: Vectors, cluster: Numbers, count: int
+) -> dict[int, Numbers]:
+    """For each cluster of others but noise, the rows of its at most `count` members nearest to the cluster's center.
 
-    vectors: (N, D), cluster: (N,); nearest in standardised vectors, the nearest first.
+    The center is the mean of the cluster's train images. train: (N, D), train_cluster: (N,); others: (M, D), cluster:
+    (M,). Nearest in vectors standardized on train, in which the clusters were found; the nearest first.
     """
-    points = Scaler.fit(vectors)(vectors)
+    scaler = Scaler.fit(train)
+    known, points = scaler(train), scaler(others)
     nearest = {}
     for number in np.unique(cluster[cluster != NOISE]):
         members = np.flatnonzero(cluster == number)
-        apart = np.linalg.norm(points[members] - points[members].mean(axis=0), axis=1)
+        apart = np.linalg.norm(points[members] - known[train_cluster == number].mean(axis=0), axis=1)
         nearest[int(number)] = members[np.argsort(apart, kind="stable")[:count]]
     return nearest
 

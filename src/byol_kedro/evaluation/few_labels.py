@@ -30,7 +30,7 @@ def few_label_rows(problem: Problem, params: "FewLabels", seed: int) -> list[dic
     known = labelled(problem)
     if not learnable(known):
         return []
-    mean = known.train_x.mean(axis=0, dtype=np.float64).astype(np.float32)
+    mean = problem.train_x.mean(axis=0, dtype=np.float64).astype(np.float32)
     train, test = _unit(known.train_x - mean), _unit(known.test_x - mean)
     largest = int(np.bincount(known.train_y).max())
     rows = []

@@ -1,11 +1,12 @@
 """How good a classifier is, and how sure that is."""
 
-from collections.abc import Sequence
-from statistics import NormalDist
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 
 from byol_kedro.evaluation.calibration import expected_calibration_error
 from byol_kedro.evaluation.fit import Features, Fit, Labels
@@ -44,21 +45,40 @@ def wilson_interval(fraction: float, n: int, level: float = 0.95) -> tuple[float
 
     Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927), 209-212;
     as equation 4 in Brown, Cai, DasGupta, Statistical Science 16 (2001), 101-133, without continuity
-    correction. Lies within [0, 1] and has a width at 0 and 1 too.
+    correction. Lies within [0, 1], holds `fraction`, and has a width at 0 and 1 too.
     """
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    shrink = 1 + z**2 / n
-    centre = (fraction + z**2 / (2 * n)) / shrink
-    half = z / shrink * (fraction * (1 - fraction) / n + z**2 / (4 * n**2)) ** 0.5
-    return max(0.0, centre - half), min(1.0, centre + half)
+    interval = stats.binomtest(round(fraction * n), n).proportion_ci(level, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def percent(fraction: float) -> str:
+    """`61.3` of 0.6125: the one way in which a fraction is shown."""
+    return one_decimal(100 * fraction)
+
+
+def one_decimal(value: float) -> str:
+    """One digit after the point, a half upward as browsers do; formats of Python take it to the even digit.
+
+    What a double is off by is not rounded: 100 * 0.6125 is 61.25000000000001.
+    """
+    return str(Decimal(repr(round(float(value), 9))).quantize(Decimal("0.1"), ROUND_HALF_UP))
 
 
 def metrics_row(
-    fit: Fit, truth: Labels, *, classifier: str, protocol: str, features: str, dim: int, seed: int
+    fit: Fit,
+    truth: Labels,
+    *,
+    classifier: str,
+    protocol: str,
+    features: str,
+    dim: int,
+    seed: int,
+    settings: Mapping[str, Any],
 ) -> dict[str, Any]:
     """One row of a metrics json, of plain floats, ints and strings, for a fit and the truth (M,) int64.
 
-    `ece` is a fraction; `top5` is there above `TOP5_ABOVE` classes, `seeds` where several seeds were fitted.
+    `settings` are the parameters of the classifier; `ece` is a fraction; `top5` is there above `TOP5_ABOVE` classes,
+    `seeds` where several seeds were fitted.
     """
     fraction = top1(fit.probabilities, truth)
     low, high = wilson_interval(fraction, len(truth))
@@ -73,6 +93,7 @@ def metrics_row(
         "ci_high": high,
         "n": len(truth),
         "seed": seed,
+        "settings": dict(settings),
         "chosen": dict(fit.chosen),
         "ece": expected_calibration_error(fit.probabilities.max(axis=1), right),
     }

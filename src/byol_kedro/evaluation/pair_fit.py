@@ -38,19 +38,19 @@ def unwatched(_epoch: int, _values: Mapping[str, float]) -> None:
 
 @one_thread()
 def fit_pair_model(
-    train: PairSet, validation: PairSet, latent: "Latent", seed: int, watch: Watch = unwatched
+    train: PairSet, validation: PairSet, scaler: Scaler, latent: "Latent", seed: int, watch: Watch = unwatched
 ) -> tuple[PairModel, pd.DataFrame]:
     """Fit the latent MLP to training pairs, at least one; the epoch with the least validation loss is kept.
 
     The loss is the mean of | ‖f(left) − f(right)‖₂ − scale · (target − offset) |, minimised by Adam. The scale is that
     of `target_units`, where the offset starts, which is learned with the weights; as published, they are 1 and 0.
     Training stops after `latent.patience` epochs
-    without a lower validation loss; without validation pairs the last epoch counts.
+    without a lower validation loss; without validation pairs the last epoch counts. Features are standardized by
+    `scaler`, that of the train images.
 
     `watch` is called after each epoch. Returns the model and a row for each epoch: epoch (from 1), lr of its first
     step, train_l1 (mean over its steps) and validation_l1 (after it), both in the target's own unit.
     """
-    scaler = Scaler.fit(train.features)
     offset, scale = target_units(train.target) if latent.scale_target else (0.0, 1.0)
     generator = torch.Generator().manual_seed(seed)
     weights = _initial_weights([train.features.shape[1], *latent.widths, LATENT_DIM], generator)

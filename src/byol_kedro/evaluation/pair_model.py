@@ -21,7 +21,7 @@ class PairModel:
     """A fitted latent MLP: all that turns features into latent vectors.
 
     weights: `linear1.weight` (out, in) and `linear1.bias` (out,) float32, `linear2.…` and so on, with ReLU
-    between; scaler: of the features of the training pairs. A distance d says that the target is
+    between; scaler: of the features of the train images. A distance d says that the target is
     `target_offset` + d / `target_scale`.
     """
 

@@ -7,7 +7,7 @@ from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]  # it
 
 from byol_kedro.evaluation.pair_model import PairModel
 from byol_kedro.evaluation.pair_ridge import best_ridge
-from byol_kedro.evaluation.pairs import PairSet, Values, pieces
+from byol_kedro.evaluation.pairs import PairSet, Pool, Values, pieces
 from byol_kedro.evaluation.scaler import Scaler
 
 Features = NDArray[np.float32]
@@ -24,16 +24,16 @@ COMPONENTS = 16
 STEEPEST = 10  # slopes that are looked at, in standard deviations of the target a standard deviation of the distance
 
 
-def predict_pairs(model: PairModel, train: PairSet, validation: PairSet, test: PairSet) -> pd.DataFrame:
+def predict_pairs(model: PairModel, pool: Pool, train: PairSet, validation: PairSet, test: PairSet) -> pd.DataFrame:
     """One row a test pair, float64 and in the target's own unit: `target`, what each of `MODELS` says, `difference`.
 
     `difference` is |pair model − target|. Distances of features and of their first 16 principal components are
     taken to the target by the straight line with the least absolute deviation on the training pairs; the ridge is a
     regression on the absolute difference of the two pictures' features, its strength chosen on the validation
-    pairs. Features are standardised on those of the training pairs.
+    pairs. Features are standardized, and the components found, on the train images of `pool`.
     """
-    scaler = Scaler.fit(train.features)
-    axes = _principal_axes(train.features, scaler)
+    scaler = pool.scaler
+    axes = _principal_axes(pool.train, scaler)
     raw = tuple(distances(pairs.features, pairs, scaler.scale) for pairs in (train, test))
     reduced = tuple(distances(pairs.features @ axes, pairs) for pairs in (train, test))
     guesses = {

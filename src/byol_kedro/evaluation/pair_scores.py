@@ -23,7 +23,7 @@ def score_rows(predictions: pd.DataFrame, unit: float, seed: int, resamples: int
     the mean of these targets; l1_behind: l1 less that of the pair model. `…_low`, `…_high`: 95 % percentile interval
     over `resamples` draws of the pairs with replacement, the same for all models (Efron and Tibshirani, An
     Introduction to the Bootstrap (1993), §13.3). None is what is not defined: spearman of a constant, r2 of a
-    constant target, all of no pairs.
+    constant target, l1 in units of 0, all of no pairs, and the interval of a single pair.
     """
     generator = np.random.default_rng(seed)
     target = predictions["target"].to_numpy()
@@ -31,7 +31,7 @@ def score_rows(predictions: pd.DataFrame, unit: float, seed: int, resamples: int
     scorers = {model: scorer(predictions[model].to_numpy(), target, unit) for model in MODELS}
     found = _all_scores(scorers, np.ones(n))
     drawn = []
-    for _ in range(resamples if n else 0):
+    for _ in range(resamples if n > 1 else 0):
         weight = np.bincount(generator.integers(0, n, n), minlength=n).astype(np.float64)
         drawn.append(_all_scores(scorers, weight))
     return [
@@ -43,16 +43,17 @@ def scorer(guess: Values, target: Values, unit: float) -> Scorer:
     """The scores of guesses (P,) as a function of how often each pair counts (P,)."""
     error = np.abs(guess - target)
     guess_rank, target_rank = _ranker(guess), _ranker(target)
-    varies = len(target) > 0 and np.ptp(target) > 0
 
     def scores(weight: Values) -> Scores:
         total = weight.sum()
         if not total:
             return dict.fromkeys(SCORES)
         spread = target - weight @ target / total
+        # The mean of equal numbers may differ from them by rounding: their squares are then tiny, and not 0.
+        varies = np.ptp(target[weight > 0]) > 0
         squares = weight @ spread**2
         return {
-            "l1": float(weight @ error / total / unit),
+            "l1": float(weight @ error / total / unit) if unit > 0 else None,
             "spearman": _correlation(guess_rank(weight), target_rank(weight), weight),
             "r2": float(1 - weight @ error**2 / squares) if varies and squares > 0 else None,
         }

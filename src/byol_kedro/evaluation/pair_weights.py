@@ -8,26 +8,25 @@ import torch
 
 from byol_kedro.errors import UserError
 from byol_kedro.evaluation.pair_model import PairModel
-from byol_kedro.evaluation.pairs import PairSet
 from byol_kedro.evaluation.scaler import Scaler
 
 OWN = {"mean", "scale", "target_offset", "target_scale"}
 LAYOUT = "linear1.weight (out, in) and linear1.bias (out,), linear2.… and so on"
 
 
-def imported_pair_model(weights: Mapping[str, Any], path: str, train: PairSet) -> PairModel:
+def imported_pair_model(weights: Mapping[str, Any], path: str, scaler: Scaler) -> PairModel:
     """The model of a state dict: the published `512_16.pt`, or the tensors of a `latent_mlp` of this project.
 
-    The published file has neither the scaler of its features nor a scale of its target: they are standardised on
-    `train.features` (N, D) here, and a distance is the target itself, as it was there.
+    The published file has neither a scaler of its features nor a scale of its target: features are standardized by
+    `scaler`, that of the train images, and a distance is the target itself, as it was there. A `latent_mlp` has both.
     Raises UserError when layers are missing, do not fit each other or the features, or hold no numbers.
     """
     layers = {name: _array(name, tensor, path) for name, tensor in weights.items() if name not in OWN}
-    _check_layers(layers, path, train.features.shape[1])
+    _check_layers(layers, path, len(scaler.mean))
     if set(weights) >= OWN:
         own = {name: _array(name, weights[name], path) for name in OWN}
         return PairModel.from_arrays(layers | own)
-    return PairModel(layers, Scaler.fit(train.features), target_offset=0.0, target_scale=1.0)
+    return PairModel(layers, scaler, target_offset=0.0, target_scale=1.0)
 
 
 def _array(name: str, tensor: Any, path: str) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from byol_kedro.brief import Brief
 from byol_kedro.evaluation.pair_rows import Rows, Stack
+from byol_kedro.evaluation.scaler import Scaler
 
 COLUMNS = ["left", "right", "target", "psnr_1", "psnr_2", "split"]
 SPLITS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -21,10 +23,21 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Pool(Brief):
-    """Every picture that a pair may name: `features[i]` (D,) float32 is of the picture `names[i]`."""
+    """Every image that a pair may name: `features[i]` (D,) float32 is of the image `names[i]`.
+
+    train: (N, D) float32, the features of the train images, whichever of them the pairs name. Features are standardized
+    and reduced by what is fitted to these alone: the images in the train pairs depend on how many pairs there are, on
+    the seed and on the split, which by pair has test images among them.
+    """
 
     names: Sequence[str]
     features: Stack
+    train: NDArray[np.float32]
+
+    @cached_property
+    def scaler(self) -> Scaler:
+        """Of the features of the train images."""
+        return Scaler.fit(self.train)
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,7 +32,8 @@ def compare_all(predictions: pd.DataFrame, seed: int, resamples: int = RESAMPLES
 
     Both are judged on the pictures that both have guessed, `n`. `only_a`, `only_b`: pictures that this one alone
     names right; `points`: top-1 of a less that of b, in percentage points, and its 95 % bootstrap interval; `p`:
-    McNemar's; `p_holm`: the same, adjusted for the number of rows. Classifiers stand in the order of the table.
+    McNemar's; `p_holm`: the same, adjusted over all rows, for whoever looks through all of them. Classifiers stand in
+    the order of the table.
     """
     guesses = predictions.assign(right=predictions["truth"] == predictions["guess"])
     right = {

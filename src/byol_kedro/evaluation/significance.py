@@ -51,6 +51,7 @@ def two_proportions(fraction_a: float, n_a: int, fraction_b: float, n_b: int) ->
 def holm(p_values: Sequence[float]) -> list[float]:
     """p-values adjusted for being several, in the order given: the chance of even one false alarm stays below p.
 
+    They have to be one family: what is claimed together (docs/protocols.md, Families).
     Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6 (1979),
     65-70: the k-th smallest of m (k from 0) is multiplied by m - k, then none is smaller than one before it.
     """

@@ -69,7 +69,7 @@ def diff(context: click.Context, run_a: str, run_b: str, env: str | None, params
     RUN is a run_id, the beginning of one, or latest or previous (of the complete runs).
 
     Rows are tested with McNemar's test where both runs named the same test pictures, else with a z-test of two
-    proportions. The p-values are Holm-adjusted over the rows.
+    proportions. The p-values are Holm-adjusted over the rows that were tested.
     """
     with one_line():
         with quiet():

@@ -29,7 +29,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the results in both runs. `p` is Holm-adjusted over all rows that both runs have."""
+    """One row of the results. `p` is Holm-adjusted over all rows that were tested, None where this one was not.
+
+    Tested is what both runs have, unless they are right on the same pictures: that cannot be significant at any level,
+    so it does not count among the tests (Westfall, Troendle, Pennello, Biometrics 66 (2010), 1185-1191).
+    """
 
     key: Key
     a: Score | None
@@ -46,7 +50,7 @@ class Row:
     def verdict(self) -> str:
         """In words, with the p-value and the test that it is of."""
         if self.p is None:
-            return "only in A" if self.a else "only in B"
+            return "right on the same pictures" if self.a and self.b else "only in A" if self.a else "only in B"
         p = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3g}"
         return f"{'more than' if self.p < LEVEL else 'within'} noise ({p}, {self.test})"
 
@@ -84,12 +88,14 @@ def compare_rows(a: Run, b: Run, catalog: Catalog) -> list[Row]:
     # Other pictures may have equal names: the photographs are cut anew for each seed.
     same = bool(pictures) and pictures == _pictures(b, catalog)
     guesses_a, guesses_b = (_guesses(run, catalog) if same else {} for run in (a, b))
-    shared = [key for key in a.scores if key in b.scores]
-    tests = [
-        _test(a.scores[key], b.scores[key], guesses_a.get(key), guesses_b.get(key)) for key in shared
-    ]  # (p, name of the test)
-    adjusted = holm([p for p, _ in tests])
-    tested = {key: (p, name) for key, p, (_, name) in zip(shared, adjusted, tests, strict=True)}
+    tests = {
+        key: test
+        for key in a.scores
+        if key in b.scores
+        and (test := _test(a.scores[key], b.scores[key], guesses_a.get(key), guesses_b.get(key))) is not None
+    }  # (p, name of the test)
+    adjusted = holm([p for p, _ in tests.values()])
+    tested = {key: (p, name) for p, (key, (_, name)) in zip(adjusted, tests.items(), strict=True)}
     keys = [*a.scores, *(key for key in b.scores if key not in a.scores)]
     return [Row(key, a.scores.get(key), b.scores.get(key), *tested.get(key, (None, ""))) for key in keys]
 
@@ -141,9 +147,12 @@ def _guesses(run: Run, catalog: Catalog) -> Guesses:
     return {key: rows.set_index("name")[["truth", "guess"]].sort_index() for key, rows in groups}
 
 
-def _test(a: Score, b: Score, guesses_a: pd.DataFrame | None, guesses_b: pd.DataFrame | None) -> tuple[float, str]:
+def _test(
+    a: Score, b: Score, guesses_a: pd.DataFrame | None, guesses_b: pd.DataFrame | None
+) -> tuple[float, str] | None:
+    """The p-value and the name of the test; None where no picture is named right in one run alone."""
     if guesses_a is not None and guesses_b is not None and guesses_a["truth"].equals(guesses_b["truth"]):
         right_a, right_b = (table["truth"] == table["guess"] for table in (guesses_a, guesses_b))
-        return mcnemar(right_a, right_b), "McNemar"
+        return None if right_a.equals(right_b) else (mcnemar(right_a, right_b), "McNemar")
     n_a, n_b = (wilson_trials(score.top1, score.ci_low, score.ci_high) for score in (a, b))
     return two_proportions(a.top1, n_a, b.top1, n_b), "z-test"

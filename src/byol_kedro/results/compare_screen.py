@@ -8,8 +8,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from byol_kedro.evaluation.metrics import percent
 from byol_kedro.evaluation.significance import LEVEL
-from byol_kedro.pipelines.report.table import classifier, percent
+from byol_kedro.pipelines.report.table import classifier, signed
 from byol_kedro.results.compare import Difference, Row
 from byol_kedro.results.runs import Run, Score
 
@@ -54,7 +55,7 @@ def _rows(rows: Sequence[Row]) -> Table:
     table.add_column("is it more than noise?", overflow="fold")
     for row in rows:
         features, kind, protocol = row.key
-        points = "" if row.points is None else f"{round(row.points, 1) + 0.0:+.1f}".replace("-", "−")
+        points = "" if row.points is None else signed(row.points, "+")
         name = f"{features}\n{classifier({'classifier': kind, 'protocol': protocol})}"
         table.add_row(Text(name), _score(row.a), _score(row.b), points, Text(row.verdict))
     return table
@@ -69,10 +70,13 @@ def _score(score: Score | None) -> str:
 
 
 def _how_to_read(rows: Sequence[Row]) -> str:
+    """Over which rows the p-values are adjusted: those that both runs have and that are not right on the same ones."""
     tests = [row.test for row in rows if row.test]
+    if not tests:
+        return "No row was tested: none is right on other pictures in one run than in the other."
     other = "z-test: of two proportions, since no guesses are known that both runs made on the same pictures. "
     return (
-        f"p-values are Holm-adjusted over the {len(tests)} rows that both runs have; below {LEVEL} is called more than "
+        f"p-values are Holm-adjusted over the rows that have one ({len(tests)}); below {LEVEL} is called more than "
         f"noise. {other if 'z-test' in tests else ''}The noise is that of which test pictures there were: another seed "
         "moves a row too, so one pair of runs does not tell which recipe is better."
     )

@@ -12,9 +12,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from byol_kedro.evaluation.metrics import percent
 from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
 from byol_kedro.pipelines.report.results import measured
-from byol_kedro.pipelines.report.table import percent
 from byol_kedro.pipelines.report.words import PROTOCOL
 from byol_kedro.results.runs import COMPLETE, ENCODER, UNMADE, Catalog, Run, Score, encoder_header
 

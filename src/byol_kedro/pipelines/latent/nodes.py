@@ -14,7 +14,7 @@ from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors, mapped
 from byol_kedro.datasets.weights import read_weights
 from byol_kedro.errors import UserError
-from byol_kedro.evaluation.clusters import NOISE, agreement, nearest_to_centres
+from byol_kedro.evaluation.clusters import NOISE, agreement, nearest_to_centers
 from byol_kedro.evaluation.latent_map import draw_latent_map
 from byol_kedro.evaluation.latent_vectors import latent_table, vectors_of
 from byol_kedro.evaluation.pair_draws import drawn_pairs
@@ -77,7 +77,7 @@ def pool_pictures(
     images_test: Images,
     pair_tensors: Tensors,
 ) -> Pool:
-    """Names and features of all pictures that a pair may name: train, test, then those of saved features."""
+    """Names and features of all images that a pair may name: train, test, then those of saved features."""
     check_same_encoder(encoder, latents_train, latents_test)
     names = [*pictures(latents_train, images_train), *pictures(latents_test, images_test)]
     parts = [mapped(latents, "features") for latents in (latents_train, latents_test)]
@@ -93,7 +93,7 @@ def pool_pictures(
         )
         names += saved_names(len(saved))
         parts.append(saved)
-    return Pool(names, Stack(parts))
+    return Pool(names, Stack(parts), train=parts[0])
 
 
 def fit(
@@ -110,15 +110,14 @@ def fit(
     They are read instead of fitted where `latent.weights_from` names a file. With `tensorboard` the training can be
     watched there.
     """
-    train = pair_set(image_pairs, TRAIN, picture_pool)
     if latent.weights_from is None:
         with on_board(event_files, wanted=tensorboard) as watch:
-            validation = pair_set(image_pairs, VALIDATION, picture_pool)
-            model, history = fit_pair_model(train, validation, latent, seed, watch)
+            train, validation = (pair_set(image_pairs, split, picture_pool) for split in (TRAIN, VALIDATION))
+            model, history = fit_pair_model(train, validation, picture_pool.scaler, latent, seed, watch)
     else:
         content, origin = read_weights(Path(latent.weights_from), "latent.weights_from")
         check_weights_of(encoder, origin)
-        model, history = imported_pair_model(content, latent.weights_from, train), no_history()
+        model, history = imported_pair_model(content, latent.weights_from, picture_pool.scaler), no_history()
     header = {
         "encoder_version": encoder.header["version"],
         "encoder_fingerprint": encoder.header["fingerprint"],
@@ -132,7 +131,7 @@ def fit(
 def try_pairs(latent_mlp: Tensors, picture_pool: Pool, image_pairs: pd.DataFrame) -> pd.DataFrame:
     """One row a test pair: left, right, its target and what the pair model and its references say."""
     sets = [pair_set(image_pairs, split, picture_pool) for split in SPLITS]
-    predicted = predict_pairs(PairModel.from_arrays(latent_mlp.arrays), *sets)
+    predicted = predict_pairs(PairModel.from_arrays(latent_mlp.arrays), picture_pool, *sets)
     named = image_pairs.loc[image_pairs["split"] == TEST, ["left", "right"]].reset_index(drop=True)
     return pd.concat([named, predicted], axis=1)
 
@@ -201,8 +200,9 @@ def draw_map(latent_vectors: pd.DataFrame, images_test: Images, latent: Latent, 
 
 
 def draw_sheet(latent_vectors: pd.DataFrame, images_test: Images) -> np.ndarray:
-    """(H, W, 3) uint8: a row for each cluster, the test pictures nearest to the mean of its test pictures."""
-    test = latent_vectors[latent_vectors["split"] == "test"]
+    """(H, W, 3) uint8: a row for each cluster, the test images nearest to the mean of its train images."""
+    train, test = (latent_vectors[latent_vectors["split"] == split] for split in ("train", "test"))
     rows = pd.Index(images_test.names).get_indexer(pd.Index(test["name"]))
-    nearest = nearest_to_centres(vectors_of(test), test["cluster"].to_numpy(), NEAREST)
+    found, fallen = (table["cluster"].to_numpy() for table in (train, test))
+    nearest = nearest_to_centers(vectors_of(train), found, vectors_of(test), fallen, NEAREST)
     return draw_rows({f"cluster {number}": rows[members] for number, members in nearest.items()}, images_test)

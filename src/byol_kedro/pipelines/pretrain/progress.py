@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.plan import Plan
 from byol_kedro.byol.state import TrainState
+from byol_kedro.evaluation.metrics import percent
 from byol_kedro.log import get_logger
 
 logger = get_logger(__name__)
@@ -77,7 +78,7 @@ class ProgressReport:
     def _take(self, row: Row) -> None:
         self._text = f"epoch {row.epoch:.1f} of {self._plan.parameters.epochs}, loss {row.loss:.3f}"
         if math.isfinite(row.knn_top1):
-            self._text += f", kNN top-1 within train {row.knn_top1:.1%}"
+            self._text += f", kNN top-1 within train {percent(row.knn_top1)}%"
         if row.collapsed(self._plan.parameters.heads.projection_dim) and not self._warned:
             self._warned = True
             logger.warning(

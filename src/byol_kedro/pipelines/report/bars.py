@@ -5,11 +5,12 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from byol_kedro.evaluation.metrics import percent
 from byol_kedro.evaluation.names import BYOL, PIXELS, SUPERVISED, UNTRAINED
 
 from .figures import BLUE, FAINT, GREEN, GREY, INK, PLUM, SAND, dress, empty
 from .results import comparable, measured
-from .table import classifier, percent
+from .table import classifier
 
 TITLE = "Top-1 on test pictures"
 PUBLISHED = "published"  # in the place of features
@@ -19,7 +20,7 @@ GAP = 1.4
 def top1_bars(results: pd.DataFrame, chance: float | None) -> go.Figure:
     """A bar with its 95 % interval for each measured row, by features.
 
-    Published rows are drawn where their data is the same. `chance` is the dashed line, a fraction.
+    Published rows are drawn where they are comparable. `chance` is the dashed line, a fraction.
     """
     own = measured(results)
     if own.empty:
@@ -52,6 +53,8 @@ def top1_bars(results: pd.DataFrame, chance: float | None) -> go.Figure:
 def _bars(rows: pd.DataFrame, places: list[float], labels: list[str], name: str) -> list[go.Bar | go.Scatter]:
     """The bars, and their values to the right of the whiskers."""
     top1, low, high = (100 * rows[column] for column in ("top1", "ci_low", "ci_high"))
+    # As in the tables: the browser would round the product, which is off in its last digits.
+    shown = [percent(fraction) for fraction in rows["top1"]]
     errors = {"array": high - top1, "arrayminus": top1 - low}
     bars = go.Bar(
         x=top1,
@@ -60,14 +63,14 @@ def _bars(rows: pd.DataFrame, places: list[float], labels: list[str], name: str)
         orientation="h",
         marker_color=colour(name),
         error_x={**errors, "color": INK, "thickness": 1.2, "width": 4},
-        customdata=labels,
-        hovertemplate=f"{name}, %{{customdata}}: %{{x:.1f}} %<extra></extra>",
+        customdata=list(zip(labels, shown, strict=True)),
+        hovertemplate=f"{name}, %{{customdata[0]}}: %{{customdata[1]}} %<extra></extra>",
     )
     values = go.Scatter(
         x=high.fillna(top1),
         y=places,
         mode="text",
-        text=[f" {value:.1f}" for value in top1],
+        text=[f" {value}" for value in shown],
         textposition="middle right",
         textfont_size=12,
         hoverinfo="skip",

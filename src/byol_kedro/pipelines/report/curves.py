@@ -6,8 +6,11 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from byol_kedro.evaluation.metrics import percent
+
 from .bars import colour
 from .figures import dress, empty
+from .table import counted
 
 TITLE = "How many labels the features need"
 
@@ -28,7 +31,7 @@ def few_label_curve(rows: Sequence[dict[str, Any]]) -> go.Figure:
     )
     figure.update_yaxes(title="top-1, %", rangemode="tozero")
     draws = max(row["n"] for row in rows)
-    note = f"band: one standard deviation over {draws} draws; all labels: one draw"
+    note = f"band: one standard deviation over {counted(draws, 'draw')}; all labels: one draw"
     # Below the axis: its rows, of which a phone has several, then push nothing but the lower edge.
     legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"}
     return dress(figure, TITLE, note, height=480).update_layout(showlegend=True, legend=legend)
@@ -56,7 +59,8 @@ def _curve(features: str, rows: list[dict[str, Any]]) -> list[go.Scatter]:
         name=features,
         mode="lines+markers",
         line_color=colour(features),
-        hovertemplate=f"{features}, %{{x:.4g}} labels a class: %{{y:.1f}} %<extra></extra>",
+        customdata=[percent(row["mean"]) for row in rows],
+        hovertemplate=f"{features}, %{{x:.4g}} labels a class: %{{customdata}} %<extra></extra>",
     )
     return [band, line]
 

@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from byol_kedro.evaluation.metrics import percent
 from byol_kedro.evaluation.names import BYOL, CLASSIFIER
 from byol_kedro.evaluation.significance import LEVEL
 
 from . import markup
 from .results import order, place, rank
-from .table import classifier, percent, quality_cells
+from .table import classifier, counted, quality_cells, signed
 from .words import PROTOCOL
 
 FEW_CLASSES = 20  # more rows than this are there to be opened
@@ -36,10 +37,12 @@ def comparisons(table: pd.DataFrame) -> str:
         "Who beats whom",
         markup.table(headings, rows, headings[1:]) if rows else "",
         markup.paragraph(
-            f"Percentage points by which the column's top-1 is above the row's, on the same {table['n'].max():,} "
-            "test pictures, with the 95 % interval of a paired bootstrap. Bold: a difference beyond luck, by "
-            f"McNemar's test with Holm's adjustment for all {len(table):,} pairs of the run, at 5 %. An interval is of "
-            "its pair alone, without the adjustment: it may lie on one side of 0 where nothing is bold.",
+            f"Percentage points by which the column's top-1 is above the row's, on the same "
+            f"{counted(table['n'].max(), 'test picture')}, with the 95 % interval of a paired bootstrap. Bold: a "
+            "difference beyond luck, by McNemar's test with Holm's adjustment over all pairs of the run "
+            f"({len(table):,}), at 5 %. An interval is of its pair alone, without the adjustment: it may lie on one "
+            "side of 0 where nothing is bold. The sentences at the top make a few of these comparisons, fixed "
+            "beforehand, and are adjusted over those alone: what they claim need not be bold here.",
             "note",
         ),
         markup.details("Every pair", _pairs(table)),
@@ -130,8 +133,8 @@ def _folds(rows: Sequence[Mapping[str, Any]]) -> str:
     ]
     first = rows[0]
     words = (
-        f"Trained on each of the data set's {first['n']} folds of {first['n_train']:,} pictures alone, tested on all "
-        f"{first['n_test']:,} test pictures: mean ± standard deviation over the folds."
+        f"Trained on each of the data set's {counted(first['n'], 'fold')} of {counted(first['n_train'], 'picture')} "
+        f"alone, tested on all {counted(first['n_test'], 'test picture')}: mean ± standard deviation over the folds."
     )
     return markup.paragraph(words) + markup.table(headings, cells, headings[2:])
 
@@ -155,16 +158,10 @@ def _pairs(table: pd.DataFrame) -> str:
 
 def _cell(row: Mapping[Any, Any]) -> markup.Markup:
     """The difference, bold where it is beyond luck, over its interval."""
-    points = _signed(row["points"], "+")
-    low, high = _signed(row["points_low"]), _signed(row["points_high"])
+    points = signed(row["points"], "+")
+    low, high = signed(row["points_low"]), signed(row["points_high"])
     shown = f"<b>{points}</b>" if row["p_holm"] < LEVEL else points
     return markup.Markup(f"{shown}<br><small>{low} to {high}</small>")
-
-
-def _signed(points: float, plus: str = "") -> str:
-    """One decimal, with a minus that is as wide as a plus, and none before zero."""
-    rounded = round(points, 1) + 0.0
-    return f"{rounded:{plus}.1f}".replace("-", "−")
 
 
 def _spread(statistics: Mapping[str, Any]) -> str:

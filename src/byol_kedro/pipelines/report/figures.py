@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from .table import percent
+from byol_kedro.evaluation.metrics import percent
 
 BLUE, GREY, SAND, GREEN, PLUM = "#2b5c8a", "#8a97a6", "#c2a26b", "#5b8c6e", "#8c5b7a"
 FAINT, INK = "#ccd4dd", "#30363d"

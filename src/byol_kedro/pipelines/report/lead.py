@@ -5,10 +5,12 @@ from typing import Any
 
 import pandas as pd
 
+from byol_kedro.evaluation.metrics import percent
+
 from . import markup
 from .results import measured
-from .table import percent
-from .words import PROTOCOL, summary, without_labels
+from .table import counted
+from .words import PROTOCOL, headline, summary, without_labels
 
 SPLITS = {"unlabeled": "unlabelled", "train": "train", "test": "test"}
 
@@ -18,9 +20,9 @@ def facts(header: Mapping[str, str], data: Mapping[str, Any], steps: int | None)
     splits = data["splits"]
     counts = ", ".join(f"{splits[name]['count']:,} {said}" for name, said in SPLITS.items() if splits[name]["count"])
     classes = len(splits["train"]["classes"])
-    labels = f"{classes} classes" if classes else "no labels"
-    length = f"{int(header['epochs']):,} {'epoch' if header['epochs'] == '1' else 'epochs'}"
-    length += "" if steps is None else f", {steps:,} steps of {int(header['batch_size']):,} pictures"
+    labels = counted(classes, "class", "classes") if classes else "no labels"
+    length = counted(int(header["epochs"]), "epoch")
+    length += "" if steps is None else f", {counted(steps, 'step')} of {counted(int(header['batch_size']), 'picture')}"
     pictures = f"{data['source']}: {counts} pictures of {splits['test']['height']} px, {labels}"
     return markup.paragraph(f"{pictures} · recipe {header['recipe']}: {length}", "facts-line")
 
@@ -33,10 +35,12 @@ def labelled(results: pd.DataFrame, chance: float | None, comparisons: pd.DataFr
         for row in own[own["protocol"] == PROTOCOL].to_dict("records")
     ]
     if chance is not None:
-        cells.append(("chance", f"{percent(chance)} %", "the most frequent class"))
+        cells.append(("chance", f"{percent(chance)} %", "the most frequent class of train"))
     note = (
         "Top-1 of logistic regression on test pictures, with its 95 % interval. Luck is ruled out where McNemar's test "
-        f"on the same pictures does so at 5 %, adjusted for all {len(comparisons):,} pairs of classifiers of the run."
+        "on the same pictures does so at 5 %, adjusted after Holm over the comparisons of these sentences alone "
+        f"({len(headline(results))}), which were fixed before any test picture was seen. The table of all pairs of "
+        f"classifiers is adjusted over all of them ({len(comparisons):,})."
     )
     return _lead(summary(results, comparisons, steps)) + _tiles(cells) + markup.paragraph(note, "note")
 

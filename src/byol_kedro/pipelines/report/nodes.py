@@ -16,6 +16,7 @@ from byol_kedro.log import get_logger
 from . import bars, curves, evidence, figures, latents, lead, sections
 from .belonging import check_encoder, check_pictures, check_runs, check_summary, made_by, own_steps
 from .page import render
+from .published import name_of_data
 from .results import chance_level, collect, measured
 from .table import markdown
 from .words import PROTOCOL
@@ -39,7 +40,8 @@ def tabulate(
     check_summary(images_test, data_summary)
     check_pictures(images_test, metrics)
     trained, labelled = (data_summary["splits"][split]["fingerprint"] for split in ("unlabeled", "train"))
-    results = collect(encoder.header, run_manifest, metrics, images_test.source, f"{trained}:{labelled}")
+    names = (images_test.source, f"{trained}:{labelled}", name_of_data(images_test, data_summary["splits"]))
+    results = collect(encoder.header, run_manifest, metrics, *names)
     return results, markdown(results)
 
 
@@ -69,9 +71,9 @@ def draw_training(encoder: Tensors, run_manifest: dict[str, Any], training_histo
     return figures.training_curves(training_history, int(encoder.header["projection_dim"]))
 
 
-def draw_top1(results: pd.DataFrame, images_test: Images) -> go.Figure:
+def draw_top1(results: pd.DataFrame, data_summary: dict[str, Any]) -> go.Figure:
     """Bars of all classifiers, with chance as a line."""
-    return bars.top1_bars(results, chance_level(images_test.labels))
+    return bars.top1_bars(results, chance_level(data_summary["splits"]))
 
 
 def draw_confusion(predictions: pd.DataFrame, images_test: Images) -> go.Figure:
@@ -97,13 +99,12 @@ def introduce(
     comparisons: pd.DataFrame,
     quality_metrics: dict[str, Any],
     latent_metrics: dict[str, Any],
-    images_test: Images,
 ) -> str:
     """The report's first screen."""
     steps = own_steps(encoder.header, run_manifest, training_history)
     facts = lead.facts(encoder.header, data_summary, steps)
     if len(measured(results)):
-        return facts + lead.labelled(results, chance_level(images_test.labels), comparisons, steps)
+        return facts + lead.labelled(results, chance_level(data_summary["splits"]), comparisons, steps)
     pictures = sum(split["count"] for split in data_summary["splits"].values())
     return facts + lead.unlabelled(pictures, latent_metrics["clusters"]["k"], quality_metrics["rows"])
 

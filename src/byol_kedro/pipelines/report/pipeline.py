@@ -19,7 +19,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(nodes.compare_classifiers, ["predictions", "params:seed"], "comparisons"),
             Node(nodes.draw_training, ["encoder", "run_manifest", "training_history"], "training_curves"),
-            Node(nodes.draw_top1, ["results", "images_test"], "top1_bars"),
+            Node(nodes.draw_top1, ["results", "data_summary"], "top1_bars"),
             Node(nodes.draw_confusion, ["predictions", "images_test"], "confusion_matrix"),
             Node(nodes.draw_few_labels, ["encoder", "few_label_metrics", "images_test"], "few_label_curve"),
             Node(
@@ -33,7 +33,6 @@ def create_pipeline() -> Pipeline:
                     "comparisons",
                     "quality_metrics",
                     "latent_metrics",
-                    "images_test",
                 ],
                 "report_lead",
             ),

@@ -1,9 +1,9 @@
 """One row per classifier: how good, of what training, on which data, made by which run."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Hashable, Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from byol_kedro.evaluation.names import BYOL, CLASSIFIER, PIXELS, UNTRAINED
@@ -14,6 +14,7 @@ from .published import ROWS
 COLUMNS = (
     "classifier", "protocol", "features", "architecture", "dim", "projection_dim", "epochs", "batch_size",
     "top1", "ci_low", "ci_high", "data", "seed", "encoder", "source", "run_id", "command", "reference",
+    "settings",
 )  # fmt: skip
 WHOLE = ("dim", "projection_dim", "epochs", "batch_size", "seed")
 NUMBERS = ("top1", "ci_low", "ci_high")
@@ -26,12 +27,14 @@ def collect(
     metrics: Mapping[str, Mapping[str, Any]],
     evaluated: str,
     pictures: str,
+    known_as: str,
 ) -> pd.DataFrame:
     """The measured rows of all `metrics` (catalog entry → its JSON), sorted, then the published ones.
 
-    `header` is the encoder's; `evaluated` names the data of metrics that do not name theirs; `pictures` are
-    the fingerprints unlabeled:train of the pictures at hand, as an encoder names its own. `top1` and the bounds
-    of its 95 % Wilson interval are fractions; what a row has no value for is <NA>, NaN or "".
+    `header` is the encoder's; `evaluated` is the source of the pictures at hand, of which metrics are that do not
+    name theirs, and `known_as` what tables call these (see `published.name_of_data`); `pictures` are their
+    fingerprints unlabeled:train, as an encoder names its own. `top1` and the bounds of its 95 % Wilson interval are
+    fractions; `settings` are the parameters of the classifier, as JSON; what a row has no value for is <NA>, NaN or "".
 
     Raises:
         UserError: metrics are of another encoder.
@@ -40,9 +43,10 @@ def collect(
     rows = [
         {
             **row,
-            **_training(row, header, table.get("data", evaluated), pictures),
+            **_training(row, header, table.get("data", evaluated), pictures, {evaluated: known_as}),
             **made_by(manifest, name),
             "source": "measured",
+            "settings": json.dumps(row["settings"]) if "settings" in row else "",
         }
         for name, table in metrics.items()
         for row in table["rows"]
@@ -55,18 +59,46 @@ def measured(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def comparable(results: pd.DataFrame) -> pd.DataFrame:
-    """The measured rows, and the published ones where their data is the same."""
-    return results[results["data"].isin(measured(results)["data"])]
+    """The measured rows, and the published ones beside which the same was done on the same data.
+
+    That is a measured row of the same protocol whose settings hold those of the published one.
+    """
+    rows = results.to_dict("records")
+    own = [row for row in rows if row["source"] == "measured"]
+
+    def shown(row: Mapping[Hashable, Any]) -> bool:
+        return any(
+            (row["data"], row["protocol"]) == (mine["data"], mine["protocol"])
+            and _settings(row).items() <= _settings(mine).items()
+            for mine in own
+        )
+
+    return results[[row["source"] == "measured" or shown(row) for row in rows]]
 
 
-def chance_level(labels: np.ndarray) -> float | None:
-    """The top-1 of always naming the most frequent class, of `labels` (N,) int64 with -1 where unknown."""
-    known = labels[labels >= 0]
-    return float(np.bincount(known).max() / len(known)) if len(known) else None
+def chance_level(splits: Mapping[str, Mapping[str, Any]]) -> float | None:
+    """The top-1 on test of always naming the class that is the most frequent in train; of several, their mean.
+
+    splits: those of the data summary, whose `classes` count the labels. None where a split has no labels.
+    """
+    train, test = (splits[split]["classes"] for split in ("train", "test"))
+    if not train or not test:
+        return None
+    named = [name for name, count in train.items() if count == max(train.values())]
+    return float(sum(test[name] for name in named) / len(named) / sum(test.values()))
 
 
-def _training(row: Mapping[str, Any], header: Mapping[str, str], evaluated: str, pictures: str) -> dict[str, Any]:
+def _settings(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Of the classifier; none where it is not known, which a table read from a CSV has as NaN."""
+    text = row["settings"]
+    return {} if pd.isna(text) or not text else dict(json.loads(text))
+
+
+def _training(
+    row: Mapping[str, Any], header: Mapping[str, str], evaluated: str, pictures: str, names: Mapping[str, str]
+) -> dict[str, Any]:
     """What the row says of the training: of the encoder's header, whatever today's parameters are."""
+    known_as = names.get(evaluated, evaluated)
     if row["features"] == BYOL:
         return {
             "architecture": header["architecture"],
@@ -75,24 +107,24 @@ def _training(row: Mapping[str, Any], header: Mapping[str, str], evaluated: str,
             "batch_size": int(header["batch_size"]),
             "seed": int(header["seed"]),
             "encoder": header["version"],
-            "data": _data(header, evaluated, pictures),
+            "data": _data(header, evaluated, pictures, known_as),
         }
     if row["features"] == UNTRAINED:
         return {
             "architecture": header["architecture"],
             "epochs": 0,
             "seed": int(header["seed"]),
-            "data": evaluated,
+            "data": known_as,
         }
-    return {"data": evaluated}
+    return {"data": known_as}
 
 
-def _data(header: Mapping[str, str], evaluated: str, pictures: str) -> str:
+def _data(header: Mapping[str, str], evaluated: str, pictures: str, known_as: str) -> str:
     """What BYOL was trained on and, where that is something else, what it was evaluated on."""
     if header["data"] != evaluated:
-        return f"{header['data']} → {evaluated}"
+        return f"{header['data']} → {known_as}"
     # A source can be ingested in several ways, which its name does not tell.
-    return evaluated if header["data_fingerprint"] == pictures else f"{evaluated} → {evaluated} (other pictures)"
+    return known_as if header["data_fingerprint"] == pictures else f"{evaluated} → {known_as} (other pictures)"
 
 
 def rank(row: Mapping[str, Any]) -> tuple[tuple[int, str], tuple[int, str]]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from byol_kedro.evaluation.metrics import one_decimal, percent
+
 HEADINGS = (
     "classifier", "features", "architecture", "feature dim", "projection dim", "epochs", "batch size",
     "top-1", "data", "source",
@@ -16,8 +18,15 @@ KINDS = {"published": " (Adam)", "linear_sgd": " (SGD)", "knn200": " (weighted)"
 NOTHING_MEASURED = "No classifier was measured: no picture has a label. The rows are what others have published."
 
 
-def percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f}"
+def counted(number: int, one: str, several: str | None = None) -> str:
+    """`1 epoch`, `1,200 epochs`; `several` where it is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+
+
+def signed(points: float, plus: str = "") -> str:
+    """One decimal, with a minus that is as wide as a plus, and none before zero; `plus` is what others begin with."""
+    digits = one_decimal(abs(points))
+    return f"{'−' if points < 0 and float(digits) else plus}{digits}"
 
 
 def whole(value: Any) -> str:
@@ -56,7 +65,7 @@ def quality_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             "features": row["features"],
             "pictures": f"{row['n']:,}",
             "dimension": f"{row['dim']:,}",
-            "effective rank": f"{row['effective_rank']:.1f}",
+            "effective rank": one_decimal(row["effective_rank"]),
             "uniformity": f"{row['uniformity']:.2f}".replace("-", "−"),
             "alignment": "–" if row["alignment"] is None else f"{row['alignment']:.2f}",
         }

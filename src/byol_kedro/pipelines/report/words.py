@@ -5,12 +5,13 @@ from typing import Any
 
 import pandas as pd
 
+from byol_kedro.evaluation.metrics import one_decimal, percent
 from byol_kedro.evaluation.names import BYOL, PIXELS, SUPERVISED, UNTRAINED
-from byol_kedro.evaluation.significance import LEVEL
+from byol_kedro.evaluation.significance import LEVEL, holm, two_proportions, wilson_trials
 
 from .published import README
 from .results import comparable, measured
-from .table import percent
+from .table import counted
 
 # Comparisons are between equal classifiers, and this one is named before any test picture is seen.
 PROTOCOL = "logistic"
@@ -18,17 +19,29 @@ IN_WORDS = {SUPERVISED: "the same network trained with labels"}
 
 
 def summary(results: pd.DataFrame, comparisons: pd.DataFrame, steps: int | None) -> list[str]:
+    """The verdict, then the usual reason for a bad one, then what is published; `steps`: of the training."""
+    advice = [_advice(steps)] if behind(results) else []
+    return [*verdict(results, comparisons), *advice, *_beside_published(results)]
+
+
+def verdict(results: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
     """Sentences on the logistic rows: whether BYOL beats the pixels, the untrained network and the references.
 
-    What is beyond luck is said by `comparisons` (see `pairwise.compare_all`); `steps` is the length of the training.
+    The comparisons of BYOL that are named here, which were fixed before any test picture was seen, are a family: their
+    p-values, of `comparisons` (see `pairwise.compare_all`), are adjusted for these alone.
     """
     own = measured(results)
-    byol = _row(own, BYOL)
+    byol, others = _row(own, BYOL), headline(results)
     if byol is None:
         return ["BYOL features were not measured with logistic regression, so nothing can be said of them."]
-    others = [(name, row) for name, row in _comparisons(own) if row is not None]
-    advice = [_advice(steps)] if behind(results) else []
-    return [*_verdict(byol, others, comparisons), *advice, *_beside_published(results)]
+    p_values = holm([_p_value(byol, row, comparisons) for row in others.values()])
+    return _sentences(byol, others, p_values)
+
+
+def headline(results: pd.DataFrame) -> "dict[str, pd.Series[float]]":
+    """The rows that BYOL's logistic row is compared with in the verdict, by what they are called there."""
+    rows = {said: _row(measured(results), name) for name, said in _others(measured(results)).items()}
+    return {said: row for said, row in rows.items() if row is not None}
 
 
 def behind(results: pd.DataFrame) -> bool:
@@ -39,10 +52,9 @@ def behind(results: pd.DataFrame) -> bool:
 
 def without_labels(pictures: int, clusters: int, quality: Sequence[Mapping[str, Any]]) -> list[str]:
     """Sentences on what there is where no test picture has a label. `quality` are the rows of quality_metrics."""
-    ranks = {row["features"]: f"{row['effective_rank']:.1f}" for row in quality}
-    sentences = [
-        f"{pictures:,} pictures, {clusters:,} clusters. No test picture has a label, so no classifier is measured."
-    ]
+    ranks = {row["features"]: one_decimal(row["effective_rank"]) for row in quality}
+    counts = f"{counted(pictures, 'picture')}, {counted(clusters, 'cluster')}"
+    sentences = [f"{counts}. No test picture has a label, so no classifier is measured."]
     if {BYOL, UNTRAINED} <= ranks.keys():
         sentences.append(
             f"The effective rank of BYOL's features is {ranks[BYOL]}, that of the untrained network's "
@@ -56,14 +68,13 @@ def _row(rows: pd.DataFrame, features: str) -> "pd.Series[float] | None":
     return None if found.empty else found.iloc[0]
 
 
-def _comparisons(rows: pd.DataFrame) -> "list[tuple[str, pd.Series[float] | None]]":
-    """What BYOL is compared with, in words: the pixels, the untrained network, then all else, as in the tables."""
+def _others(rows: pd.DataFrame) -> dict[str, str]:
+    """Features that BYOL is compared with, in words: the pixels, the untrained network, then all else, as in tables."""
     others = [name for name in rows["features"].unique() if name != BYOL]
     pixels = [name for name in others if name.startswith(PIXELS)]
     rest = [name for name in others if name not in {*pixels, UNTRAINED}]
     words = {name: name.split(", ")[-1] + " of the pixels" for name in pixels}
-    words |= {UNTRAINED: "the untrained network", **{name: IN_WORDS.get(name, name) for name in rest}}
-    return [(said, _row(rows, name)) for name, said in words.items()]
+    return words | {UNTRAINED: "the untrained network", **{name: IN_WORDS.get(name, name) for name in rest}}
 
 
 def _beside_published(results: pd.DataFrame) -> list[str]:
@@ -78,33 +89,33 @@ def _beside_published(results: pd.DataFrame) -> list[str]:
     )
     same = measured(byol)
     return [
-        f"With the published table's classifier BYOL is at {percent(row['top1'])} % after {int(row['epochs'])} "
-        f"epochs; that table says {says}."
+        f"With the published table's classifier BYOL is at {percent(row['top1'])} % after "
+        f"{counted(int(row['epochs']), 'epoch')}; that table says {says}."
         for _, row in same[same["protocol"] == "published"].iterrows()
     ]
 
 
-def _verdict(
-    byol: "pd.Series[float]", others: "list[tuple[str, pd.Series[float]]]", comparisons: pd.DataFrame
+def _sentences(
+    byol: "pd.Series[float]", others: "Mapping[str, pd.Series[float]]", p_values: Sequence[float]
 ) -> list[str]:
     beats: list[str] = []
     worse: list[str] = []
     unclear: list[str] = []
-    for name, row in others:
-        points = round(100 * (byol["top1"] - row["top1"]), 1)
-        if not _beyond_luck(byol, row, comparisons):
-            where = "over" if points > 0 else "below"
-            unclear.append(f"{abs(points):.1f} points {where} {name}" if points else f"level with {name}")
+    for (name, row), p in zip(others.items(), p_values, strict=True):
+        points = percent(abs(byol["top1"] - row["top1"]))
+        if p >= LEVEL:
+            where = "over" if byol["top1"] > row["top1"] else "below"
+            unclear.append(f"{points} points {where} {name}" if float(points) else f"level with {name}")
         else:
-            (beats if byol["top1"] > row["top1"] else worse).append(f"{name} by {abs(points):.1f} points")
-    verdict = []
+            (beats if byol["top1"] > row["top1"] else worse).append(f"{name} by {points} points")
+    found = []
     if beats:
-        verdict.append(f"BYOL beats {_listed(beats)}.")
+        found.append(f"BYOL beats {_listed(beats)}.")
     if worse:
-        verdict.append(f"BYOL is behind {_listed(worse)}.")
+        found.append(f"BYOL is behind {_listed(worse)}.")
     if unclear:
-        verdict.append(f"BYOL is {_listed(unclear)}: too little to rule out luck.")
-    return verdict
+        found.append(f"BYOL is {_listed(unclear)}: too little to rule out luck.")
+    return found
 
 
 def _advice(steps: int | None) -> str:
@@ -119,10 +130,11 @@ def _listed(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
 
 
-def _beyond_luck(byol: "pd.Series[float]", other: "pd.Series[float]", comparisons: pd.DataFrame) -> bool:
-    """By the test on the same pictures; where there are none that both have guessed, by the two intervals."""
+def _p_value(byol: "pd.Series[float]", other: "pd.Series[float]", comparisons: pd.DataFrame) -> float:
+    """Of the test on the same pictures; where there are none that both have guessed, of two proportions. Unadjusted."""
     pair = {"features_a": BYOL, "protocol_a": PROTOCOL, "features_b": other["features"], "protocol_b": PROTOCOL}
     found = comparisons[(comparisons[list(pair)] == pd.Series(pair)).all(axis=1)]
     if found.empty:
-        return bool(byol["ci_high"] < other["ci_low"] or byol["ci_low"] > other["ci_high"])
-    return bool(found["p_holm"].iloc[0] < LEVEL)
+        n, m = (wilson_trials(row["top1"], row["ci_low"], row["ci_high"]) for row in (byol, other))
+        return two_proportions(byol["top1"], n, other["top1"], m)
+    return float(found["p"].iloc[0])
