@@ -188,6 +188,19 @@ def test_the_line_of_counts_names_the_most_frequent_kinds_of_files_that_were_pas
     )
 
 
+@pytest.mark.parametrize(
+    ("ignored", "words"),
+    [
+        ({"system folders": 1}, "1 system folder passed over"),
+        ({".txt": 1, "system folders": 2}, "1 file of other kinds passed over: .txt 1; 2 system folders passed over"),
+    ],
+)
+def test_the_line_of_counts_says_how_many_folders_of_the_system_were_passed_over(caplog, ignored, words):
+    caplog.set_level("INFO")
+    summarise(random_images(0), replace(random_images(2), ignored=ignored), random_images(1))
+    assert caplog.messages[0] == f"pictures: 0 unlabeled, 2 train, 1 test; {words}"
+
+
 def test_the_line_of_counts_says_what_was_held_out(caplog):
     caplog.set_level("INFO")
     summarise(random_images(1), random_images(8), replace(random_images(2), held_out=True))
