@@ -12,6 +12,8 @@ from byol_kedro.datasets.sources.walk import passed_over
 from byol_kedro.datasets.streams import UNKNOWN_LABEL
 from byol_kedro.log import get_logger
 
+SHOWN = 5  # classes that a line names
+
 logger = get_logger(__name__)
 
 
@@ -24,6 +26,18 @@ def tell(splits: Mapping[str, Images]) -> None:
     left_out = f"{broken:,} could not be read and are left out: see data_summary" if broken else ""
     others = passed_over(sum((Counter(images.ignored) for images in splits.values()), Counter()))
     logger.info("pictures: %s", "; ".join(filter(None, (counts, held_out, left_out, others))))
+    _warn_of_empty_classes(splits["train"])
+
+
+def _warn_of_empty_classes(train: Images) -> None:
+    """As labels that count from 1 on leave one, or images that could not be read."""
+    names = train.class_names
+    lacking = [names[label] for label in np.setdiff1d(np.arange(len(names)), train.labels)]
+    if lacking:
+        shown = ", ".join(lacking[:SHOWN]) + (", …" if len(lacking) > SHOWN else "")
+        logger.warning(
+            "no training image of %d of %d classes, which cannot be learned: %s", len(lacking), len(names), shown
+        )
 
 
 def describe(images: Images) -> dict[str, Any]:
