@@ -32,9 +32,10 @@ class Images:
     pixels: (N, 3, H, W) uint8, RGB, row by row, a read-only memory map. labels: (N,) int64, -1 where unknown.
     names: N of them, unique over all splits, e.g. `train/astronaut/0003`. folds: arrays of positions in this
     split, int64; may be empty. fingerprint: sha256 (hex) of the pixels' bytes, then the labels' as int64.
-    source: the name of the source, e.g. `stl10`. broken: pictures that could not be read and are not here,
-    the reason by the name. ignored: how many files were passed over, by the reason. held_out: whether they were
-    taken out of train, for want of test pictures.
+    source: the name of the source, e.g. `stl10`. narrow: positions, int64, of images that use a small part of the
+    range of their values. broken: pictures that could not be read and are not here, the reason by the name.
+    ignored: how many files were passed over, by the reason. held_out: whether they were taken out of train, for
+    want of test pictures.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -44,6 +45,7 @@ class Images:
     folds: list[npt.NDArray[np.int64]]
     fingerprint: str
     source: str
+    narrow: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     broken: dict[str, str] = field(default_factory=dict)
     ignored: dict[str, int] = field(default_factory=dict)
     held_out: bool = False
@@ -103,6 +105,7 @@ class ImagesDataset(AbstractVersionedDataset[ImageStream, Images]):
             folds=[np.array(fold, dtype=np.int64) for fold in about["folds"]],
             fingerprint=about["fingerprint"],
             source=about["source"],
+            narrow=np.array(about.get("narrow", []), dtype=np.int64),
             broken=about.get("broken", {}),
             ignored=about.get("ignored", {}),
             held_out=about.get("held_out", False),
@@ -158,7 +161,8 @@ def _before(path: Path, about: dict[str, Any]) -> Before | None:
     if not about.get("keys"):
         return None
     keys = np.frombuffer(bytes.fromhex(about["keys"]), dtype=np.uint8).reshape(about["shape"][0], -1)
-    return Before(_map_pixels(path, tuple(about["shape"])), keys)
+    narrow = np.isin(np.arange(len(keys)), about.get("narrow", []))
+    return Before(_map_pixels(path, tuple(about["shape"])), keys, narrow)
 
 
 def _describe(data: ImageStream, written: Written) -> dict[str, Any]:
@@ -173,6 +177,7 @@ def _describe(data: ImageStream, written: Written) -> dict[str, Any]:
         "folds": [fold.tolist() for fold in data.folds],
         "labels": data.labels[written.kept].tolist(),
         "names": [data.names[position] for position in written.kept],
+        "narrow": np.flatnonzero(written.narrow).tolist(),
         "broken": written.broken,
         "ignored": data.ignored,
         "held_out": data.held_out,

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from byol_kedro.datasets.decode import NarrowPixels, are_narrow
 from byol_kedro.datasets.sources.array_files import ArrayFile, find_arrays
 from byol_kedro.datasets.sources.base import SPLITS
 from byol_kedro.datasets.sources.hold_out import digest, held_out
@@ -96,8 +97,12 @@ class Array:
             return
         chosen, start = self._chosen(split, source), 0
         for piece in self._pieces(source):
-            yield piece[chosen[start : start + len(piece)]]
+            rows = piece[chosen[start : start + len(piece)]]
             start += len(piece)
+            narrow = are_narrow(rows)
+            edges = [0, *np.flatnonzero(np.diff(narrow)) + 1]
+            for first, part in zip(edges, np.split(rows, edges[1:]), strict=True):
+                yield part.view(NarrowPixels) if len(part) and narrow[first] else part
 
     def _chosen(self, split: str, source: str) -> npt.NDArray[np.bool_]:
         """Which pictures of the array belong to the split."""

@@ -115,15 +115,15 @@ class Folder:
             if isinstance(picture, UnreadablePicture):
                 broken.append(f"{printable(name)} ({picture})")
                 self._check(broken, len(rows), split, ended=False)
-            else:
-                batch.append(picture)
-            if batch and (isinstance(picture, UnreadablePicture) or len(batch) * batch[0].nbytes >= PIECE):
-                yield np.stack(batch)
+            if batch and (type(picture) is not type(batch[0]) or len(batch) * batch[0].nbytes >= PIECE):
+                yield _stacked(batch)
                 batch = []
             if isinstance(picture, UnreadablePicture):
                 yield picture
+            else:
+                batch.append(picture)
         if batch:
-            yield np.stack(batch)
+            yield _stacked(batch)
         self._check(broken, len(rows), split, ended=True)
 
     def _check(self, broken: list[str], count: int, split: str, *, ended: bool) -> None:
@@ -139,6 +139,11 @@ class Folder:
             f"{'; '.join(broken[:NAMED])}; put whole files in their place, remove them, or have them left out with "
             f"--params ingest.max_broken={enough}"
         )
+
+
+def _stacked(batch: list[Pixels]) -> Pixels:
+    """(n, 3, side, side) of images of one kind, of that kind."""
+    return np.stack(batch).view(type(batch[0]))
 
 
 def _allowed(part: float, count: int) -> int:

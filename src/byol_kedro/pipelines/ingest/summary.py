@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from byol_kedro.byol.statistics import channel_statistics
+from byol_kedro.datasets.decode import narrow_words
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.sources.walk import passed_over
 from byol_kedro.datasets.streams import UNKNOWN_LABEL
@@ -27,6 +28,10 @@ def tell(splits: Mapping[str, Images]) -> None:
     others = passed_over(sum((Counter(images.ignored) for images in splits.values()), Counter()))
     logger.info("pictures: %s", "; ".join(filter(None, (counts, held_out, left_out, others))))
     _warn_of_empty_classes(splits["train"])
+    for split, images in splits.items():
+        if len(images.narrow):
+            words, example = narrow_words(len(images.narrow), len(images)), images.names[images.narrow[0]]
+            logger.warning("%s: %s; the first is %s", split, words, example)
 
 
 def _warn_of_empty_classes(train: Images) -> None:
@@ -54,6 +59,7 @@ def describe(images: Images) -> dict[str, Any]:
         "classes": dict(zip(images.class_names, per_class, strict=True)) if len(known) else {},
         "without_label": count - len(known),
         "folds": len(images.folds),
+        "narrow_range": len(images.narrow),
         "broken": images.broken,
         "ignored": images.ignored,
         "mean": list(mean),
