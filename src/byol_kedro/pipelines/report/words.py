@@ -40,9 +40,8 @@ def behind(results: pd.DataFrame) -> bool:
 def without_labels(pictures: int, clusters: int, quality: Sequence[Mapping[str, Any]]) -> list[str]:
     """Sentences on what there is where no test picture has a label. `quality` are the rows of quality_metrics."""
     ranks = {row["features"]: f"{row['effective_rank']:.1f}" for row in quality}
-    sentences = [
-        f"{pictures:,} pictures, {clusters:,} clusters. No test picture has a label, so no classifier is measured."
-    ]
+    counts = f"{pictures:,} pictures{f', {clusters:,} clusters' if clusters else ''}"
+    sentences = [f"{counts}. No test picture has a label, so no classifier is measured."]
     if {BYOL, UNTRAINED} <= ranks.keys():
         sentences.append(
             f"The effective rank of BYOL's features is {ranks[BYOL]}, that of the untrained network's "
