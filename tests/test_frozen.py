@@ -18,6 +18,7 @@ from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.errors import UserError
 from tests.byol.small import CPU
 from tests.byol.test_encoder import HEADER, moved
+from tests.datasets.deep_images import ramp, write_png
 from tests.test_project import modules_after
 
 OLDER, NEWER = "2026-01-01T00.00.00.000Z", "2026-02-01T00.00.00.000Z"
@@ -108,6 +109,35 @@ def test_an_opened_image_whose_file_is_cut_is_named(encoder, tmp_path):
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(UnreadablePicture, match=r"images\[0\], .*PngImageFile.*: image file is truncated"):
         encoder([Image.open(path)])
+
+
+WORDS = "images use a small part of the range of their values and come out black or flat"
+
+
+def test_images_that_come_out_black_are_counted(encoder, files, pixels, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("byol_kedro.frozen.BATCH", 2)
+    dark = write_png(tmp_path / "dark.png", ramp(0, 4095))
+    assert encoder([*files, dark, Image.open(dark), Image.new("I;16", (8, 8), 4095)]).shape == (8, 96)
+    assert [record.getMessage().partition(" and come")[0] for record in caplog.records] == [
+        f"3 of 8 {WORDS.partition(' and come')[0]}"
+    ]
+    caplog.clear()
+    encoder((np.arange(2)[:, None, None, None] * pixels[:2] // 255).astype(np.uint8))
+    encoder(pixels // 255)
+    assert [record.getMessage()[:6] for record in caplog.records] == ["2 of 2", "5 of 5"]
+
+
+def test_others_are_not_spoken_of(encoder, files, pixels, caplog):
+    encoder(files)
+    encoder(pixels)
+    encoder(pixels[:0])
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("size", [(0, 8), (8, 0), (0, 0)])
+def test_an_image_without_a_pixel_is_named(encoder, size):
+    with pytest.raises(UnreadablePicture, match=r"images\[1\], .*: there is no pixel in"):
+        encoder([Image.new("RGB", (8, 8)), Image.new("RGB", size)])
 
 
 @pytest.mark.parametrize("other", [list, torch.from_numpy], ids=["a list of arrays", "a tensor"])

@@ -16,9 +16,12 @@ from byol_kedro.brief import Brief
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.byol.features import BATCH, encode
-from byol_kedro.datasets.decode import UnreadablePicture, decode, square
+from byol_kedro.datasets.decode import NarrowPixels, UnreadablePicture, are_narrow, decode, narrow_words, square
 from byol_kedro.datasets.weights import read_safetensors
 from byol_kedro.errors import UserError
+from byol_kedro.log import get_logger
+
+logger = get_logger(__name__)
 
 FILE = "encoder.safetensors"
 # The folders that are taken for the encoders in them: of a version, of all versions, 06_models, a data_root.
@@ -45,7 +48,8 @@ class FrozenEncoder(Brief):
 
         images: paths and PIL images in any order, of any size, which are treated as ingest treats files; or an
         array (N, 3, S, S) uint8 of RGB pictures, where S is `header.image_size`. Paths and PIL images are held
-        256 at a time, so that any number may come, and are decoded in this process. A PIL image is decoded whole; of a
+        256 at a time, so that any number may come, and are decoded in this process. A line of the log counts those that
+        use a small part of the range of their values, and come out black or flat. A PIL image is decoded whole; of a
         path of a large JPEG only as much as is needed, so that the two differ by less than what the JPEG has lost.
 
         Raises:
@@ -54,27 +58,33 @@ class FrozenEncoder(Brief):
         """
         if isinstance(images, str | PathLike | Image.Image):
             raise TypeError(f"several pictures are expected, found one, {images}; for its features: encoder([…])[0]")
-        batches = [self._checked(images)] if isinstance(images, np.ndarray) else self._squares(images)
+        narrow: list[bool] = []
+        batches = self._checked(images, narrow) if isinstance(images, np.ndarray) else self._squares(images, narrow)
         parts = [encode(self.model, pixels, self.header, self.device) for pixels in batches]
+        if any(narrow):
+            logger.warning("%s", narrow_words(sum(narrow), len(narrow)))
         return np.concatenate(parts) if parts else np.empty((0, self.header.feature_dim), np.float32)
 
     def about(self) -> dict[str, str]:
         """All of the header as text, with version and fingerprint: what goes into a file beside the weights."""
         return self.header.to_dict() | {"version": self.version, "fingerprint": self.fingerprint}
 
-    def _squares(self, pictures: Iterable[Picture]) -> Iterator[NDArray[np.uint8]]:
+    def _squares(self, pictures: Iterable[Picture], narrow: list[bool]) -> Iterator[NDArray[np.uint8]]:
         size, left = self.header.image_size, enumerate(pictures)
         while some := list(islice(left, BATCH)):
-            yield np.stack([_square(picture, size, f"images[{position}]") for position, picture in some])
+            squares = [_square(picture, size, f"images[{position}]") for position, picture in some]
+            narrow.extend(isinstance(square, NarrowPixels) for square in squares)
+            yield np.stack(squares)
 
-    def _checked(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _checked(self, pixels: NDArray[np.uint8], narrow: list[bool]) -> list[NDArray[np.uint8]]:
         size = self.header.image_size
         if pixels.shape[1:] != (3, size, size) or pixels.dtype != np.uint8:
             raise ValueError(
                 f"an array (N, 3, {size}, {size}) uint8 is expected, found {pixels.shape} {pixels.dtype}; other "
                 "pictures are given as a list of paths or PIL images"
             )
-        return pixels
+        narrow.extend(are_narrow(pixels).tolist())
+        return [pixels]
 
 
 def _square(picture: Picture, size: int, name: str) -> NDArray[np.uint8]:

@@ -44,7 +44,7 @@ class Photos(Block):
 class Ingest(Block):
     """`test_fraction` of train is held out where a source has no test pictures.
 
-    At most `max_broken` of a split's files may be unreadable.
+    At most `max_broken` of a split's files may be unreadable; above 0, one of them in any case.
     """
 
     image_size: Annotated[int, Field(ge=8, le=1024)]

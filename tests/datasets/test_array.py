@@ -68,6 +68,38 @@ def test_names_of_classes_are_read(tmp_path):
     assert ingested("array", root, tmp_path / "out")["train"].class_names == ["cat", "dog"]
 
 
+def test_names_of_classes_are_read_as_windows_writes_them(tmp_path):
+    root = write_npy(tmp_path / "raw", train=pixels_of(4), train_labels=np.array([0, 0, 1, 1]))
+    (root / "class_names.txt").write_bytes("\ufeffcafe\u0301\r\nthé\r\n".encode())
+    assert ingested("array", root, tmp_path / "out")["train"].class_names == ["café", "thé"]
+
+
+def test_an_npz_that_lies_alone_in_raw_root_is_read_with_the_names_beside_it(tmp_path):
+    pixels, labels = pixels_of(6), np.arange(6) % 2
+    root = write_npz(tmp_path / "raw", train=pixels, train_labels=labels, test=pixels, test_labels=labels).parent
+    (root / "class_names.txt").write_text("cat\ndog\n", encoding="utf-8")
+    (root / "._pictures.npz").write_bytes(b"what macOS keeps beside it")
+    for number, raw_root in enumerate((root, root / "pictures.npz")):
+        images = ingested("array", raw_root, tmp_path / f"out{number}")
+        np.testing.assert_array_equal(images["train"].pixels, pixels)
+        assert images["train"].labels.tolist() == labels.tolist()
+        assert images["train"].class_names == ["cat", "dog"]
+
+
+@pytest.mark.parametrize("write", [write_npy, write_npz])
+def test_arrays_of_other_names_are_spoken_of(tmp_path, write, caplog):
+    root = write(tmp_path / "raw", train=pixels_of(6), train_lables=np.arange(6) % 2)
+    with caplog.at_level("INFO"):
+        ingested("array", root, tmp_path / "out")
+    other = "train_lables.npy" if write is write_npy else "train_lables"
+    assert f"{root}: besides train it holds {other}, which is not read" in caplog.text
+
+
+def test_a_class_between_others_need_not_occur(tmp_path):
+    root = write_npy(tmp_path / "raw", train=pixels_of(6), train_labels=np.array([0, 0, 0, 2, 2, 2]))
+    assert ingested("array", root, tmp_path / "out")["train"].class_names == ["0", "1", "2"]
+
+
 def test_untouched_files_give_a_link(tmp_path):
     root = write_npy(tmp_path / "raw", train=pixels_of(8))
     for version in (OLD, NEW):

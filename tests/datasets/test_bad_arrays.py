@@ -33,9 +33,27 @@ def objects(root: Path) -> None:
     np.save(root / "train.npy", np.array([{"a": 1}, None], dtype=object), allow_pickle=True)
 
 
-def names_of_classes(root: Path) -> None:
-    arrays(train=PIXELS, train_labels=LABELS)(root)
-    (root / "class_names.txt").write_text("one\n")
+def names_of_classes(content: str | bytes, labels: np.ndarray = LABELS) -> Spoil:
+    def write(root: Path) -> None:
+        arrays(train=PIXELS, train_labels=labels)(root)
+        (root / "class_names.txt").write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    return write
+
+
+def claims(shape: tuple[int, ...]) -> Spoil:
+    """A train.npy of no more than a header, which claims a shape."""
+
+    def write(root: Path) -> None:
+        root.mkdir()
+        with (root / "train.npy").open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+
+    return write
+
+
+def two_archives(root: Path) -> None:
+    (write_npz(root, train=PIXELS).parent / "other.npz").write_bytes(b"")
 
 
 ARRAYS: dict[str, tuple[Spoil, str]] = {
@@ -70,7 +88,32 @@ ARRAYS: dict[str, tuple[Spoil, str]] = {
     ),
     "test without labels": (arrays(train=PIXELS, train_labels=LABELS, test=PIXELS), "labels for train and test"),
     "train without labels": (arrays(train=PIXELS, test=PIXELS, test_labels=LABELS), "labels for train and test"),
-    "too few names": (names_of_classes, "class_names.txt: 1 names found, 2 expected"),
+    "a class in test that train lacks": (
+        arrays(train=PIXELS, train_labels=LABELS * 2, test=PIXELS, test_labels=LABELS),
+        "test_labels.npy: label 1 at position 1, train has 0 to 2, but no 1",
+    ),
+    "labels from 1 on": (
+        arrays(train=PIXELS, train_labels=LABELS + 1),
+        "train_labels.npy: no label is 0, with which classes begin; subtract 1 from all labels where they count from 1",
+    ),
+    "labels from 1 on, with names": (
+        names_of_classes("one\ntwo\n", LABELS + 1),
+        "class_names.txt: 2 names found, 3 expected, one a line; subtract 1 from all labels",
+    ),
+    "labels without images": (
+        arrays(unlabeled=PIXELS, train_labels=LABELS), "train_labels.npy: there is no train that it could be of"
+    ),
+    "no image": (arrays(train=PIXELS, unlabeled=PIXELS[:0]), "unlabeled.npy: it holds no image; leave it out"),
+    "arrays of other names": (arrays(x_train=PIXELS), "found among x_train.npy; name the arrays so"),
+    "several archives": (two_archives, "found among other.npz, pictures.npz; name the arrays so"),
+    "more images than a number can hold": (claims((2**56, 8, 8, 3 << 8)), "0 bytes of data found"),
+    "a size that wraps around to nothing": (claims((2**58, 8, 8, 3)), "0 bytes of data found, 55340232221128654848"),
+    "a negative number of images": (claims((-2, 8, 8, 3)), "expected for shape (-2, 8, 8, 3)"),
+    "too few names": (names_of_classes("one\n"), "class_names.txt: 1 names found, 2 expected"),
+    "equal names": (names_of_classes("one\n\n one\n"), "classes 0 and 1 are both named one; give each a name of its"),
+    "names that are spelled alike": (names_of_classes("café\ncafe\u0301\n"), "classes 0 and 1 are both named café"),
+    "names in UTF-16": (names_of_classes("one\ntwo\n".encode("utf-16")), "is no text in UTF-8 (byte 0)"),
+    "names in Latin-1": (names_of_classes(b"cat\ncaf\xe9\n"), "is no text in UTF-8 (byte 7)"),
 }  # fmt: skip
 
 

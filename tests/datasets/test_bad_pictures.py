@@ -8,7 +8,7 @@ import pytest
 from byol_kedro.datasets.decode import UnreadablePicture, decode
 from byol_kedro.datasets.sources import folder
 from tests.datasets.bad_pictures import BAD_PICTURES
-from tests.datasets.picture_folders import SIDE, decode_here, labelled_folder, write_picture, write_tree
+from tests.datasets.picture_folders import SIDE, decode_here, ingested, labelled_folder, write_picture, write_tree
 from tests.datasets.spoiling import Spoil, both, error_of, files, folders, tree
 
 
@@ -92,6 +92,47 @@ def test_of_many_broken_pictures_the_first_ten_are_named_and_no_more_are_read(tm
     assert "at least 10 of 38 pictures for train" in message
     assert "3 are allowed (ingest.max_broken: 0.1)" in message
     assert [f"bad{number:02}.png (" in message for number in range(11)] == [True] * 10 + [False]
+
+
+def with_broken(root: Path, good: int, broken: int) -> Path:
+    write_tree(root, ["train/0.png", "train/1.png", *(f"unlabeled/{n}.png" for n in range(good))])
+    (root / "unlabeled").mkdir(exist_ok=True)
+    for n in range(broken):
+        (root / f"unlabeled/bad{n}.png").write_bytes(b"no picture")
+    return root
+
+
+@pytest.mark.parametrize(("good", "part"), [(13, 0.01), (1, 0.01), (98, 0.01), (0, 1.0)])
+def test_one_broken_image_is_left_out_however_few_there_are(tmp_path, good, part):
+    root = with_broken(tmp_path / "raw", good, 1)
+    images = ingested("folder", root, tmp_path / "out", max_broken=part)["unlabeled"]
+    assert len(images) == good
+    assert list(images.broken) == ["unlabeled/bad0.png"]
+
+
+@pytest.mark.parametrize(
+    ("good", "broken", "part", "found"),
+    [
+        (13, 1, 0, "1 of 14 pictures for unlabeled in RAW cannot be read, 0 are allowed (ingest.max_broken: 0): "),
+        (12, 2, 0.01, "2 of 14 pictures for unlabeled in RAW cannot be read, 1 is allowed (ingest.max_broken: 0.01)"),
+        (0, 1, 0.01, "1 of 1 pictures for unlabeled in RAW cannot be read, 0 are allowed"),
+    ],
+)
+def test_none_may_be_broken_where_that_is_asked_for_nor_two_of_a_few_nor_the_only_one(
+    tmp_path, good, broken, part, found
+):
+    root = with_broken(tmp_path / "raw", good, broken)
+    message = error_of("folder", root, tmp_path / "out", max_broken=part)
+    assert found.replace("RAW", str(root)) in message
+
+
+@pytest.mark.parametrize(("good", "broken", "enough"), [(71, 9, 0.12), (71, 29, 0.29), (0, 3, 1.0), (997, 3, 0.01)])
+def test_what_the_error_says_to_allow_is_enough(tmp_path, monkeypatch, good, broken, enough):
+    monkeypatch.setattr(folder, "NAMED", 100)
+    root = with_broken(tmp_path / "raw", good, broken)
+    message = error_of("folder", root, tmp_path / "out", max_broken=0.001)
+    assert message.endswith(f"or have them left out with --params ingest.max_broken={enough:g}")
+    assert len(ingested("folder", root, tmp_path / "out", max_broken=enough)["unlabeled"].broken) == broken
 
 
 def test_a_raw_root_that_this_user_may_not_read_is_named(tmp_path, monkeypatch):

@@ -1,4 +1,3 @@
-import os
 import pickle
 import tarfile
 from dataclasses import replace
@@ -11,8 +10,6 @@ from byol_kedro.datasets.archives import Member
 from byol_kedro.datasets.raw import RawImages
 from byol_kedro.datasets.sources import cifar10
 from byol_kedro.datasets.sources.cifar10 import BATCHES, CIFAR10, CLASSES, PYTHON, SIDE, Cifar10
-from byol_kedro.datasets.sources.pickled import read_pickled
-from byol_kedro.errors import UserError
 from tests.datasets.helpers import ingest_parameters
 from tests.datasets.picture_folders import ingested
 
@@ -106,55 +103,3 @@ def test_both_versions_give_labels_and_pictures_in_their_order(tmp_path, write):
         assert images[split].class_names == list(CLASSES)
     assert images["test"].names[3] == "test/00003"
     assert len(images["unlabeled"]) == 0
-
-
-class Runs:
-    def __init__(self, flag):
-        self.flag = flag
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.flag),)
-
-
-def call(module, name, argument):
-    """What Python 2 writes for a call with one string."""
-    return b"c%s\n%s\n" % (module, name) + text(argument) + b"\x85R"
-
-
-def mkdir(flag):
-    return call(b"os", b"mkdir", str(flag).encode())
-
-
-def evaluating(flag):
-    return b"\x80\x02" + call(b"builtins", b"eval", f"__import__('os').mkdir({str(flag)!r})".encode()) + b"."
-
-
-ATTACKS = {
-    "a call": lambda flag: b"\x80\x02" + mkdir(flag) + b".",
-    "a call below a dict": lambda flag: b"\x80\x02}" + text(b"data") + mkdir(flag) + b"s.",
-    "a call in the shape of an array": lambda flag: b"\x80\x02cnumpy\ndtype\n" + mkdir(flag) + b"\x85R.",
-    "eval": evaluating,
-    "a call of what a call gave": lambda _: b"\x80\x02" + call(b"numpy", b"dtype", b"u1") + b")R.",
-    "another function of NumPy": lambda _: b"\x80\x02" + call(b"numpy", b"load", b"x.npy") + b".",
-    "a call as Python 3 writes it": lambda flag: pickle.dumps(Runs(flag), protocol=4),
-    "a call in letters": lambda flag: pickle.dumps(Runs(flag), protocol=0),
-    "an instance": lambda flag: b"(cos\nmkdir\nV%s\no." % str(flag).encode(),
-    "an instance by name": lambda flag: b"(V%s\nios\nmkdir\n." % str(flag).encode(),
-    "an extension": lambda _: b"\x80\x02\x82\x01.",
-    "a persistent id": lambda _: b"\x80\x02" + text(b"a") + b"Q.",
-}
-
-
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_nothing_in_a_pickle_runs(tmp_path, attack):
-    flag, path = tmp_path / "it ran", tmp_path / "batch"
-    path.write_bytes(ATTACKS[attack](flag))
-    with pytest.raises(UserError, match="it would run"):
-        read_pickled(path)
-    assert not flag.exists()
-
-
-@pytest.mark.parametrize("attack", ["a call", "a call below a dict", "eval", "an instance", "an instance by name"])
-def test_an_attack_of_these_tests_would_work_on_pickle(tmp_path, attack):
-    pickle.loads(ATTACKS[attack](tmp_path / "it ran"))
-    assert (tmp_path / "it ran").exists()

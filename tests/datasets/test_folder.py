@@ -134,6 +134,48 @@ def test_what_is_no_picture_is_counted(tmp_path):
     assert len(images["train"]) + len(images["test"]) == 8
 
 
+SYSTEM = [
+    "@eaDir", "@EADIR", "#recycle", "#snapshot", "@Recycle", "$RECYCLE.BIN", "RECYCLER", "System Volume Information",
+    "__MACOSX", "lost+found", "Temporary Items",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SYSTEM)
+def test_a_folder_of_the_system_is_no_class_and_its_images_are_not_read(tmp_path, name, caplog):
+    root = labelled_folder(tmp_path / "raw")
+    # Beside the splits, beside the classes, within a class; whole trees of images, as thumbnails and deleted ones are.
+    for above in (".", "train", "train/a", "unlabeled"):
+        write_tree(root / above / name, ["x.png", "0.png/thumb.png", "train/c/0.png"])
+    with caplog.at_level(logging.INFO):
+        images = ingest(tmp_path)
+    assert images["train"].class_names == ["a", "b"]
+    assert sorted(colours(images["train"]) + colours(images["test"])) == list(range(8))
+    assert images["train"].ignored == {"system folders": 2}
+    assert images["unlabeled"].ignored == {"system folders": 1}
+    assert "which is not read" not in caplog.text
+    assert "left out" not in caplog.text
+
+
+def test_a_folder_of_the_system_that_may_not_be_read_does_not_end_ingest(tmp_path, monkeypatch):
+    (write_tree(tmp_path / "raw", ["0.png", "1.png"]) / "lost+found").mkdir()
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("lost+found"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr("byol_kedro.datasets.sources.walk.os.scandir", refuse)
+    assert len(ingest(tmp_path)["train"]) == 1
+
+
+def test_a_file_or_a_class_whose_name_only_resembles_one_of_the_system_is_read(tmp_path):
+    write_tree(tmp_path / "raw", ["train/@eaDirs/lost+found.png", "train/recycle/0.png", "train/#1/0.png"])
+    images = ingest(tmp_path)
+    assert images["train"].class_names == ["#1", "@eaDirs", "recycle"]
+    assert len(images["train"]) == 3
+
+
 def test_broken_pictures_are_left_out_and_named(tmp_path):
     root = write_tree(tmp_path / "raw", [f"train/{label}/{n}.png" for label in "ab" for n in range(5)])
     write_picture(root / "test/a/0.png", 99)

@@ -24,9 +24,9 @@ def test_files_of_other_kinds_are_named_where_there_is_no_picture(tmp_path: Path
 
 
 def test_files_are_found_at_any_depth_and_only_pictures(tmp_path: Path) -> None:
-    for name in ("b.JPG", "deep/er/a.webp", "notes.txt"):
+    for name in ("b.JPG", "deep/er/a.webp", "notes.txt", "@eaDir/b.JPG/thumb.jpg", "deep/__MACOSX/._a.webp"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     found = NewPicturesDataset(filepath=str(tmp_path)).load()
-    assert found == NewPictures(tmp_path, ["b.JPG", "deep/er/a.webp"], {".txt": 1})
+    assert found == NewPictures(tmp_path, ["b.JPG", "deep/er/a.webp"], {".txt": 1, "system folders": 2})
     assert list(found.paths()) == [tmp_path / "b.JPG", tmp_path / "deep/er/a.webp"]

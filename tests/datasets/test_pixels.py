@@ -12,7 +12,8 @@ from tests.memory import resident
 def test_pictures_of_the_version_before_do_not_stay_in_memory(tmp_path):
     pixels, keys = random_pixels(64, side=64), np.arange(128).view(np.uint8).reshape(64, 16)
     pixels.tofile(tmp_path / "before")
-    before = Before(np.memmap(tmp_path / "before", dtype=np.uint8, mode="r", shape=pixels.shape), keys)
+    mapped = np.memmap(tmp_path / "before", dtype=np.uint8, mode="r", shape=pixels.shape)
+    before = Before(mapped, keys, np.zeros(64, np.bool_))
     stream = stream_of(pixels, keys=keys, batches=lambda wanted: iter(pixels[wanted]))
     with (tmp_path / "after").open("wb") as file:
         write_pixels(file, stream, before)

@@ -188,10 +188,33 @@ def test_the_line_of_counts_names_the_most_frequent_kinds_of_files_that_were_pas
     )
 
 
+@pytest.mark.parametrize(
+    ("ignored", "words"),
+    [
+        ({"system folders": 1}, "1 system folder passed over"),
+        ({".txt": 1, "system folders": 2}, "1 file of other kinds passed over: .txt 1; 2 system folders passed over"),
+    ],
+)
+def test_the_line_of_counts_says_how_many_folders_of_the_system_were_passed_over(caplog, ignored, words):
+    caplog.set_level("INFO")
+    summarise(random_images(0), replace(random_images(2), ignored=ignored), random_images(1))
+    assert caplog.messages[0] == f"pictures: 0 unlabeled, 2 train, 1 test; {words}"
+
+
 def test_the_line_of_counts_says_what_was_held_out(caplog):
     caplog.set_level("INFO")
     summarise(random_images(1), random_images(8), replace(random_images(2), held_out=True))
     assert caplog.messages[0] == ("pictures: 1 unlabeled, 8 train, 2 test; no test given: 2 of 10 are held out as test")
+
+
+def test_classes_without_a_training_image_are_named(caplog):
+    names = [f"class {number}" for number in range(9)]
+    train = replace(random_images(2), labels=np.array([1, 1]), class_names=names)
+    summarise(random_images(0), train, replace(random_images(1), class_names=names))
+    (line,) = (message for message in caplog.messages if message.startswith("no training image"))
+    assert line == (
+        "no training image of 8 of 9 classes, which cannot be learned: class 0, class 2, class 3, class 4, class 5, …"
+    )
 
 
 def test_hidden_files_alone_are_not_spoken_of(caplog):

@@ -25,6 +25,7 @@ from byol_kedro.pipelines.predict import rows as rows_module
 from byol_kedro.pipelines.predict.nodes import predict
 from tests.byol.small import CPU
 from tests.conftest import Chain
+from tests.datasets.deep_images import ramp, write_png
 
 TENSORS = ["encoder", "probe_published", "probe_logistic", "probe_mlp", "latent_mlp", "latents_train"]
 PROTOCOLS = ["published", "logistic", "mlp", "knn", "knn200"]
@@ -151,6 +152,17 @@ def test_an_unreadable_picture_has_a_row_that_says_why_and_shifts_no_other(input
     assert answered.loc[["a.jpg", "c.png", "e.gif"]].drop(columns="reason").isna().all(axis=None)
     np.testing.assert_allclose(np.stack(answered["features"][["b.png", "d.png"]]), expected, rtol=1e-4, atol=1e-5)
     assert answered.loc["b.png"].drop("reason").notna().all()
+
+
+def test_images_that_come_out_black_are_counted_and_answered_for(inputs, tmp_path, caplog):
+    for name, most in (("a", 4095), ("b", 65535), ("c", 4095)):
+        write_png(tmp_path / f"{name}.png", ramp(0, most))
+    (tmp_path / "d.png").write_bytes(b"no picture")
+    with caplog.at_level(logging.WARNING):
+        answered = answers(inputs, tmp_path)
+    assert answered["reason"].isna().tolist() == [True, True, True, False]
+    (line,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
+    assert line.startswith("2 of 4 images use a small part of the range of their values and come out black or flat")
 
 
 def test_a_name_that_is_no_unicode_is_written_so_that_it_can_be_read(inputs, tmp_path):

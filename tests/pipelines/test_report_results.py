@@ -217,7 +217,7 @@ def test_without_labels_the_columns_stay():
 
 def test_without_labels_the_table_says_so():
     _, table = tabulate(baselines=given.metrics([]), probes=given.metrics([]))
-    assert table.startswith("No classifier was measured: no picture has a label.")
+    assert table.startswith("No classifier was measured: there are no labels to learn from or to test on.")
 
 
 def test_predictions_of_probes_and_baselines_are_one_table():

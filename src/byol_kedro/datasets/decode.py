@@ -15,12 +15,15 @@ from PIL import Image, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-RULES = 1  # counted up when the same file gives other pixels
+RULES = 2  # counted up when the same file gives other pixels, or is another kind of them
 BACKGROUND = (255, 255, 255, 255)
 # libjpeg decodes at 1/2, 1/4 or 1/8 in a part of the time. Where that leaves this many times `size`, the result is
 # 44 dB and more (on average 48) from that of all pixels, about as far as JPEG of quality 90 is from its original (46
 # and 50). Below, the difference grows fast: 40 dB at once the size.
 DRAFT = 1.9
+# Of 0 to 255. Where the whole range of 16 bits is taken, 12 bits of them end at 16 and 14 bits at 64; values of 0 to 1
+# end at 1. An image of 8 bits that ends at 64 may be one of a night.
+FEW, DARK = 16, 64
 
 _ORIENTATION, _PHOTOMETRIC, _BITS = 0x0112, 0x0106, 0x0102  # EXIF, TIFF 6.0
 _UPRIGHT = {
@@ -38,8 +41,31 @@ class UnreadablePicture(ValueError):  # noqa: N818  # what it says is what it is
     """A file that gives no picture; the message is the reason, one line, without the path."""
 
 
+class NarrowPixels(npt.NDArray[np.uint8]):
+    """Pixels (…, 3, H, W) uint8 like others, of images that use a small part of the range of their values.
+
+    What is black in them, or flat, is so because the range that is taken for theirs does not fit.
+    """
+
+
+def narrow_words(count: int, total: int) -> str:
+    """What is said of `count` narrow images among `total`."""
+    return (
+        f"{count:,} of {total:,} images use a small part of the range of their values and come out black or flat, as "
+        "12 bits in 16 or values of 0 to 1 do: scale them to the whole range first"
+    )
+
+
+def are_narrow(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """(N,) bool, of pixels (N, 3, H, W) of 8 bits: whether none of an image is above `FEW`."""
+    narrow: npt.NDArray[np.bool_] = pixels[:, :, ::8, ::8].max(axis=(1, 2, 3), initial=0) <= FEW
+    rest = np.flatnonzero(narrow)  # few, unless all are: the others are known by a 64th of their pixels
+    narrow[rest] = pixels[rest].max(axis=(1, 2, 3), initial=0) <= FEW
+    return narrow
+
+
 def decode(path: Path, size: int) -> npt.NDArray[np.uint8]:
-    """(3, size, size) uint8.
+    """(3, size, size) uint8, `NarrowPixels` where the range of their values does not fit.
 
     Raises UnreadablePicture when the file is missing, no picture, cut, or of a kind that is not known, and when it
     claims more pixels than Pillow takes for honest (twice `Image.MAX_IMAGE_PIXELS`: 179 million).
@@ -71,7 +97,13 @@ def _decode(path: Path, size: int) -> npt.NDArray[np.uint8]:
 
 
 def square(image: Image.Image, size: int, whole: tuple[float, float] | None = None) -> npt.NDArray[np.uint8]:
-    """(3, size, size) uint8 of an opened image; `whole` is the width and height that count, all of it unless given."""
+    """(3, size, size) uint8 of an opened image, as `decode`; `whole` is the width and height that count.
+
+    All of it does unless that is given.
+    """
+    if not min(image.size):
+        raise UnreadablePicture(f"there is no pixel in {image.width} x {image.height}")
+    deep = _is_deep(image)
     image.load()
     turn = _UPRIGHT.get(_orientation(image))
     middle = _middle(_colours(image), whole or image.size, size)
@@ -79,7 +111,16 @@ def square(image: Image.Image, size: int, whole: tuple[float, float] | None = No
         middle = Image.alpha_composite(Image.new("RGBA", middle.size, BACKGROUND), middle).convert("RGB")
     # After the resampling, where it is cheap: the middle square of a turned picture is the turned middle square.
     upright = middle.transpose(turn) if turn is not None else middle
-    return np.ascontiguousarray(np.asarray(upright).transpose(2, 0, 1))
+    pixels = np.ascontiguousarray(np.asarray(upright).transpose(2, 0, 1))
+    low, high = int(pixels.min()), int(pixels.max())
+    if high <= FEW or (deep and (high <= DARK or high - low <= FEW)):
+        return pixels.view(NarrowPixels)
+    return pixels
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """Whether it has more than 8 bits a channel; of colors Pillow only says so until it has read them, and keeps 8."""
+    return image.mode.startswith("I;16") or any(";16" in str(tile.args) for tile in getattr(image, "tile", ()))
 
 
 def _orientation(image: Image.Image) -> int:

@@ -21,17 +21,18 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from byol_kedro.datasets.decode import UnreadablePicture, decode
+from byol_kedro.datasets.decode import NarrowPixels, UnreadablePicture, decode
 
 Decoded = npt.NDArray[np.uint8] | UnreadablePicture
 
 AT_ONCE = 8  # files sent to a decoder together; their paths fit into a pipe, so that sending never waits
 _HELLO = b"\x06"
-_ANSWER = struct.Struct("<?I")  # whether it is a picture, and how many bytes follow
+_ANSWER = struct.Struct("<BI")  # what it is, and how many bytes follow
+_REASON, _PIXELS, _NARROW = range(3)
 
 
 def decode_all(paths: Iterable[Path], size: int, processes: int | None = None) -> Iterator[Decoded]:
-    """For each path, in order, its (3, size, size) uint8 or why there is none.
+    """For each path, in order, what `decode` gives, (3, size, size) uint8, or why there is none.
 
     At most some 30 pictures a process are held. processes: as many as there are cores, unless given.
     """
@@ -125,11 +126,12 @@ def _ending(code: int) -> str:
 
 
 def _read_answer(pipe: IO[bytes], size: int) -> Decoded:
-    good, length = _ANSWER.unpack(_read(pipe, _ANSWER.size))
+    kind, length = _ANSWER.unpack(_read(pipe, _ANSWER.size))
     payload = _read(pipe, length)
-    if not good:
+    if kind == _REASON:
         return UnreadablePicture(payload.decode("utf-8"))
-    return np.frombuffer(payload, dtype=np.uint8).reshape(3, size, size)
+    pixels = np.frombuffer(payload, dtype=np.uint8).reshape(3, size, size)
+    return pixels.view(NarrowPixels) if kind == _NARROW else pixels
 
 
 def _read(pipe: IO[bytes], length: int) -> bytes:
@@ -158,10 +160,11 @@ def _serve(size: int) -> None:
     answers.flush()
     for path in _paths(sys.stdin.buffer):
         try:
-            good, payload = True, decode(path, size).tobytes()
+            pixels = decode(path, size)
+            kind, payload = _NARROW if isinstance(pixels, NarrowPixels) else _PIXELS, pixels.tobytes()
         except UnreadablePicture as reason:
-            good, payload = False, str(reason).encode("utf-8", "replace")
-        answers.write(_ANSWER.pack(good, len(payload)) + payload)
+            kind, payload = _REASON, str(reason).encode("utf-8", "replace")
+        answers.write(_ANSWER.pack(kind, len(payload)) + payload)
         answers.flush()
 
 

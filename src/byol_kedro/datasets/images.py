@@ -36,9 +36,10 @@ class Images(Brief):
     pixels: (N, 3, H, W) uint8, RGB, row by row, a read-only memory map. labels: (N,) int64, -1 where unknown.
     names: N of them, unique over all splits, e.g. `train/astronaut/0003`. folds: arrays of positions in this
     split, int64; may be empty. fingerprint: sha256 (hex) of the pixels' bytes, then the labels' as int64.
-    source: the name of the source, e.g. `stl10`. broken: pictures that could not be read and are not here,
-    the reason by the name. ignored: how many files were passed over, by the reason. held_out: whether they were
-    taken out of train, for want of test pictures.
+    source: the name of the source, e.g. `stl10`. narrow: positions, int64, of images that use a small part of the
+    range of their values. broken: pictures that could not be read and are not here, the reason by the name.
+    ignored: how many files were passed over, by the reason. held_out: whether they were taken out of train, for
+    want of test pictures.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -48,6 +49,7 @@ class Images(Brief):
     folds: list[npt.NDArray[np.int64]]
     fingerprint: str
     source: str
+    narrow: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     broken: dict[str, str] = field(default_factory=dict)
     ignored: dict[str, int] = field(default_factory=dict)
     held_out: bool = False
@@ -113,6 +115,7 @@ class ImagesDataset(AbstractVersionedDataset[ImageStream, Images]):
             folds=[np.array(fold, dtype=np.int64) for fold in about["folds"]],
             fingerprint=about["fingerprint"],
             source=about["source"],
+            narrow=np.array(about["narrow"], dtype=np.int64),
             broken=about["broken"],
             ignored=about["ignored"],
             held_out=about["held_out"],
@@ -179,7 +182,7 @@ class _Last:
 def _before(last: _Last) -> Before:
     """The last version's pictures; its source could tell which of them have changed."""
     keys = np.frombuffer(bytes.fromhex(last.about["keys"]), dtype=np.uint8).reshape(len(last.pixels), -1)
-    return Before(last.pixels, keys)
+    return Before(last.pixels, keys, np.isin(np.arange(len(keys)), last.about["narrow"]))
 
 
 def _describe(data: ImageStream, written: Written) -> dict[str, Any]:
@@ -194,6 +197,7 @@ def _describe(data: ImageStream, written: Written) -> dict[str, Any]:
         "folds": [fold.tolist() for fold in data.folds],
         "labels": data.labels[written.kept].tolist(),
         "names": [data.names[position] for position in written.kept],
+        "narrow": np.flatnonzero(written.narrow).tolist(),
         "broken": written.broken,
         "ignored": data.ignored,
         "held_out": data.held_out,

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from byol_kedro.datasets.decode import UnreadablePicture
+from byol_kedro.datasets.decode import NarrowPixels, UnreadablePicture
 from byol_kedro.datasets.streams import ImageStream, Pixels
 from byol_kedro.errors import UserError
 
@@ -22,11 +22,12 @@ PIECE = 2_000_000  # bytes of old pixels at once
 class Written:
     """What came of a stream: the pictures that could be read, and why the others could not.
 
-    kept: (M,) int64, their positions in the stream. broken: the reason by the name. taken_over: how many of the
-    pictures are those of the last version.
+    kept: (M,) int64, their positions in the stream. narrow: (M,) bool, whether the range of their values does not fit.
+    broken: the reason by the name. taken_over: how many of the pictures are those of the last version.
     """
 
     kept: npt.NDArray[np.int64]
+    narrow: npt.NDArray[np.bool_]
     broken: dict[str, str]
     fingerprint: str
     taken_over: int
@@ -34,10 +35,11 @@ class Written:
 
 @dataclass(frozen=True, eq=False)
 class Before:
-    """The pictures of the last version, with their keys (N, 16) uint8."""
+    """The pictures of the last version, with their keys (N, 16) uint8 and whether each is narrow, (N,) bool."""
 
     pixels: Pixels
     keys: Pixels
+    narrow: npt.NDArray[np.bool_]
 
     def rows(self, keys: Pixels) -> npt.NDArray[np.int64]:
         """For each key its row here, or -1."""
@@ -51,6 +53,9 @@ def write_pixels(file: BinaryIO, data: ImageStream, before: Before | None) -> Wr
     rows_before = None if before is None or data.keys is None else before.rows(data.keys)
     digest, position = sha256(), 0
     broken: dict[int, str] = {}
+    narrow = np.zeros(data.count, np.bool_)
+    if before is not None and rows_before is not None:
+        narrow[rows_before >= 0] = before.narrow[rows_before[rows_before >= 0]]
     # Hashing takes as long as turning and writing; it lets go of the interpreter's lock meanwhile.
     with ThreadPoolExecutor(max_workers=1) as beside:
         hashed = beside.submit(lambda: None)
@@ -65,6 +70,7 @@ def write_pixels(file: BinaryIO, data: ImageStream, before: Before | None) -> Wr
             hashed.result()
             hashed = beside.submit(digest.update, rows.data)
             file.write(rows.data)
+            narrow[position : position + len(batch)] |= isinstance(batch, NarrowPixels)
             position += len(batch)
     if position != data.count:
         raise UserError(
@@ -78,7 +84,7 @@ def write_pixels(file: BinaryIO, data: ImageStream, before: Before | None) -> Wr
     digest.update(np.ascontiguousarray(data.labels[kept], dtype="<i8").data)
     reasons = {data.names[number]: reason for number, reason in broken.items()}
     taken_over = 0 if rows_before is None else int((rows_before >= 0).sum())
-    return Written(kept, reasons, digest.hexdigest(), taken_over)
+    return Written(kept, narrow[kept], reasons, digest.hexdigest(), taken_over)
 
 
 def _write_header(file: BinaryIO, data: ImageStream, count: int) -> None:

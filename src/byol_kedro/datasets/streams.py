@@ -38,8 +38,9 @@ class ImageStream(Brief):
     origin: what the pixels depend on, of JSON types (file names, sizes, times, parameters, split). Where it is that
     of the last version, neither `index` nor `batches` is called.
     batches: gives arrays (n, 3, side, side) uint8 that together hold all pictures in the order of the index, anew
-    at every call. Where the index has keys, it takes the positions (M,) int64 of those that are wanted, and an
-    `UnreadablePicture` in the place of an array stands for one picture.
+    at every call; `NarrowPixels`, where the range of their values does not fit. Where the index has keys, it takes
+    the positions (M,) int64 of those that are wanted, and an `UnreadablePicture` in the place of an array stands for
+    one picture.
     folds: positions (n,) int64 in the split, an array for each fold.
     ignored: how many files were passed over, by the reason.
     held_out: whether it was taken out of train, for want of test pictures.

@@ -82,6 +82,8 @@ def nearest_to_centers(
     The center is the mean of the cluster's train images. train: (N, D), train_cluster: (N,); others: (M, D), cluster:
     (M,). Nearest in vectors standardized on train, in which the clusters were found; the nearest first.
     """
+    if not len(train):
+        return {}
     scaler = Scaler.fit(train)
     known, points = scaler(train), scaler(others)
     nearest = {}

@@ -2,9 +2,9 @@
 
 `unlabeled`, `train` and `test`, or some of them, are (N, H, W, 3) or (N, 3, H, W) uint8; `train_labels` and
 `test_labels`, where the classes are known, are N whole numbers from 0 on. `raw_root` is the folder of train.npy,
-train_labels.npy and so on, an .npz that holds them by these names, or one .npy without labels. `class_names.txt` in
-the folder, one name a line, is optional. Without test, a part of train is held out; without train, `unlabeled` is
-what is learned from and held out of.
+train_labels.npy and so on, an .npz that holds them by these names or the folder that it lies alone in, or one .npy
+without labels. `class_names.txt` in the folder, one name a line, is optional. Without test, a part of train is held
+out; without train, `unlabeled` is what is learned from and held out of.
 """
 
 from collections.abc import Iterator
@@ -14,16 +14,22 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from byol_kedro.datasets.decode import NarrowPixels, are_narrow
 from byol_kedro.datasets.sources.array_files import ArrayFile, find_arrays
 from byol_kedro.datasets.sources.base import SPLITS
 from byol_kedro.datasets.sources.hold_out import digest, held_out
+from byol_kedro.datasets.sources.text import check_distinct, read_class_names
+from byol_kedro.datasets.sources.walk import printable
 from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index, Pixels, stamps
 from byol_kedro.errors import UserError
+from byol_kedro.log import get_logger
 from byol_kedro.parameters import Ingest
 
 PIECE = 2_000_000  # bytes in one batch
 CLASS_NAMES = "class_names.txt"
 LABELS = {"train": "train_labels", "test": "test_labels"}
+
+logger = get_logger(__name__)
 
 
 class Array:
@@ -33,12 +39,18 @@ class Array:
 
     def __init__(self, root: Path, parameters: Ingest, seed: int) -> None:  # noqa: ARG002  # nothing is drawn
         self._parameters = parameters
-        found = find_arrays(root, (*SPLITS, *LABELS.values()))
+        found, others = find_arrays(root, (*SPLITS, *LABELS.values()))
         self._arrays = {split: found[split] for split in SPLITS if split in found}
         for array in self._arrays.values():
             _check_pictures(array, parameters.image_size)
         if not {"unlabeled", "train"} & set(self._arrays):
-            raise UserError(f"{root}: no unlabeled and no train found among {', '.join(sorted(found)) or 'no arrays'}")
+            there = ", ".join(map(printable, sorted([*found, *others]))) or "no arrays"
+            raise UserError(f"{root}: no unlabeled and no train found among {there}; name the arrays so")
+        if lonely := [labels for split, labels in LABELS.items() if labels in found and split not in found]:
+            raise UserError(f"{found[lonely[0]]}: there is no {lonely[0].removesuffix('_labels')} that it could be of")
+        if others:
+            here, read = ", ".join(map(printable, sorted(others))), ", ".join(sorted(found))
+            logger.info("%s: besides %s it holds %s, which is not read", root, read, here)
         if "train" not in self._arrays:
             self._arrays["train"] = self._arrays.pop("unlabeled")
         self._labels = {
@@ -47,7 +59,7 @@ class Array:
         }
         self._class_names = _class_names(root, found, self._labels["train"])
         if "test" in self._labels:
-            _check_test(found, self._labels["test"], len(self._class_names))
+            _check_test(found, self._labels["test"], self._labels["train"])
 
     def stream(self, split: str) -> ImageStream:
         source = "train" if self._hold_out and split == "test" else split
@@ -85,8 +97,12 @@ class Array:
             return
         chosen, start = self._chosen(split, source), 0
         for piece in self._pieces(source):
-            yield piece[chosen[start : start + len(piece)]]
+            rows = piece[chosen[start : start + len(piece)]]
             start += len(piece)
+            narrow = are_narrow(rows)
+            edges = [0, *np.flatnonzero(np.diff(narrow)) + 1]
+            for first, part in zip(edges, np.split(rows, edges[1:]), strict=True):
+                yield part.view(NarrowPixels) if len(part) and narrow[first] else part
 
     def _chosen(self, split: str, source: str) -> npt.NDArray[np.bool_]:
         """Which pictures of the array belong to the split."""
@@ -107,6 +123,8 @@ class Array:
 
 
 def _check_pictures(array: ArrayFile, side: int) -> None:
+    if not array.shape[0]:
+        raise UserError(f"{array}: it holds no image; leave it out")
     if array.dtype != np.uint8:
         raise UserError(f"{array}: pictures of {array.dtype} found, uint8 of 0 to 255 expected")
     if array.shape[1:] in ((side, side, 3), (3, side, side)):
@@ -142,28 +160,36 @@ def _class_names(root: Path, found: dict[str, ArrayFile], train: npt.NDArray[np.
     """From the file, where there is one, else the numbers; none without labels."""
     if LABELS["train"] not in found:
         return []
-    count, path = int(train.max(initial=-1)) + 1, root / CLASS_NAMES
+    labels, path = found[LABELS["train"]], (root if root.is_dir() else root.parent) / CLASS_NAMES
     if len(np.unique(train)) < 2:
-        raise UserError(f"{found[LABELS['train']]}: one class found, two or more expected, or no labels")
-    if not path.is_file():
-        if count > len(train):
-            raise UserError(
-                f"{found[LABELS['train']]}: label {count - 1} found among {len(train)} pictures; number the classes "
-                f"from 0 on, or name all of them in {CLASS_NAMES}"
-            )
-        return [str(number) for number in range(count)]
-    names = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    if len(names) < count:
-        raise UserError(f"{path}: {len(names)} names found, {count} expected, one a line")
-    return names
+        raise UserError(f"{labels}: one class found, two or more expected, or no labels")
+    count = int(train.max()) + 1
+    from_1 = "; subtract 1 from all labels where they count from 1 on" if train.min() else ""
+    if path.is_file():
+        names = read_class_names(path)
+        if len(names) < count:
+            raise UserError(f"{path}: {len(names)} names found, {count} expected, one a line{from_1}")
+        check_distinct(path, names)
+        return names
+    if count > len(train):
+        raise UserError(
+            f"{labels}: label {count - 1} found among {len(train)} pictures; number the classes from 0 on, or name all "
+            f"of them in {CLASS_NAMES}"
+        )
+    if from_1:
+        raise UserError(
+            f"{labels}: no label is 0, with which classes begin{from_1}, or name all classes in {CLASS_NAMES}"
+        )
+    return [str(number) for number in range(count)]
 
 
-def _check_test(found: dict[str, ArrayFile], test: npt.NDArray[np.int64], classes: int) -> None:
+def _check_test(found: dict[str, ArrayFile], test: npt.NDArray[np.int64], train: npt.NDArray[np.int64]) -> None:
     """Labelled like train, with no class that train lacks."""
     if (LABELS["train"] in found) != (LABELS["test"] in found):
         there = ", ".join(sorted(found))
         raise UserError(f"{found['test']}: labels for train and test expected, or for none; found {there}")
-    bad = np.flatnonzero(test >= classes)
-    if classes and len(bad):
-        labels = found[LABELS["test"]]
-        raise UserError(f"{labels}: label {test[bad[0]]} at position {bad[0]}, train has 0 to {classes - 1}")
+    bad = np.flatnonzero(~np.isin(test, train))
+    if len(bad):
+        labels, label = found[LABELS["test"]], test[bad[0]]
+        but = f", but no {label}" if label < train.max() else ""
+        raise UserError(f"{labels}: label {label} at position {bad[0]}, train has 0 to {train.max()}{but}")

@@ -1,5 +1,6 @@
 """Arrays in .npy files or in one .npz, read piece by piece and never unpickled."""
 
+import math
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ class ArrayFile:
 
     def pieces(self, rows: int) -> Iterator[npt.NDArray[Any]]:
         """Arrays of at most `rows` rows. UserError when the file turns out to be damaged."""
-        row_bytes = int(np.prod(self.shape[1:])) * self.dtype.itemsize
+        row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
         with _open(self.path, self.member) as file:
             _read_header(file)
             for start in range(0, self.shape[0], rows):
@@ -44,21 +45,27 @@ class ArrayFile:
         return next(self.pieces(max(1, self.shape[0])), np.empty(self.shape, self.dtype))
 
 
-def find_arrays(root: Path, names: tuple[str, ...]) -> dict[str, ArrayFile]:
-    """Those of `names` that are there: files of `root`, members of the .npz that it is, or `unlabeled` as one .npy.
+def find_arrays(root: Path, names: tuple[str, ...]) -> tuple[dict[str, ArrayFile], list[str]]:
+    """Those of `names` that are there, and the other arrays that are.
 
+    They are files of `root`, members of the .npz that it is or that alone lies in it, or `unlabeled` as one .npy.
     Raises UserError when `root` is nothing of that kind, or a file is none, cut, or holds objects.
     """
     if root.is_dir():
-        here = {name: root / f"{name}.npy" for name in names}
-        return {name: _describe(path, None) for name, path in here.items() if path.is_file()}
+        shown = (path for path in sorted(root.iterdir()) if path.name[0] != ".")  # macOS: ._train.npy
+        files = {path.name: path for path in shown if path.suffix in (".npy", ".npz")}
+        if len(files) == 1 and (alone := next(iter(files.values()))).suffix == ".npz":
+            return find_arrays(alone, names)
+        found = {name: _describe(path, None) for name in names if (path := files.pop(f"{name}.npy", None))}
+        return found, list(files)
     if root.suffix == ".npy" and root.is_file():
-        return {"unlabeled": _describe(root, None)}
+        return {"unlabeled": _describe(root, None)}, []
     if root.suffix != ".npz" or not root.is_file():
         raise UserError(f"raw_root {root}: a folder of .npy files, an .npy or an .npz expected")
     with _damage_is_named(str(root)), zipfile.ZipFile(root) as archive:
-        there = set(archive.namelist())
-    return {name: _describe(root, name) for name in names if f"{name}.npy" in there}
+        there = dict.fromkeys(archive.namelist())
+    found = {name: _describe(root, name) for name in names if f"{name}.npy" in there}
+    return found, [member.removesuffix(".npy") for member in there if member.removesuffix(".npy") not in found]
 
 
 def _describe(path: Path, member: str | None) -> ArrayFile:
@@ -73,7 +80,7 @@ def _describe(path: Path, member: str | None) -> ArrayFile:
         raise UserError(f"{name} holds Python objects, which would have to be unpickled; numbers expected")
     if by_columns:
         raise UserError(f"{name} is stored column by column; save numpy.ascontiguousarray of it")
-    expected = int(np.prod(shape)) * dtype.itemsize
+    expected = math.prod(shape) * dtype.itemsize  # not np.prod, of which (2**56, 256) is 0
     if found != expected or not shape:
         raise UserError(f"{name}: {found} bytes of data found, {expected} expected for shape {shape}; write it again")
     return ArrayFile(path, member, shape, dtype)

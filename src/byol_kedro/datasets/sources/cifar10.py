@@ -8,6 +8,7 @@ missing. A batch has a label of 0 to 9 and 3072 bytes for each picture: three pl
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -109,7 +110,19 @@ def _read_python(path: Path) -> Batch:
     items = content.items() if isinstance(content, dict) else ()
     fields = {key.decode("latin-1") if isinstance(key, bytes) else key: value for key, value in items}
     labels, data = fields.get("labels"), fields.get("data")
-    numbers = [label for label in labels if isinstance(label, int)] if isinstance(labels, list) else []
-    if not numbers or numbers != labels or not isinstance(data, np.ndarray) or data.shape != (len(numbers), BYTES):
-        raise UserError(f"{path}: a list `labels` and an array `data` of uint8 ({BYTES} for each label) expected")
-    return Batch(np.array(numbers, dtype=np.int64), data.reshape(-1, 3, SIDE, SIDE))
+    numbers = np.asarray(labels if _whole_numbers(labels) else [], np.int64)
+    expected = np.uint8, (len(numbers), BYTES)
+    if not len(numbers) or not isinstance(data, np.ndarray) or (data.dtype, data.shape) != expected:
+        found = f"{data.dtype} of shape {data.shape}" if isinstance(data, np.ndarray) else "no array"
+        raise UserError(
+            f"{path}: a list `labels` and an array `data` of uint8 ({BYTES} for each label) expected, "
+            f"found {len(numbers)} labels and {found}"
+        )
+    return Batch(numbers, np.ascontiguousarray(data).reshape(-1, 3, SIDE, SIDE))
+
+
+def _whole_numbers(labels: Any) -> bool:
+    """Whether they are a list of them, or an array (N,)."""
+    if isinstance(labels, np.ndarray):
+        return labels.ndim == 1 and labels.dtype.kind in "iu"
+    return isinstance(labels, list) and all(type(label) is int and abs(label) < 2**31 for label in labels)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import cached_property, partial
 from hashlib import blake2b, sha256
 from importlib.metadata import version
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -114,24 +115,38 @@ class Folder:
             if isinstance(picture, UnreadablePicture):
                 broken.append(f"{printable(name)} ({picture})")
                 self._check(broken, len(rows), split, ended=False)
-            else:
-                batch.append(picture)
-            if batch and (isinstance(picture, UnreadablePicture) or len(batch) * batch[0].nbytes >= PIECE):
-                yield np.stack(batch)
+            if batch and (type(picture) is not type(batch[0]) or len(batch) * batch[0].nbytes >= PIECE):
+                yield _stacked(batch)
                 batch = []
             if isinstance(picture, UnreadablePicture):
                 yield picture
+            else:
+                batch.append(picture)
         if batch:
-            yield np.stack(batch)
+            yield _stacked(batch)
         self._check(broken, len(rows), split, ended=True)
 
     def _check(self, broken: list[str], count: int, split: str, *, ended: bool) -> None:
         """UserError when too many are broken; with fewer than NAMED of them, when all are known."""
-        allowed = int(self._parameters.max_broken * count)
+        part = self._parameters.max_broken
+        allowed = _allowed(part, count)
         if len(broken) <= allowed or not (ended or len(broken) >= NAMED):
             return
-        number = len(broken) if ended else f"at least {len(broken)}"
+        enough = f"{ceil(100 * len(broken) / count) / 100:g}" if ended else "…"
         raise UserError(
-            f"{number} of {count} pictures for {split} in {self._root} cannot be read, {allowed} are allowed "
-            f"(ingest.max_broken: {self._parameters.max_broken:g}): {'; '.join(broken[:NAMED])}"
+            f"{'' if ended else 'at least '}{len(broken)} of {count} pictures for {split} in {self._root} cannot be "
+            f"read, {allowed} {'is' if allowed == 1 else 'are'} allowed (ingest.max_broken: {part:g}): "
+            f"{'; '.join(broken[:NAMED])}; put whole files in their place, remove them, or have them left out with "
+            f"--params ingest.max_broken={enough}"
         )
+
+
+def _stacked(batch: list[Pixels]) -> Pixels:
+    """(n, 3, side, side) of images of one kind, of that kind."""
+    return np.stack(batch).view(type(batch[0]))
+
+
+def _allowed(part: float, count: int) -> int:
+    """How many of `count` images may be broken: `part` of them; unless it is 0, one in any case, if another is left."""
+    by_part = int(round(part * count, 6))  # 0.29 · 100 is 28.999999999999996
+    return max(by_part, min(1, count - 1)) if part else 0

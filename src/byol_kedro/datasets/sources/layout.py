@@ -6,7 +6,7 @@ from pathlib import Path
 
 from byol_kedro.datasets.decode import ENDINGS
 from byol_kedro.datasets.sources.base import SPLITS
-from byol_kedro.datasets.sources.walk import File, printable, walk
+from byol_kedro.datasets.sources.walk import File, is_passed_over, printable, walk
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 
@@ -41,7 +41,7 @@ def _splits(root: Path) -> list[str]:
     if not root.is_dir():
         state = "is no folder" if root.exists() else "is not there"
         raise UserError(f"raw_root {root} {state}: name the folder of the pictures with --params raw_root=...")
-    entries = [path for path in root.iterdir() if not path.name.startswith(".")]
+    entries = [path for path in root.iterdir() if not is_passed_over(path.name)]
     splits = [split for split in SPLITS if (root / split).is_dir()]
     for path in entries:
         if path.name.lower() in SPLITS and path.name not in splits and path.is_dir():
@@ -55,7 +55,11 @@ def _splits(root: Path) -> list[str]:
 
 def _tell_of_empty_folders(folder: Path, files: list[File]) -> None:
     full = {file.name.split("/")[1] for file in files}
-    empty = [path.name for path in folder.iterdir() if path.is_dir() and path.name not in full and path.name[0] != "."]
+    empty = [
+        path.name
+        for path in folder.iterdir()
+        if path.is_dir() and path.name not in full and not is_passed_over(path.name)
+    ]
     if empty:
         logger.info("%s: no pictures in %s, left out", folder, ", ".join(map(printable, sorted(empty))))
 
@@ -81,7 +85,8 @@ def _check_not_empty(
             "train is held out"
         )
     if not found["train"] and not found["unlabeled"]:
-        below = " or ".join(f"{root}/{split}" for split in splits if split != "test") or str(root)
+        learned = [split for split in splits if split != "test"] or SPLITS[:2]
+        below = " or ".join(f"{root}/{split}" for split in learned) if splits else str(root)
         raise UserError(
             f"no picture below {below}{_instead(sum(ignored.values(), Counter()))}; "
             f"expected files that end in {', '.join(sorted(ENDINGS))}"

@@ -1,162 +1,152 @@
-"""Reads the data out of a pickle without unpickling it.
+"""Reads arrays out of a pickle without running what it says.
 
-A pickle is a program for a small stack machine, two of whose instructions import and call whatever they name. Here a
-machine of our own runs it: `pickletools.genops` only takes the file apart, and what a GLOBAL names is a pair of words
-that is never imported. Of the calls, the two that NumPy writes for an array are understood, by what they mean; every
-other one is refused. So nothing in the file can run, which a restricted `pickle.Unpickler` only promises: it still
-imports what its `find_class` lets through, and calls it with arguments from the file.
+A pickle is a program that calls whatever it names. `pickle.Unpickler` runs it here with a `find_class` that knows the
+few names of NumPy's arrays ("Restricting Globals" in Python's documentation). What it gives for them is not NumPy's,
+which trusts what it is told of types, shapes and buffers, but stand-ins that check it.
 """
 
+import pickle
+import re
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from pickletools import genops
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from byol_kedro.datasets.sources.walk import printable
 from byol_kedro.errors import UserError
 
-_ARRAY = ("numpy.core.multiarray", "_reconstruct")
-_TYPE = ("numpy", "dtype")
-_MARK = object()
-
-
-class _Global(tuple[str, str]):
-    """Module and name that the file would have imported."""
-
-    __slots__ = ()
-
-
-class _Called:
-    """What a call would have made: an array or its type; `value` comes with its BUILD."""
-
-    def __init__(self, made_by: _Global, arguments: tuple[Any, ...]) -> None:
-        self.of = made_by
-        self.arguments = arguments
-        self.value: Any = None
+_WHOLE_NUMBERS = re.compile("[iu][1248]")
+_ORDERS = ("<", ">", "=", "|")
+_SHOWN = 60  # letters of a name
 
 
 def read_pickled(path: Path) -> Any:
-    """Dicts, lists, tuples, whole numbers and arrays of uint8, as Python 2 wrote them; its strings are bytes.
+    """Dicts, lists, tuples, numbers, text and, as values of the outermost dict, arrays of whole numbers.
 
-    Raises UserError when the file holds anything else or is no pickle.
+    Of any protocol, as Python 2 or 3 and NumPy 1 or 2 write it; strings of Python 2 are bytes. Raises UserError when
+    the file holds anything else or is no pickle.
     """
+    content = path.read_bytes()
     try:
-        machine = _Machine()
-        with path.open("rb") as file:
-            for opcode, argument, _ in genops(file):
-                machine.step(opcode.name, argument)
-        (result,) = machine.stack
+        _check_memo(content)
+        return _with_arrays(_Reader(content).load())
     except _Refused as error:
-        raise UserError(f"{path}: it would run {error}, which is refused; unpack the published archive again") from None
+        raise UserError(
+            f"{path}: it would run {error}, which is refused; unpack the published archive again, or save a dict of "
+            "a list `labels` and a NumPy array `data`"
+        ) from None
     except Exception as error:  # a broken program fails in any way
         raise UserError(f"{path} is cut or no pickle of arrays; unpack the archive again") from error
-    return _plain(result)
 
 
 class _Refused(Exception):  # noqa: N818  # it names what
     pass
 
 
-class _Machine:
-    """The instructions that Python 2 wrote for such data; any other one is refused."""
+class _Reader(pickle.Unpickler):
+    def __init__(self, content: bytes) -> None:
+        super().__init__(BytesIO(content), encoding="bytes")
+        # For each file anew: what a file does to one of them ends with it.
+        self._known = _stand_ins(len(content))
 
-    def __init__(self) -> None:
-        self.stack: list[Any] = []
-        self._memo: dict[int, Any] = {}
-
-    def step(self, name: str, argument: Any) -> None:
-        if name in _CONSTANTS:
-            self.stack.append(_CONSTANTS[name](argument))
-        elif name in _PUTS:
-            self._memo[argument] = self.stack[-1]
-        elif name in _GETS:
-            self.stack.append(self._memo[argument])
-        elif name in _TUPLES:
-            self._fold(_TUPLES[name], tuple)
-        elif name not in _NOTHING:
-            handler: Callable[[], None] | None = getattr(self, f"_{name.lower()}", None)
-            if handler is None:
-                raise _Refused(f"the instruction {name}")
-            handler()
-
-    def _fold(self, count: int, kind: Callable[[list[Any]], Any]) -> None:
-        """Replaces the last `count` values by one."""
-        cut = len(self.stack) - count
-        self.stack[cut:] = [kind(self.stack[cut:])]
-
-    def _since_mark(self) -> list[Any]:
-        cut = len(self.stack) - 1 - self.stack[::-1].index(_MARK)
-        values = self.stack[cut + 1 :]
-        del self.stack[cut:]
-        return values
-
-    def _mark(self) -> None:
-        self.stack.append(_MARK)
-
-    def _tuple(self) -> None:
-        self.stack.append(tuple(self._since_mark()))
-
-    def _append(self) -> None:
-        value = self.stack.pop()
-        self.stack[-1].append(value)
-
-    def _appends(self) -> None:
-        values = self._since_mark()
-        self.stack[-1].extend(values)
-
-    def _setitem(self) -> None:
-        key, value = self.stack[-2:]
-        del self.stack[-2:]
-        self.stack[-1][key] = value
-
-    def _setitems(self) -> None:
-        values = self._since_mark()
-        self.stack[-1].update(zip(values[::2], values[1::2], strict=True))
-
-    def _reduce(self) -> None:
-        arguments, called = self.stack.pop(), self.stack.pop()
-        if not isinstance(called, _Global) or called not in (_ARRAY, _TYPE):
-            raise _Refused(".".join(called) if isinstance(called, _Global) else "what is no function")
-        self.stack.append(_Called(called, arguments))
-
-    def _build(self) -> None:
-        state, made = self.stack.pop(), self.stack[-1]
-        if not isinstance(made, _Called):
-            raise _Refused("a change of what is no array")
-        if made.of == _ARRAY:
-            _, shape, kind, by_columns, content = state
-            if kind.arguments[0] != b"u1" or by_columns:
-                raise _Refused("an array of other types than uint8, row by row")
-            made.value = np.frombuffer(content, dtype=np.uint8).reshape(shape)
+    def find_class(self, module: str, name: str) -> Any:
+        full = f"{module}.{name}".replace("numpy._core.", "numpy.core.")
+        if full not in self._known:
+            raise _Refused(printable(full)[:_SHOWN])
+        return self._known[full]
 
 
-def _bytes(text: str) -> bytes:
-    """What `genops` shows as Latin-1."""
-    return text.encode("latin-1")
+def _stand_ins(size: int) -> dict[str, Callable[..., Any] | None]:
+    """What is called in the place of the names in a file of `size` bytes. Closures, which hold no other function."""
+    left = size
+
+    def encode(text: str, encoding: str | bytes) -> bytes:
+        """Bytes, which Python 3 writes as text up to protocol 2; all of them together are no longer than the file."""
+        nonlocal left
+        left -= len(text)
+        if left < 0 or _text(encoding) != "latin1":
+            raise _Refused("_codecs.encode on other text than its own")
+        return text.encode("latin1")
+
+    def dtype(code: str | bytes, *_: Any) -> _Type:
+        return _Type(code)
+
+    def reconstruct(*_: Any) -> _Array:
+        return _Array()
+
+    def from_buffer(content: bytes, kind: _Type, shape: Any, order: Any, *_: Any) -> _Array:
+        if order not in ("C", "F"):
+            raise _Refused("an array whose axes are exchanged")
+        made = _Array()
+        made.array = kind.read(content).reshape(shape, order=order)
+        return made
+
+    def scalar(kind: _Type, content: bytes) -> int:
+        return int(kind.read(content).item())
+
+    return {
+        "_codecs.encode": encode,
+        "numpy.dtype": dtype,
+        "numpy.ndarray": None,  # an argument, never called
+        "numpy.core.multiarray._reconstruct": reconstruct,
+        "numpy.core.multiarray.scalar": scalar,
+        "numpy.core.numeric._frombuffer": from_buffer,
+    }
 
 
-_CONSTANTS: dict[str, Callable[[Any], Any]] = {
-    **dict.fromkeys(("BININT", "BININT1", "BININT2"), lambda value: value),
-    **dict.fromkeys(("BINSTRING", "SHORT_BINSTRING"), _bytes),
-    "NONE": lambda _: None,
-    "NEWTRUE": lambda _: True,
-    "NEWFALSE": lambda _: False,
-    "EMPTY_DICT": lambda _: {},
-    "EMPTY_LIST": lambda _: [],
-    "EMPTY_TUPLE": lambda _: (),
-    "GLOBAL": lambda names: _Global(names.split(" ", 1)),
-}
-_PUTS = {"BINPUT", "LONG_BINPUT"}
-_GETS = {"BINGET", "LONG_BINGET"}
-_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
-_NOTHING = {"PROTO", "STOP"}
+class _Type:
+    """A type of whole numbers; `code` is NumPy's, `<i8`."""
+
+    __slots__ = ("code",)
+
+    def __init__(self, code: str | bytes) -> None:
+        self.code = _text(code)
+        if not _WHOLE_NUMBERS.fullmatch(self.code):
+            raise _Refused(f"an array of other types than whole numbers ({printable(self.code)[:_SHOWN]})")
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, order, below, names, fields, *_ = state
+        if _text(order) not in _ORDERS or (below, names, fields) != (None, None, None):
+            raise _Refused("an array of other types than whole numbers (with fields)")
+        self.code = _text(order) + self.code[-2:]
+
+    def read(self, content: bytes) -> npt.NDArray[Any]:
+        """(N,), the bytes themselves and no copy of them."""
+        return np.frombuffer(content, dtype=self.code)
 
 
-def _plain(value: Any) -> Any:
-    """With arrays in the place of the calls that make them."""
-    if isinstance(value, _Called):
-        return value.value
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value
+class _Array:
+    """Where an array will be; `array` comes with its state."""
+
+    __slots__ = ("array",)
+
+    array: npt.NDArray[Any]
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, shape, kind, by_columns, content = state
+        self.array = kind.read(content).reshape(shape, order="F" if by_columns else "C")
+
+
+def _with_arrays(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: value.array if isinstance(value, _Array) else value for key, value in content.items()}
+    return content
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("ascii") if isinstance(value, bytes) else value
+
+
+def _check_memo(content: bytes) -> None:
+    """Refuses numbers, under which something is kept to be used again, that are larger than that of the instruction.
+
+    The unpickler makes room for all numbers below: five bytes would take 32 GB. A length beyond the end of the file is
+    found here, too, before room is made for it.
+    """
+    for number, (opcode, argument, _) in enumerate(genops(content)):
+        if opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > number:
+            raise _Refused("out of memory")

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from byol_kedro.datasets.archives import Archive, Member
+from byol_kedro.datasets.sources.text import check_distinct, read_class_names, read_lines
 from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index, stamps
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Ingest
@@ -126,17 +127,17 @@ def _read_labels(path: Path) -> npt.NDArray[np.int64]:
 
 
 def _read_class_names(path: Path) -> list[str]:
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    names = [line.strip() for line in lines if line.strip()]
+    names = read_class_names(path)
     if len(names) != CLASSES:
         raise UserError(f"{path}: {len(names)} class names found, {CLASSES} expected, one a line")
+    check_distinct(path, names)
     return names
 
 
 def _read_folds(path: Path, count: int) -> list[npt.NDArray[np.int64]]:
     """Positions in the training split, int64, an array for each line."""
     folds = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+    for number, line in enumerate(read_lines(path), 1):
         try:
             fold = np.array(line.split(), dtype=np.int64)
         except (ValueError, OverflowError):

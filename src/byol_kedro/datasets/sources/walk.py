@@ -9,8 +9,14 @@ from pathlib import Path
 from byol_kedro.datasets.decode import ENDINGS
 from byol_kedro.errors import UserError
 
-HIDDEN, SEEN_ALREADY = "hidden", "folders linked a second time"
+HIDDEN, SEEN_ALREADY, SYSTEM = "hidden", "folders linked a second time", "system folders"
 KINDS = 4  # endings that a line names
+# Made by Synology, QNAP, NetApp, Windows, macOS and fsck, in lower case: thumbnails, and what somebody has deleted.
+SYSTEM_FOLDERS = frozenset({
+    "@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@sharebin", "~snapshot",
+    "$recycle.bin", "recycler", "recycled", "system volume information",
+    "__macosx", "network trash folder", "temporary items", "thevolumesettingsfolder", "lost+found",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +43,24 @@ def printable(name: str) -> str:
 
 
 def passed_over(ignored: Mapping[str, int]) -> str:
-    """`50 files of other kinds passed over: .heic 40, .nef 10`, the most frequent first; empty where there are none."""
-    kinds = {kind: count for kind, count in ignored.items() if kind not in (HIDDEN, SEEN_ALREADY)}
-    if not kinds:
-        return ""
-    total, order = sum(kinds.values()), sorted(kinds, key=lambda kind: (-kinds[kind], kind))
-    named = ", ".join(f"{kind} {kinds[kind]:,}" for kind in order[:KINDS]) + (", …" if len(order) > KINDS else "")
-    return f"{total:,} file{'s' * (total > 1)} of other kinds passed over: {named}"
+    """`50 files of other kinds passed over: .heic 40, .nef 10; 2 system folders passed over`; empty where none were.
+
+    The most frequent kind comes first.
+    """
+    kinds = {kind: count for kind, count in ignored.items() if kind not in (HIDDEN, SEEN_ALREADY, SYSTEM)}
+    parts = []
+    if kinds:
+        total, order = sum(kinds.values()), sorted(kinds, key=lambda kind: (-kinds[kind], kind))
+        named = ", ".join(f"{kind} {kinds[kind]:,}" for kind in order[:KINDS]) + (", …" if len(order) > KINDS else "")
+        parts.append(f"{total:,} file{'s' * (total > 1)} of other kinds passed over: {named}")
+    if folders := ignored.get(SYSTEM, 0):
+        parts.append(f"{folders:,} system folder{'s' * (folders > 1)} passed over")
+    return "; ".join(parts)
+
+
+def is_passed_over(name: str) -> bool:
+    """Whether a folder of this name is hidden, or the system's own: it is nobody's class."""
+    return name.startswith(".") or name.lower() in SYSTEM_FOLDERS
 
 
 def _walk(folder: Path, above: str, seen: set[tuple[int, int]], ignored: Counter[str]) -> Iterator[File]:
@@ -60,6 +77,8 @@ def _walk(folder: Path, above: str, seen: set[tuple[int, int]], ignored: Counter
         name, ending = above + entry.name, Path(entry.name).suffix.lower()
         if entry.name.startswith("."):
             ignored[HIDDEN] += 1
+        elif _is_folder(entry) and is_passed_over(entry.name):
+            ignored[SYSTEM] += 1  # not even looked into: lost+found may not be read
         elif _is_folder(entry):
             yield from _walk(Path(entry.path), f"{name}/", seen, ignored)
         elif ending in ENDINGS:

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 
 from byol_kedro.byol.statistics import channel_statistics
+from byol_kedro.datasets.decode import narrow_words
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.sources.walk import passed_over
 from byol_kedro.datasets.streams import UNKNOWN_LABEL
 from byol_kedro.log import get_logger
+
+SHOWN = 5  # classes that a line names
 
 logger = get_logger(__name__)
 
@@ -24,6 +27,27 @@ def tell(splits: Mapping[str, Images]) -> None:
     left_out = f"{broken:,} could not be read and are left out: see data_summary" if broken else ""
     others = passed_over(sum((Counter(images.ignored) for images in splits.values()), Counter()))
     logger.info("pictures: %s", "; ".join(filter(None, (counts, held_out, left_out, others))))
+    _warn_of_empty_classes(splits["train"])
+    if not len(test):
+        logger.warning(
+            "no test images: what is measured on them is left out; one is held out of each class of two different "
+            "images or more"
+        )
+    for split, images in splits.items():
+        if len(images.narrow):
+            words, example = narrow_words(len(images.narrow), len(images)), images.names[images.narrow[0]]
+            logger.warning("%s: %s; the first is %s", split, words, example)
+
+
+def _warn_of_empty_classes(train: Images) -> None:
+    """As labels that count from 1 on leave one, or images that could not be read."""
+    names = train.class_names
+    lacking = [names[label] for label in np.setdiff1d(np.arange(len(names)), train.labels)]
+    if lacking:
+        shown = ", ".join(lacking[:SHOWN]) + (", …" if len(lacking) > SHOWN else "")
+        logger.warning(
+            "no training image of %d of %d classes, which cannot be learned: %s", len(lacking), len(names), shown
+        )
 
 
 def describe(images: Images) -> dict[str, Any]:
@@ -40,6 +64,7 @@ def describe(images: Images) -> dict[str, Any]:
         "classes": dict(zip(images.class_names, per_class, strict=True)) if len(known) else {},
         "without_label": count - len(known),
         "folds": len(images.folds),
+        "narrow_range": len(images.narrow),
         "broken": images.broken,
         "ignored": images.ignored,
         "mean": list(mean),

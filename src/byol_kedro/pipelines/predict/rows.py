@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from byol_kedro.byol.features import BATCH
-from byol_kedro.datasets.decode import UnreadablePicture
+from byol_kedro.datasets.decode import NarrowPixels, UnreadablePicture, narrow_words
 from byol_kedro.datasets.decoders import Decoded, decode_all
 from byol_kedro.datasets.new_pictures import NewPictures
 from byol_kedro.datasets.sources.walk import passed_over, printable
@@ -34,16 +34,19 @@ def rows(
 
     def batches() -> Iterator[pa.RecordBatch]:
         decoded = decode_all(pictures.paths(), size)
-        unreadable = 0
+        unreadable = narrow = 0
         for start in range(0, len(pictures), BATCH):
             names = [printable(name) for name in pictures.names[start : start + BATCH]]
             some = list(islice(decoded, len(names)))
             batch = _arrays(some, size, encode, columns)
             unreadable += len(some) - batch[-1].null_count
+            narrow += sum(isinstance(picture, NarrowPixels) for picture in some)
             yield pa.record_batch([pa.array(names, text), *batch], schema=schema)
         end = f"{unreadable} could not be read: their rows say why" if unreadable else "all could be read"
         others = passed_over(pictures.ignored)
         logger.info("%d pictures of %s, %s%s", len(pictures), pictures.root, end, f"; {others}" if others else "")
+        if narrow:
+            logger.warning("%s", narrow_words(narrow, len(pictures)))
 
     return TableStream(schema, batches)
 

@@ -53,7 +53,7 @@ def behind(results: pd.DataFrame) -> bool:
 def without_labels(pictures: int, clusters: int, quality: Sequence[Mapping[str, Any]]) -> list[str]:
     """Sentences on what there is where no test picture has a label. `quality` are the rows of quality_metrics."""
     ranks = {row["features"]: one_decimal(row["effective_rank"]) for row in quality}
-    counts = f"{counted(pictures, 'picture')}, {counted(clusters, 'cluster')}"
+    counts = counted(pictures, "picture") + (f", {counted(clusters, 'cluster')}" if clusters else "")
     sentences = [f"{counts}. No test picture has a label, so no classifier is measured."]
     if {BYOL, UNTRAINED} <= ranks.keys():
         sentences.append(
