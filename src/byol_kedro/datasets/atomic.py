@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from byol_kedro.datasets.files import replacing
+from byol_kedro.datasets.versioned import Versions
 
 
-class AtomicSave:
+class AtomicSave(Versions):
     """Comes before a dataset of kedro-datasets among the bases; `write` writes the data to a local path."""
 
     def save(self, data: Any) -> None:
         """Raises UserError when the disk is full; whatever goes wrong, nothing is left."""
-        with replacing(Path(self._get_save_path())) as temporary:  # type: ignore[attr-defined]  # the other base's
+        with replacing(self.new_file()) as temporary:
             self.write(data, temporary)
         self._invalidate_cache()  # type: ignore[attr-defined]  # the other base's
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from byol_kedro.datasets.atomic import AtomicSave
 from byol_kedro.datasets.files import replacing
+from byol_kedro.datasets.versioned import Versions
 
 Picture = npt.NDArray[np.uint8]
 
@@ -24,7 +25,7 @@ class PlotlyDataset(AtomicSave, kedro_plotly.JSONDataset):  # type: ignore[misc]
         path.write_text(data.to_json(**self._save_args), encoding="utf-8")
 
 
-class PictureDataset(AbstractVersionedDataset[Picture, Picture]):
+class PictureDataset(Versions, AbstractVersionedDataset[Picture, Picture]):
     """A picture (H, W, 3) uint8 as PNG."""
 
     def __init__(
@@ -35,7 +36,7 @@ class PictureDataset(AbstractVersionedDataset[Picture, Picture]):
 
     def save(self, data: Picture) -> None:
         """Raises UserError when the disk is full; then nothing is left."""
-        with replacing(Path(self._get_save_path())) as temporary:
+        with replacing(self.new_file()) as temporary:
             Image.fromarray(data, mode="RGB").save(temporary, format="PNG", optimize=True)
 
     def load(self) -> Picture:

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from byol_kedro.datasets.files import replacing
+from byol_kedro.datasets.versioned import Versions
 from byol_kedro.errors import UserError
 
 Array = npt.NDArray[Any]
@@ -71,7 +72,7 @@ class StoredArrays(Mapping[str, Array]):
         return len(self._names)
 
 
-class TensorsDataset(AbstractVersionedDataset[Tensors, Tensors]):
+class TensorsDataset(Versions, AbstractVersionedDataset[Tensors, Tensors]):
     """Saves and loads `Tensors`; the header gains `version` (the save's) and `fingerprint`."""
 
     def __init__(
@@ -87,7 +88,7 @@ class TensorsDataset(AbstractVersionedDataset[Tensors, Tensors]):
         version = self.resolve_save_version() or ""
         header = {**data.header, "version": version, "fingerprint": fingerprint(arrays)}
         needed = sum(array.nbytes for array in arrays.values())
-        with replacing(Path(self._get_save_path()), needed) as temporary:
+        with replacing(self.new_file(), needed) as temporary:
             save_file(arrays, temporary, metadata=header)
 
     def load(self) -> Tensors:
