@@ -110,6 +110,8 @@ def reserve_version(run_id: str, pipeline: Pipeline, catalog: CatalogProtocol[An
             "the clock (%s) is behind the newest version (%s): this run is saved as %s, so that it is the newest; "
             "check the system clock", now, newest, version,
         )  # fmt: skip
+    elif version != run_id:
+        log.warning("run_id %s is taken or older than the newest version: this run is saved as %s", run_id, version)
     for dataset in entries.values():
         dataset._version = Version(pinned(dataset), version)  # noqa: SLF001  (Kedro has no public name for it)
     return folder, version

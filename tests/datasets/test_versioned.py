@@ -94,3 +94,8 @@ def test_every_versioned_entry_of_the_catalog_is_of_a_kind_that_is_tested():
 @pytest.mark.parametrize("name", [OLD, "1999-12-31T23.59.59.999Z"])
 def test_what_kedro_names_a_version_is_one(name):
     assert is_version(name)
+
+
+def test_a_time_that_there_is_not_names_no_version():
+    assert not is_version("2026-02-30T00.00.00.000Z")
+    assert not is_version("2026-01-01T24.00.00.000Z")

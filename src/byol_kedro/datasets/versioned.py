@@ -7,6 +7,8 @@ entry counts: neither a copy that a file manager has made nor a name of the user
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -39,9 +41,15 @@ class Versions:
         return [str(file) for file in version_files(Path(self._filepath))]
 
 
+@cache
 def is_version(name: str) -> bool:
     """Whether `name` is what Kedro names a version."""
-    return NAME.fullmatch(name) is not None
+    if NAME.fullmatch(name) is None:
+        return False
+    with suppress(ValueError):  # of a day that there is not
+        datetime.strptime(name, "%Y-%m-%dT%H.%M.%S.%fZ").replace(tzinfo=UTC)
+        return True
+    return False
 
 
 def version_files(folder: Path, file_name: str | None = None) -> list[Path]:
