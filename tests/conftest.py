@@ -1,5 +1,6 @@
 """What the tests of the whole project share: a way to type `kedro run` and one run of the whole chain."""
 
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,10 +32,12 @@ def type_kedro_run(data_root: Path, *words: str, params: str = "") -> Outcome:
     bootstrap_project(ROOT)
     from byol_kedro.cli import run  # noqa: PLC0415  (the project has to be bootstrapped first)
 
+    ctrl_c = signal.getsignal(signal.SIGINT)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         patch.setattr(sys, "argv", ["/usr/bin/kedro", "run", *arguments])
         result = CliRunner().invoke(run, arguments)
+    signal.signal(signal.SIGINT, ctrl_c)  # a run that was stopped lets the next Ctrl-C end the process
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Outcome(result.exit_code, result.output)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import byol_kedro.versions  # noqa: F401  (takes Kedro's clock when it is imported: the true one, not that of the test)
 from tests.conftest import type_kedro_run
 from tests.test_runs_in_one_process import manifests, seeds
 

@@ -217,3 +217,33 @@ def test_it_needs_no_kedro(tmp_path, pixels):
     path = save_encoder(tmp_path, OLDER)
     code = f"from byol_kedro import load_encoder; load_encoder({str(path)!r}, 'cpu')([])"
     assert not {"kedro", "kedro_datasets", "pandas", "sklearn", "pydantic"} & modules_after(code), sys.path
+
+
+@pytest.mark.parametrize("folder", [".", "06_models", "06_models/encoder.safetensors"])
+@pytest.mark.parametrize("name", [f"{NEWER} copy", f"{NEWER} (1)", f".{NEWER}", "zzz", "latest", NEWER.lower()])
+def test_a_folder_that_is_named_otherwise_is_never_the_newest_version_and_a_line_says_so(
+    tmp_path, folder, name, caplog
+):
+    save_encoder(tmp_path, NEWER, seed=1)
+    save_encoder(tmp_path, OLDER)
+    entry = tmp_path / "06_models/encoder.safetensors"
+    (entry / NEWER).rename(entry / name)
+    assert load_encoder(tmp_path / folder).version == OLDER
+    told = [message for message in caplog.messages if "passed over" in message]
+    assert len(told) == 1
+    assert name in told[0]
+
+
+def test_a_folder_is_taken_by_its_name_whatever_that_is(tmp_path):
+    path = save_encoder(tmp_path, OLDER).parent
+    copy = path.rename(path.with_name(f"{OLDER} copy"))
+    assert load_encoder(copy).version == load_encoder(copy / "encoder.safetensors").version == OLDER
+
+
+@pytest.mark.parametrize("name", ["run[1]", "a*b", "what?", "{x}", "[!a]", "**", "back\\slash", "new\nline"])
+def test_a_folder_is_no_pattern(tmp_path, name):
+    save_encoder(tmp_path / name, NEWER)
+    for other in ("run1", "aab", "whatx", "x", "b", "c"):
+        save_encoder(tmp_path / other, "2026-03-01T00.00.00.000Z", seed=1)
+    assert load_encoder(tmp_path / name).version == NEWER
+    assert load_encoder(tmp_path / name / "06_models").version == NEWER

@@ -11,6 +11,7 @@ import pytest
 from kedro.framework.session import KedroServiceSession, KedroSession
 from kedro.framework.startup import bootstrap_project
 
+from byol_kedro.errors import UserError
 from tests.conftest import ROOT, Outcome
 
 
@@ -51,6 +52,27 @@ def test_a_catalog_lies_where_its_own_environment_says_after_another_was_opened(
     contexts = [KedroSession.create(env=env).load_context() for env in ("sample", "test")]
     catalogs = [context.catalog for context in contexts]
     assert [Path(catalog["encoder"]._filepath).parents[1].name for catalog in catalogs] == ["sample", "test"]
+
+
+def test_the_same_run_id_twice_is_two_runs_and_a_line_names_both(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run_id, next_one = "2026-03-01T10.00.00.000Z", "2026-03-01T10.00.00.001Z"
+    session = KedroServiceSession.create(env="test")
+    for seed in (3, 4):
+        session.run(run_id=run_id, pipeline_names=["ingest"], runtime_params=params(tmp_path, seed))
+    assert [manifest["run_id"] for manifest in manifests(tmp_path)] == [run_id, next_one]
+    assert seeds(tmp_path) == [3, 4]
+    (said,) = (record.message for record in caplog.records if "run_id" in record.message)
+    assert run_id in said
+    assert next_one in said
+
+
+def test_a_run_id_that_is_no_version_is_refused_before_anything_is_saved(tmp_path: Path) -> None:
+    session = KedroServiceSession.create(env="test")
+    with pytest.raises(UserError, match=r"run_id 'mine': a UTC time such as .* expected"):
+        session.run(run_id="mine", pipeline_names=["ingest"], runtime_params=params(tmp_path, 0))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_concurrent_runs_of_a_server_keep_their_parameters_and_manifests(tmp_path: Path) -> None:

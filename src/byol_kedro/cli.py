@@ -13,9 +13,9 @@ from typing import Any
 import click
 from kedro.framework.cli.project import run as kedro_run
 
-from byol_kedro.errors import UserError
+from byol_kedro.errors import StoppedError, UserError
 from byol_kedro.export.command import export
-from byol_kedro.one_line import one_line
+from byol_kedro.one_line import as_user_error, one_line
 from byol_kedro.pipeline_registry import NAMES, build_pipelines
 from byol_kedro.results.commands import results
 
@@ -38,6 +38,8 @@ def check_pipelines(names: list[str]) -> None:
     try:
         build_pipelines(names or ["__default__"])
     except (ImportError, SyntaxError) as error:
+        if isinstance(as_user_error(error), StoppedError):  # a package in C makes an ImportError of Ctrl-C
+            raise
         where = f"{error.filename}:{error.lineno}: " if isinstance(error, SyntaxError) else ""
         raise UserError(
             f"the pipelines cannot be imported: {where}{error}; nothing was run. "

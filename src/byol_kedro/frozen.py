@@ -17,6 +17,7 @@ from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.byol.features import BATCH, encode
 from byol_kedro.datasets.decode import NarrowPixels, UnreadablePicture, are_narrow, decode, narrow_words, square
+from byol_kedro.datasets.versioned import tell_passed_over, version_files
 from byol_kedro.datasets.weights import read_safetensors
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
@@ -24,8 +25,6 @@ from byol_kedro.log import get_logger
 logger = get_logger(__name__)
 
 FILE = "encoder.safetensors"
-# The folders that are taken for the encoders in them: of a version, of all versions, 06_models, a data_root.
-ABOVE = ("", "*/", f"{FILE}/*/", f"*/{FILE}/*/")
 
 Picture = str | PathLike[str] | Image.Image
 
@@ -116,7 +115,12 @@ def open_encoder(path: Path, device: str) -> FrozenEncoder:
 
 
 def _newest(folder: Path) -> Path:
-    files = [file for above in ABOVE for file in folder.glob(above + FILE) if file.is_file()]
+    """Of the folder of a version its encoder; of the folder of all versions, 06_models or a data_root the newest."""
+    if (folder / FILE).is_file():
+        return folder / FILE
+    entries = [folder, folder / FILE, *folder.glob(f"*/{FILE}")]
+    files = [file for entry in entries for file in version_files(entry, FILE) if file.is_file()]
+    tell_passed_over(entries, FILE)
     if files:
         return max(files, key=lambda file: file.parent.name)
     lacking = "encoder in" if folder.is_dir() else "file or folder"

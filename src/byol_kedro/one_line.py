@@ -1,5 +1,8 @@
 """A mistake that the user can mend is one line on the screen; a fault of the program keeps its traceback."""
 
+import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,14 +52,25 @@ def one_line() -> Iterator[None]:
     """Print what the user can mend of what goes wrong in the block, and exit with 1; after Ctrl-C with 130."""
     try:
         yield
+    except SystemExit:  # a training that was told to stop
+        _end_at_once()
+        raise
     except (Exception, KeyboardInterrupt) as error:
         mendable = as_user_error(error)
         if mendable is None:
             raise
         if isinstance(mendable, StoppedError):
+            _end_at_once()
             click.echo(f"\n{mendable}", err=True)  # a terminal has written ^C into the line
             raise click.exceptions.Exit(INTERRUPTED) from None
         raise click.ClickException(str(mendable)) from None
+
+
+def _end_at_once() -> None:
+    """Let a further Ctrl-C end the process, which is ending anyway: Kedro and Python would print where it was."""
+    ours = threading.current_thread() is threading.main_thread() and not hasattr(sys, "ps1")
+    if ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _missing_config(text: str) -> str:

@@ -1,6 +1,5 @@
 """Which version of each entry a run reads and writes, decided before its first node."""
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,14 +9,13 @@ from kedro.io import AbstractVersionedDataset, CatalogProtocol, Version
 from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 
+from byol_kedro.datasets.versioned import is_version, tell_passed_over
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 from byol_kedro.pipeline_registry import PARTS, build_pipelines
 from byol_kedro.typed import kedro_run
 
 MANIFEST = "run_manifest"  # written by a hook before the first node, so no pipeline has it among its outputs
-
-VERSION = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}\.\d{2}\.\d{2}\.\d{3}Z", re.ASCII)  # as Kedro names them
 
 PICTURES = frozenset({"images_unlabeled", "images_train", "images_test"})  # what ingest makes of one source
 
@@ -52,8 +50,9 @@ def versions_read(
     Raises:
         UserError: an entry, or the version of it that was asked for, is not there.
     """
-    versions, missing = {}, []
-    for name, dataset in versioned_inputs(pipeline, catalog).items():
+    versions, missing, entries = {}, [], versioned_inputs(pipeline, catalog)
+    tell_other_names(entries.values())
+    for name, dataset in entries.items():
         if dataset.exists():
             versions[name] = str(dataset.resolve_load_version())
         elif pinned(dataset):
@@ -87,12 +86,12 @@ def reserve_version(run_id: str, pipeline: Pipeline, catalog: CatalogProtocol[An
     Raises:
         UserError: `run_id` is no time, or the folder cannot be created.
     """
-    if not VERSION.fullmatch(run_id):
+    if not is_version(run_id):
         raise UserError(f"run_id {run_id!r}: a UTC time such as {generate_timestamp()} expected; leave it out")
     names = {MANIFEST, *pipeline.datasets()}
     entries = versioned(sorted(name for name in names if not name.startswith(("params:", "parameters"))), catalog)
     saved = (dataset.list_versions(full_path=False) for dataset in entries.values())
-    newest = max((version for versions in saved for version in versions if VERSION.fullmatch(version)), default="")
+    newest = max((version for versions in saved for version in versions), default="")
     version = run_id if run_id > newest else _after(newest)
     while True:
         folder = path_of_version(entries[MANIFEST], version).parent
@@ -111,6 +110,8 @@ def reserve_version(run_id: str, pipeline: Pipeline, catalog: CatalogProtocol[An
             "the clock (%s) is behind the newest version (%s): this run is saved as %s, so that it is the newest; "
             "check the system clock", now, newest, version,
         )  # fmt: skip
+    elif version != run_id:
+        log.warning("run_id %s is taken or older than the newest version: this run is saved as %s", run_id, version)
     for dataset in entries.values():
         dataset._version = Version(pinned(dataset), version)  # noqa: SLF001  (Kedro has no public name for it)
     return folder, version
@@ -142,6 +143,11 @@ def path_of_version(dataset: AbstractVersionedDataset[Any, Any], version: str) -
     return Path(dataset._get_versioned_path(version))  # noqa: SLF001  (Kedro has no public name for it)
 
 
+def tell_other_names(entries: Iterable[AbstractVersionedDataset[Any, Any]]) -> None:
+    """A line where the folders of `entries` hold what a file manager or a user has named otherwise than a version."""
+    tell_passed_over(map(entry_folder, entries))
+
+
 def pinned(dataset: AbstractVersionedDataset[Any, Any]) -> str | None:
     """The version that was asked for, None for the newest."""
     load: str | None = _version(dataset).load
@@ -153,9 +159,14 @@ def pin(dataset: AbstractVersionedDataset[Any, Any], version: str) -> None:
     dataset._version = Version(version, _version(dataset).save)  # noqa: SLF001  (Kedro has no public name for it)
 
 
+def entry_folder(dataset: AbstractVersionedDataset[Any, Any]) -> Path:
+    """The folder of all versions."""
+    return Path(dataset._filepath)  # noqa: SLF001  (Kedro has no public name for it)
+
+
 def folder(dataset: AbstractVersionedDataset[Any, Any]) -> str:
     """The folder of all versions, relative to where the command was typed when it lies below."""
-    path = Path(dataset._filepath)  # noqa: SLF001  (Kedro has no public name for it)
+    path = entry_folder(dataset)
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 

@@ -13,7 +13,7 @@ from byol_kedro.byol.plan import Plan
 from byol_kedro.byol.train import train_step
 from byol_kedro.datasets.checkpoints import Checkpoints, save_file
 from byol_kedro.pipelines.pretrain.keeper import Keeper
-from byol_kedro.pipelines.pretrain.stopping import StopRequest
+from byol_kedro.pipelines.pretrain.stopping import SIGNALS, StopRequest
 from tests.byol.small import CPU, recipe, small_state
 from tests.pipelines.resuming import run, same, what
 
@@ -31,7 +31,17 @@ def stopped_by(monkeypatch, number, after, parameters, folder):
     return stopped.value.code
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.fixture(autouse=True)
+def heard():
+    """Signals do what they do by default, however the tests were started: nohup and a background ignore some."""
+    default = {signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, default.get(number, signal.SIG_DFL)) for number in SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
 def test_a_signal_lets_the_step_end_keeps_it_and_exits_with_a_code_of_its_own(
     tmp_path, monkeypatch, caplog, number, code
 ):
@@ -62,13 +72,17 @@ def test_a_second_signal_acts_as_ever(monkeypatch):
 
 
 def test_a_signal_that_nobody_looked_at_is_not_lost():
-    # A shell starts what runs in the background with SIGINT ignored.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt), StopRequest():
-            signal.raise_signal(signal.SIGINT)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with pytest.raises(KeyboardInterrupt), StopRequest():
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_what_the_process_was_started_to_ignore_stops_no_training(number):
+    signal.signal(number, signal.SIG_IGN)
+    with StopRequest() as stop:
+        signal.raise_signal(number)
+    assert stop.received is None
+    assert signal.getsignal(number) is signal.SIG_IGN
 
 
 def test_in_another_thread_there_are_no_handlers():

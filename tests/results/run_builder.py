@@ -102,7 +102,9 @@ class RunBuilder:
         table = [_row(key, np.array(right)) | {"encoder": encoder or run_id} for key, right in rows.items()]
         self.write("results", run_id, pd.DataFrame([*table, PUBLISHED]).to_csv(index=False).encode())
         guesses = [_guesses(key, np.array(right), pictures) for key, right in rows.items()]
-        predictions = pd.concat(guesses).sample(frac=1, random_state=len(run_id))  # rows in no order to rely on
+        predictions = pd.concat(guesses).sample(
+            frac=1, random_state=sum(run_id.encode())
+        )  # rows in no order to rely on
         self.write("predictions", run_id, predictions.to_parquet(index=False))
 
 

@@ -117,7 +117,7 @@ def test_guesses_are_paired_by_the_names_of_the_pictures(runs: RunBuilder) -> No
     # The builder writes predictions in no order. 12 discordant pairs of one side: 2 / 2**12, which no unpaired test of
     # 50 % and 53 % would find.
     runs.complete(A, {BYOL_LOGISTIC: right(of=400, count=200)})
-    runs.complete(B + "-longer", {BYOL_LOGISTIC: right(of=400, count=212)})
+    runs.complete(B, {BYOL_LOGISTIC: right(of=400, count=212)})
     assert "more than noise (p < 0.001, McNemar)" in words(diff(runs, B, A))
 
 

@@ -7,20 +7,20 @@ from typing import Any
 
 from byol_kedro.datasets.files import replacing_all
 from byol_kedro.datasets.integrity import check_sum, checksum, checksum_file
+from byol_kedro.datasets.versioned import Versions
 
 
-class Artifact:
+class Artifact(Versions):
     """Comes before a dataset of Kedro's among the bases; `write` and `read` know the format.
 
     A checksum lies beside the file. What is loaded agrees with it, or one line says what is wrong with the file.
     """
 
-    _get_save_path: Callable[[], PurePosixPath]  # the other base's
-    _get_load_path: Callable[[], PurePosixPath]
+    _get_load_path: Callable[[], PurePosixPath]  # the other base's
 
     def save(self, data: Any) -> None:
         """Raises UserError when the disk is full; whatever goes wrong, nothing is left."""
-        path = Path(self._get_save_path())
+        path = self.new_file()
         # Kedro looks for the artifact, so it comes last.
         with replacing_all([checksum_file(path), path]) as (sums, temporary):
             self.write(data, temporary)

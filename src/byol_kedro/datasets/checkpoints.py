@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -15,6 +16,8 @@ from safetensors.numpy import save_file
 
 from byol_kedro.datasets.files import replacing
 from byol_kedro.datasets.integrity import DamagedError, check_file
+from byol_kedro.datasets.leftovers import remove_leftovers
+from byol_kedro.datasets.locks import alone
 from byol_kedro.datasets.sealed import FINGERPRINT, check_arrays, open_tensors, sealed, unsealed
 from byol_kedro.datasets.tensors import Array, StoredArrays, Tensors
 from byol_kedro.errors import UserError
@@ -43,6 +46,22 @@ class TrainingFolder:
         self.path = path
         self._identity = identity
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """While the block runs, nobody else trains here: who comes second waits and says so.
+
+        Where no lock can be had, no checkpoint can be written either, and the block runs as it is.
+        """
+        told = (
+            f"another process is at this very training, with its checkpoints in {self.path}: waiting for it to end; "
+            "Ctrl-C ends the waiting"
+        )
+        with ExitStack() as stack:
+            with suppress(OSError):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(alone(self.path.with_name(f".{self.path.name}.lock"), told))
+            yield
+
     def write(self, step: int, arrays: Mapping[str, Array], header: dict[str, str], keep: int) -> None:
         """Writes a checkpoint whole and to the disk, or leaves all as it was; then the last `keep` up to it stay.
 
@@ -59,10 +78,10 @@ class TrainingFolder:
             files = self._files()
             # A later step than the one just reached can only be a damaged checkpoint that was passed over.
             later = [path for path in files if _step(path) > step]
-            leftovers = self.path.glob(".*.tmp")  # of a process that was killed
-            for old in [*later, *files[len(later) + keep :], *leftovers]:
+            for old in [*later, *files[len(later) + keep :]]:
                 if not old.is_dir():
                     old.unlink(missing_ok=True)
+            remove_leftovers(self.path)
         except (OSError, SafetensorError) as error:
             raise UserError(f"could not write a checkpoint under {self.path}: {error}") from error
 

@@ -1,17 +1,14 @@
 """Where the files of a source come from when they are not there: an archive at hand, or one from the net."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from filelock import FileLock, Timeout
-
 from byol_kedro.datasets.archives import Archive, unpack
 from byol_kedro.datasets.download import check, download, part_of
 from byol_kedro.datasets.files import FULL, size_text
+from byol_kedro.datasets.locks import alone
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 
@@ -45,7 +42,7 @@ def fetch_and_unpack(archive: Archive, root: Path, url: str | None) -> None:
         )
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with _alone(root / f".{archive.name}.lock"):
+        with alone(root / f".{archive.name}.lock", f"another process is fetching into {root}; waiting for it"):
             if archive.missing(root):  # else another process has been faster
                 unpack(archive, _at_hand(archive, root, url), root)
     except OSError as error:
@@ -111,22 +108,6 @@ def _check_space(root: Path, needed: int) -> None:
             f"{root}: {size_text(needed)} needed to fetch and unpack, {size_text(free)} free; "
             "make room or choose another place with --params raw_root=..."
         )
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """One process at a time, by a lock that a process loses when it ends, however it ends."""
-    lock = FileLock(path)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        logger.info("another process is fetching into %s; waiting for it", path.parent)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)  # while it is held: who waits for it notices, and makes a new one
-        lock.release()
 
 
 def _explain(error: OSError, root: Path) -> str:

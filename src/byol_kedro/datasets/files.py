@@ -3,11 +3,11 @@
 import errno
 import os
 import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from byol_kedro.datasets.leftovers import temporary_files
 from byol_kedro.errors import UserError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -27,21 +27,21 @@ def replacing(path: Path, needed: int | None = None) -> Iterator[Path]:
 
 @contextmanager
 def replacing_all(paths: Sequence[Path], needed: int | None = None) -> Iterator[list[Path]]:
-    """As `replacing`, for files that belong together: all are flushed, then moved in this order."""
+    """As `replacing`, for files of one folder that belong together: all are flushed, then moved in this order."""
     created = _missing_folders(paths)
-    temporaries = [path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp") for path in paths]
     try:
         for folder in reversed(created):
             folder.mkdir(exist_ok=True)
-        yield temporaries
-        for temporary in temporaries:
-            flush(temporary)
-        for temporary, path in zip(temporaries, paths, strict=True):
-            temporary.replace(path)
+        with temporary_files(paths) as temporaries:
+            yield temporaries
+            for temporary in temporaries:
+                flush(temporary)
+            for temporary, path in zip(temporaries, paths, strict=True):
+                temporary.replace(path)
         for folder in {path.parent for path in [*paths, *created]}:
             flush(folder)
     except BaseException as error:
-        _remove(temporaries, paths, created)
+        _remove(paths, created)
         if _is_full(error):
             raise UserError(_full_message(paths[-1], needed)) from error
         if isinstance(error, OSError):
@@ -72,9 +72,9 @@ def _missing_folders(paths: Sequence[Path]) -> list[Path]:
     return sorted(missing, key=lambda folder: len(folder.parts), reverse=True)
 
 
-def _remove(temporaries: Sequence[Path], paths: Sequence[Path], created: Sequence[Path]) -> None:
+def _remove(paths: Sequence[Path], created: Sequence[Path]) -> None:
     # In a folder that this save made, a file that has been moved already is half of a pair.
-    for path in (*temporaries, *(path for path in paths if path.parent in created)):
+    for path in (path for path in paths if path.parent in created):
         with suppress(OSError):  # it is not there, or what stopped the save stops this, too
             path.unlink()
     for folder in created:

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,10 +19,9 @@ from byol_kedro.datasets.integrity import DamagedError, check_sum, checksum, che
 from byol_kedro.datasets.pixels import Before, Written, write_pixels
 from byol_kedro.datasets.stored_pixels import stored_pixels
 from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Pixels
+from byol_kedro.datasets.versioned import Versions
 from byol_kedro.errors import StoppedError
 from byol_kedro.log import get_logger
-
-HOUR = 3600  # seconds
 
 logger = get_logger(__name__)
 
@@ -58,7 +55,7 @@ class Images(Brief):
         return len(self.pixels)
 
 
-class ImagesDataset(AbstractVersionedDataset[ImageStream, Images]):
+class ImagesDataset(Versions, AbstractVersionedDataset[ImageStream, Images]):
     """Saves an `ImageStream`, loads `Images`.
 
     `filepath` ends in .npy; the sidecar lies beside it and ends in .json. A version whose origin is that of
@@ -79,8 +76,7 @@ class ImagesDataset(AbstractVersionedDataset[ImageStream, Images]):
             raise StoppedError from error
 
     def _write(self, data: ImageStream) -> None:
-        path = Path(self._get_save_path())
-        _remove_leftovers(Path(self._filepath))
+        path = self.new_file()
         last = self._last(data)
         linked = last is not None and last.unchanged
         # Kedro looks for the .npy, so it comes last.
@@ -158,15 +154,6 @@ def sidecar(path: Path) -> Path:
 
 def _class_of(images: Images, i: int) -> str:
     return "" if images.labels[i] == UNKNOWN_LABEL else images.class_names[images.labels[i]]
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """What killed processes have half written: gigabytes, perhaps. One that lives has written within the hour."""
-    for path in folder.glob("*/.*.tmp"):
-        with suppress(OSError):  # it may just be moved to its place
-            if time.time() - path.stat().st_mtime > HOUR:
-                path.unlink()
-                path.parent.rmdir()
 
 
 @dataclass(frozen=True, eq=False)

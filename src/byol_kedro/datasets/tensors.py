@@ -16,6 +16,7 @@ from byol_kedro.datasets.checked import written
 from byol_kedro.datasets.files import replacing
 from byol_kedro.datasets.integrity import place
 from byol_kedro.datasets.sealed import FINGERPRINT, check_arrays, open_tensors, place_of, sealed, unsealed
+from byol_kedro.datasets.versioned import Versions
 
 Array = npt.NDArray[Any]
 
@@ -73,7 +74,7 @@ class StoredArrays(Mapping[str, Array]):
         return len(self._names)
 
 
-class TensorsDataset(AbstractVersionedDataset[Tensors, Tensors]):
+class TensorsDataset(Versions, AbstractVersionedDataset[Tensors, Tensors]):
     """Saves and loads `Tensors`; the header gains `version` (the save's) and `fingerprint`."""
 
     def __init__(
@@ -86,7 +87,7 @@ class TensorsDataset(AbstractVersionedDataset[Tensors, Tensors]):
         """Raises UserError when the disk is full; then nothing is left."""
         # safetensors writes the memory as it lies, so a transposed view would be saved wrong.
         arrays = {name: np.asarray(array, order="C") for name, array in data.arrays.items()}
-        path = Path(self._get_save_path())
+        path = self.new_file()
         header = sealed({**data.header, "version": self.resolve_save_version() or ""}, arrays, place(path))
         needed = sum(array.nbytes for array in arrays.values())
         with replacing(path, needed) as temporary:

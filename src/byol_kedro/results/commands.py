@@ -101,12 +101,14 @@ def prune(context: click.Context, keep: int, dry_run: bool, env: str | None, par
     """
     with one_line():
         with quiet():
-            from byol_kedro.results.prune import freed_bytes, plan, remove, words
+            from byol_kedro.results.prune import freed_bytes, plan, remove, remove_leftovers, words
 
-            planned = plan(opened(context, env, params), keep)
+            catalog = opened(context, env, params)
+            planned = plan(catalog, keep)
             freed = freed_bytes(planned.folders)
             if not dry_run:
                 remove(planned.removals)
+                remove_leftovers(catalog)
         click.echo("\n".join(words(planned, freed, dry=dry_run)))
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,7 +16,7 @@ from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 from byol_kedro.one_line import causes
 from byol_kedro.pipelines.report.results import measured
-from byol_kedro.versions import MANIFEST, folder, path_of_version, versioned
+from byol_kedro.versions import MANIFEST, entry_folder, folder, path_of_version, tell_other_names, versioned
 
 RESULTS, ENCODER, PREDICTED = "results", "encoder", "predicted_pictures"
 COMPLETE, PREDICTIONS = "complete", "predictions"
@@ -128,6 +129,11 @@ def versioned_entries(catalog: Catalog) -> dict[str, Versioned]:
     return versioned([name for name in catalog if not name.startswith(("parameters", "params:"))], catalog)
 
 
+def data_root(catalog: Catalog) -> Path:
+    """The folder that the artifacts of an environment lie under."""
+    return entry_folder(versioned_entries(catalog)[MANIFEST]).parents[1]
+
+
 def list_runs(catalog: Catalog) -> list[Run]:
     """All runs, newest first: every version of `run_manifest` or `results`; a line for each that is damaged.
 
@@ -138,6 +144,7 @@ def list_runs(catalog: Catalog) -> list[Run]:
     versions = {
         name: set(entries[name].list_versions(full_path=False)) for name in (MANIFEST, RESULTS, ENCODER, PREDICTED)
     }
+    tell_other_names(entries.values())
     manifests, results = versions[MANIFEST], versions[RESULTS]
     if not manifests | results:
         raise UserError(f"no runs yet: nothing in {folder(entries[MANIFEST])}; make one with kedro run (--env=…)")

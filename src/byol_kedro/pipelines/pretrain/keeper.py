@@ -32,7 +32,7 @@ class Keeper:
         self._complained = False
 
     def __call__(self, state: TrainState, monitor: Monitor) -> None:
-        """Raises SystemExit with 143 (SIGTERM) or 130 (SIGINT) where the run was told to stop."""
+        """Raises SystemExit with 143 (SIGTERM), 130 (SIGINT) or 129 (SIGHUP) where the run was told to stop."""
         self._steps += 1
         number = self._stop.received
         written = None

@@ -46,7 +46,8 @@ def pretrain(
 ) -> tuple[Tensors, Tensors, pd.DataFrame]:
     """The encoder, the heads with the target network, and the history of the training.
 
-    Goes on from the checkpoint of this very training where there is one. With `tensorboard` it can be watched there.
+    Goes on from the checkpoint of this very training where there is one; where another process is at it, waits until
+    that has ended. With `tensorboard` it can be watched there.
 
     Raises UserError for a device, an architecture or a batch that cannot be, and for a training that diverges;
     SystemExit where the process was told to stop.
@@ -55,18 +56,21 @@ def pretrain(
     plan = Plan(parameters, len(images_unlabeled) + len(images_train), seed)
     state = initial_state(parameters, images_train.pixels.shape[-1], seed, where)
     header = describe(state, parameters, images_unlabeled, images_train, seed)
-    pictures = place_pictures([images_unlabeled.pixels, images_train.pixels], where)
-    measure = online_measures(images_train, parameters.online_knn, header, seed, where)
     folder = checkpoints.of(identity_of(parameters, images_unlabeled, images_train, seed, where))
     monitor = Monitor(where)
-    begin(folder, plan, state, monitor)
-    if state.step < plan.steps:
-        tell_plan(plan, header.image_size)
-    name = f"{parameters.recipe}-{folder.path.name}" if tensorboard else None
-    board = on_board(event_files, name, state, monitor, lambda: draw_views(plan, images_unlabeled, images_train))
-    with board as curves, ProgressReport(plan, where.type.upper()) as report, StopRequest() as stop:
-        watch, keep = both(report, curves), Keeper(folder, plan, stop)
-        train(state, pictures, plan, header.mean, header.std, monitor=monitor, watch=watch, measure=measure, keep=keep)
+    with folder.alone():
+        pictures = place_pictures([images_unlabeled.pixels, images_train.pixels], where)
+        measure = online_measures(images_train, parameters.online_knn, header, seed, where)
+        begin(folder, plan, state, monitor)
+        if state.step < plan.steps:
+            tell_plan(plan, header.image_size)
+        name = f"{parameters.recipe}-{folder.path.name}" if tensorboard else None
+        board = on_board(event_files, name, state, monitor, lambda: draw_views(plan, images_unlabeled, images_train))
+        with board as curves, ProgressReport(plan, where.type.upper()) as report, StopRequest() as stop:
+            train(
+                state, pictures, plan, header.mean, header.std,
+                monitor=monitor, watch=both(report, curves), measure=measure, keep=Keeper(folder, plan, stop),
+            )  # fmt: skip
     tell_skipped(state)
     encoder, heads = encoder_of(state, header, parameters), heads_of(state, header, parameters)
     return encoder, heads, history_of(monitor.rows)

@@ -4,6 +4,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -56,7 +57,8 @@ class ProgressReport:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            with suppress(OSError):  # the terminal may be what has gone
+                self._bar.stop()
 
     def __call__(self, done: int, row: Row | None) -> None:
         """`done` steps are done; `row` is what was read after the last of them, if anything was."""

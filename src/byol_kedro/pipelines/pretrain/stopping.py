@@ -5,13 +5,15 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# Of kill and of a scheduler, of Ctrl-C, of a terminal or a connection that is closed.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class StopRequest:
-    """While its block runs in the main thread, the first SIGTERM or SIGINT is only written down in `received`.
+    """While its block runs in the main thread, the first of `SIGNALS` is only written down in `received`.
 
-    A second one acts as it would without this class: nobody has to wait for a long step.
+    A second one acts as it would without this class: nobody has to wait for a long step. What the process was started
+    to ignore, as nohup and a shell's background do, is ignored here, too.
     """
 
     def __init__(self) -> None:
@@ -21,7 +23,8 @@ class StopRequest:
     def __enter__(self) -> Self:
         # Python lets only the main thread have handlers; in another one a signal acts as it always did.
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+            heard = [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+            self._before = {number: signal.signal(number, self._note) for number in heard}
         return self
 
     def __exit__(
