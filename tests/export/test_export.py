@@ -128,9 +128,9 @@ def test_a_transformer_is_exported_to_onnx(tmp_path):
     assert_same(session.run(None, {"images": PIXELS})[0], vit, tolerance=1e-4)
 
 
-@pytest.mark.parametrize("architecture", ["test_resnet", "efficientnet_b0"])
-def test_what_torchvision_names_otherwise_is_refused(architecture, tmp_path):
-    other = frozen(architecture)
+@pytest.mark.parametrize(("architecture", "feature_dim"), [("test_resnet", 96), ("efficientnet_b0", 1280)])
+def test_what_torchvision_names_otherwise_is_refused(architecture, feature_dim, tmp_path):
+    other = frozen(architecture, feature_dim=feature_dim)
     with pytest.raises(UserError, match=f"torchvision has no {architecture}.*use --format timm"):
         write(other, "torchvision", tmp_path / "e")
     assert list(tmp_path.iterdir()) == []

@@ -25,6 +25,7 @@ def temporary_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
     remove_leftovers(beside.parent, {path.name for path in paths})
     files = [path.with_name(f".{path.name}.{mark}.tmp") for path in paths]
     lock = FileLock(_lock_of(beside, mark))
+    Path(lock.lock_file).touch()  # filelock would retry forever where the file system refuses
     lock.acquire()
     try:
         yield files
