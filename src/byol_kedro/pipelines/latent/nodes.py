@@ -148,13 +148,13 @@ def embed(
     latent: Latent,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """name, split, label, cluster, z0 … z15 of every picture; and the list name, cluster."""
+    """name, split, label, class, cluster, z0 … z15 of every picture; and the list name, cluster."""
     check_same_encoder(encoder, latent_mlp, latents_train, latents_test, latents_unlabeled)
     model = PairModel.from_arrays(latent_mlp.arrays)
     train = vectors(model, "train", latents_train, images_train)
     test = vectors(model, "test", latents_test, images_test)
     unlabeled = vectors(model, "unlabeled", latents_unlabeled, images_unlabeled)
-    table = latent_table(train, [test, unlabeled], latent.clusters, seed)
+    table = latent_table(train, [test, unlabeled], images_train.class_names, latent.clusters, seed)
     return table, table[["name", "cluster"]]
 
 
