@@ -26,7 +26,9 @@ def problem(**changes):
     data = blobs(120, 50, spread=2.0)
     names = [f"test/{i:03}" for i in range(50)]
     parts = (data.train_x, data.train_y, data.test_x, data.test_y)
-    return replace(Problem("BYOL", *parts, index=np.arange(50), names=names, n_classes=4), **changes)
+    return replace(
+        Problem("BYOL", *parts, index=np.arange(50), names=names, class_names=["ant", "bee", "cat", "dog"]), **changes
+    )
 
 
 def decided(outcome):

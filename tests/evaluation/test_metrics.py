@@ -35,7 +35,7 @@ def row(probabilities=PROBABILITIES):
 
 def table():
     index = np.array([5, 6, 8, 9])
-    return predictions_table(Fit(PROBABILITIES), TRUTH, index, ["a", "b", "c", "d"], **WORDS)
+    return predictions_table(Fit(PROBABILITIES), TRUTH, index, ["a", "b", "c", "d"], ["ant", "bee", "cat"], **WORDS)
 
 
 @pytest.mark.parametrize("n", [16, 80, 400, 1600, 8000])
@@ -98,6 +98,11 @@ def test_the_table_has_one_line_a_picture():
 
 def test_the_confidence_is_the_probability_of_the_guess():
     np.testing.assert_array_equal(table()["confidence"], np.array([0.7, 0.7, 0.5, 0.6], np.float32))
+
+
+def test_names_of_classes_stand_beside_their_numbers():
+    columns = table()[["truth", "truth_class", "guess", "guess_class"]].to_numpy().tolist()
+    assert columns == [[0, "ant", 0, "ant"], [2, "cat", 2, "cat"], [1, "bee", 1, "bee"], [1, "bee", 0, "ant"]]
 
 
 @pytest.mark.parametrize("tables", [[], [table()], [table(), table()]])

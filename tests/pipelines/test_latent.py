@@ -108,12 +108,14 @@ def test_every_picture_has_a_row_with_its_own_label(outcome):
     assert table["name"].tolist() == images("train").names + images("test").names
     assert table["split"].tolist() == ["train"] * 60 + ["test"] * 30
     assert table["label"].tolist() == [*images("train").labels, *images("test").labels]
+    assert table["class"].tolist() == [images("train").class_names[label] for label in table["label"]]
 
 
 def test_latent_vectors_have_sixteen_float32_columns(outcome):
     types = outcome["latent_vectors"].dtypes.astype(str).to_dict()
     axes = {f"z{axis}": "float32" for axis in range(16)}
-    assert types == {"name": "str", "split": "str", "label": "int64", "cluster": "int64"} | axes
+    about = {"name": "str", "split": "str", "label": "int64", "class": "str", "cluster": "int64"}
+    assert types == about | axes
 
 
 def embed(latent_mlp, train=None, test=None, others=None):

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,15 @@ from byol_kedro.datasets.tables import TableStream
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Predict, Probes
+from byol_kedro.pipelines.predict import neighbors
 from byol_kedro.pipelines.predict import rows as rows_module
 from byol_kedro.pipelines.predict.nodes import predict
 from tests.byol.small import CPU
 from tests.conftest import Chain
 from tests.datasets.deep_images import ramp, write_png
 
-TENSORS = ["encoder", "probe_published", "probe_logistic", "probe_mlp", "latent_mlp", "latents_train"]
+SPLITS = ["train", "test", "unlabeled"]
+TENSORS = ["encoder", "probe_published", "probe_logistic", "probe_mlp", "latent_mlp", *(f"latents_{s}" for s in SPLITS)]
 PROTOCOLS = ["published", "logistic", "mlp", "knn", "knn200"]
 
 Inputs = dict[str, Any]
@@ -40,7 +42,7 @@ def inputs(chain: Chain) -> Inputs:
     manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
     return {
         **read,
-        "images_train": ImagesDataset(filepath=str(chain.versions("images_train")[-1])).load(),
+        **{f"images_{s}": ImagesDataset(filepath=str(chain.versions(f"images_{s}")[-1])).load() for s in SPLITS},
         "probes": Probes.model_validate(manifest["parameters"]["probes"]),
         "parameters": Predict(probe="logistic", neighbours=3),
         "seed": 0,
@@ -118,14 +120,97 @@ def test_latent_vectors_are_those_of_the_pair_model(inputs, tests, folder, chain
     np.testing.assert_allclose(found, vectors[axes], atol=1e-4 * np.abs(vectors[axes]).max().max())
 
 
-def test_the_nearest_training_picture_of_a_training_picture_is_itself(inputs, tmp_path):
+def with_unlabeled(inputs: Inputs) -> Inputs:
+    """With features of all images without labels, as `latent.unlabeled=true` leaves them."""
+    images, latents = inputs["images_unlabeled"], inputs["latents_unlabeled"]
+    features = features_of(inputs, *images.pixels.transpose(0, 2, 3, 1))
+    arrays = {"features": features, "labels": images.labels, "index": np.arange(len(images))}
+    return inputs | {"latents_unlabeled": Tensors(arrays, latents.header)}
+
+
+def all_known(inputs: Inputs) -> tuple[np.ndarray, list[str], list[str], np.ndarray]:
+    """Features, names, splits and pixels of every image whose features are there."""
+    features, names, splits, pixels = [], [], [], []
+    for split in SPLITS:
+        images, latents = inputs[f"images_{split}"], inputs[f"latents_{split}"]
+        features.append(latents["features"])
+        names += [images.names[row] for row in latents["index"]]
+        splits += [split] * len(latents["index"])
+        pixels.append(images.pixels[latents["index"]])
+    return np.concatenate(features), names, splits, np.concatenate(pixels)
+
+
+def as_files(folder: Path, images: Images, rows: Sequence[int]) -> None:
+    for i in rows:
+        Image.fromarray(images.pixels[i].transpose(1, 2, 0)).save(folder / f"{i:03}.png")
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("block", [7, 4096])
+def test_the_nearest_are_those_of_all_splits_without_the_image_itself(inputs, tmp_path, split, block, monkeypatch):
+    monkeypatch.setattr(neighbors, "TRAIN_ROWS", block)
+    given = with_unlabeled(inputs)
+    images = given[f"images_{split}"]
+    as_files(tmp_path, images, range(6))
+    features, names, splits, pixels = all_known(given)
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    answered = answers(given, tmp_path)
+    assert len(answered) == 6
+    for i, row in enumerate(answered.itertuples()):
+        mine = features_of(given, images.pixels[i].transpose(1, 2, 0))[0]
+        similarity = unit @ (mine / np.linalg.norm(mine))
+        similarity[(pixels == images.pixels[i]).all(axis=(1, 2, 3))] = -2  # itself, and copies of it
+        order = np.argsort(-similarity, kind="stable")[:3]
+        np.testing.assert_allclose(row.similarity, similarity[order], atol=1e-5)
+        assert list(row.nearest) == [names[k] for k in order]
+        assert list(row.nearest_split) == [splits[k] for k in order]
+        assert images.names[i] not in row.nearest
+
+
+def test_without_features_of_the_unlabeled_the_others_are_searched(inputs, tests, tmp_path):
+    as_files(tmp_path, tests, range(4))
+    found = {split for splits in answers(inputs, tmp_path)["nearest_split"] for split in splits}
+    assert found <= {"train", "test"}
+
+
+@pytest.mark.parametrize("count", [3, 1000])
+def test_however_many_copies_there_are_none_of_them_is_a_neighbor(inputs, tmp_path, count):
+    """Five in six train images are one image: it has to be looked far behind the nearest ones."""
+    train, latents = inputs["images_train"], inputs["latents_train"]
+    same = np.where(np.arange(len(train)) % 6 > 0, 0, np.arange(len(train)))
+    given = {"features": latents["features"][same], "labels": latents["labels"], "index": latents["index"]}
+    none = Tensors({name: inputs["latents_test"][name][:0] for name in given}, inputs["latents_test"].header)
+    as_files(tmp_path, train, [0])
+    few = {
+        "images_train": replace(train, pixels=train.pixels[same]),
+        "latents_train": Tensors(given, latents.header),
+        "latents_test": none,
+    }
+    others = {train.names[i] for i in np.flatnonzero(same != 0)}
+    (row,) = answers(inputs, tmp_path, parameters=Predict(probe="logistic", neighbours=count), **few).itertuples()
+    assert len(row.nearest) == len(row.similarity) == len(row.nearest_split) == min(count, len(others))
+    assert set(row.nearest) <= others
+
+
+def test_an_image_that_is_only_alike_is_a_neighbor(inputs, tmp_path):
     train = inputs["images_train"]
-    for i in (5, 17):
-        Image.fromarray(train.pixels[i].transpose(1, 2, 0)).save(tmp_path / f"{i:02}.png")
-    answered = answers(inputs, tmp_path)
-    assert [nearest[0] for nearest in answered["nearest"]] == [train.names[5], train.names[17]]
-    assert [len(nearest) for nearest in answered["nearest"]] == [3, 3]
-    np.testing.assert_allclose([similarity[0] for similarity in answered["similarity"]], 1, atol=1e-5)
+    pixels = train.pixels[5].copy()
+    pixels[0, 0, 0] ^= 1
+    Image.fromarray(pixels.transpose(1, 2, 0)).save(tmp_path / "a.png")
+    assert answers(inputs, tmp_path)["nearest"][0][0] == train.names[5]
+
+
+def test_new_images_are_made_as_large_as_those_that_everything_was_fitted_to(inputs, tmp_path):
+    """Images of another size than the encoder's may have been ingested and evaluated since."""
+    train = inputs["images_train"]
+    pixels = train.pixels.repeat(2, axis=2).repeat(2, axis=3)
+    features = features_of(inputs, *pixels.transpose(0, 2, 3, 1))
+    larger = replace(train, pixels=pixels)
+    latents = Tensors({**inputs["latents_train"].arrays, "features": features}, inputs["latents_train"].header)
+    as_files(tmp_path, larger, [3])
+    (row,) = answers(inputs, tmp_path, images_train=larger, latents_train=latents).itertuples()
+    np.testing.assert_allclose(row.features, features[3], rtol=1e-4, atol=1e-5)
+    assert train.names[3] not in row.nearest
 
 
 def test_a_picture_of_another_size_is_made_as_large_as_the_encoders(inputs, tmp_path):
@@ -187,7 +272,7 @@ def test_no_more_than_a_batch_is_decoded_before_it_is_written(inputs, folder, mo
         assert asked <= 5 * done
 
 
-@pytest.mark.parametrize("name", ["probe_logistic", "latent_mlp", "latents_train"])
+@pytest.mark.parametrize("name", ["probe_logistic", "latent_mlp", *(f"latents_{split}" for split in SPLITS)])
 def test_what_is_another_encoders_is_refused(inputs, folder, name):
     theirs = Tensors(inputs[name].arrays, inputs[name].header | {"encoder_fingerprint": "other"})
     with pytest.raises(UserError, match=r"meet encoder .*run the pipeline evaluate again for encoder .*, or pin"):
@@ -199,9 +284,11 @@ def test_a_probe_that_is_not_asked_may_be_another_encoders(inputs, folder):
     assert len(answers(inputs, folder, probe_mlp=theirs))
 
 
-def test_features_of_other_training_pictures_are_refused(inputs, folder):
+@pytest.mark.parametrize("split", SPLITS)
+def test_features_of_other_images_are_refused(inputs, folder, split):
+    others = {f"images_{split}": replace(inputs[f"images_{split}"], fingerprint="other")}
     with pytest.raises(UserError, match="run the pipeline extract again"):
-        answers(inputs, folder, images_train=replace(inputs["images_train"], fingerprint="other"))
+        answers(inputs, folder, **others)
 
 
 def unlabelled(inputs: Inputs) -> Inputs:
@@ -226,14 +313,15 @@ def test_what_was_not_learned_is_left_out_with_one_line(inputs, folder, caplog, 
     assert [line.partition(":")[0] for line in caplog.messages if line.startswith("no ")] == [words]
 
 
-def test_without_training_pictures_no_nearest_are_named(inputs, folder, caplog):
-    train, latents = inputs["images_train"], inputs["latents_train"]
-    none = replace(train, pixels=train.pixels[:0], labels=train.labels[:0], names=[])
-    empty = Tensors({name: latents[name][:0] for name in latents.keys()}, latents.header)  # noqa: SIM118  # Tensors is no dict
+def test_without_known_images_no_nearest_are_named(inputs, folder, caplog):
+    none = {
+        f"latents_{split}": Tensors({name: latents[name][:0] for name in latents.keys()}, latents.header)  # noqa: SIM118  # Tensors is no dict
+        for split, latents in ((split, inputs[f"latents_{split}"]) for split in SPLITS)
+    }
     with caplog.at_level(logging.INFO, "byol_kedro"):
-        answered = answers(inputs, folder, images_train=none, latents_train=empty)
-    assert not {"nearest", "similarity"} & set(answered)
-    assert "no training pictures" in caplog.text
+        answered = answers(inputs, folder, **none)
+    assert not {"nearest", "nearest_split", "similarity"} & set(answered)
+    assert "no known images" in caplog.text
 
 
 def test_the_last_line_says_which_files_were_passed_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

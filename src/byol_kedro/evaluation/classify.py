@@ -50,7 +50,11 @@ class Problem(Brief):
     test_y: Labels
     index: Labels
     names: Sequence[str]
-    n_classes: int
+    class_names: Sequence[str]
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.class_names)
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def classify(problem: Problem, protocols: Sequence[str], params: "Probes", seed:
         names = [known.names[i] for i in known.index]
         about = {"dim": known.train_x.shape[1], "seed": seed, "settings": settings.model_dump(mode="json")} | words
         rows.append(metrics_row(fit, known.test_y, **about))
-        tables.append(predictions_table(fit, known.test_y, known.index, names, **words))
+        tables.append(predictions_table(fit, known.test_y, known.index, names, known.class_names, **words))
         fits[protocol] = fit
         logger.info("%s + %s (%s): %s %%", known.features, classifier, protocol, percent(rows[-1]["top1"]))
     return Outcome(rows, join_predictions(tables), fits)

@@ -26,25 +26,30 @@ class Vectors(Brief):
     vectors: NDArray[np.float32]
 
 
-def latent_table(train: Vectors, others: Sequence[Vectors], params: "Clusters", seed: int) -> pd.DataFrame:
-    """name, split (str), label, cluster (int64), z0, z1, … (float32): train's pictures, then those of the others.
+def latent_table(
+    train: Vectors, others: Sequence[Vectors], class_names: Sequence[str], params: "Clusters", seed: int
+) -> pd.DataFrame:
+    """name, split (str), label (int64), class (str), cluster (int64), z0, z1, … (float32): train, then the others.
 
-    Clusters are found in train; see `clusters`.
+    `class` is that of `class_names` for the label, null where it is unknown. Clusters are found in train; see
+    `clusters`.
     """
     rest = np.concatenate([other.vectors for other in others])
     found, fallen = clusters(train.vectors, rest, params, seed)
     parts = [_rows(split) for split in (train, *others)]
-    table = pd.concat(parts, ignore_index=True).astype({"name": "str", "split": "str"})
-    table.insert(3, "cluster", np.concatenate([found, fallen]))
-    return table
+    table = pd.concat(parts, ignore_index=True)
+    table.insert(3, "class", table["label"].map(dict(enumerate(class_names))))
+    table.insert(4, "cluster", np.concatenate([found, fallen]))
+    return table.astype(dict.fromkeys(["name", "split", "class"], "str"))
 
 
 def no_vectors() -> pd.DataFrame:
     """The columns of `latent_table` and no rows, where there is no pair model."""
     nothing = Vectors("", [], np.zeros(0, np.int64), np.zeros((0, LATENT_DIM), np.float32))
-    table = _rows(nothing).astype({"name": "str", "split": "str"})
-    table.insert(3, "cluster", np.zeros(0, np.int64))
-    return table
+    table = _rows(nothing)
+    table.insert(3, "class", "")
+    table.insert(4, "cluster", np.zeros(0, np.int64))
+    return table.astype(dict.fromkeys(["name", "split", "class"], "str"))
 
 
 def axis_names(dimension: int) -> list[str]:

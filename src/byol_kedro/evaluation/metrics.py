@@ -18,7 +18,9 @@ PREDICTION_TYPES = {
     "index": "int64",
     "name": "str",
     "truth": "int64",
+    "truth_class": "str",
     "guess": "int64",
+    "guess_class": "str",
     "confidence": "float32",
     "classifier": "str",
     "protocol": "str",
@@ -118,6 +120,7 @@ def predictions_table(
     truth: Labels,
     index: Labels,
     names: Sequence[str],
+    class_names: Sequence[str],
     *,
     classifier: str,
     protocol: str,
@@ -125,14 +128,17 @@ def predictions_table(
 ) -> pd.DataFrame:
     """One line for each test picture, with the columns and types of `PREDICTION_TYPES`.
 
-    `truth`, `index` (M,) int64 and `names` (M) belong to the rows of the fit's probabilities; `confidence` is
-    the probability of the guess.
+    `truth`, `index` (M,) int64 and `names` (M) belong to the rows of the fit's probabilities, `class_names` to their
+    columns; `confidence` is the probability of the guess.
     """
+    guess, classes = fit.probabilities.argmax(axis=1), np.asarray(class_names, dtype=object)
     columns = {
         "index": index,
         "name": list(names),
         "truth": truth,
-        "guess": fit.probabilities.argmax(axis=1),
+        "truth_class": classes[truth],
+        "guess": guess,
+        "guess_class": classes[guess],
         "confidence": fit.probabilities.max(axis=1),
         "classifier": classifier,
         "protocol": protocol,

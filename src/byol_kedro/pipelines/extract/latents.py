@@ -1,5 +1,7 @@
 """Features with the header that says whose they are."""
 
+import json
+
 import numpy as np
 import torch
 from torch import nn
@@ -20,7 +22,7 @@ def latents(
 ) -> Tensors:
     """`features` (N, D) float32, `labels` (N,) int64 and `index` (N,) int64, the row among `images`.
 
-    N is `count`, of the first pictures, or all of them.
+    N is `count`, of the first pictures, or all of them. The header's `class_names` are those of the labels, as JSON.
     """
     index = np.arange(len(images), dtype=np.int64)[:count]
     arrays: dict[str, Array] = {
@@ -28,7 +30,7 @@ def latents(
         "labels": images.labels[: len(index)],
         "index": index,
     }
-    return Tensors(arrays, derived_header(encoder, images))
+    return Tensors(arrays, derived_header(encoder, images) | {"class_names": json.dumps(images.class_names)})
 
 
 def derived_header(encoder: Tensors, *splits: Images) -> dict[str, str]:

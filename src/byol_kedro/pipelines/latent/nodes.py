@@ -185,7 +185,7 @@ def embed(
     latent: Latent,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """name, split, label, cluster, z0 … z15 of every picture, or of none without a pair model; and name, cluster."""
+    """name, split, label, class, cluster, z0 … z15 of every image, of none without a pair model; and name, cluster."""
     check_same_encoder(encoder, latent_mlp, latents_train, latents_test, latents_unlabeled)
     if not latent_mlp.arrays:
         table = no_vectors()
@@ -194,7 +194,7 @@ def embed(
     train = vectors(model, "train", latents_train, images_train)
     test = vectors(model, "test", latents_test, images_test)
     unlabeled = vectors(model, "unlabeled", latents_unlabeled, images_unlabeled)
-    table = latent_table(train, [test, unlabeled], latent.clusters, seed)
+    table = latent_table(train, [test, unlabeled], images_train.class_names, latent.clusters, seed)
     return table, table[["name", "cluster"]]
 
 

@@ -1,33 +1,33 @@
 """The columns of the answer, each computed from the features of a batch of pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import torch
 from numpy.typing import NDArray
 
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.fit import Features
-from byol_kedro.evaluation.knn import nearest
 from byol_kedro.evaluation.pair_model import PairModel
 from byol_kedro.log import get_logger
 from byol_kedro.pipelines.predict.classifier import Classifier
-from byol_kedro.pipelines.predict.known import Known
+from byol_kedro.pipelines.predict.neighbors import Pixels, Split, nearest_known
 
 logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Some columns: their fields, and an array (n,) for each from features (n, D) float32."""
+    """Some columns: their fields, and an array (n,) for each from features (n, D) float32 and pixels (n, 3, S, S)."""
 
     fields: list[pa.Field]
-    values: Callable[[Features], list[pa.Array]]
+    values: Callable[[Features, Pixels], list[pa.Array]]
 
 
-def all_columns(classifier: Classifier | None, latent_mlp: Tensors, known: Known, neighbours: int) -> list[Columns]:
+def all_columns(
+    classifier: Classifier | None, latent_mlp: Tensors, known: Sequence[Split], neighbours: int
+) -> list[Columns]:
     """Those that there is something to compute from; a line says what is left out."""
     columns = []
     if classifier is not None:
@@ -38,10 +38,10 @@ def all_columns(classifier: Classifier | None, latent_mlp: Tensors, known: Known
         columns.append(vector_columns(PairModel.from_arrays(latent_mlp.arrays)))
     else:
         logger.info("no latent vectors: latent_mlp is empty, so the columns z0, z1, … are left out")
-    if known.names:
-        columns.append(neighbour_columns(known, min(neighbours, len(known.names))))
+    if any(split.names for split in known):
+        columns.append(neighbor_columns(known, neighbours))
     else:
-        logger.info("no training pictures, so the columns nearest and similarity are left out")
+        logger.info("no known images, so the columns nearest, nearest_split and similarity are left out")
     return [*columns, feature_columns()]
 
 
@@ -49,7 +49,7 @@ def class_columns(classifier: Classifier) -> Columns:
     """The most probable class and its probability."""
     names = pa.array(classifier.class_names, pa.string())
 
-    def values(features: Features) -> list[pa.Array]:
+    def values(features: Features, _: Pixels) -> list[pa.Array]:
         probabilities = classifier.probabilities(features)
         return [names.take(pa.array(probabilities.argmax(axis=1))), pa.array(probabilities.max(axis=1))]
 
@@ -59,26 +59,25 @@ def class_columns(classifier: Classifier) -> Columns:
 def vector_columns(model: PairModel) -> Columns:
     """A column for each component of the latent vector."""
     fields = [pa.field(f"z{axis}", pa.float32()) for axis in range(model.dimension)]
-    return Columns(fields, lambda features: [pa.array(axis) for axis in model.vectors(features).T])
+    return Columns(fields, lambda features, _: [pa.array(axis) for axis in model.vectors(features).T])
 
 
-def neighbour_columns(known: Known, k: int) -> Columns:
-    """The `k` training pictures whose features have the largest cosine similarity, the nearest first."""
-    names = pa.array(known.names, pa.string())
-    train, rows = torch.from_numpy(known.features), torch.arange(len(known.names))
+def neighbor_columns(known: Sequence[Split], count: int) -> Columns:
+    """The `count` known images whose features have the largest cosine similarity, and the split of each."""
+    words, numbers = pa.list_(pa.string()), pa.list_(pa.float32())
 
-    def values(features: Features) -> list[pa.Array]:
-        similarity, row = nearest(train, rows, torch.from_numpy(features), k)
-        return [_lists(names.take(pa.array(row.numpy().ravel())), k), _lists(pa.array(similarity.numpy().ravel()), k)]
+    def values(features: Features, pixels: Pixels) -> list[pa.Array]:
+        found = nearest_known(known, features, pixels, count)
+        return [pa.array(found.names, words), pa.array(found.splits, words), pa.array(found.similarities, numbers)]
 
-    fields = [pa.field("nearest", pa.list_(pa.string())), pa.field("similarity", pa.list_(pa.float32()))]
+    fields = [pa.field("nearest", words), pa.field("nearest_split", words), pa.field("similarity", numbers)]
     return Columns(fields, values)
 
 
 def feature_columns() -> Columns:
     """The features themselves, a list for each picture."""
     field = pa.field("features", pa.list_(pa.float32()))
-    return Columns([field], lambda features: [_lists(pa.array(features.ravel()), features.shape[1])])
+    return Columns([field], lambda features, _: [_lists(pa.array(features.ravel()), features.shape[1])])
 
 
 def _lists(values: pa.Array, length: int) -> pa.ListArray:

@@ -1,4 +1,4 @@
-"""The training pictures, beside which new ones are seen."""
+"""The training pictures, among which the kNN classifiers vote."""
 
 from dataclasses import dataclass
 

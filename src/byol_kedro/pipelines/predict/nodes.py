@@ -14,6 +14,7 @@ from byol_kedro.parameters import Predict, Probes
 from byol_kedro.pipelines.predict.classifier import chosen_classifier
 from byol_kedro.pipelines.predict.columns import all_columns
 from byol_kedro.pipelines.predict.known import known_pictures
+from byol_kedro.pipelines.predict.neighbors import known_split
 from byol_kedro.pipelines.predict.rows import rows
 
 
@@ -25,26 +26,34 @@ def predict(
     probe_mlp: Tensors,
     latent_mlp: Tensors,
     latents_train: Tensors,
+    latents_test: Tensors,
+    latents_unlabeled: Tensors,
     images_train: Images,
+    images_test: Images,
+    images_unlabeled: Images,
     parameters: Predict,
     probes: Probes,
     seed: int,
     device: str,
 ) -> TableStream:
-    """path, class, confidence, z0 … z15, nearest, similarity, features, reason of every picture, as they are made.
+    """path, class, confidence, z0 …, nearest, nearest_split, similarity, features, reason of every picture, as made.
 
-    Raises UserError when the chosen probe, the pair model or the training pictures' features are another encoder's, or
+    Raises UserError when the chosen probe, the pair model or the known images' features are another encoder's, or
     the probe was fitted to other pictures.
     """
     saved = {"published": probe_published, "logistic": probe_logistic, "mlp": probe_mlp}
     used = [saved[parameters.probe]] if parameters.probe in saved else []
-    check_same_encoder(encoder, *used, latent_mlp, latents_train, again="evaluate")
+    known_latents = (latents_train, latents_test, latents_unlabeled)
+    check_same_encoder(encoder, *used, latent_mlp, *known_latents, again="evaluate")
     for probe in used:
         check_same_training(probe, latents_train)
     header = EncoderHeader.from_dict(encoder.header)
     model = restore_encoder(header, encoder.arrays)
     known = known_pictures(latents_train, images_train)
     classifier = chosen_classifier(parameters.probe, saved, known, probes, seed)
-    columns = all_columns(classifier, latent_mlp, known, parameters.neighbours)
+    images = (images_train, images_test, images_unlabeled)
+    splits = [known_split(*of) for of in zip(("train", "test", "unlabeled"), known_latents, images, strict=True)]
+    columns = all_columns(classifier, latent_mlp, splits, parameters.neighbours)
     features = partial(encode, model, header=header, device=resolve_device(device))
-    return rows(new_pictures, header.image_size, features, columns)
+    # Of the images that all of the rest was fitted to: others than the encoder's may have been ingested since.
+    return rows(new_pictures, images_train.pixels.shape[-1], features, columns)

@@ -60,9 +60,10 @@ def _arrays(
     """The arrays of `columns`, with nulls where there is no picture, and the reasons."""
     read = np.array([not isinstance(picture, UnreadablePicture) for picture in decoded])
     pixels = [picture for picture in decoded if not isinstance(picture, UnreadablePicture)]
-    features = encode(np.array(pixels, np.uint8).reshape(-1, 3, size, size))
+    images = np.array(pixels, np.uint8).reshape(-1, 3, size, size)
+    features = encode(images)
     # Where each row's picture stands among those that could be read; a null takes a null.
     place = pa.array(np.cumsum(read) - 1, mask=~read)
-    values = [array.take(place) for some in columns for array in some.values(features)]
+    values = [array.take(place) for some in columns for array in some.values(features, images)]
     reasons = [str(picture) if isinstance(picture, UnreadablePicture) else None for picture in decoded]
     return [*values, pa.array(reasons, pa.string())]

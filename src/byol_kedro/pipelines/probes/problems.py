@@ -54,7 +54,7 @@ def byol(latents_train: Tensors, latents_test: Tensors, images_test: Images) -> 
         test_y=latents_test["labels"],
         index=latents_test["index"],
         names=images_test.names,
-        n_classes=len(images_test.class_names),
+        class_names=images_test.class_names,
     )
 
 
@@ -70,7 +70,7 @@ def references(latents: Tensors, test: Images) -> list[tuple[Problem, dict[str, 
                 test_y=latents[f"{key}.test.labels"],
                 index=np.arange(len(test.pixels)),
                 names=test.names,
-                n_classes=len(test.class_names),
+                class_names=test.class_names,
             ),
             about["facts"],
         )
@@ -88,5 +88,5 @@ def pixels(train: Images, test: Images, pca: dict[str, Array]) -> Problem:
         test_y=test.labels,
         index=np.arange(len(test.pixels)),
         names=test.names,
-        n_classes=len(test.class_names),
+        class_names=test.class_names,
     )
