@@ -11,6 +11,7 @@ from typing import Any
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 
+from byol_kedro.masking import masked_values
 from byol_kedro.parameters import Parameters
 from byol_kedro.typed import command_line
 from byol_kedro.versions import MANIFEST, path_of_version, versioned
@@ -42,7 +43,7 @@ def run_manifest(
         "command": command_line(run_params),
         "environment": run_params["env"] or "local",
         "pipelines": list(run_params["pipeline_names"] or ["__default__"]),
-        "parameters": parameters.model_dump(mode="json"),
+        "parameters": masked_values(parameters.model_dump(mode="json")),
         "git": _git(Path(run_params["project_path"])),
         "packages": {name: version(name) for name in PACKAGES},
         "python": platform.python_version(),
@@ -56,11 +57,11 @@ def run_manifest(
 
 
 def manifest_of(run_id: str, catalog: CatalogProtocol[Any, Any]) -> dict[str, Any]:
-    """The manifest of an earlier run, empty where it is gone."""
+    """The manifest of an earlier run, empty where it is gone. What it says of addresses is masked once more."""
     dataset = catalog.get(MANIFEST)
     assert isinstance(dataset, AbstractVersionedDataset)
     path = path_of_version(dataset, run_id)
-    return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
+    return dict(masked_values(json.loads(path.read_text("utf-8")))) if path.is_file() else {}
 
 
 def _git(project: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from kedro.framework.session import KedroSession
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
 
 from byol_kedro.errors import UserError
+from byol_kedro.masking import masked_values
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.versions import MANIFEST, entry_folder, folder, path_of_version, tell_other_names, versioned
 
@@ -142,7 +143,7 @@ def list_runs(catalog: Catalog) -> list[Run]:
     return [
         Run(
             run_id,
-            catalog.load(MANIFEST, version=run_id) if run_id in manifests else {},
+            masked_values(catalog.load(MANIFEST, version=run_id)) if run_id in manifests else {},
             catalog.load(RESULTS, version=run_id) if run_id in results else None,
             frozenset(name for name in (ENCODER, PREDICTED) if run_id in versions[name]),
         )
