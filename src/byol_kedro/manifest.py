@@ -13,6 +13,7 @@ from kedro.pipeline import Pipeline
 
 from byol_kedro.datasets.integrity import DamagedError, check_sum
 from byol_kedro.log import get_logger
+from byol_kedro.masking import masked_values
 from byol_kedro.parameters import Parameters
 from byol_kedro.typed import command_line
 from byol_kedro.versions import MANIFEST, path_of_version, versioned
@@ -46,7 +47,7 @@ def run_manifest(
         "command": command_line(run_params),
         "environment": run_params["env"] or "local",
         "pipelines": list(run_params["pipeline_names"] or ["__default__"]),
-        "parameters": parameters.model_dump(mode="json"),
+        "parameters": masked_values(parameters.model_dump(mode="json")),
         "git": _git(Path(run_params["project_path"])),
         "packages": {name: version(name) for name in PACKAGES},
         "python": platform.python_version(),
@@ -57,7 +58,7 @@ def run_manifest(
 
 
 def manifest_of(run_id: str, catalog: CatalogProtocol[Any, Any]) -> dict[str, Any]:
-    """The manifest of an earlier run, empty where it is gone; a line where it is damaged, which is as good as gone."""
+    """The manifest of an earlier run, empty where it is gone or, with a line, damaged. Addresses are masked once more."""
     dataset = catalog.get(MANIFEST)
     assert isinstance(dataset, AbstractVersionedDataset)
     path = path_of_version(dataset, run_id)
@@ -68,7 +69,7 @@ def manifest_of(run_id: str, catalog: CatalogProtocol[Any, Any]) -> dict[str, An
     except DamagedError as error:
         logger.warning("what run %s read, and how it was made, is not known: %s %s", run_id, path, error.fault)
         return {}
-    return dict(json.loads(path.read_text("utf-8")))
+    return dict(masked_values(json.loads(path.read_text("utf-8"))))
 
 
 def _git(project: Path) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from byol_kedro.masking import masked
+
 # How nodes are chosen on the command line, by the names that Kedro hands to hooks.
 CHOICES = {
     "tags": "--tags", "node_names": "--nodes", "from_nodes": "--from-nodes", "to_nodes": "--to-nodes",
@@ -21,9 +23,9 @@ def command_line(run_params: Mapping[str, Any]) -> str:
     """
     program = Path(sys.argv[0])
     if program.parts[-2:] == ("byol_kedro", "__main__.py"):
-        return shlex.join(["python", "-m", "byol_kedro", *sys.argv[1:]])
+        return _join(["python", "-m", "byol_kedro", *sys.argv[1:]])
     if program.stem == "kedro" and sys.argv[1:2] == ["run"]:
-        return shlex.join([program.name, *sys.argv[1:]])
+        return _join([program.name, *sys.argv[1:]])
     # A server, a notebook or a script: what its own command line says is about no single run.
     chosen = [f"{option}={','.join(run_params[name])}" for name, option in CHOICES.items() if run_params[name]]
     missing = ["--only-missing-outputs"] if run_params["only_missing_outputs"] else []
@@ -47,7 +49,12 @@ def kedro_run(pipelines: Iterable[str], run_params: Mapping[str, Any], **pins: s
         words.append(f"--params={','.join(_assignments(run_params['runtime_params'], ''))}")
     if pins:
         words.append(f"--load-versions={','.join(f'{name}:{version}' for name, version in pins.items())}")
-    return shlex.join(words)
+    return _join(words)
+
+
+def _join(words: Iterable[str]) -> str:
+    """One command, without what is secret in an address."""
+    return shlex.join(map(masked, words))
 
 
 def _assignments(values: Mapping[str, Any], before: str) -> Iterator[str]:

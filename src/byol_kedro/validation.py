@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
+from byol_kedro.masking import masked, masked_address
 from byol_kedro.parameters import Parameters
 
 logger = get_logger(__name__)
@@ -57,7 +58,10 @@ def _explain(detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return f"{name}: missing; give it in conf/ or with --params {name}=…"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    found = "" if isinstance(detail["input"], dict) else f"found {detail['input']!r}, "
+    value = detail["input"]
+    if isinstance(value, str):
+        value = masked_address(value) if name == "raw_url" else masked(value)
+    found = "" if isinstance(value, dict) else f"found {value!r}, "
     return f"{name}: {found}{message[0].lower()}{message[1:]}"
 
 

@@ -21,6 +21,7 @@ from byol_kedro.datasets.files import flush, size_text
 from byol_kedro.datasets.meter import Meter
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
+from byol_kedro.masking import masked, masked_text
 
 logger = get_logger(__name__)
 
@@ -65,12 +66,12 @@ def download(url: str, path: Path, size: int, md5: str) -> None:
                 # A server that always begins anew and breaks off at the same place brings nothing new.
                 tries = 0 if reached > best else tries + 1
                 best = max(best, reached)
-                _wait(url, broken, tries, f"{size_text(reached)} of {size_text(size)}")
+                _wait(masked(url), broken, tries, f"{size_text(reached)} of {size_text(size)}")
     try:
         check(part, size, md5)
     except UserError as error:
         part.unlink()
-        raise UserError(f"{url}: another file was sent, and is removed ({error})") from None
+        raise UserError(f"{masked(url)}: another file was sent, and is removed ({error})") from None
     flush(part)
     part.replace(path)
     flush(path.parent)
@@ -97,14 +98,14 @@ def _length(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _wait(url: str, broken: BrokenError, tries: int, so_far: str) -> None:
+def _wait(place: str, broken: BrokenError, tries: int, so_far: str) -> None:
     if tries == TRIES:
         raise UserError(
-            f"{url}: {broken} ({so_far} are here, {TRIES} tries in a row brought no more); "
+            f"{place}: {broken} ({so_far} are here, {TRIES} tries in a row brought no more); "
             "run the command again to go on from there"
         ) from broken
     seconds = min(FIRST_WAIT * 2 ** max(0, tries - 1) if broken.wait is None else broken.wait, LONGEST_WAIT)
-    logger.warning("%s: %s; %s are here, going on in %.0f s", url, broken, so_far, seconds)
+    logger.warning("%s: %s; %s are here, going on in %.0f s", place, broken, so_far, seconds)
     time.sleep(seconds)
 
 
@@ -116,7 +117,7 @@ def _go_on(url: str, part: Path, size: int, meter: Meter) -> None:
     if done == size:
         return
     with _open(url, part, done) as response:
-        done = _begins_at(response, url, part, done, size)
+        done = _begins_at(response, masked(url), part, done, size)
         with part.open("ab" if done else "wb") as file:
             for chunk in _body(response):
                 done += len(chunk)
@@ -126,7 +127,7 @@ def _go_on(url: str, part: Path, size: int, meter: Meter) -> None:
                 meter.at(done)
     if done > size:
         part.unlink()
-        raise UserError(f"{url}: more than the {size} bytes expected were sent: this is another file")
+        raise UserError(f"{masked(url)}: more than the {size} bytes expected were sent: this is another file")
     if done < size:
         raise BrokenError("the connection ended too early")
 
@@ -145,17 +146,19 @@ def _open(url: str, part: Path, done: int) -> Any:
             raise BrokenError(f"{answer}, beginning anew") from None
         if error.code in PASSING:
             raise BrokenError(answer, _retry_after(error.headers)) from None
-        raise UserError(f"{url}: {answer}") from None
+        raise UserError(f"{masked(url)}: {answer}") from None
     except (ValueError, InvalidURL) as error:
-        raise UserError(f"{url}: not an address ({error})") from error
+        # What the error says of a part of the address may be what is masked in the whole.
+        why = error if masked(url) == url else "a user and a password in it are not understood"
+        raise UserError(f"{masked(url)}: not an address that can be fetched ({why})") from error
     except (OSError, HTTPException) as error:
         raise BrokenError(_line(getattr(error, "reason", error))) from error
 
 
-def _begins_at(response: Any, url: str, part: Path, asked: int, size: int) -> int:
+def _begins_at(response: Any, place: str, part: Path, asked: int, size: int) -> int:
     """Where in the file the body begins: at `asked`, or at 0 where the server ignores ranges."""
     if response.headers.get_content_type() == "text/html":
-        raise UserError(f"{url}: a web page was sent instead of the file; does the address need a login?")
+        raise UserError(f"{place}: a web page was sent instead of the file; does the address need a login?")
     total = response.headers.get("Content-Length")
     begin = 0
     if response.status == HTTPStatus.PARTIAL_CONTENT:
@@ -165,7 +168,7 @@ def _begins_at(response: Any, url: str, part: Path, asked: int, size: int) -> in
             raise BrokenError("another range was sent than asked for, beginning anew")
         begin, total = asked, found[2]
     if total not in {None, "*", str(size)}:
-        raise UserError(f"{url}: a file of {total} bytes is offered, {size} expected: this is another file")
+        raise UserError(f"{place}: a file of {total} bytes is offered, {size} expected: this is another file")
     return begin
 
 
@@ -180,7 +183,7 @@ def _body(response: Any) -> Iterator[bytes]:
 
 def _line(said: object) -> str:
     """What a server or an error says, which may be anything, as a short line for the screen."""
-    text = str(said) or type(said).__name__
+    text = masked_text(str(said)) or type(said).__name__
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:SHOWN]
 
 

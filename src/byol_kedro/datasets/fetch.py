@@ -11,6 +11,7 @@ from byol_kedro.datasets.files import FULL, size_text
 from byol_kedro.datasets.locks import alone
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
+from byol_kedro.masking import masked
 
 logger = get_logger(__name__)
 
@@ -83,7 +84,7 @@ def _fetch(archive: Archive, path: Path, address: str) -> None:
     here = part.stat().st_size if part.exists() else 0
     _check_space(path.parent, archive.size - here + archive.unpacked_size)
     going_on = f", going on after {size_text(here)}" if here else ""
-    logger.info("fetching %s (%s) from %s to %s%s", path.name, _sizes(archive), address, path.parent, going_on)
+    logger.info("fetching %s (%s) from %s to %s%s", path.name, _sizes(archive), masked(address), path.parent, going_on)
     try:
         download(address, path, archive.size, archive.md5)
     except UserError as error:

@@ -1,6 +1,6 @@
 """The raw pictures: a handle that opens a source."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,6 +11,7 @@ from byol_kedro.datasets.fetch import fetch_and_unpack
 from byol_kedro.datasets.sources import SOURCES
 from byol_kedro.datasets.sources.base import Fetched, Source
 from byol_kedro.errors import UserError
+from byol_kedro.masking import masked
 from byol_kedro.parameters import Ingest
 
 
@@ -23,7 +24,7 @@ class RawImages:
 
     source: str
     root: Path
-    url: str | None = None
+    url: str | None = field(default=None, repr=False)
 
     def open(self, parameters: Ingest, seed: int) -> Source:
         """Raises UserError when the files of the source are not as they should be, or cannot be fetched."""
@@ -55,4 +56,4 @@ class RawImagesDataset(AbstractDataset[Any, RawImages]):
         return True  # whether its files are there is the source's to say, with a better message
 
     def _describe(self) -> dict[str, Any]:
-        return {"source": self._source, "filepath": self._filepath, "url": self._url}
+        return {"source": self._source, "filepath": self._filepath, "url": self._url and masked(self._url)}

@@ -1,5 +1,6 @@
 """Data frames as CSV and parquet, saved whole and checked when they are loaded."""
 
+import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from kedro_datasets import pandas as kedro_pandas
 from kedro_datasets._typing import TablePreview
 
 from byol_kedro.datasets.atomic import Artifact
+from byol_kedro.datasets.cells import guarded, has_line_ends, unguarded, with_texts
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,13 +25,14 @@ class TableStream:
 
 
 class CSVDataset(Artifact, kedro_pandas.CSVDataset):  # type: ignore[misc]  # the base has no types
-    """A CSV file without the index."""
+    """A CSV file without the index. In it no text is what a spreadsheet would compute; loaded is what was saved."""
 
     def write(self, data: pd.DataFrame, path: Path) -> None:
-        data.to_csv(path, **self._save_args)
+        how = {**self._save_args, "quoting": csv.QUOTE_NONNUMERIC if has_line_ends(data) else csv.QUOTE_MINIMAL}
+        with_texts(data, guarded).to_csv(path, **how)
 
     def read(self, path: Path) -> Any:
-        return pd.read_csv(path, **self._load_args)
+        return with_texts(pd.read_csv(path, **self._load_args), unguarded)
 
 
 class ParquetDataset(Artifact, kedro_pandas.ParquetDataset):  # type: ignore[misc]  # the base has no types

@@ -12,6 +12,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from byol_kedro.datasets.cells import guarded
 from byol_kedro.evaluation.metrics import percent
 from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
 from byol_kedro.pipelines.report.results import measured
@@ -40,7 +41,7 @@ def as_json(table: Sequence[dict[str, Any]]) -> str:
 
 
 def as_csv(table: Sequence[dict[str, Any]]) -> str:
-    """As the JSON, with three columns for each row that a run is told by."""
+    """As the JSON, with three columns for each row that a run is told by. Texts are guarded as in our CSV files."""
     text = StringIO()
     flat = [_flat(row) for row in table]
     writer = csv.DictWriter(text, list(flat[0]), lineterminator="\n")
@@ -125,7 +126,8 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
         for name, score in row["rows"].items()
         for field in ("top1", "ci_low", "ci_high")
     }
-    return {name: value for name, value in row.items() if name != "rows"} | scores
+    known = {name: guarded(value) if isinstance(value, str) else value for name, value in row.items() if name != "rows"}
+    return known | scores
 
 
 def _score(score: Score | None, interval: str) -> str:

@@ -14,6 +14,7 @@ from byol_kedro.brief import Brief
 from byol_kedro.datasets.integrity import DamagedError
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
+from byol_kedro.masking import masked_values
 from byol_kedro.one_line import causes
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.versions import MANIFEST, entry_folder, folder, path_of_version, tell_other_names, versioned
@@ -156,7 +157,7 @@ def _run(run_id: str, catalog: Catalog, versions: Mapping[str, set[str]]) -> Run
     loaded = {entry: _whole(entry, run_id, catalog) for entry in there}
     damaged = tuple(entry for entry in there if loaded[entry] is None)
     made = frozenset(entry for entry in (ENCODER, PREDICTED) if run_id in versions[entry])
-    return Run(run_id, loaded.get(MANIFEST) or {}, loaded.get(RESULTS), made, damaged)
+    return Run(run_id, masked_values(loaded.get(MANIFEST) or {}), loaded.get(RESULTS), made, damaged)
 
 
 def _whole(entry: str, version: str, catalog: Catalog) -> Any:

@@ -1,0 +1,60 @@
+"""Addresses without what is secret in them, for screens, logs, manifests and reports."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+STARS = "***"
+ADDRESS = r"([A-Za-z][A-Za-z0-9+.-]*://)"
+# Within a word of a command an address ends where the next parameter begins; within a text at a space or a quote.
+IN_WORD = re.compile(ADDRESS + r"(.*?)(?=(?<!\\),[A-Za-z_][\w.]*=|\Z)", re.DOTALL)
+IN_TEXT = re.compile(ADDRESS + r"([^\s'\"]*?)(?=(?<!\\),[A-Za-z_][\w.]*=|[:;,.)\]}]*(?:[\s'\"]|\Z))")
+PARTS = re.compile(r"(?P<host>[^/?#]*)(?P<path>[^?#]*)(?P<query>(?:\?[^#]*)?)(?P<fragment>(?:#.*)?)", re.DOTALL)
+HOST = re.compile(r"(\[[0-9a-fA-F:.]*\]|[^:@\[\]]*)(:[0-9]*)?")
+
+
+def masked(word: str) -> str:
+    """An address, or one word of a command, with `***` for user, password and every value of a query.
+
+    >>> masked("https://me:secret@host/a.tar.gz?token=abc&part=1")
+    'https://***@host/a.tar.gz?token=***&part=***'
+    """
+    return IN_WORD.sub(_mask, word)
+
+
+def masked_address(value: str) -> str:
+    """As `masked`, of what is meant to be an address, even where it has no scheme."""
+    return masked(value) if "://" in value else masked(f"x://{value}").removeprefix("x://")
+
+
+def masked_text(text: str) -> str:
+    """As `masked`, of a whole command or a sentence."""
+    return IN_TEXT.sub(_mask, text)
+
+
+def masked_values(values: Any) -> Any:
+    """Nested values of JSON in which each text is masked."""
+    if isinstance(values, Mapping):
+        return {name: masked_values(value) for name, value in values.items()}
+    if isinstance(values, list):
+        return [masked_values(value) for value in values]
+    if isinstance(values, str):
+        return masked(values) if IN_WORD.match(values) else masked_text(values)
+    return values
+
+
+def _mask(address: re.Match[str]) -> str:
+    scheme, rest = address.groups()
+    parts = PARTS.fullmatch(rest)
+    assert parts is not None
+    _, at, host = parts["host"].rpartition("@")
+    if "@" in rest and not HOST.fullmatch(host):  # a password with a slash or a question mark in it
+        return scheme + STARS
+    query = re.sub(r"[^?&;=]+(=?)[^&;]*", _pair, parts["query"])
+    fragment = f"#{STARS}" if parts["fragment"] else ""
+    return f"{scheme}{STARS + at if at else ''}{host}{parts['path']}{query}{fragment}"
+
+
+def _pair(pair: re.Match[str]) -> str:
+    name, equals, _ = pair.group().partition("=")
+    return f"{name}={STARS}" if equals else STARS
