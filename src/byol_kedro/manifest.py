@@ -58,7 +58,7 @@ def run_manifest(
 
 
 def manifest_of(run_id: str, catalog: CatalogProtocol[Any, Any]) -> dict[str, Any]:
-    """The manifest of an earlier run, empty where it is gone or, with a line, damaged. Addresses are masked once more."""
+    """The manifest of an earlier run, empty where it is gone or, with a line, damaged; addresses masked."""
     dataset = catalog.get(MANIFEST)
     assert isinstance(dataset, AbstractVersionedDataset)
     path = path_of_version(dataset, run_id)

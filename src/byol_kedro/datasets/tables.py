@@ -32,7 +32,8 @@ class CSVDataset(Artifact, kedro_pandas.CSVDataset):  # type: ignore[misc]  # th
         with_texts(data, guarded).to_csv(path, **how)
 
     def read(self, path: Path) -> Any:
-        return with_texts(pd.read_csv(path, **self._load_args), unguarded)
+        data: pd.DataFrame = pd.read_csv(path, **self._load_args)
+        return with_texts(data, unguarded)
 
 
 class ParquetDataset(Artifact, kedro_pandas.ParquetDataset):  # type: ignore[misc]  # the base has no types
