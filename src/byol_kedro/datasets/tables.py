@@ -32,7 +32,8 @@ class CSVDataset(Artifact, kedro_pandas.CSVDataset):  # type: ignore[misc]  # th
         with_texts(data, guarded).to_csv(path, **how)
 
     def read(self, path: Path) -> Any:
-        data: pd.DataFrame = pd.read_csv(path, **self._load_args)
+        data = pd.read_csv(path, **self._load_args)
+        assert isinstance(data, pd.DataFrame), "an iterator of pieces was asked for in the catalog"
         return with_texts(data, unguarded)
 
 
