@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -182,14 +183,14 @@ def test_a_missing_package_is_one_line_that_names_the_extra(small, package, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
-def type_export(data_root: Path, *words: str) -> Outcome:
-    """`kedro export <words>` in this process, of the encoders under `data_root`."""
+def type_export(folder: Path, *words: str) -> Outcome:
+    """`kedro export <words>` in this process, of the encoders in `data` below the folder."""
     bootstrap_project(ROOT)
     from byol_kedro.cli import cli  # noqa: PLC0415  (the project has to be bootstrapped first)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        result = CliRunner().invoke(cli, ["export", "--env=test", f"--params=data_root={data_root}", *words])
+        result = CliRunner().invoke(cli, ["export", "--env=test", f"--params=data_root={folder / 'data'}", *words])
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Outcome(result.exit_code, result.output)
@@ -202,7 +203,7 @@ def version_in(path: Path) -> str:
 
 def test_the_newest_encoder_is_exported_unless_another_is_named(tmp_path):
     for version in (OLDER, NEWER):
-        save_encoder(tmp_path, version)
+        save_encoder(tmp_path / "data", version)
     outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'newest.safetensors'}")
     assert outcome.exit_code == 0, outcome.output
     (line,) = outcome.lines
@@ -227,7 +228,7 @@ def test_the_newest_encoder_is_exported_unless_another_is_named(tmp_path):
 )
 def test_a_mistake_is_one_line(versions, words, expected, tmp_path):
     for version in versions:
-        save_encoder(tmp_path, version)
+        save_encoder(tmp_path / "data", version)
     outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'e.safetensors'}", *words)
     assert outcome.exit_code == 1
     assert len(outcome.lines) == 1, outcome.output
@@ -238,8 +239,59 @@ def test_a_mistake_is_one_line(versions, words, expected, tmp_path):
 def test_without_an_encoder_the_command_that_trains_one_is_named_with_what_was_typed(tmp_path):
     outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'e.safetensors'}")
     assert outcome.lines[0].endswith(
-        f": kedro run --pipelines=ingest,pretrain --env=test --params=data_root={tmp_path}"
+        f": kedro run --pipelines=ingest,pretrain --env=test --params=data_root={tmp_path}/data"
     )
+
+
+@pytest.fixture
+def artifacts(tmp_path):
+    """A data_root with an encoder, and images below it and beside it."""
+    path = save_encoder(tmp_path / "data", OLDER)
+    for folder in ("raw", "new", "other/06_models/x.safetensors/" + NEWER, "linked"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("raw/cat.safetensors", "new/cat.safetensors"):
+        (tmp_path / name).write_bytes(b"an image")
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    (tmp_path / "file.safetensors").symlink_to(path)
+    (tmp_path / "data" / "out").symlink_to(tmp_path / "linked")
+    shutil.move(tmp_path / "data" / "06_models", tmp_path / "disk")
+    (tmp_path / "data" / "06_models").symlink_to(tmp_path / "disk")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        f"data/06_models/encoder.safetensors/{OLDER}/encoder.safetensors", "data/mine.safetensors",
+        "data/06_models/checkpoints/a/step-000000001.safetensors", "link/06_models/mine.safetensors",
+        "file.safetensors", "raw/../data/mine.safetensors", "data/out/mine.safetensors", "raw/cat.safetensors",
+        "new/mine.safetensors", "disk/mine.safetensors",
+        f"other/06_models/x.safetensors/{NEWER}/x.safetensors", "missing/../raw/x.safetensors",
+    ],
+)  # fmt: skip
+def test_nothing_is_exported_onto_an_artifact_or_among_images(artifacts, output):
+    before = {path: path.read_bytes() for path in artifacts.rglob("*") if path.is_file()}
+    roots = f"--params=data_root={artifacts}/data,raw_root={artifacts}/raw,predict_root={artifacts}/new"
+    outcome = type_export(artifacts, "--format=timm", f"--output={artifacts / output}", roots)
+    assert outcome.exit_code == 1
+    (line,) = outcome.lines
+    assert line.startswith(f"Error: --output {artifacts / output}: ")
+    assert line.endswith("name a file in another folder")
+    assert {path: path.read_bytes() for path in artifacts.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("output", ["conf/local/x.safetensors", "src/byol_kedro/x.safetensors", "./conf/x.safetensors"])
+def test_nothing_is_exported_onto_the_configuration_or_the_code(artifacts, output):
+    outcome = type_export(artifacts, "--format=timm", f"--output={output}")
+    assert outcome.exit_code == 1
+    assert "the configuration and the code" in outcome.output
+    assert not (ROOT / output).exists()
+
+
+def test_beside_all_that_it_is_exported(artifacts):
+    outcome = type_export(artifacts, "--format=timm", f"--output={artifacts / 'linked/mine.safetensors'}")
+    assert outcome.exit_code == 0, outcome.output
+    assert (artifacts / "linked/mine.safetensors").exists()
 
 
 def test_help_names_every_format():

@@ -105,6 +105,33 @@ def test_results_without_a_measured_row_are_for_want_of_labels(tmp_path: Path) -
 
 
 @pytest.fixture
+def unlabeled(tmp_path: Path) -> RunBuilder:
+    """NEW has results without a top-1, and the effective ranks of OLD."""
+    builder = RunBuilder(tmp_path)
+    rows = [{"features": "BYOL", "effective_rank": 211.43}, {"features": "untrained network", "effective_rank": 13.2}]
+    builder.write("quality_metrics", OLD, json.dumps({"rows": rows}).encode())
+    builder.died(NEW, reads={"quality_metrics": OLD})
+    builder.write("results", NEW, pd.DataFrame([PUBLISHED]).to_csv(index=False).encode())
+    return builder
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_a_run_without_labels_is_told_by_its_effective_rank(unlabeled: RunBuilder, form: str) -> None:
+    output = " ".join(type_results(unlabeled.data_root, f"--format={form}").output.split())
+    assert "no labels; effective rank: BYOL 211.4, untrained 13.2" in output
+
+
+def test_a_run_without_any_score_is_no_row_of_dashes(unlabeled: RunBuilder) -> None:
+    assert "–" not in type_results(unlabeled.data_root).output
+
+
+def test_effective_ranks_are_unrounded_for_programs(unlabeled: RunBuilder) -> None:
+    assert as_json(unlabeled)[0]["effective_rank"] == {"BYOL": 211.43, "untrained": 13.2}
+    table = pd.read_csv(StringIO(type_results(unlabeled.data_root, "--format=csv").output))
+    assert table[["byol_effective_rank", "untrained_effective_rank"]].iloc[0].tolist() == [211.43, 13.2]
+
+
+@pytest.fixture
 def predictions(tmp_path: Path) -> RunBuilder:
     """NEW has asked OLD's encoder, trained on a folder, about the pictures in /new; photos are today's source."""
     builder = RunBuilder(tmp_path)
@@ -231,7 +258,14 @@ def test_previous_of_a_single_complete_run_is_an_error(tmp_path: Path) -> None:
     builder.complete(OLD, {BYOL_LOGISTIC: right(of=30, count=20)})
     builder.died(NEW)
     outcome = type_results(tmp_path, "diff", "latest", "previous")
-    assert "previous: no such run, complete runs found: 1" in outcome.output
+    (line,) = outcome.lines
+    assert line.startswith(f"Error: previous: {OLD} is the only complete run; make another with kedro run, or name")
+
+
+def test_latest_without_a_complete_run_is_an_error(tmp_path: Path) -> None:
+    RunBuilder(tmp_path).died(NEW)
+    (line,) = type_results(tmp_path, "diff", "latest", NEW).lines
+    assert line.startswith("Error: latest: no run is complete; make one with kedro run, or name a run_id")
 
 
 def test_the_environment_may_stand_before_the_command(runs: RunBuilder) -> None:

@@ -14,6 +14,8 @@ from filelock import FileLock
 
 TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<mark>[0-9a-f]+)\.(tmp|lock)", re.DOTALL)
 
+SECONDS = 10.0  # nobody else has this lock, except for a moment who looks whether it is held
+
 
 @contextmanager
 def temporary_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
@@ -25,8 +27,8 @@ def temporary_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
     remove_leftovers(beside.parent, {path.name for path in paths})
     files = [path.with_name(f".{path.name}.{mark}.tmp") for path in paths]
     lock = FileLock(_lock_of(beside, mark))
-    Path(lock.lock_file).touch()  # filelock would retry forever where the file system refuses
-    lock.acquire()
+    Path(lock.lock_file).touch()  # where that is refused FileLock would try again for good
+    lock.acquire(timeout=SECONDS)
     try:
         yield files
     finally:

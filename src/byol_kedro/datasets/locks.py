@@ -21,7 +21,7 @@ def alone(path: Path, told: str) -> Iterator[None]:
         OSError: the lock file cannot be created there.
     """
     lock = FileLock(path)
-    path.touch()  # filelock would retry forever where the file system refuses
+    path.touch()  # where that is refused FileLock would try again for good
     try:
         lock.acquire(blocking=False)
     except Timeout:

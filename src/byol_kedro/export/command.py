@@ -5,13 +5,16 @@ What the command calls is imported where it is called: `kedro run` and `kedro ex
 # ruff: noqa: PLC0415
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from byol_kedro.errors import UserError
 from byol_kedro.one_line import one_line
 from byol_kedro.results.commands import place, quiet
+
+if TYPE_CHECKING:
+    from byol_kedro.results.runs import Catalog
 
 NAMES = ("torchvision", "timm", "onnx", "torchscript")
 
@@ -37,9 +40,14 @@ def export(form: str, output: Path, version: str | None, env: str | None, params
             raise UserError(f"--output {output}: {form} takes a file whose name ends in .safetensors")
         with quiet():
             from byol_kedro import load_encoder
+            from byol_kedro.export.place import refuse_own_places
             from byol_kedro.export.write import write
+            from byol_kedro.results.runs import open_catalog
 
-            encoder = load_encoder(_encoder_file(env, params, version), device="cpu")
+            catalog = open_catalog(env, params)
+            refuse_own_places(output, catalog)
+            place = {"env": env, "runtime_params": params}
+            encoder = load_encoder(_encoder_file(catalog, place, version), device="cpu")
             difference = write(encoder, form, output)
         click.echo(
             f"{output}: encoder {encoder.version} ({encoder.header.architecture}) for {form}; its features differ from "
@@ -47,19 +55,19 @@ def export(form: str, output: Path, version: str | None, env: str | None, params
         )
 
 
-def _encoder_file(env: str | None, params: dict[str, Any], version: str | None) -> Path:
+def _encoder_file(catalog: "Catalog", place: dict[str, Any], version: str | None) -> Path:
     """Where the encoder lies. UserError where there is none, or not of this version."""
     from kedro.io import AbstractVersionedDataset
 
-    from byol_kedro.results.runs import open_catalog
     from byol_kedro.typed import kedro_run
-    from byol_kedro.versions import folder, path_of_version
+    from byol_kedro.versions import folder, path_of_version, tell_other_names
 
-    dataset = open_catalog(env, params).get("encoder")
+    dataset = catalog.get("encoder")
     assert isinstance(dataset, AbstractVersionedDataset)
+    tell_other_names([dataset])
     there = dataset.list_versions(full_path=False)
     if not there:
-        command = kedro_run(["ingest", "pretrain"], {"env": env, "runtime_params": params})
+        command = kedro_run(["ingest", "pretrain"], place)
         raise UserError(f"there is no encoder in {folder(dataset)}; train one with: {command}")
     if version is not None and version not in there:
         raise UserError(

@@ -17,7 +17,17 @@ from byol_kedro.evaluation.metrics import percent
 from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.pipelines.report.words import PROTOCOL
-from byol_kedro.results.runs import COMPLETE, ENCODER, UNMADE, Catalog, Run, Score, encoder_header
+from byol_kedro.results.runs import (
+    COMPLETE,
+    ENCODER,
+    UNMADE,
+    Catalog,
+    Run,
+    Score,
+    encoder_header,
+    versioned_entries,
+)
+from byol_kedro.versions import path_of_version
 
 # The rows that a run is told by: what the features begin with, and the protocol.
 HEADLINES = {
@@ -26,6 +36,9 @@ HEADLINES = {
     "untrained logistic": (UNTRAINED, PROTOCOL),
     "PCA logistic": (PIXELS, PROTOCOL),
 }
+# The features whose effective rank a run without labels is told by.
+RANKS = {"BYOL": BYOL, "untrained": UNTRAINED}
+QUALITY = "quality_metrics"
 WHY = "no results, predictions or encoder: the run died, is going on or was pruned"
 
 
@@ -41,7 +54,10 @@ def as_json(table: Sequence[dict[str, Any]]) -> str:
 
 
 def as_csv(table: Sequence[dict[str, Any]]) -> str:
-    """As the JSON, with three columns for each row that a run is told by. Texts are guarded as in our CSV files."""
+    """As the JSON, with three columns for each row that a run is told by, and one for each effective rank.
+
+    Texts are guarded as in our CSV files.
+    """
     text = StringIO()
     flat = [_flat(row) for row in table]
     writer = csv.DictWriter(text, list(flat[0]), lineterminator="\n")
@@ -69,7 +85,8 @@ def as_table(table: Sequence[dict[str, Any]]) -> Table:
     for name in HEADLINES:
         screen.add_column("\n".join(name.split(" ", 1)), justify="right", no_wrap=True)
     for row in table:
-        screen.add_row(_about(row), *(_score(score, "\n{}") for score in row["rows"].values()))
+        scores = row["rows"].values() if any(row["rows"].values()) else []
+        screen.add_row(_about(row), *(_score(score, "\n{}") for score in scores))
     return screen
 
 
@@ -84,7 +101,10 @@ def _about(row: dict[str, Any]) -> Group:
 
 
 def _told(row: dict[str, Any]) -> str:
-    """The state and, of predictions, the folder."""
+    """The state and, of predictions, the folder; without labels what is measured without them."""
+    ranks = [f"{name} {rank:.1f}" for name, rank in row["effective_rank"].items() if rank is not None]
+    if ranks:
+        return f"{row['state']}; effective rank: {', '.join(ranks)}"
     return f"{row['state']} of {row['predict_root']}" if row["predict_root"] else str(row["state"])
 
 
@@ -97,7 +117,17 @@ def _record(run: Run, catalog: Catalog) -> dict[str, Any]:
         "encoder": run.encoder,
         "command": run.command,
         "rows": {name: _headline(run, *what) for name, what in HEADLINES.items()},
+        "effective_rank": _ranks(run, catalog),
     }
+
+
+def _ranks(run: Run, catalog: Catalog) -> dict[str, float | None]:
+    """The effective rank of the test pictures' features, of a complete run that has no top-1."""
+    version = run.reads.get(QUALITY, run.run_id)
+    there = path_of_version(versioned_entries(catalog)[QUALITY], version).is_file()
+    rows = catalog.load(QUALITY, version=version)["rows"] if run.complete and not run.scores and there else []
+    found = {row["features"]: row["effective_rank"] for row in rows}
+    return {name: found.get(features) for name, features in RANKS.items()}
 
 
 def _training(run: Run, catalog: Catalog) -> dict[str, Any]:
@@ -126,8 +156,12 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
         for name, score in row["rows"].items()
         for field in ("top1", "ci_low", "ci_high")
     }
-    known = {name: guarded(value) if isinstance(value, str) else value for name, value in row.items() if name != "rows"}
-    return known | scores
+    ranks = {f"{name.lower()}_effective_rank": rank for name, rank in row["effective_rank"].items()}
+    nested = {"rows", "effective_rank"}
+    known = {
+        name: guarded(value) if isinstance(value, str) else value for name, value in row.items() if name not in nested
+    }
+    return known | scores | ranks
 
 
 def _score(score: Score | None, interval: str) -> str:

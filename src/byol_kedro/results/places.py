@@ -17,7 +17,7 @@ def needed_places(paths: Iterable[Path]) -> set[Path]:
 
 def place_of(path: Path) -> Path:
     """Where the file, the folder or the link `path` itself lies, whatever links are above it."""
-    return path.parent.resolve() / path.name
+    return Path(os.path.realpath(path.parent)) / path.name
 
 
 def named_paths(values: Any, bases: Sequence[Path]) -> Iterator[Path]:

@@ -191,7 +191,9 @@ def find_run(name: str, runs: Sequence[Run]) -> Run:
     if place is not None:
         complete = [run for run in runs if run.complete]
         if len(complete) <= place:
-            raise UserError(f"{name}: no such run, complete runs found: {len(complete)}; see kedro results")
+            there = f"{complete[0].run_id} is the only complete run" if complete else "no run is complete"
+            more = "another" if complete else "one"
+            raise UserError(f"{name}: {there}; make {more} with kedro run, or name a run_id that kedro results lists")
         return complete[place]
     found = [run for run in runs if run.run_id.startswith(name)]
     exact = [run for run in found if run.run_id == name]
