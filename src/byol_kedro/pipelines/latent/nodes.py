@@ -53,20 +53,28 @@ def make_pairs(
     latent: Latent,
     seed: int,
 ) -> pd.DataFrame:
-    """left, right, target, psnr_1, psnr_2, split: those that were given, or drawn ones where none were."""
+    """left, right, target, psnr_1, psnr_2, split: those that were given, or drawn ones where none were.
+
+    One line says which of these it was.
+    """
     given, train = latent.pairs, len(images_train)
     if len(pair_file) and len(pair_tensors["y"]):
         raise UserError("pair_file and pair_tensors (pairs.pt) are both there: which pairs are meant? Move one away")
     if len(pair_tensors["y"]):
+        log.info("pairs: %s given, as saved features in pairs.pt", f"{len(pair_tensors['y']):,}")
         _, left, right = saved_pictures(pair_tensors["x1"], pair_tensors["x2"])
         return saved_pairs(left, right, pair_tensors["y"], given, seed)
     check_two_pictures(images_train, images_test)
     names = [*images_train.names, *images_test.names]
     if len(pair_file):
+        log.info("pairs: %s given, by name in the pair file", f"{len(pair_file):,}")
         return named_pairs(pair_file, names, train, given, seed)
     pixels = Stack([images_train.pixels, images_test.pixels])
     values = reference_features(reference_latents, given.reference) if given.target == "cosine" else pixels
-    return drawn_pairs(names, train, values, given, seed)
+    drawn = drawn_pairs(names, train, values, given, seed)
+    more = "" if len(drawn) == given.count else f"; {given.count:,} were asked for, and there are no more"
+    log.info("pairs: none given, %s drawn, their target (%s) computed%s", f"{len(drawn):,}", given.target, more)
+    return drawn
 
 
 def pool_pictures(

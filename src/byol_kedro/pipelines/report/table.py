@@ -15,7 +15,10 @@ HEADINGS = (
 RIGHT = frozenset({"feature dim", "projection dim", "epochs", "batch size", "top-1"})
 # What tells classifiers of one name apart.
 KINDS = {"published": " (Adam)", "linear_sgd": " (SGD)", "knn200": " (weighted)"}
-NOTHING_MEASURED = "No classifier was measured: no picture has a label. The rows are what others have published."
+NOTHING_MEASURED = (
+    "No classifier was measured: there are no labels of two classes to learn, or none to test on. "
+    "The rows are what others have published."
+)
 
 
 def counted(number: int, one: str, several: str | None = None) -> str:
