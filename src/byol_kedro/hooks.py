@@ -87,13 +87,10 @@ class ProjectHooks:
 
     @hook_impl
     def after_pipeline_run(self, run_params: dict[str, Any], catalog: CatalogProtocol[Any, Any]) -> None:
-        """End with the results table on the screen and the path of the report, or that of the answers."""
-        from byol_kedro.screen import show_path, show_results, written
+        """End with what the run has saved, and where."""
+        from byol_kedro.screen import show_end
 
-        if written("results", catalog):
-            show_results(catalog, self._predict_command(run_params, catalog))
-        if written("predicted_pictures", catalog):
-            show_path("Predictions", "predicted_pictures", catalog)
+        show_end(catalog, self._predict_command(run_params, catalog))
 
     def _load_own(self, names: list[str], catalog: CatalogProtocol[Any, Any]) -> None:
         """Let the run load its own versions of the entries `names`."""

@@ -1,27 +1,68 @@
-"""The last screen of a run: its results, and where the report or the answers lie."""
+"""The last screen of a run: what it has saved, and where."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from kedro.io import AbstractVersionedDataset, CatalogProtocol
+from kedro.io import CatalogProtocol
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from byol_kedro.pipelines.report.results import measured
-from byol_kedro.pipelines.report.table import cells, quality_cells, with_interval
+from byol_kedro.pipelines.report.results import measured, why_unmeasured
+from byol_kedro.pipelines.report.table import cells, counted, quality_cells, with_interval
 from byol_kedro.pipelines.report.words import behind, verdict
-from byol_kedro.versions import MANIFEST, path_of_version
+from byol_kedro.versions import MANIFEST, path_of_version, versioned
 
 # Of each table what a terminal of 80 characters has room for.
 COLUMNS = ("features", "classifier", "epochs", "top-1")
 QUALITY = ("features", "effective rank", "uniformity", "alignment")
 PAIRS = ("model", "L1")
+AGREEMENT = {"NMI": "nmi", "ARI": "ari", "purity": "purity"}
 WORDS = frozenset({"features", "classifier", "model"})  # columns that stand to the left
-NO_LABELS = "No top-1: there are no labels to learn from or to test on."
 FEW = "With few pictures or epochs: docs/recipes.md, Few pictures."
+# What a run without results ends with, of each pipeline what it is for.
+MADE = {
+    "data_summary": "Summary of the pictures",
+    "encoder": "Encoder",
+    "latents_train": "Features",
+    "baseline_metrics": "Top-1 of the baselines",
+    "probe_metrics": "Top-1 of the probes",
+    "latent_mlp": "Pair model",
+    "latent_vectors": "Latent vectors",
+    "cluster_sheet": "Clusters",
+    "latent_map": "Map",
+}
 Catalog = CatalogProtocol[Any, Any]
+
+
+def show_end(catalog: Catalog, predict: str) -> None:
+    """Print what the run that has just ended has saved, and where: its results, or what it was for.
+
+    `predict` is the command that answers for a folder of pictures.
+    """
+    if written("results", catalog):
+        show_results(catalog, predict)
+    else:
+        if written("latent_metrics", catalog):
+            show_latents(catalog.load("latent_metrics"))
+        every = {name: name for name in sorted(catalog.keys()) if name != MANIFEST and written(name, catalog)}
+        for name, title in ({name: MADE[name] for name in MADE if name in every} or every).items():
+            show_path(title, name, catalog)
+    show_path("Predictions", "predicted_pictures", catalog)
+
+
+def show_latents(metrics: Mapping[str, Any]) -> None:
+    """Print how near the pair model comes to its target, and what its clusters have to do with the classes."""
+    console = Console()
+    for table in _pairs_screen(metrics["rows"]):
+        console.print(table)
+    found = metrics["clusters"]
+    words = f"{counted(found['k'], 'cluster')} ({found['method']})"
+    if found["n"]:
+        scores = ", ".join(f"{name} {found[key]:.3f}" for name, key in AGREEMENT.items())
+        words += f"; with the classes of {counted(found['n'], 'test picture')}: {scores}"
+    console.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_results(catalog: Catalog, predict: str) -> None:
@@ -37,7 +78,8 @@ def show_results(catalog: Catalog, predict: str) -> None:
             lines = verdict(results, catalog.load("comparisons"))
             console.print(*lines, *([FEW] if behind(results) else []), markup=False, highlight=False, soft_wrap=True)
     else:
-        console.print(NO_LABELS)
+        why = why_unmeasured(catalog.load("data_summary")["splits"])
+        console.print(f"No top-1: {why}.", markup=False, highlight=False)
         # The report has seen to it that all of this is of one encoder and of the same pictures.
         if written("report", catalog):
             for table in unlabelled_screen(catalog.load("quality_metrics"), catalog.load("latent_metrics")):
@@ -70,18 +112,23 @@ def unlabelled_screen(quality: Mapping[str, Any], latent: Mapping[str, Any]) -> 
     if quality["rows"]:
         note = "Collapsed features have 1, 0 and 0."
         yield _table("Features of the test pictures", QUALITY, [quality_cells(quality["rows"])], note)
-    pairs = [{"model": row["model"], "L1": with_interval(row, "l1")} for row in latent["rows"] if row["n"]]
-    if pairs:
-        unit = "In units of the mean training target."
-        yield _table("L1 on the test pairs (95 % interval)", PAIRS, [pairs], unit)
+    yield from _pairs_screen(latent["rows"])
 
 
 def written(name: str, catalog: Catalog) -> Path | None:
     """The file of an entry that the run which has just ended has saved; None where it saved none."""
-    dataset = catalog.get(name)
-    assert isinstance(dataset, AbstractVersionedDataset)
-    path = path_of_version(dataset, str(dataset.resolve_save_version()))
-    return path if path.exists() else None
+    for dataset in versioned([name], catalog).values():
+        path = path_of_version(dataset, str(dataset.resolve_save_version()))
+        return path if path.exists() else None
+    return None
+
+
+def _pairs_screen(rows: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
+    """A table of `latent_metrics`' rows, where there are test pairs."""
+    pairs = [{"model": row["model"], "L1": with_interval(row, "l1")} for row in rows if row["n"]]
+    if pairs:
+        unit = "In units of the mean training target."
+        yield _table("L1 on the test pairs (95 % interval)", PAIRS, [pairs], unit)
 
 
 def _table(

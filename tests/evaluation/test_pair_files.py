@@ -71,6 +71,32 @@ def test_pairs_across_the_splits_are_counted_in_one_line_and_left_out(caplog):
     assert caplog.messages[:-1] == ["1 of 2 given pairs left out, one picture of train and one of test"]
 
 
+def test_all_counts_are_of_all_given_pairs(caplog):
+    good, twice, itself, across = (
+        ("1", "2", 20.0, 20.0),
+        ("2", "1", 20.0, 20.0),
+        ("3", "3", 20.0, 20.0),
+        ("1", "4", 20.0, 20.0),
+    )
+    caplog.set_level(logging.INFO)
+    named(good, twice, itself, ("1", "no", 20.0, 20.0), across)
+    assert [message.split(",")[0] for message in caplog.messages] == [
+        "1 of 5 given pairs left out",  # of no image
+        "1 of 5 given pairs left out",  # an image with itself
+        "1 of 5 given pairs left out",  # given before
+        "1 of 5 given pairs left out",  # across the splits
+        "1 of 5 given pairs remain: 1 train",
+    ]
+
+
+def test_all_counts_are_of_all_saved_pairs(caplog):
+    caplog.set_level(logging.INFO)
+    left, right = np.concatenate([np.arange(60).reshape(2, 30)] * 2, axis=1)
+    saved_pairs(left, right, np.ones(60), PAIRS, 0)
+    assert {message.split(" given")[0].split(" of ")[1] for message in caplog.messages} == {"60"}
+    assert len(caplog.messages) > 2
+
+
 def test_how_many_pairs_remain_is_said_by_split(caplog):
     caplog.set_level(logging.INFO)
     named(("1", "2", 20.0, 20.0), ("1", "no", 20.0, 20.0), ("1", "4", 20.0, 20.0), ("4", "5", 20.0, 20.0))

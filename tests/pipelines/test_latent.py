@@ -353,6 +353,33 @@ def test_saved_features_of_pairs_are_fitted_instead_of_drawn_ones(caplog):
     assert "names no encoder" in caplog.text
 
 
+def told(caplog, **given):
+    """What is said of the pairs."""
+    with caplog.at_level("INFO", "byol_kedro"):
+        run(**given)
+    return [message for message in caplog.messages if message.startswith("pairs: ")]
+
+
+def test_that_pairs_are_drawn_is_said_where_they_are(caplog):
+    assert told(caplog) == ["pairs: none given, 300 drawn, their target (psnr) computed"]
+
+
+def test_fewer_pairs_than_asked_for_are_not_passed_over_in_silence(caplog):
+    every = sum(images * (images - 1) // 2 for images in (48, 12, 30))  # within each split
+    assert told(caplog, settings=with_pairs(count=9000)) == [
+        f"pairs: none given, {every:,} drawn, their target (psnr) computed; 9,000 were asked for, and there are no more"
+    ]
+
+
+def test_with_saved_features_nothing_is_said_of_drawn_pairs(caplog):
+    assert told(caplog, pair_tensors=saved_tensors()) == ["pairs: 2,000 given, as saved features in pairs.pt"]
+
+
+def test_with_a_pair_file_nothing_is_said_of_drawn_pairs(caplog):
+    file = pd.DataFrame([("train/01", "train/02", 20.0, 20.0)], columns=NO_FILE.columns)
+    assert told(caplog, pair_file=file) == ["pairs: 1 given, by name in the pair file"]
+
+
 def test_saved_features_of_another_width_are_refused():
     with pytest.raises(UserError, match=r"features have 5 numbers, those of the encoder 12"):
         run(pair_tensors=saved_tensors(5))

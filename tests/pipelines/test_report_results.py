@@ -10,7 +10,7 @@ import pytest
 from torchvision.datasets import STL10
 
 from byol_kedro.pipelines.report import nodes, published
-from byol_kedro.pipelines.report.results import COLUMNS, chance_level, comparable
+from byol_kedro.pipelines.report.results import COLUMNS, chance_level, comparable, why_unmeasured
 from byol_kedro.pipelines.report.table import markdown
 
 from . import report_inputs as given
@@ -217,7 +217,23 @@ def test_without_labels_the_columns_stay():
 
 def test_without_labels_the_table_says_so():
     _, table = tabulate(baselines=given.metrics([]), probes=given.metrics([]))
-    assert table.startswith("No classifier was measured: there are no labels to learn from or to test on.")
+    assert table.startswith(
+        "No classifier was measured: there are no labels of two classes to learn, or none to test on."
+    )
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "why"),
+    [
+        ({}, {}, "there are no labels to learn from or to test on"),
+        ({"cat": 3}, {"cat": 1}, "train has labels of one class alone"),
+        ({"cat": 3, "dog": 0}, {"cat": 1, "dog": 4}, "train has labels of one class alone"),
+        ({}, {"cat": 1}, "train has labels of no class"),
+        ({"cat": 3, "dog": 2}, {}, "no test picture has a label"),
+    ],
+)
+def test_why_nothing_was_measured_is_said_as_it_is(train, test, why):
+    assert why_unmeasured({"train": {"classes": train}, "test": {"classes": test}}) == why
 
 
 def test_predictions_of_probes_and_baselines_are_one_table():

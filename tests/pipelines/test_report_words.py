@@ -181,7 +181,7 @@ def test_of_the_published_classifier_with_other_settings_nothing_is_said(setting
 
 def test_without_labels_it_says_what_there_is():
     quality = given.quality_metrics()["rows"]
-    assert " ".join(without_labels(1240, 12, quality)) == (
+    assert " ".join(without_labels(1240, 12, quality, "no test picture has a label")) == (
         "1,240 pictures, 12 clusters. No test picture has a label, so no classifier is measured. The effective rank of "
         "BYOL's features is 211.4, that of the untrained network's 13.2; which are better it does not say."
     )

@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
-from byol_kedro.log import get_logger
 
 NAMES = ["left", "right"]
 PSNRS = ["psnr_1", "psnr_2"]
 ENDINGS = (".txt", ".parquet")
-log = get_logger(__name__)
 
 
 class PairFileDataset(AbstractDataset[Any, pd.DataFrame]):
@@ -40,7 +38,6 @@ class PairFileDataset(AbstractDataset[Any, pd.DataFrame]):
         if len(found) > 1:
             raise UserError(f"{found[0]} and {found[1]} are both there: which pairs are meant? Move one of them away")
         if not found:
-            log.info("no pair file at %s: pairs are drawn, and their target is computed", self._filepath)
             return _typed(pd.DataFrame(columns=NAMES + PSNRS), PSNRS)
         if not found[0].is_file():
             raise UserError(f"{found[0]}: a file of pairs is expected, found a folder or a device; move it away")

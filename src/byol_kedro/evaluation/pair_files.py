@@ -51,13 +51,13 @@ def named_pairs(file: pd.DataFrame, names: Sequence[str], train: int, pairs: "Pa
     _log_unknown(file, left, right)
     _log_count((known & (left == right)).sum(), len(file), "a picture with itself")
     kept = np.flatnonzero(known & (left != right))
-    kept = kept[_given_first(left[kept], right[kept])]
+    kept = kept[_given_first(left[kept], right[kept], len(file))]
     generator = np.random.default_rng(seed)
     if pairs.split == "pair":
         split = split_by_pair(len(kept), pairs.validation, generator)
     else:
         group = np.where(np.arange(len(names)) < train, TRAIN, TEST).astype("<U10")
-        split = split_by_picture(left[kept], right[kept], group, pairs.validation, generator)
+        split = split_by_picture(left[kept], right[kept], group, pairs.validation, generator, len(file))
         kept, split = kept[split != ""], split[split != ""]
     if not (split == TRAIN).any():
         raise UserError(
@@ -91,7 +91,7 @@ def saved_pairs(left: Rows, right: Rows, target: Values, pairs: "Pairs", seed: i
 
     Raises UserError when no training pair is left.
     """
-    given, first = len(left), _given_first(left, right)
+    given, first = len(left), _given_first(left, right, len(left))
     left, right, target = left[first], right[first], target[first]
     generator = np.random.default_rng(seed)
     names = saved_names(int(max(left.max(), right.max())) + 1)
@@ -99,11 +99,11 @@ def saved_pairs(left: Rows, right: Rows, target: Values, pairs: "Pairs", seed: i
         split = split_by_pair(len(left), pairs.validation, generator)
     else:
         group = np.where(held_out(len(names), TEST_PART, generator), TEST, TRAIN).astype("<U10")
-        split = split_by_picture(left, right, group, pairs.validation, generator)
+        split = split_by_picture(left, right, group, pairs.validation, generator, given)
     kept = split != ""
     if not (split == TRAIN).any():
         raise UserError(
-            f"pair_tensors: none of its {len(left)} pairs is a training pair once {len(names)} pictures are split by "
+            f"pair_tensors: none of its {given} pairs is a training pair once {len(names)} pictures are split by "
             "picture; take --params latent.pairs.split=pair"
         )
     _log_kept(split[kept], given)
@@ -139,9 +139,9 @@ def target_of(file: pd.DataFrame, column: str | None) -> Values:
 
 
 def split_by_picture(
-    left: Rows, right: Rows, group: NDArray[np.str_], validation: float, generator: np.random.Generator
+    left: Rows, right: Rows, group: NDArray[np.str_], validation: float, generator: np.random.Generator, given: int
 ) -> NDArray[np.str_]:
-    """The split of each pair (P,); empty where its pictures are of two splits. Logs how many these are.
+    """The split of each pair (P,); empty where its pictures are of two splits. Logs how many of `given` these are.
 
     group: (N,) `train` or `test` for each picture. A share of the training pictures is held out for validation,
     unless fewer than `FEWEST` pairs lie within it: then all training pairs are trained on.
@@ -154,7 +154,7 @@ def split_by_picture(
     split = np.where(divided[left] == divided[right], divided[left], "")
     for one, other in ((TRAIN, TEST), (VALIDATION, TEST), (TRAIN, VALIDATION)):
         across = np.isin(divided[left], (one, other)) & np.isin(divided[right], (one, other)) & (split == "")
-        _log_count(across.sum(), len(left), f"one picture of {one} and one of {other}")
+        _log_count(across.sum(), given, f"one picture of {one} and one of {other}")
     return np.asarray(split)
 
 
@@ -188,11 +188,14 @@ def _log_unknown(file: pd.DataFrame, left: Rows, right: Rows) -> None:
         )  # fmt: skip
 
 
-def _given_first(left: Rows, right: Rows) -> Rows:
-    """The pairs (P,) without those that were given before, in either order: they could be in train and in test."""
+def _given_first(left: Rows, right: Rows, given: int) -> Rows:
+    """The pairs (P,) without those that were given before, in either order: they could be in train and in test.
+
+    Logs how many of all `given` ones these are.
+    """
     both = np.sort(np.stack([left, right], axis=1), axis=1)
     _, first = np.unique(both, axis=0, return_index=True)
-    _log_count(len(left) - len(first), len(left), "given before")
+    _log_count(len(left) - len(first), given, "given before")
     return np.sort(first)
 
 

@@ -64,9 +64,11 @@ def given_pairs(
     if len(pair_file) and len(pair_tensors["y"]):
         raise UserError("pair_file and pair_tensors (pairs.pt) are both there: which pairs are meant? Move one away")
     if len(pair_tensors["y"]):
+        log.info("pairs: %s given, as saved features in pairs.pt", f"{len(pair_tensors['y']):,}")
         _, left, right = saved_pictures(pair_tensors["x1"], pair_tensors["x2"])
         return saved_pairs(left, right, pair_tensors["y"], latent.pairs, seed)
     if len(pair_file):
+        log.info("pairs: %s given, by name in the pair file", f"{len(pair_file):,}")
         names = [*images_train.names, *images_test.names]
         return named_pairs(pair_file, names, len(images_train), latent.pairs, seed)
     return no_pairs()
@@ -92,6 +94,8 @@ def make_pairs(
             return no_pairs()
         values = features
     drawn = drawn_pairs(names, train, values, pairs, seed)
+    more = "" if len(drawn) == pairs.count else f"; {pairs.count:,} were asked for, and there are no more"
+    log.info("pairs: none given, %s drawn, their target (%s) computed%s", f"{len(drawn):,}", pairs.target, more)
     for split, lacking in LACKING.items():
         if not (drawn["split"] == split).any():
             log.warning("%s: no %s pair among %d train and %d test images", lacking, split, train, len(images_test))

@@ -24,7 +24,7 @@ def top1_bars(results: pd.DataFrame, chance: float | None) -> go.Figure:
     """
     own = measured(results)
     if own.empty:
-        return empty(TITLE, "nothing was measured: no labels<br>to learn from or to test on")
+        return empty(TITLE, "nothing was measured:<br>no labels of two classes to learn,<br>or none to test on")
     published = comparable(results).drop(own.index)
     groups = [(str(name), rows) for name, rows in own.groupby("features", sort=False)]
     if not published.empty:

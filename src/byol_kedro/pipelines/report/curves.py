@@ -21,7 +21,7 @@ def few_label_curve(rows: Sequence[dict[str, Any]]) -> go.Figure:
     `rows` are those of `few_labels.few_label_rows`, features after features.
     """
     if not rows:
-        return empty(TITLE, "nothing was measured: no labels<br>to learn from or to test on")
+        return empty(TITLE, "nothing was measured:<br>no labels of two classes to learn,<br>or none to test on")
     figure = go.Figure()
     for features, group in groupby(rows, key=lambda row: str(row["features"])):
         figure.add_traces(_curve(features, list(group)))

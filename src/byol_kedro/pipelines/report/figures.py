@@ -59,7 +59,9 @@ def training_curves(history: pd.DataFrame, projection_dim: int) -> go.Figure:
 def confusion_matrix(predictions: pd.DataFrame, class_names: list[str]) -> go.Figure:
     """Shares of each true class's guesses, of `predictions` of one classifier (truth, guess: int64)."""
     if predictions.empty:
-        return empty("Confusion matrix", "nothing was measured: no labels<br>to learn from or to test on")
+        return empty(
+            "Confusion matrix", "nothing was measured:<br>no labels of two classes to learn,<br>or none to test on"
+        )
     number = len(class_names)
     truth, guess = predictions["truth"].to_numpy(), predictions["guess"].to_numpy()
     counts = np.zeros((number, number))

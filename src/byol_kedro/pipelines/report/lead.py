@@ -45,9 +45,9 @@ def labelled(results: pd.DataFrame, chance: float | None, comparisons: pd.DataFr
     return _lead(summary(results, comparisons, steps)) + _tiles(cells) + markup.paragraph(note, "note")
 
 
-def unlabelled(pictures: int, clusters: int, quality: Sequence[Mapping[str, Any]]) -> str:
-    """What there is where no test picture has a label. `quality` are the rows of quality_metrics."""
-    return _lead(without_labels(pictures, clusters, quality))
+def unlabelled(pictures: int, clusters: int, quality: Sequence[Mapping[str, Any]], why: str) -> str:
+    """What there is where no classifier was measured, and `why`. `quality` are the rows of quality_metrics."""
+    return _lead(without_labels(pictures, clusters, quality, why))
 
 
 def _lead(sentences: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from . import bars, curves, evidence, figures, latents, lead, sections
 from .belonging import check_encoder, check_pictures, check_runs, check_summary, made_by, own_steps
 from .page import render
 from .published import name_of_data
-from .results import chance_level, collect, measured
+from .results import chance_level, collect, measured, why_unmeasured
 from .table import markdown
 from .words import PROTOCOL
 
@@ -106,11 +106,12 @@ def introduce(
     if len(measured(results)):
         return facts + lead.labelled(results, chance_level(data_summary["splits"]), comparisons, steps)
     pictures = sum(split["count"] for split in data_summary["splits"].values())
-    return facts + lead.unlabelled(pictures, latent_metrics["clusters"]["k"], quality_metrics["rows"])
+    why = why_unmeasured(data_summary["splits"])
+    return facts + lead.unlabelled(pictures, latent_metrics["clusters"]["k"], quality_metrics["rows"], why)
 
 
 def tell_results(results: pd.DataFrame, top1_bars: go.Figure, confusion_matrix: go.Figure) -> str:
-    """The report's part on top-1; empty where no test picture has a label."""
+    """The report's part on top-1; empty where no classifier was measured."""
     if measured(results).empty:
         return ""
     return sections.results(results, top1_bars) + sections.confusion(confusion_matrix)

@@ -76,6 +76,16 @@ def comparable(results: pd.DataFrame) -> pd.DataFrame:
     return results[[row["source"] == "measured" or shown(row) for row in rows]]
 
 
+def why_unmeasured(splits: Mapping[str, Mapping[str, Any]]) -> str:
+    """Why no classifier was measured, as a clause; `splits` as for `chance_level`."""
+    train, test = ([count for count in splits[split]["classes"].values() if count] for split in ("train", "test"))
+    if not train and not test:
+        return "there are no labels to learn from or to test on"
+    if len(train) < 2:
+        return f"train has labels of {'one class alone' if train else 'no class'}"
+    return "no test picture has a label"
+
+
 def chance_level(splits: Mapping[str, Mapping[str, Any]]) -> float | None:
     """The top-1 on test of always naming the class that is the most frequent in train; of several, their mean.
 

@@ -16,7 +16,7 @@ RIGHT = frozenset({"feature dim", "projection dim", "epochs", "batch size", "top
 # What tells classifiers of one name apart.
 KINDS = {"published": " (Adam)", "linear_sgd": " (SGD)", "knn200": " (weighted)"}
 NOTHING_MEASURED = (
-    "No classifier was measured: there are no labels to learn from or to test on. "
+    "No classifier was measured: there are no labels of two classes to learn, or none to test on. "
     "The rows are what others have published."
 )
 

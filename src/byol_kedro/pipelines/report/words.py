@@ -50,11 +50,11 @@ def behind(results: pd.DataFrame) -> bool:
     return byol is not None and untrained is not None and bool(byol["top1"] < untrained["top1"])
 
 
-def without_labels(pictures: int, clusters: int, quality: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Sentences on what there is where no test picture has a label. `quality` are the rows of quality_metrics."""
+def without_labels(pictures: int, clusters: int, quality: Sequence[Mapping[str, Any]], why: str) -> list[str]:
+    """Sentences on what there is where no classifier was measured, and `why`. `quality`: rows of quality_metrics."""
     ranks = {row["features"]: one_decimal(row["effective_rank"]) for row in quality}
     counts = counted(pictures, "picture") + (f", {counted(clusters, 'cluster')}" if clusters else "")
-    sentences = [f"{counts}. No test picture has a label, so no classifier is measured."]
+    sentences = [f"{counts}. {why[0].upper()}{why[1:]}, so no classifier is measured."]
     if {BYOL, UNTRAINED} <= ranks.keys():
         sentences.append(
             f"The effective rank of BYOL's features is {ranks[BYOL]}, that of the untrained network's "
