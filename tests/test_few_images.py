@@ -56,7 +56,7 @@ def again(root: Path, *words: str, params: str) -> Outcome:
 
 
 def newest(root: Path, name: str) -> Path:
-    return max(root.glob(f"*/{name}.*/*/{name}.*"))
+    return max(path for path in root.glob(f"*/{name}.*/*/{name}.*") if path.suffix != ".sha256")
 
 
 NO_TEST_PAIR = "the pair model is not measured: no test pair among"
@@ -136,7 +136,6 @@ def test_without_a_pair_to_learn_from_the_artifacts_are_there_and_empty(tmp_path
     assert [(row["features"], row["n"]) for row in quality] == [("BYOL", 5), ("untrained network", 5)]
     report = newest(tmp_path, "report").read_text("utf-8")
     assert "<h2>Clusters</h2>" not in report
-    assert "14 pictures. No test picture has a label" in report
 
 
 @pytest.mark.parametrize("count", [1, 2])
