@@ -49,6 +49,17 @@ def test_where_micro_batches_are_accumulated_their_number_is_what_to_lower():
         Plan(recipe(accumulate=4), 31, seed=0)
 
 
+def test_where_a_micro_batch_alone_is_too_large_their_number_would_not_help():
+    with pytest.raises(UserError, match=r"8 x 4 = 32 pictures, found 7 .*lower pretrain.batch_size, and"):
+        Plan(recipe(accumulate=4), 7, seed=0)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_one_image_cannot_be_trained_on_in_any_batch(count):
+    with pytest.raises(UserError, match=rf"found {count} .*; at least 2 are needed: ingest more images$"):
+        Plan(recipe(batch_size=2), count, seed=0)
+
+
 def test_rates_go_from_warm_up_to_zero_and_from_base_to_one():
     plan = Plan(recipe(epochs=10), 80, seed=0)  # 100 steps, 5 of them warm-up
     assert plan.rates(0) == pytest.approx((0.01, 0.9))

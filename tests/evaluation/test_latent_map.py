@@ -96,6 +96,12 @@ def test_very_few_pictures_have_a_map(n):
     assert len(shown(map_of(n=n))) == n
 
 
+@pytest.mark.parametrize("n", [0, 1])
+def test_fewer_than_two_pictures_have_none(n):
+    table = pd.DataFrame({"name": ["test/0"], "label": [0], "cluster": [0]})[:n]
+    assert not draw_latent_map(table, np.zeros((n, 16), np.float32), CLASSES, settings(), 0).data
+
+
 @pytest.mark.parametrize("spread", [0, 1e-30, 1e30])
 def test_vectors_of_a_collapsed_or_exploded_model_have_a_map(spread):
     vectors = spread * np.random.default_rng(0).normal(size=(20, 16))

@@ -1,8 +1,9 @@
 """The table of latent vectors: what stands in a row belongs to one picture."""
 
 import numpy as np
+import pandas as pd
 
-from byol_kedro.evaluation.latent_vectors import Vectors, latent_table, vectors_of
+from byol_kedro.evaluation.latent_vectors import Vectors, latent_table, no_vectors, vectors_of
 from byol_kedro.parameters import Clusters
 
 TWO = Clusters(method="kmeans", count=2, min_size=5)
@@ -33,6 +34,10 @@ def test_vectors_come_back_from_the_table_in_their_order():
 def test_vectors_of_another_dimension_have_as_many_columns_in_their_order():
     table = latent_table(split_of("train", 12, dim=11), [split_of("test", 5, dim=11)], TWO, 0)
     assert [name for name in table if name.startswith("z")] == [f"z{axis}" for axis in range(11)]
+
+
+def test_without_a_pair_model_there_are_the_same_columns_and_no_rows():
+    pd.testing.assert_frame_equal(no_vectors(), latent_table(split_of("train", 12), [split_of("test", 5)], TWO, 0)[:0])
 
 
 def test_a_split_without_pictures_has_no_rows():

@@ -46,7 +46,7 @@ def test_drawn_pairs_are_distinct_where_triangle_numbers_are_large():
 
 
 @given(
-    train=st.integers(2, 30), test=st.integers(2, 30), count=st.integers(10, 200), seed=st.integers(0, 5),
+    train=st.integers(0, 30), test=st.integers(0, 30), count=st.integers(10, 200), seed=st.integers(0, 5),
     balanced=st.booleans(),
 )  # fmt: skip
 @settings(max_examples=40, deadline=None)
@@ -54,8 +54,22 @@ def test_no_picture_is_in_pairs_of_two_splits(train, test, count, seed, balanced
     names = [f"train/{i}" for i in range(train)] + [f"test/{i}" for i in range(test)]
     table = draw(train, names, pictures(train + test), seed, count=count, balanced=balanced)
     seen = {split: set(rows["left"]) | set(rows["right"]) for split, rows in table.groupby("split")}
-    assert sum(map(len, seen.values())) == len(set.union(*seen.values()))
+    assert sum(map(len, seen.values())) == len(set().union(*seen.values()))
     assert all(name.startswith("test/") == (split == "test") for split in seen for name in seen[split])
+
+
+@pytest.mark.parametrize("split", ["picture", "pair"])
+@pytest.mark.parametrize("target", ["psnr", "ssim", "cosine"])
+@pytest.mark.parametrize(("train", "test"), [(0, 0), (1, 0), (1, 1), (2, 1), (1, 2), (2, 0)])
+def test_a_single_picture_is_in_no_pair(train, test, target, split):
+    names = [f"train/{i}" for i in range(train)] + [f"test/{i}" for i in range(test)]
+    values = np.ones((train + test, 4), np.float32) if target == "cosine" else pictures(train + test)
+    table = draw(train, names, values, target=target, split=split, balanced=True)
+    expected = {name for name, count in (("train", train), ("test", test)) if count == 2}
+    if split == "picture":
+        assert set(table["split"]) == expected
+    assert len(table) == (len(expected) if split == "picture" else (train + test) * (train + test - 1) // 2)
+    assert list(table.dtypes.astype(str)) == ["str", "str", "float64", "float64", "float64", "str"]
 
 
 def test_a_fifth_of_the_drawn_pairs_are_test_pairs_and_a_share_of_the_rest_validation():

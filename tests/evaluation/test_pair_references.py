@@ -10,7 +10,7 @@ from sklearn.linear_model import QuantileRegressor, Ridge
 from sklearn.preprocessing import StandardScaler
 
 from byol_kedro.evaluation.pair_fit import fit_pair_model
-from byol_kedro.evaluation.pair_references import MODELS, least_absolute_line, predict_pairs
+from byol_kedro.evaluation.pair_references import MODELS, least_absolute_line, no_predictions, predict_pairs
 from byol_kedro.evaluation.pair_ridge import STRENGTHS, best_ridge, fit_ridges
 from tests.evaluation.pair_problems import SETTINGS, changed, linear_pairs, no_pairs
 
@@ -40,6 +40,10 @@ def test_a_line_has_target_guesses_and_the_difference_of_the_pair_model(predicti
     assert list(predictions) == ["target", "pair model", "difference", *MODELS[1:]]
     np.testing.assert_array_equal(predictions["target"], TEST.target)
     np.testing.assert_allclose(predictions["difference"], np.abs(predictions["pair model"] - TEST.target))
+
+
+def test_without_pairs_there_are_the_same_columns_and_no_rows(predictions):
+    pd.testing.assert_frame_equal(no_predictions(), predictions[:0])
 
 
 def test_the_pair_model_beats_all_where_the_target_is_learnable(predictions):

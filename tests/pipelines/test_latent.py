@@ -258,10 +258,37 @@ def test_latents_of_other_pictures_are_refused():
         run(images_train=replace(images("train"), fingerprint="other"))
 
 
-def test_a_split_with_one_picture_is_refused():
-    one = replace(images("test"), pixels=images("test").pixels[:1], names=["test/00"])
-    with pytest.raises(UserError, match=r"images_test of photos holds 1 picture.*ingest more"):
-        nodes.make_pairs(images("train"), one, NO_FILE, NO_TENSORS, reference_latents(), LATENT, 0)
+def first(split, count):
+    """The first `count` images of a split, and their features."""
+    some, all_ = images(split), latents(split)
+    kept = replace(some, pixels=some.pixels[:count], labels=some.labels[:count], names=some.names[:count])
+    return kept, Tensors({name: array[:count] for name, array in all_.arrays.items()}, all_.header)
+
+
+def test_without_a_test_pair_the_model_is_fitted_as_ever_and_not_measured(outcome, caplog):
+    test, features = first("test", 1)
+    given = run(images_test=test, latents_test=features)
+    assert "the pair model is not measured: no test pair among 60 train and 1 test images" in caplog.text
+    assert given["pair_predictions"].empty
+    assert {row["l1"] for row in given["latent_metrics"]["rows"]} == {None}
+    train = outcome["latent_vectors"]["split"] == "train"
+    pd.testing.assert_frame_equal(given["latent_vectors"][:-1], outcome["latent_vectors"][train])
+
+
+def test_without_a_training_pair_there_is_no_model_and_nothing_of_it(caplog):
+    train, features = first("train", 1)
+    given = run(images_train=train, train=features)
+    assert (
+        "nothing to fit a pair model to, without which there are no clusters and no map: no train pair" in caplog.text
+    )
+    assert dict(given["latent_mlp"].arrays) == {}
+    assert given["latent_mlp"].header == ENCODER_MARKS
+    for name in ("latent_history", "pair_predictions", "latent_vectors", "cluster_list"):
+        assert given[name].empty, name
+    assert not given["latent_map"].data
+    assert given["latent_metrics"]["rows"] == []
+    assert given["latent_metrics"]["clusters"]["k"] == 0
+    assert json.loads(json.dumps(given["latent_metrics"], allow_nan=False)) == given["latent_metrics"]
 
 
 def test_each_epoch_can_be_watched(tmp_path, outcome):

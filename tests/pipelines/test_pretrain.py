@@ -162,6 +162,15 @@ def test_pictures_without_labels_have_a_rank_and_no_knn():
     assert measured(brightness(), UNLABELED, 10).keys() == {"effective_rank"}
 
 
+def test_of_fewer_than_two_images_nothing_is_measured(caplog):
+    caplog.set_level("INFO")
+    one = dataclasses.replace(TRAIN, pixels=TRAIN.pixels[:1], labels=TRAIN.labels[:1])
+    assert measured(brightness(), one, 10) == {}
+    assert caplog.messages == [
+        "the history will have no kNN top-1 and no effective rank: 1 of 1 training images have a label, 2 expected"
+    ]
+
+
 def test_the_rank_is_that_of_what_the_projector_makes_of_the_features():
     flat, line = brightness(), brightness()
     with torch.no_grad():

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from PIL import Image
 
@@ -67,6 +68,26 @@ def test_what_a_model_has_no_value_for_is_a_dash():
 def test_without_test_pairs_there_are_no_numbers():
     rows = [given.latent_row("pair model", n=0)]
     assert '<td>pair model</td><td class="right">–</td>' in latents.pairs(given.latent_metrics() | {"rows": rows})
+
+
+def test_without_a_test_pair_a_sentence_says_so():
+    counts = {"pairs": {"train": 15, "test": 0}}
+    html = latents.pairs(given.latent_metrics() | {"rows": [given.latent_row("pair model", n=0)]} | counts)
+    assert latents.NO_PAIRS in html
+    assert "<td>pair model</td>" not in html
+    assert "15" in html
+
+
+def test_without_a_pair_model_there_is_neither_section():
+    assert latents.pairs(given.latent_metrics() | {"rows": []}) == ""
+    assert clusters(given.latent_vectors()[:0]) == ""
+
+
+def test_without_test_pictures_the_clusters_are_those_of_train():
+    vectors, none = given.latent_vectors().assign(split="train"), replace(IMAGES, pixels=IMAGES.pixels[:0])
+    html = latents.clusters(given.latent_metrics(), vectors, go.Figure(), given.cluster_sheet(), none)
+    assert "Size of each cluster" in html
+    assert "<figure" not in html
 
 
 def test_pictures_in_no_cluster_are_counted_as_such():

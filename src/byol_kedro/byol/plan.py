@@ -14,6 +14,7 @@ from byol_kedro.errors import UserError
 if TYPE_CHECKING:
     from byol_kedro.parameters import Pretrain
 
+FEWEST = 2  # images in a batch: what they have in common is taken out of each
 ROWS = 400  # chosen: points of a training curve
 STEPS_A_ROW = 50  # chosen: at most; seconds of a GPU's work
 
@@ -32,11 +33,13 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.count < self.images_a_step:
-            too_large = "pretrain.batch_size" if self.parameters.accumulate == 1 else "pretrain.accumulate"
+            batch, accumulate = self.parameters.batch_size, self.parameters.accumulate
+            too_large = "pretrain.batch_size" if accumulate == 1 or self.count < batch else "pretrain.accumulate"
+            advice = f"lower {too_large}, and pretrain.optimizer.lr in proportion"
             raise UserError(
-                f"pretrain: one step takes batch_size x accumulate = {self.parameters.batch_size} x "
-                f"{self.parameters.accumulate} = {self.images_a_step} pictures, found {self.count} in train and "
-                f"unlabeled together; lower {too_large}, and pretrain.optimizer.lr in proportion"
+                f"pretrain: one step takes batch_size x accumulate = {batch} x {accumulate} = {self.images_a_step} "
+                f"pictures, found {self.count} in train and unlabeled together; "
+                f"{advice if self.count >= FEWEST else f'at least {FEWEST} are needed: ingest more images'}"
             )
 
     @property

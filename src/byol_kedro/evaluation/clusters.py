@@ -79,7 +79,7 @@ def nearest_to_centres(vectors: Vectors, cluster: Numbers, count: int) -> dict[i
 
     vectors: (N, D), cluster: (N,); nearest in standardised vectors, the nearest first.
     """
-    points = Scaler.fit(vectors)(vectors)
+    points = Scaler.fit(vectors)(vectors) if len(vectors) else vectors
     nearest = {}
     for number in np.unique(cluster[cluster != NOISE]):
         members = np.flatnonzero(cluster == number)

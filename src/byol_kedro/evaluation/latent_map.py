@@ -27,9 +27,11 @@ def draw_latent_map(
 ) -> go.Figure:
     """t-SNE or UMAP of at most `params.points` pictures, drawn with `seed`, as a scatter plot.
 
-    table: N ≥ 2 rows with name, label (-1 where unknown), cluster; vectors: (N, D) float32, theirs. Coloured
-    by class, or by cluster where no label is known.
+    table: N rows with name, label (-1 where unknown), cluster; vectors: (N, D) float32, theirs. Coloured
+    by class, or by cluster where no label is known. Without a trace where N is below 2.
     """
+    if len(table) < 2:
+        return go.Figure()
     generator = np.random.default_rng(seed)
     chosen = np.sort(generator.choice(len(table), min(params.points, len(table)), replace=False))
     shown = table.iloc[chosen].assign(group=_groups(table.iloc[chosen], class_names))

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from byol_kedro.evaluation.clusters import clusters
+from byol_kedro.evaluation.pair_fit import LATENT_DIM
 
 if TYPE_CHECKING:
     from byol_kedro.parameters import Clusters
@@ -34,6 +35,14 @@ def latent_table(train: Vectors, others: Sequence[Vectors], params: "Clusters", 
     parts = [_rows(split) for split in (train, *others)]
     table = pd.concat(parts, ignore_index=True).astype({"name": "str", "split": "str"})
     table.insert(3, "cluster", np.concatenate([found, fallen]))
+    return table
+
+
+def no_vectors() -> pd.DataFrame:
+    """The columns of `latent_table` and no rows, where there is no pair model."""
+    nothing = Vectors("", [], np.zeros(0, np.int64), np.zeros((0, LATENT_DIM), np.float32))
+    table = _rows(nothing).astype({"name": "str", "split": "str"})
+    table.insert(3, "cluster", np.zeros(0, np.int64))
     return table
 
 

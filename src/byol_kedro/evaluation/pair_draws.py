@@ -57,7 +57,7 @@ def spread_over_range(values: Values, count: int, generator: np.random.Generator
 
 
 def drawn_pairs(names: Sequence[str], train: int, values: Stack, pairs: "Pairs", seed: int) -> pd.DataFrame:
-    """`pairs.count` drawn pairs with the columns of `COLUMNS`; a fifth of them are test pairs.
+    """`pairs.count` drawn pairs with the columns of `COLUMNS`; a fifth of them are test pairs. One image has none.
 
     names: N of them, the first `train` are training pictures. values: for `psnr` and `ssim` pixels
     (N, 3, H, W) uint8, for `cosine` features (N, D) float32 of another encoder. The target is
@@ -70,7 +70,8 @@ def drawn_pairs(names: Sequence[str], train: int, values: Stack, pairs: "Pairs",
         factor = CANDIDATES if pairs.balanced else 1
         left, right = pictures[distinct_pairs(factor * wanted, len(pictures), generator)]
         measured = measure(values, left, right)
-        kept = spread_over_range(target_of(measured), wanted, generator) if pairs.balanced else np.arange(len(left))
+        balanced = pairs.balanced and len(left) > 0
+        kept = spread_over_range(target_of(measured), wanted, generator) if balanced else np.arange(len(left))
         drawn.append((left[kept], right[kept], measured[kept], np.full(len(kept), name, dtype="<U10")))
     left, right, measured, split = (np.concatenate(columns) for columns in zip(*drawn, strict=True))
     if pairs.split == "pair":

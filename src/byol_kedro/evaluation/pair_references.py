@@ -48,6 +48,12 @@ def predict_pairs(model: PairModel, train: PairSet, validation: PairSet, test: P
     return table
 
 
+def no_predictions() -> pd.DataFrame:
+    """The columns of `predict_pairs` and no rows."""
+    names = ["target", PAIR_MODEL, "difference", *MODELS[1:]]
+    return pd.DataFrame({name: np.zeros(0) for name in names})
+
+
 def distances(vectors: Features, pairs: PairSet, scale: Features | None = None) -> Values:
     """Euclidean, of vectors (N, D), divided by scale (D,) where there is one: (P,) float64."""
     found = np.empty(len(pairs.left))

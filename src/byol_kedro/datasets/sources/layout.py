@@ -85,7 +85,8 @@ def _check_not_empty(
             "train is held out"
         )
     if not found["train"] and not found["unlabeled"]:
-        below = " or ".join(f"{root}/{split}" for split in splits if split != "test") or str(root)
+        learned = [split for split in splits if split != "test"] or SPLITS[:2]
+        below = " or ".join(f"{root}/{split}" for split in learned) if splits else str(root)
         raise UserError(
             f"no picture below {below}{_instead(sum(ignored.values(), Counter()))}; "
             f"expected files that end in {', '.join(sorted(ENDINGS))}"

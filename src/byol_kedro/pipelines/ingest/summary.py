@@ -28,6 +28,11 @@ def tell(splits: Mapping[str, Images]) -> None:
     others = passed_over(sum((Counter(images.ignored) for images in splits.values()), Counter()))
     logger.info("pictures: %s", "; ".join(filter(None, (counts, held_out, left_out, others))))
     _warn_of_empty_classes(splits["train"])
+    if not len(test):
+        logger.warning(
+            "no test images: what is measured on them is left out; one is held out of each class of two different "
+            "images or more"
+        )
     for split, images in splits.items():
         if len(images.narrow):
             words, example = narrow_words(len(images.narrow), len(images)), images.names[images.narrow[0]]

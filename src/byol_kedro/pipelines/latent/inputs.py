@@ -46,13 +46,3 @@ def check_weights_of(encoder: Tensors, header: Mapping[str, str]) -> None:
             f"latent.weights_from: fitted to features of encoder {header['encoder_version']}, but these are of "
             f"{encoder.header['version']}; pin that one with --load-versions, and its features too"
         )
-
-
-def check_two_pictures(images_train: Images, images_test: Images) -> None:
-    """UserError when a split has no pair."""
-    for split, images in (("train", images_train), ("test", images_test)):
-        if len(images) < 2:
-            raise UserError(
-                f"images_{split} of {images.source} holds {len(images)} picture(s), the pipeline latent needs at "
-                "least 2 to make a pair: ingest more pictures"
-            )

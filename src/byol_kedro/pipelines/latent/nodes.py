@@ -16,12 +16,12 @@ from byol_kedro.datasets.weights import read_weights
 from byol_kedro.errors import UserError
 from byol_kedro.evaluation.clusters import NOISE, agreement, nearest_to_centres
 from byol_kedro.evaluation.latent_map import draw_latent_map
-from byol_kedro.evaluation.latent_vectors import latent_table, vectors_of
+from byol_kedro.evaluation.latent_vectors import latent_table, no_vectors, vectors_of
 from byol_kedro.evaluation.pair_draws import drawn_pairs
 from byol_kedro.evaluation.pair_files import named_pairs, saved_names, saved_pairs, saved_pictures
 from byol_kedro.evaluation.pair_fit import fit_pair_model, no_history
 from byol_kedro.evaluation.pair_model import PairModel
-from byol_kedro.evaluation.pair_references import predict_pairs
+from byol_kedro.evaluation.pair_references import no_predictions, predict_pairs
 from byol_kedro.evaluation.pair_rows import Stack
 from byol_kedro.evaluation.pair_scores import score_rows
 from byol_kedro.evaluation.pair_weights import imported_pair_model
@@ -31,15 +31,20 @@ from byol_kedro.parameters import Latent
 from byol_kedro.pipelines.ingest.grid import draw_rows
 from byol_kedro.pipelines.latent.board import on_board
 from byol_kedro.pipelines.latent.inputs import (
-    check_two_pictures,
     check_weights_of,
     pictures,
     reference_features,
     vectors,
 )
 
+MARKS = {"encoder_version": "version", "encoder_fingerprint": "fingerprint"}
 L1_UNIT = "l1 and l1_behind are in units of the mean target of the training pairs"
 NEAREST = 8  # pictures of a cluster on the sheet
+# What there is not where a split has no pair, since its images are too few.
+LACKING = {
+    TRAIN: "nothing to fit a pair model to, without which there are no clusters and no map",
+    TEST: "the pair model is not measured",
+}
 
 log = get_logger(__name__)
 
@@ -60,13 +65,16 @@ def make_pairs(
     if len(pair_tensors["y"]):
         _, left, right = saved_pictures(pair_tensors["x1"], pair_tensors["x2"])
         return saved_pairs(left, right, pair_tensors["y"], given, seed)
-    check_two_pictures(images_train, images_test)
     names = [*images_train.names, *images_test.names]
     if len(pair_file):
         return named_pairs(pair_file, names, train, given, seed)
     pixels = Stack([images_train.pixels, images_test.pixels])
     values = reference_features(reference_latents, given.reference) if given.target == "cosine" else pixels
-    return drawn_pairs(names, train, values, given, seed)
+    drawn = drawn_pairs(names, train, values, given, seed)
+    for split, lacking in LACKING.items():
+        if not (drawn["split"] == split).any():
+            log.warning("%s: no %s pair among %d train and %d test images", lacking, split, train, len(images_test))
+    return drawn
 
 
 def pool_pictures(
@@ -108,9 +116,12 @@ def fit(
     """`linear1.weight` … of the latent MLP, its scalers (see `PairModel`), and the course of its training.
 
     They are read instead of fitted where `latent.weights_from` names a file. With `tensorboard` the training can be
-    watched there.
+    watched there. There are none where there is no training pair to fit to.
     """
+    marks = {name: encoder.header[mark] for name, mark in MARKS.items()}
     train = pair_set(image_pairs, TRAIN, picture_pool)
+    if latent.weights_from is None and not len(train.target):
+        return Tensors({}, marks), no_history()
     if latent.weights_from is None:
         with on_board(event_files, wanted=tensorboard) as watch:
             validation = pair_set(image_pairs, VALIDATION, picture_pool)
@@ -120,8 +131,7 @@ def fit(
         check_weights_of(encoder, origin)
         model, history = imported_pair_model(content, latent.weights_from, train), no_history()
     header = {
-        "encoder_version": encoder.header["version"],
-        "encoder_fingerprint": encoder.header["fingerprint"],
+        **marks,
         "widths": json.dumps(model.widths),
         "feature_dim": str(len(model.scaler.mean)),
         "weights_from": latent.weights_from or "",
@@ -130,8 +140,13 @@ def fit(
 
 
 def try_pairs(latent_mlp: Tensors, picture_pool: Pool, image_pairs: pd.DataFrame) -> pd.DataFrame:
-    """One row a test pair: left, right, its target and what the pair model and its references say."""
+    """One row a test pair: left, right, its target and what the pair model and its references say.
+
+    None without training pairs, which the references are fitted to.
+    """
     sets = [pair_set(image_pairs, split, picture_pool) for split in SPLITS]
+    if not len(sets[0].target):
+        return pd.concat([image_pairs[["left", "right"]].iloc[:0], no_predictions()], axis=1)
     predicted = predict_pairs(PairModel.from_arrays(latent_mlp.arrays), *sets)
     named = image_pairs.loc[image_pairs["split"] == TEST, ["left", "right"]].reset_index(drop=True)
     return pd.concat([named, predicted], axis=1)
@@ -149,8 +164,11 @@ def embed(
     latent: Latent,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """name, split, label, cluster, z0 … z15 of every picture; and the list name, cluster."""
+    """name, split, label, cluster, z0 … z15 of every picture, or of none without a pair model; and name, cluster."""
     check_same_encoder(encoder, latent_mlp, latents_train, latents_test, latents_unlabeled)
+    if not latent_mlp.arrays:
+        table = no_vectors()
+        return table, table[["name", "cluster"]]
     model = PairModel.from_arrays(latent_mlp.arrays)
     train = vectors(model, "train", latents_train, images_train)
     test = vectors(model, "test", latents_test, images_test)
@@ -170,8 +188,9 @@ def measure(
 ) -> dict[str, Any]:
     """The pair model beside its references on the test pairs, the clusters beside the test pictures' labels."""
     counts = image_pairs["split"].value_counts()
-    unit = float(image_pairs.loc[image_pairs["split"] == TRAIN, "target"].mean())
-    units = {name: float(latent_mlp[name][0]) for name in ("target_offset", "target_scale")}
+    trained = image_pairs.loc[image_pairs["split"] == TRAIN, "target"]
+    unit = float(trained.mean()) if len(trained) else None
+    units = {name: float(latent_mlp[name][0]) for name in ("target_offset", "target_scale") if latent_mlp.arrays}
     test = latent_vectors[latent_vectors["split"] == "test"]
     cluster = test["cluster"].to_numpy()
     return {
@@ -184,7 +203,7 @@ def measure(
             **units,
             "unit": L1_UNIT,
         },
-        "rows": score_rows(pair_predictions, unit, seed),
+        "rows": [] if unit is None else score_rows(pair_predictions, unit, seed),
         "clusters": {
             "method": latent.clusters.method,
             "k": int(latent_vectors.loc[latent_vectors["cluster"] != NOISE, "cluster"].nunique()),
@@ -197,6 +216,8 @@ def measure(
 def draw_map(latent_vectors: pd.DataFrame, images_test: Images, latent: Latent, seed: int) -> go.Figure:
     """The latent vectors of at most `latent.map.points` test pictures, in two dimensions."""
     test = latent_vectors[latent_vectors["split"] == "test"]
+    if len(latent_vectors) and len(test) < 2:
+        log.info("latent_map: left out, found %d test images, 2 expected", len(test))
     return draw_latent_map(test, vectors_of(test), images_test.class_names, latent.map, seed)
 
 

@@ -26,17 +26,22 @@ def online_measures(
 
     For kNN the labelled pictures are split in two halves by `seed`; one is guessed from the other. Each has at most
     `settings.images`, which are read once and kept; the rank is over both. Without labels it is over as many others.
+    Of fewer than two pictures nothing is measured.
     """
     labelled = np.flatnonzero(images.labels != UNKNOWN_LABEL)
     with_labels = len(labelled) >= 2
-    if not with_labels:
-        logger.info("the training pictures have no labels: the history will have no kNN top-1")
     pool = labelled if with_labels else np.arange(len(images))
     half = min(len(pool) // 2, settings.images)
+    if not with_labels:
+        lacking = "kNN top-1" if half else "kNN top-1 and no effective rank"
+        found = f"{len(labelled)} of {len(images)} training images have a label, 2 expected"
+        logger.info("the history will have no %s: %s", lacking, found)
     chosen = np.random.default_rng(seed).permutation(pool)[: 2 * half]
     pixels, labels = images.pixels[chosen], torch.from_numpy(images.labels[chosen])
 
     def measure(network: Byol) -> dict[str, float]:
+        if not half:
+            return {}
         features = encode(network.encoder, pixels, header, device)
         found = {"effective_rank": effective_rank(project(network.projector, features))}
         if with_labels:

@@ -15,6 +15,7 @@ from .thumbnails import thumbnails_on_hover
 
 MAP = "latent-map"
 SCORES = {"l1": "L1", "spearman": "Spearman", "r2": "R²", "l1_behind": "L1 behind the pair model"}
+NO_PAIRS = "No score: there is no pair of test pictures, which takes two of them at least."
 CLUSTERS = {
     "k": "clusters",
     "nmi": "NMI with the classes",
@@ -28,12 +29,14 @@ SHEET = "A row for each cluster that has test pictures: those nearest to its cen
 def clusters(
     metrics: Mapping[str, Any], vectors: pd.DataFrame, map_: go.Figure, sheet: np.ndarray, images_test: Images
 ) -> str:
-    """`sheet` is (H, W, 3) uint8; the map's points are test pictures by name."""
+    """`sheet` is (H, W, 3) uint8; the map's points are test pictures by name. Empty without a cluster."""
+    if vectors.empty:
+        return ""
     scores = {CLUSTERS.get(name, name): value for name, value in metrics["clusters"].items() if value is not None}
     return markup.section(
         "Clusters",
-        markup.picture(sheet, SHEET),
-        markup.figure(map_, MAP),
+        markup.picture(sheet, SHEET) if len(images_test) else "",
+        markup.figure(map_, MAP) if map_.data else "",
         thumbnails_on_hover(map_, MAP, images_test),
         markup.definitions(scores),
         markup.details("Size of each cluster", _clusters(vectors, images_test.class_names)),
@@ -41,6 +44,9 @@ def clusters(
 
 
 def pairs(metrics: Mapping[str, Any]) -> str:
+    """How good the pair model is; empty where there is none."""
+    if not metrics["rows"]:
+        return ""
     rows = [[row["model"], *(_score(row, name) for name in SCORES)] for row in metrics["rows"]]
     return markup.section(
         "Latent vectors",
@@ -49,7 +55,9 @@ def pairs(metrics: Mapping[str, Any]) -> str:
             "fitted to the pair's target. Measured on pairs of test pictures, with 95 % bootstrap intervals over the "
             "pairs, beside references that need no network."
         ),
-        markup.table(["model", *SCORES.values()], rows, SCORES.values()),
+        markup.table(["model", *SCORES.values()], rows, SCORES.values())
+        if metrics["pairs"]["test"]
+        else markup.paragraph(NO_PAIRS),
         markup.details("Pairs and units", markup.definitions(metrics["pairs"])),
     )
 
