@@ -46,11 +46,16 @@ class ProjectHooks:
             if not pipeline.nodes:
                 return
         refuse_pinned_outputs(run_params["load_versions"] or {}, pipeline)
-        if parameters.references and "params:references" in pipeline.inputs():
+        inputs = pipeline.inputs()
+        # What these two would refuse when the encoder has been trained.
+        if "params:references" in inputs:
             from byol_kedro.pipelines.extract.references import check_references
 
-            # Now, and not when the encoder has been trained.
             check_references(parameters.references)
+        if "params:latent" in inputs:
+            from byol_kedro.pipelines.latent.inputs import check_latent
+
+            check_latent(parameters, with_references="params:references" in inputs)
         pin_what_belongs_together(pipeline, catalog)
         reads = reused | versions_read(pipeline, catalog, run_params)
         warn_of_what_has_no_effect(run_params["runtime_params"] or {}, pipeline.inputs())

@@ -5,7 +5,6 @@ import pytest
 from sklearn.metrics.cluster import contingency_matrix
 from sklearn.preprocessing import StandardScaler
 
-from byol_kedro.errors import UserError
 from byol_kedro.evaluation import clusters as module
 from byol_kedro.evaluation.clusters import SILHOUETTE, agreement, clusters, nearest_to_centres
 from byol_kedro.parameters import Clusters
@@ -98,10 +97,12 @@ def test_fewer_pictures_than_a_cluster_of_hdbscan_needs_are_all_noise():
     assert train.tolist() == [-1] * 4
 
 
-def test_too_many_pictures_for_hdbscan_are_refused(monkeypatch):
+def test_too_many_pictures_for_hdbscan_are_all_noise_and_a_line_says_so(monkeypatch, caplog):
     monkeypatch.setattr(module, "HDBSCAN_LIMIT", 299)
-    with pytest.raises(UserError, match=r"300 are too many .at most 299.; take kmeans"):
-        found(params=settings("hdbscan"))
+    train, others = clusters(np.zeros((300, 4), np.float32), np.zeros((7, 4), np.float32), settings("hdbscan"), 0)
+    assert (train.tolist(), others.tolist()) == ([-1] * 300, [-1] * 7)
+    assert "latent.clusters.method: left out, hdbscan compares every two" in caplog.text
+    assert "300 are too many (at most 299); take kmeans" in caplog.text
 
 
 def test_purity_is_the_share_of_the_most_frequent_label_of_each_cluster():

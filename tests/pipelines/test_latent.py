@@ -73,7 +73,7 @@ def run(encoder=ENCODER, pair_file=NO_FILE, train=None, settings=LATENT, **other
     catalog = DataCatalog(
         {name: MemoryDataset(value, copy_mode="assign") for name, value in given.items()}
         | {name: Kept(copy_mode="assign") for name in SAVED}
-        | {"picture_pool": MemoryDataset(copy_mode="assign")}
+        | {name: MemoryDataset(copy_mode="assign") for name in ("picture_pool", "given_pairs")}
     )
     SequentialRunner().run(create_pipeline(), catalog)
     return {name: catalog.load(name) for name in SAVED}
@@ -92,8 +92,8 @@ def test_it_runs_on_saved_latents_alone():
     }  # fmt: skip
 
 
-def test_only_the_features_of_all_pictures_are_not_saved():
-    assert create_pipeline().all_outputs() == {*SAVED, "picture_pool"}
+def test_only_the_features_of_all_pictures_and_given_pairs_are_not_saved():
+    assert create_pipeline().all_outputs() == {*SAVED, "picture_pool", "given_pairs"}
 
 
 def test_the_model_names_its_encoder_and_its_shape(outcome):
@@ -256,6 +256,16 @@ def test_latents_and_model_of_different_encoders_give_no_vectors(other, outcome)
 def test_latents_of_other_pictures_are_refused():
     with pytest.raises(UserError, match="run the pipeline extract again"):
         run(images_train=replace(images("train"), fingerprint="other"))
+
+
+def test_where_the_network_of_the_target_was_left_out_there_is_no_model_either(caplog):
+    left_out = reference_latents()
+    left_out.header["left_out"] = '["imagenet"]'
+    given = run(reference_latents=left_out, settings=with_pairs(target="cosine", reference="imagenet"))
+    assert "no target: the network 'imagenet' was left out; so are pair model, clusters and map" in caplog.text
+    assert given["image_pairs"].empty
+    assert list(given["image_pairs"]) == ["left", "right", "target", "psnr_1", "psnr_2", "split"]
+    assert dict(given["latent_mlp"].arrays) == {}
 
 
 def first(split, count):

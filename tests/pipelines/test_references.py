@@ -36,6 +36,12 @@ def about(latents):
     return json.loads(latents.header["references"])
 
 
+def test_what_could_not_be_had_is_named_in_the_header(encoder, monkeypatch, tmp_path):
+    use_hub(monkeypatch, NOBODY, tmp_path / "cache")
+    assert json.loads(references_of(encoder, {"imagenet": NAME}).header["left_out"]) == ["imagenet"]
+    assert json.loads(references_of(encoder, {}).header["left_out"]) == []
+
+
 @pytest.mark.parametrize("where", ["hub", "safetensors", "pth"])
 def test_features_are_those_of_the_weights_wherever_they_come_from(encoder, tmp_path, monkeypatch, where):
     weights, wanted = trained_weights(), NAME

@@ -8,7 +8,6 @@ from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, silhouette_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from byol_kedro.errors import UserError
 from byol_kedro.evaluation.scaler import Scaler
 from byol_kedro.log import get_logger
 
@@ -37,8 +36,8 @@ def clusters(train: Vectors, others: Vectors, params: "Clusters", seed: int) -> 
     clusters of at least `params.min_size` pictures (Campello, Moulavi, Sander, PAKDD 2013); what lies in none is -1;
     others go where the nearest training picture is.
 
-    Returns (N,) and (M,) int64. Standardisation and clusters know train only. Raises UserError where train is too
-    large for HDBSCAN.
+    Returns (N,) and (M,) int64. Standardisation and clusters know train only. Where train is too large for HDBSCAN a
+    line says so, and all lie in no cluster.
     """
     scaler = Scaler.fit(train)
     points, more = scaler(train), scaler(others)
@@ -108,11 +107,12 @@ def _silhouette(points: Vectors, cluster: Numbers) -> float:
 
 def _hdbscan(points: Vectors, others: Vectors, min_size: int) -> tuple[Numbers, Numbers]:
     if len(points) > HDBSCAN_LIMIT:
-        raise UserError(
-            f"latent.clusters.method: hdbscan compares every two of the training pictures, {len(points)} are too many "
-            f"(at most {HDBSCAN_LIMIT}); take kmeans or silhouette"
-        )
-    if len(points) < min_size:
+        logger.warning(
+            "latent.clusters.method: left out, hdbscan compares every two of the training pictures, %d are too many "
+            "(at most %d); take kmeans or silhouette",
+            len(points), HDBSCAN_LIMIT,
+        )  # fmt: skip
+    if not min_size <= len(points) <= HDBSCAN_LIMIT:
         return np.full(len(points), NOISE), np.full(len(others), NOISE)
     found = HDBSCAN(min_cluster_size=min_size, copy=True).fit(points).labels_.astype(np.int64)
     if not len(others):

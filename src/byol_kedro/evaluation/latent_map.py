@@ -1,6 +1,7 @@
 """A map of latent vectors in two dimensions."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,17 @@ if TYPE_CHECKING:
 PERPLEXITY = 30
 NEIGHBOURS = 15  # McInnes, Healy, Melville, arXiv 1802.03426: umap-learn's default
 UNLABELLED, NO_CLUSTER = "unlabelled", "no cluster"
+NO_UMAP = (
+    "latent.map.method: umap needs the package umap-learn, which is not installed; "
+    "pip install 'byol-kedro[umap]', or take tsne"
+)
 TITLES = {"tsne": "t-SNE", "umap": "UMAP"}
+
+
+def check_map(params: "LatentMap") -> None:
+    """UserError where a package is asked for that is not installed."""
+    if params.method == "umap" and find_spec("umap") is None:
+        raise UserError(NO_UMAP)
 
 
 def draw_latent_map(
@@ -76,10 +87,7 @@ def _umap(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     try:
         from umap import UMAP  # noqa: PLC0415  # an extra
     except ImportError:
-        raise UserError(
-            "latent.map.method: umap needs the package umap-learn, which is not installed; "
-            "pip install 'byol-kedro[umap]', or take tsne"
-        ) from None
+        raise UserError(NO_UMAP) from None
     if len(vectors) == 2:
         return vectors[:, :2]  # UMAP has nothing to lay out
     neighbours = max(2, min(NEIGHBOURS, len(vectors) - 1))

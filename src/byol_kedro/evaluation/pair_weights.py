@@ -22,8 +22,7 @@ def imported_pair_model(weights: Mapping[str, Any], path: str, train: PairSet) -
     `train.features` (N, D) here, and a distance is the target itself, as it was there.
     Raises UserError when layers are missing, do not fit each other or the features, or hold no numbers.
     """
-    layers = {name: _array(name, tensor, path) for name, tensor in weights.items() if name not in OWN}
-    _check_layers(layers, path, train.features.shape[1])
+    layers = check_layers(weights, path, train.features.shape[1])
     if set(weights) >= OWN:
         own = {name: _array(name, weights[name], path) for name in OWN}
         return PairModel.from_arrays(layers | own)
@@ -36,7 +35,9 @@ def _array(name: str, tensor: Any, path: str) -> Any:
     return tensor.detach().to(torch.float32).numpy()
 
 
-def _check_layers(layers: Mapping[str, Any], path: str, feature_dim: int) -> None:
+def check_layers(weights: Mapping[str, Any], path: str, feature_dim: int | None = None) -> dict[str, Any]:
+    """The layers of a state dict as arrays. UserError as `imported_pair_model`; the features may not be known yet."""
+    layers = {name: _array(name, tensor, path) for name, tensor in weights.items() if name not in OWN}
     count = len(layers) // 2
     expected = {f"linear{i}.{part}" for i in range(1, count + 1) for part in ("weight", "bias")}
     if not layers or set(layers) != expected:
@@ -45,10 +46,11 @@ def _check_layers(layers: Mapping[str, Any], path: str, feature_dim: int) -> Non
     width = feature_dim
     for i in range(1, count + 1):
         shape, bias = (tuple(np.shape(layers[f"linear{i}.{part}"])) for part in ("weight", "bias"))
-        if len(shape) != 2 or shape[1] != width or bias != shape[:1]:
+        if len(shape) != 2 or width not in (None, shape[1]) or bias != shape[:1]:
             what = "features have" if i == 1 else f"linear{i - 1} gives"
             raise UserError(
                 f"latent.weights_from: {path} has linear{i}.weight {shape} and linear{i}.bias {bias}, but the "
                 f"{what} {width} numbers; take the encoder whose features it was fitted to"
             )
         width = shape[0]
+    return layers

@@ -70,6 +70,12 @@ def pair_table(
     return table.astype({"left": "str", "right": "str", "split": "str"})
 
 
+def no_pairs() -> pd.DataFrame:
+    """The columns of `pair_table` and no rows."""
+    rows, values = np.zeros(0, np.int64), np.zeros(0)
+    return pair_table([], rows, rows, values, np.zeros(0, "<U10"))
+
+
 def held_out(pictures: int, share: float, generator: np.random.Generator) -> NDArray[np.bool_]:
     """(N,) bool: which pictures, `share` of them, are kept from training to say when it has to stop."""
     chosen = np.zeros(pictures, np.bool_)

@@ -41,8 +41,9 @@ def extract_references(
 ) -> Tensors:
     """`untrained.{train,test}.features` (N, D) float32 and `.labels` (N,) int64, and the same of each other reference.
 
-    The header's `references` says, as JSON, what the tables call each and what is known of it. `untrained_encoder`
-    says which of the possible untrained networks, and why. Raises UserError as `all_references`.
+    The header's `references` says, as JSON, what the tables call each and what is known of it, `left_out` the names of
+    those that could not be had. `untrained_encoder` says which of the possible untrained networks, and why. Raises
+    UserError as `all_references`.
     """
     arrays: dict[str, Array] = {}
     about = {}
@@ -52,4 +53,6 @@ def extract_references(
             arrays[f"{reference.key}.{split}.features"] = reference.encode(images.pixels)
             arrays[f"{reference.key}.{split}.labels"] = images.labels
     header = derived_header(encoder, images_train, images_test)
-    return Tensors(arrays, {**header, "references": json.dumps(about)})
+    wanted = [*(["supervised"] if baselines.supervised else []), *references]
+    left_out = [name for name in wanted if name not in about]
+    return Tensors(arrays, {**header, "references": json.dumps(about), "left_out": json.dumps(left_out)})

@@ -1,14 +1,35 @@
 """What belongs together: features, their pictures, and the pairs that name these."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from byol_kedro.datasets.belonging import check_same_pictures
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors, mapped
+from byol_kedro.datasets.weights import read_weights
 from byol_kedro.errors import UserError
+from byol_kedro.evaluation.latent_map import check_map
 from byol_kedro.evaluation.latent_vectors import Vectors
 from byol_kedro.evaluation.pair_model import PairModel
 from byol_kedro.evaluation.pair_rows import Stack
+from byol_kedro.evaluation.pair_weights import check_layers
+from byol_kedro.parameters import Parameters
+
+
+def check_latent(parameters: Parameters, *, with_references: bool) -> None:
+    """UserError for what can be known to be refused later, without any artifact.
+
+    `with_references`: whether the features of other networks are computed in the same run.
+    """
+    latent = parameters.latent
+    check_map(latent.map)
+    if latent.weights_from is not None:
+        content, _ = read_weights(Path(latent.weights_from), "latent.weights_from")
+        check_layers(content, latent.weights_from)
+    known = {"untrained", *parameters.references, *(["supervised"] if parameters.baselines.supervised else [])}
+    if with_references and latent.pairs.target == "cosine" and latent.pairs.reference not in known:
+        raise UserError(_unknown_network(latent.pairs.reference, "this run", known))
 
 
 def pictures(latents: Tensors, images: Images) -> list[str]:
@@ -28,14 +49,21 @@ def vectors(model: PairModel, split: str, latents: Tensors, images: Images) -> V
     return Vectors(split, names, latents["labels"], model.vectors(features))
 
 
-def reference_features(reference_latents: Tensors, name: str) -> Stack:
-    """Features of train, then test, of the network `name`. UserError with the names there are where it is unknown."""
+def reference_features(reference_latents: Tensors, name: str) -> Stack | None:
+    """Features of train, then test, of the network `name`; None where that was to be there and could not be had.
+
+    Raises UserError with the names there are where it is unknown.
+    """
     known = {key.split(".")[0] for key in reference_latents.keys()}  # noqa: SIM118  # no mapping
-    if name not in known:
-        raise UserError(
-            f"latent.pairs.reference: reference_latents has no network {name!r}, it has {', '.join(sorted(known))}"
-        )
-    return Stack([mapped(reference_latents, f"{name}.{split}.features") for split in ("train", "test")])
+    if name in known:
+        return Stack([mapped(reference_latents, f"{name}.{split}.features") for split in ("train", "test")])
+    if name in json.loads(reference_latents.header.get("left_out", "[]")):
+        return None
+    raise UserError(_unknown_network(name, "reference_latents", known))
+
+
+def _unknown_network(name: str, where: str, known: Iterable[str]) -> str:
+    return f"latent.pairs.reference: {where} has no network {name!r}, it has {', '.join(sorted(known))}"
 
 
 def check_weights_of(encoder: Tensors, header: Mapping[str, str]) -> None:

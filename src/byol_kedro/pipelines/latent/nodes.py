@@ -25,7 +25,7 @@ from byol_kedro.evaluation.pair_references import no_predictions, predict_pairs
 from byol_kedro.evaluation.pair_rows import Stack
 from byol_kedro.evaluation.pair_scores import score_rows
 from byol_kedro.evaluation.pair_weights import imported_pair_model
-from byol_kedro.evaluation.pairs import SPLITS, TEST, TRAIN, VALIDATION, Pool, pair_set
+from byol_kedro.evaluation.pairs import SPLITS, TEST, TRAIN, VALIDATION, Pool, no_pairs, pair_set
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import Latent
 from byol_kedro.pipelines.ingest.grid import draw_rows
@@ -49,28 +49,49 @@ LACKING = {
 log = get_logger(__name__)
 
 
-def make_pairs(
+def given_pairs(
     images_train: Images,
     images_test: Images,
     pair_file: pd.DataFrame,
     pair_tensors: Tensors,
+    latent: Latent,
+    seed: int,
+) -> pd.DataFrame:
+    """left, right, target, psnr_1, psnr_2, split of the pairs in the user's files; none where there are none.
+
+    Needs no features, so that a mistake in the files is told before the training.
+    """
+    if len(pair_file) and len(pair_tensors["y"]):
+        raise UserError("pair_file and pair_tensors (pairs.pt) are both there: which pairs are meant? Move one away")
+    if len(pair_tensors["y"]):
+        _, left, right = saved_pictures(pair_tensors["x1"], pair_tensors["x2"])
+        return saved_pairs(left, right, pair_tensors["y"], latent.pairs, seed)
+    if len(pair_file):
+        names = [*images_train.names, *images_test.names]
+        return named_pairs(pair_file, names, len(images_train), latent.pairs, seed)
+    return no_pairs()
+
+
+def make_pairs(
+    images_train: Images,
+    images_test: Images,
+    given_pairs: pd.DataFrame,
     reference_latents: Tensors,
     latent: Latent,
     seed: int,
 ) -> pd.DataFrame:
     """left, right, target, psnr_1, psnr_2, split: those that were given, or drawn ones where none were."""
-    given, train = latent.pairs, len(images_train)
-    if len(pair_file) and len(pair_tensors["y"]):
-        raise UserError("pair_file and pair_tensors (pairs.pt) are both there: which pairs are meant? Move one away")
-    if len(pair_tensors["y"]):
-        _, left, right = saved_pictures(pair_tensors["x1"], pair_tensors["x2"])
-        return saved_pairs(left, right, pair_tensors["y"], given, seed)
-    names = [*images_train.names, *images_test.names]
-    if len(pair_file):
-        return named_pairs(pair_file, names, train, given, seed)
-    pixels = Stack([images_train.pixels, images_test.pixels])
-    values = reference_features(reference_latents, given.reference) if given.target == "cosine" else pixels
-    drawn = drawn_pairs(names, train, values, given, seed)
+    if len(given_pairs):
+        return given_pairs
+    pairs, train = latent.pairs, len(images_train)
+    names, values = [*images_train.names, *images_test.names], Stack([images_train.pixels, images_test.pixels])
+    if pairs.target == "cosine":
+        features = reference_features(reference_latents, pairs.reference)
+        if features is None:
+            log.warning("no target: the network %r was left out; so are pair model, clusters and map", pairs.reference)
+            return no_pairs()
+        values = features
+    drawn = drawn_pairs(names, train, values, pairs, seed)
     for split, lacking in LACKING.items():
         if not (drawn["split"] == split).any():
             log.warning("%s: no %s pair among %d train and %d test images", lacking, split, train, len(images_test))

@@ -11,8 +11,15 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
+                nodes.given_pairs,
+                inputs=[*images, "pair_file", "pair_tensors", "params:latent", "params:seed"],
+                outputs="given_pairs",
+                # Of nodes that could run next, Kedro takes the first by name: before `pretrain`, which takes hours.
+                name="given_pairs",
+            ),
+            Node(
                 nodes.make_pairs,
-                inputs=[*images, "pair_file", "pair_tensors", "reference_latents", "params:latent", "params:seed"],
+                inputs=[*images, "given_pairs", "reference_latents", "params:latent", "params:seed"],
                 outputs="image_pairs",
                 name="make_pairs",
             ),
