@@ -23,6 +23,12 @@ def test_a_package_that_is_not_installed_stops_the_run_before_anything_is_read(
     assert not artifacts(tmp_path)
 
 
+def test_a_device_that_is_not_there_stops_the_run_before_anything_is_read(kedro_run: Run, tmp_path: Path) -> None:
+    assert "device: cuda:99 is asked for, PyTorch finds" in error_of(kedro_run(params="device=cuda:99"))
+    assert not artifacts(tmp_path)
+    assert kedro_run("--pipelines=ingest", params="device=cuda:99").exit_code == 0
+
+
 def test_a_package_that_no_stage_of_the_run_needs_is_not_asked_for(
     kedro_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,7 +47,11 @@ class ProjectHooks:
                 return
         refuse_pinned_outputs(run_params["load_versions"] or {}, pipeline)
         inputs = pipeline.inputs()
-        # What these two would refuse when the encoder has been trained.
+        # What later nodes would refuse, when the pictures have been read or the encoder has been trained.
+        if "params:device" in inputs:
+            from byol_kedro.byol.device import resolve_device
+
+            resolve_device(parameters.device)
         if "params:references" in inputs:
             from byol_kedro.pipelines.extract.references import check_references
 
