@@ -1,6 +1,7 @@
 """Each array that cannot be taken is one clear line, and nothing is written."""
 
 import io
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,11 @@ def claims(shape: tuple[int, ...]) -> Spoil:
             np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
     return write
+
+
+def pipe(root: Path) -> None:
+    root.mkdir()
+    os.mkfifo(root / "train.npy")
 
 
 def two_archives(root: Path) -> None:
@@ -103,6 +109,7 @@ ARRAYS: dict[str, tuple[Spoil, str]] = {
     "labels without images": (
         arrays(unlabeled=PIXELS, train_labels=LABELS), "train_labels.npy: there is no train that it could be of"
     ),
+    "a pipe, which nobody writes into": (pipe, "no unlabeled and no train found among no arrays"),
     "no image": (arrays(train=PIXELS, unlabeled=PIXELS[:0]), "unlabeled.npy: it holds no image; leave it out"),
     "arrays of other names": (arrays(x_train=PIXELS), "found among x_train.npy; name the arrays so"),
     "several archives": (two_archives, "found among other.npz, pictures.npz; name the arrays so"),

@@ -53,7 +53,7 @@ def find_arrays(root: Path, names: tuple[str, ...]) -> tuple[dict[str, ArrayFile
     """
     if root.is_dir():
         shown = (path for path in sorted(root.iterdir()) if path.name[0] != ".")  # macOS: ._train.npy
-        files = {path.name: path for path in shown if path.suffix in (".npy", ".npz")}
+        files = {path.name: path for path in shown if path.suffix in (".npy", ".npz") and path.is_file()}
         if len(files) == 1 and (alone := next(iter(files.values()))).suffix == ".npz":
             return find_arrays(alone, names)
         found = {name: _describe(path, None) for name in names if (path := files.pop(f"{name}.npy", None))}
