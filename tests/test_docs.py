@@ -1,0 +1,93 @@
+"""The Python of the documentation does what it says, as it is written."""
+
+import re
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from kedro.io import Version
+from PIL import Image
+
+from byol_kedro.byol.encoder import to_arrays
+from byol_kedro.datasets.tensors import Tensors, TensorsDataset
+from byol_kedro.export.write import write
+from tests.conftest import ROOT, Chain, type_kedro_run
+from tests.export.test_export import assert_same, frozen, normalised
+from tests.test_frozen import OLDER
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^ *```python\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+
+
+def snippets() -> list[tuple[str, str]]:
+    """Every block of Python with its document, without the indentation of a list."""
+    return [(path.name, textwrap.dedent(code)) for path in DOCUMENTS for code in BLOCK.findall(path.read_text("utf-8"))]
+
+
+def executed(document: str, *words: str, run_id: str = OLDER) -> dict[str, Any]:
+    """The names that the one snippet of a document with these words leaves."""
+    (code,) = (code for name, code in snippets() if name == document and all(word in code for word in words))
+    names: dict[str, Any] = {}
+    exec(compile(code.replace("<run_id>", run_id), document, "exec"), names)  # our own text
+    return names
+
+
+@pytest.fixture
+def place(tmp_path: Path, chain_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder as the snippets expect it, with the artifacts of two environments and two images."""
+    monkeypatch.chdir(tmp_path)
+    for environment in ("sample", "folder"):
+        (chain_copy / environment).symlink_to(chain_copy)
+    for seed, name in enumerate(("cat.jpg", "dog.png")):
+        Image.fromarray(np.random.default_rng(seed).integers(0, 256, (40, 30, 3), dtype=np.uint8)).save(name)
+    return tmp_path
+
+
+def test_all_snippets_are_those_that_are_tried_here() -> None:
+    assert [name for name, _ in snippets()] == ["README.md", "artifacts.md", *["predict.md"] * 3]
+
+
+@pytest.mark.parametrize("document", ["README.md", "predict.md"])
+@pytest.mark.usefixtures("place")
+def test_an_encoder_is_loaded_from_its_environment(document: str) -> None:
+    assert executed(document, "load_encoder")["features"].shape == (2, 512)
+
+
+def test_the_answers_are_read(place: Path, chain_copy: Path) -> None:
+    (place / "new").mkdir()
+    (place / "cat.jpg").rename(place / "new" / "cat.jpg")
+    (place / "new" / "broken.png").write_text("no image")
+    run = Chain(chain_copy, type_kedro_run(chain_copy, "--pipelines=predict", params=f"predict_root={place}/new"))
+    names = executed("predict.md", "read_parquet", run_id=run.versions("predicted_pictures")[-1].parent.name)
+    assert names["features"].shape == (1, 512)
+    assert list(names["read"]["path"]) == ["cat.jpg"]
+
+
+@torch.no_grad()
+def test_an_export_of_a_small_stem_is_loaded_by_timm(place: Path) -> None:
+    encoder = frozen(stem="small")
+    write(encoder, "timm", place / "encoder.safetensors")
+    model = executed("predict.md", "conv1")["model"].eval()
+    assert_same(model(normalised(encoder)).numpy(), encoder)
+
+
+@torch.no_grad()
+def test_the_artifact_itself_is_loaded_by_timm(place: Path) -> None:
+    encoder = frozen()
+    folder = place / "data/stl10/06_models/encoder.safetensors"
+    saved = Tensors(to_arrays(encoder.model), encoder.header.to_dict())
+    TensorsDataset(filepath=str(folder), version=Version(None, OLDER)).save(saved)
+    model = executed("artifacts.md", "timm")["model"].eval()
+    assert_same(model(normalised(encoder)).numpy(), encoder)
+
+
+def test_no_environment_has_a_small_stem() -> None:
+    files = (ROOT / "conf").glob("*/parameters*.yml")
+    parameters = [yaml.safe_load(path.read_text("utf-8")) or {} for path in files]
+    stems = [block["pretrain"]["encoder"].get("stem") for block in parameters if "encoder" in block.get("pretrain", {})]
+    assert "imagenet" in stems
+    assert set(stems) <= {"imagenet", None}
