@@ -127,7 +127,7 @@ def test_without_a_pair_to_learn_from_the_artifacts_are_there_and_empty(tmp_path
     make, _, _ = RUNS["one to train on, and some to test on"]
     assert run(tmp_path, make).exit_code == 0
     vectors = pd.read_parquet(newest(tmp_path, "latent_vectors"))
-    assert list(vectors) == ["name", "split", "label", "cluster", *(f"z{axis}" for axis in range(16))]
+    assert list(vectors) == ["name", "split", "label", "class", "cluster", *(f"z{axis}" for axis in range(16))]
     assert vectors.empty
     predictions = pd.read_parquet(newest(tmp_path, "pair_predictions"))
     assert list(predictions)[:4] == ["left", "right", "target", "pair model"]
