@@ -18,6 +18,7 @@ from byol_kedro.byol.features import BATCH, encode
 from byol_kedro.datasets.decode import UnreadablePicture, decode, square
 from byol_kedro.datasets.weights import read_safetensors
 from byol_kedro.errors import UserError
+from byol_kedro.paths import expanded
 
 FILE = "encoder.safetensors"
 # The folders that are taken for the encoders in them: of a version, of all versions, 06_models, a data_root.
@@ -94,7 +95,8 @@ def open_encoder(path: Path, device: str) -> FrozenEncoder:
     Raises:
         UserError: there is none, the file is none of this project, or there is no such device.
     """
-    where, file = resolve_device(device), path if path.is_file() else _newest(path)
+    where, path = resolve_device(device), expanded(path, "load_encoder")
+    file = path if path.is_file() else _newest(path)
     content, about = read_safetensors(file, "load_encoder")
     try:
         header = EncoderHeader.from_dict(about)

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from byol_kedro.datasets.archives import Archive, unpack
 from byol_kedro.datasets.download import check, download, part_of
-from byol_kedro.datasets.files import FULL, size_text
+from byol_kedro.datasets.files import FULL, room, size_text
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 
@@ -132,7 +132,7 @@ def _alone(path: Path) -> Iterator[None]:
 def _explain(error: OSError, root: Path) -> str:
     if error.errno in FULL:
         return (
-            f"the disk or the quota is full: {size_text(shutil.disk_usage(root).free)} free under {root}; "
+            f"the disk or the quota is full: {room(root)} under {root}; "
             "make room and run the command again, it goes on with what has been fetched"
         )
     return f"{error.filename or root}: {error.strerror or error}; choose another place with --params raw_root=..."

@@ -11,7 +11,9 @@ import click
 
 from byol_kedro.errors import UserError
 from byol_kedro.one_line import one_line
-from byol_kedro.results.commands import place, quiet
+from byol_kedro.options import place
+from byol_kedro.paths import expanded
+from byol_kedro.results.commands import quiet
 
 NAMES = ("torchvision", "timm", "onnx", "torchscript")
 
@@ -21,7 +23,7 @@ NAMES = ("torchvision", "timm", "onnx", "torchscript")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
 @click.option("--encoder", "version", help="The version (run_id) of the encoder; the newest unless given.")
 @place
-def export(form: str, output: Path, version: str | None, env: str | None, params: dict[str, Any]) -> None:
+def export(form: str, output: Path, version: str | None, place: dict[str, Any]) -> None:
     """Write an encoder for other programs, and check that it gives the same features.
 
     \b
@@ -33,13 +35,14 @@ def export(form: str, output: Path, version: str | None, env: str | None, params
     The file is there only when its features are ours.
     """  # click's mark for lines that are not to be wrapped
     with one_line():
+        output = expanded(output, "--output")
         if form in ("torchvision", "timm") and output.suffix != ".safetensors":
             raise UserError(f"--output {output}: {form} takes a file whose name ends in .safetensors")
         with quiet():
             from byol_kedro import load_encoder
             from byol_kedro.export.write import write
 
-            encoder = load_encoder(_encoder_file(env, params, version), device="cpu")
+            encoder = load_encoder(_encoder_file(place, version), device="cpu")
             difference = write(encoder, form, output)
         click.echo(
             f"{output}: encoder {encoder.version} ({encoder.header.architecture}) for {form}; its features differ from "
@@ -47,7 +50,7 @@ def export(form: str, output: Path, version: str | None, env: str | None, params
         )
 
 
-def _encoder_file(env: str | None, params: dict[str, Any], version: str | None) -> Path:
+def _encoder_file(place: dict[str, Any], version: str | None) -> Path:
     """Where the encoder lies. UserError where there is none, or not of this version."""
     from kedro.io import AbstractVersionedDataset
 
@@ -55,11 +58,11 @@ def _encoder_file(env: str | None, params: dict[str, Any], version: str | None) 
     from byol_kedro.typed import kedro_run
     from byol_kedro.versions import folder, path_of_version
 
-    dataset = open_catalog(env, params).get("encoder")
+    dataset = open_catalog(place).get("encoder")
     assert isinstance(dataset, AbstractVersionedDataset)
     there = dataset.list_versions(full_path=False)
     if not there:
-        command = kedro_run(["ingest", "pretrain"], {"env": env, "runtime_params": params})
+        command = kedro_run(["ingest", "pretrain"], place)
         raise UserError(f"there is no encoder in {folder(dataset)}; train one with: {command}")
     if version is not None and version not in there:
         raise UserError(

@@ -99,14 +99,15 @@ class Run:
         return self.reads.get(ENCODER, self.run_id if ENCODER in self.made else "")
 
 
-def open_catalog(env: str | None, params: dict[str, Any]) -> Catalog:
-    """The catalog of an environment, with `params` as for `kedro run --params`. Imports no pipeline.
+def open_catalog(place: Mapping[str, Any]) -> Catalog:
+    """The catalog of `env`, `conf_source` and `runtime_params` in `place`, as for `kedro run`. Imports no pipeline.
 
     Raises:
         UserError: the parameters are wrong.
         MissingConfigException: there is no such environment; `one_line` says which there are.
     """
-    session = KedroSession.create(env=env, runtime_params=params)
+    names = ("env", "conf_source", "runtime_params")
+    session = KedroSession.create(**{name: place[name] for name in names})
     context = session.load_context()
     # A catalog for reading needs no check of the pipelines' parameters, which would import torch.
     context._pipelines_to_validate = []  # noqa: SLF001  (as KedroSession.run does, there is no public name)
