@@ -36,7 +36,9 @@ def fault(error: Exception, texts: Mapping[Path, bytes], typed: Mapping[str, Any
         where = [path for path, content in contents.items() if _has(content, names)] or list(texts)
         return f"{' and '.join(map(str, where))}: {_problem(error)}"
     clash = _clash([*contents.values(), dict(typed)])
-    return f"{clash}: a list is expected where there is one, and a block where there is one" if clash else None
+    return (
+        f"{clash}: a list in one place and a block of names in another; write it as conf/base does" if clash else None
+    )
 
 
 def read_conf(text: bytes) -> dict[str, Any] | str:
@@ -69,7 +71,8 @@ def _line(text: bytes, position: int) -> str:
 
 
 def _problem(error: OmegaConfBaseException) -> str:
-    return f"{error.full_key or ''}: {(error.msg or str(error)).splitlines()[0]}"
+    name = f"{error.full_key}: " if error.full_key else ""
+    return name + (error.msg or str(error)).splitlines()[0]
 
 
 def _keys(values: Any) -> Iterator[Any]:

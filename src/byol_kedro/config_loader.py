@@ -36,8 +36,12 @@ class ConfigLoader(OmegaConfigLoader):
                     f"--params {name}: found {value!r}, which stands for another value; type that one (the shell "
                     "puts in its variables unless they are within single quotes)"
                 )
-        with _RESOLVERS:
-            super().__init__(conf_source, env, typed, **options)
+        self._globals: dict[str, Any] = {}  # where globals.yml asks for the globals that are about to be read
+        try:
+            with _RESOLVERS:
+                super().__init__(conf_source, env, typed, **options)
+        except ImportError as error:  # a package that such addresses need
+            raise UserError(f"--conf-source {conf_source}: {error}; or name a folder on this machine") from error
 
         from byol_kedro.validation import validated_parameters  # noqa: PLC0415  # those who read no conf/ need none of it
 

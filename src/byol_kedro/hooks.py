@@ -25,7 +25,7 @@ class ProjectHooks:
     ) -> None:
         """Write down what the run is and what it reads, before its first node."""
         from byol_kedro.manifest import run_manifest
-        from byol_kedro.pins import pin_what_belongs_together, refuse_pinned_outputs
+        from byol_kedro.pins import pin_what_belongs_together, refuse_pinned_outputs, warn_of_pins_without_effect
         from byol_kedro.reuse import nodes_that_run
         from byol_kedro.validation import parameters_of, warn_of_what_has_no_effect, with_conf_source
         from byol_kedro.versions import MANIFEST, reserve_version, versions_read
@@ -45,6 +45,7 @@ class ProjectHooks:
         pin_what_belongs_together(pipeline, catalog)
         reads = reused | versions_read(pipeline, catalog, run_params)
         warn_of_what_has_no_effect(run_params["runtime_params"] or {}, pipeline.inputs())
+        warn_of_pins_without_effect(run_params["load_versions"] or {}, pipeline, catalog)
         folder, run_id = reserve_version(run_params["run_id"], pipeline, catalog)
         try:
             manifest = run_manifest({**run_params, "run_id": run_id}, pipeline, parameters, reads, catalog)

@@ -18,8 +18,12 @@ from byol_kedro.errors import StoppedError, UserError
 
 # How Kedro begins when --nodes, --from-nodes, --to-outputs and the like name what is not there.
 UNKNOWN_NAMES = ("Pipeline does not contain", "Pipeline contains no nodes")
-# How it begins when an entry of a catalog.yml is wrong.
-WRONG_ENTRY = "An exception occurred when parsing config for dataset"
+# What it says when an entry of a catalog.yml is wrong.
+WRONG_ENTRY = (
+    "An exception occurred when parsing config for dataset", "is not a valid dataset configuration",
+    "must only contain arguments valid for the constructor", "Failed to instantiate dataset",
+    "Incorrect dataset configuration provided", "Unable to find credentials",
+)  # fmt: skip
 # How torch begins on a CPU; on a GPU it has a class of its own for it.
 NO_MEMORY = ("[enforce fail at alloc_cpu.cpp", "DefaultCPUAllocator")
 BAD_PATHS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR}
@@ -63,7 +67,7 @@ def _told(cause: BaseException) -> str | None:
     if isinstance(cause, MissingConfigException):
         return _missing_config(str(cause))
     named_wrong = isinstance(cause, ValueError) and text.startswith(UNKNOWN_NAMES)
-    wrong_entry = isinstance(cause, DatasetError) and text.startswith(WRONG_ENTRY)
+    wrong_entry = isinstance(cause, DatasetError | KeyError) and any(words in text for words in WRONG_ENTRY)
     if named_wrong or wrong_entry or isinstance(cause, VersionNotFoundError | DatasetNotFoundError):
         return text
     return " ".join(cause.message.split()) if isinstance(cause, KedroCliError) else None

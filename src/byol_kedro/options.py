@@ -31,7 +31,12 @@ class Names(Params):
 
     def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
         value, source = super().consume_value(ctx, opts)
-        return ",".join(value) if source is ParameterSource.COMMANDLINE else value, source
+        if source is not ParameterSource.COMMANDLINE:
+            return value, source
+        joined = ",".join(value)
+        if not joined.strip(", "):
+            raise click.ClickException(f"{self.opts[0]} is empty, which would mean all; name some, or leave it out")
+        return joined, source
 
 
 def checked(read: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
@@ -75,8 +80,8 @@ def read_conf_source(path: str) -> str:
 
 def read_environment(name: str | None) -> str | None:
     """The environment that was typed, or is in KEDRO_ENV. UserError where that is no name of a folder."""
-    name = name or os.environ.get("KEDRO_ENV") or None
-    if name and not ENVIRONMENT.fullmatch(name):
+    name = os.environ.get("KEDRO_ENV") or None if name is None else name
+    if name is not None and not ENVIRONMENT.fullmatch(name):
         raise UserError(f"--env: found {name!r}, the name of a folder in conf/ is expected")
     return name
 
@@ -108,7 +113,7 @@ def place(command: Callable[..., None]) -> Callable[..., None]:
         above = meta.get(PLACE, {"env": None, "conf_source": None, "runtime_params": {}})
         with one_line():
             meta[PLACE] = {
-                "env": read_environment(env or above["env"]),
+                "env": read_environment(above["env"] if env is None else env),
                 "conf_source": conf_source or above["conf_source"],
                 "runtime_params": merged(above["runtime_params"], params),
             }

@@ -39,7 +39,7 @@ def read_load_versions(text: str) -> dict[str, str]:
 
 def read_runner_params(text: str) -> dict[str, Any]:
     """`max_workers=4,is_async=true`: numbers, true and false are such, everything else is text."""
-    values: dict[str, Any] = nested(assignments(text))
+    values: dict[str, Any] = nested(assignments(text, "--runner-params"))
     for name, value in values.items():
         with suppress(ValueError):
             values[name] = json.loads(value.lower())
@@ -49,7 +49,7 @@ def read_runner_params(text: str) -> dict[str, Any]:
 def check_runner(name: str | None, params: dict[str, Any]) -> None:
     """Refuse a runner that is not there, and what it cannot be given."""
     try:
-        kind = load_obj(name or "SequentialRunner", "kedro.runner")
+        kind = load_obj("SequentialRunner" if name is None else name, "kedro.runner")
     except (ImportError, AttributeError, ValueError):
         kind = None
     if not (isinstance(kind, type) and issubclass(kind, AbstractRunner)):
@@ -85,29 +85,30 @@ def run_section(path: str, options: Sequence[click.Parameter]) -> dict[str, Any]
     section = content.get("run")
     if not isinstance(section, dict):
         raise UserError(f"--config {file}: a block run is expected, such as run: {{env: sample, params: {{seed: 1}}}}")
-    names = {
-        word.lstrip("-").replace("-", "_"): option for option in options for word in [*option.opts, option.name or ""]
-    }
+    words = [(word, option) for option in options for word in (*option.opts, option.name or "")]
+    names = {word.lstrip("-").replace("-", "_"): option for word, option in words if option.name != "config"}
     values = {}
     for key, value in section.items():
         option = names.get(key.replace("-", "_"))
-        if option is None or option.name is None or option.name == "config":
+        if option is None or option.name is None:
             near = get_close_matches(key, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(names))}"
+            known = ", ".join(sorted({option.name or "" for option in names.values()}))
+            hint = f"did you mean {near[0]}?" if near else f"known are {known}"
             raise UserError(f"--config {file}: run.{key}: there is no such option; {hint}")
-        values[option.name] = _value(f"--config {file}: run.{key}", option.name == "params", value)
+        values[option.name] = _value(f"--config {file}: run.{key}", option, value)
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _value(where: str, params: bool, value: Any) -> Any:
-    if params:
-        pairs = value.items() if isinstance(value, dict) else assignments(str(value or ""))
+def _value(where: str, option: click.Parameter, value: Any) -> Any:
+    if option.name == "params":
+        pairs = value.items() if isinstance(value, dict) else assignments(str(value or ""), where)
         return nested(pairs)
-    if isinstance(value, list):
-        return ",".join(map(str, value))
-    if isinstance(value, dict):
-        raise UserError(f"{where}: a text or a list is expected, found a block")
-    return value if value is None or isinstance(value, bool) else str(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, dict) or (isinstance(option, click.Option) and option.is_flag):
+        expected = "a text or a list" if isinstance(value, dict) else "true or false"
+        raise UserError(f"{where}: {expected} is expected, found {value!r}")
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def repeatable(option: click.Parameter) -> click.Parameter:

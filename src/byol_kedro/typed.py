@@ -21,7 +21,7 @@ CHOICES = {
 }  # fmt: skip
 
 
-def assignments(text: str) -> list[tuple[str, str]]:
+def assignments(text: str, option: str = "--params") -> list[tuple[str, str]]:
     """`seed=1,pretrain.epochs=3` as names and values; nothing is read into a value, `\\,` in one is a comma.
 
     Raises:
@@ -32,7 +32,7 @@ def assignments(text: str) -> list[tuple[str, str]]:
         name, equals, value = item.partition("=")
         if not equals:
             raise UserError(
-                f"--params: found {item.strip()!r}, expected name=value; several are separated by commas, and a comma "
+                f"{option}: found {item.strip()!r}, expected name=value; several are separated by commas, and a comma "
                 r"that belongs to a value is typed as \, (within quotes: the shell takes the backslash otherwise)"
             )
         pairs.append((name.strip(), value.replace(r"\,", ",")))
