@@ -1,6 +1,7 @@
 """How conf/, the environment and the command line become the values that nodes and the catalog get."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -8,8 +9,10 @@ from typing import Any
 from kedro.config import MissingConfigException, OmegaConfigLoader
 
 from byol_kedro.errors import UserError
+from byol_kedro.log import get_logger
 from byol_kedro.typed import flat
 
+logger = get_logger(__name__)
 CONF_SOURCE = "_conf_source"  # among the parameters of a run: the configuration that they are from
 # OmegaConf's resolvers belong to the process, not to a loader.
 _RESOLVERS = RLock()
@@ -50,6 +53,7 @@ class ConfigLoader(OmegaConfigLoader):
         self["parameters"] = values | {CONF_SOURCE: str(conf_source)}
         self._globals_oc = None  # made of the globals before they were checked
         self.runtime_params = {name: values[name] for name in typed}
+        self._warn_of_unread_files()
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         with _RESOLVERS:
@@ -68,9 +72,21 @@ class ConfigLoader(OmegaConfigLoader):
 
     def _texts(self, key: str) -> Iterator[tuple[Path, bytes]]:
         """The files of conf/ that are read for `key`, those of base first, with what is in them."""
-        for env in (self.base_env, self.env or self.default_run_env):
-            folder = self._get_conf_env_path(env)
-            names = {name for pattern in self.config_patterns[key] for name in self._fs.glob(f"{folder}/{pattern}")}
-            for path in sorted(map(Path, names)):
-                if self._is_valid_config_path(path):
-                    yield path, self._fs.cat_file(path.as_posix())
+        for folder in self._folders():
+            for path in sorted(self._files(folder, self.config_patterns[key])):
+                yield path, self._fs.cat_file(path.as_posix())
+
+    def _folders(self) -> list[str]:
+        return [self._get_conf_env_path(env) for env in (self.base_env, self.env or self.default_run_env)]
+
+    def _files(self, folder: str, patterns: Iterable[str]) -> set[Path]:
+        paths = {Path(name) for pattern in patterns for name in self._fs.glob(f"{folder}/{pattern}")}
+        return {path for path in paths if self._is_valid_config_path(path)}
+
+    def _warn_of_unread_files(self) -> None:
+        for folder in self._folders():
+            unread = self._files(folder, ["*"]) - self._files(folder, chain(*self.config_patterns.values()))
+            for path in sorted(unread):
+                logger.warning(
+                    "%s is not read: a name that begins with parameters or catalog is expected, or globals.yml", path
+                )

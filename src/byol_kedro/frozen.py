@@ -111,6 +111,12 @@ def _newest(folder: Path) -> Path:
     if files:
         return max(files, key=lambda file: file.parent.name)
     lacking = "encoder in" if folder.is_dir() else "file or folder"
+    try:
+        for place in (folder, folder / "06_models", folder / "06_models" / FILE):
+            if place.is_dir():
+                next(place.iterdir(), None)
+    except PermissionError as error:  # of which glob says nothing
+        raise UserError(f"load_encoder: {error.filename}: {error.strerror}") from None
     below = sorted({str(file.parents[2]) for file in folder.glob(f"*/*/{FILE}/*/")})
     wanted = " or ".join(below) or f"the data_root of a training (kedro run), or the path of an {FILE}"
     raise UserError(f"load_encoder: there is no {lacking} {folder.absolute()}; give {wanted}")

@@ -87,7 +87,7 @@ def one_line() -> Iterator[None]:
     Characters that the terminal does not have are printed as escapes from then on.
     """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in {"strict", "surrogateescape"}:
             stream.reconfigure(errors="backslashreplace")
     try:
         yield

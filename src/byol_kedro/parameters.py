@@ -67,7 +67,7 @@ class Block(BaseModel):
         if not isinstance(value, str):
             return value
         if any(category(character) in UNPRINTABLE for character in value):
-            raise ValueError("text without control characters is expected")
+            raise ValueError("UTF-8 without control characters is expected")
         if "${" in value or value == "???":
             raise ValueError("a value is expected: variables are the shell's, and it knows none within single quotes")
         if value == "null":

@@ -6,7 +6,7 @@ from pathlib import Path, PureWindowsPath
 
 from byol_kedro.errors import UserError
 
-ADDRESS = re.compile(r"file:|[A-Za-z][A-Za-z0-9+.-]*://")
+ADDRESS = re.compile(r"file:|[A-Za-z][A-Za-z0-9+.:-]*://")
 
 
 def expand(text: str) -> str:

@@ -11,11 +11,13 @@ from kedro.io import AbstractVersionedDataset, CatalogProtocol
 
 from byol_kedro.errors import UserError
 from byol_kedro.pipelines.report.results import measured
+from byol_kedro.typed import kedro
 from byol_kedro.versions import MANIFEST, folder, path_of_version, versioned
 
 RESULTS, ENCODER, PREDICTED = "results", "encoder", "predicted_pictures"
 COMPLETE, PREDICTIONS = "complete", "predictions"
 UNMADE = NO_RESULTS, NO_PREDICTIONS, NO_ENCODER = "no results", "no predictions", "no encoder"
+SEE = "the command results lists them"
 Catalog = CatalogProtocol[Any, Any]
 Versioned = AbstractVersionedDataset[Any, Any]
 
@@ -132,7 +134,8 @@ def list_runs(catalog: Catalog) -> list[Run]:
     }
     manifests, results = versions[MANIFEST], versions[RESULTS]
     if not manifests | results:
-        raise UserError(f"no runs yet: nothing in {folder(entries[MANIFEST])}; make one with kedro run (--env=…)")
+        command = kedro("run", {})
+        raise UserError(f"no runs yet: nothing in {folder(entries[MANIFEST])}; make one with {command} (--env=…)")
     return [
         Run(
             run_id,
@@ -162,7 +165,7 @@ def find_run(name: str, runs: Sequence[Run]) -> Run:
     if place is not None:
         complete = [run for run in runs if run.complete]
         if len(complete) <= place:
-            raise UserError(f"{name}: no such run, complete runs found: {len(complete)}; see kedro results")
+            raise UserError(f"{name}: no such run, complete runs found: {len(complete)}; {SEE}")
         return complete[place]
     found = [run for run in runs if run.run_id.startswith(name)]
     exact = [run for run in found if run.run_id == name]
@@ -176,4 +179,4 @@ def _not_one(name: str, found: Sequence[Run], runs: Sequence[Run]) -> str:
     shown = ", ".join(ids[:3]) + (" …" if len(ids) > 3 else "")
     if found:
         return f"{name}: {len(found)} runs begin so: {shown}; give more of the run_id"
-    return f"{name}: there is no such run; the newest: {shown}; see kedro results"
+    return f"{name}: there is no such run; the newest: {shown}; {SEE}"
