@@ -26,8 +26,10 @@ class Outcome:
 
 
 def type_kedro_run(data_root: Path, *words: str, params: str = "") -> Outcome:
-    """`kedro run --env=test` with all artifacts under `data_root`, in this process."""
-    given = ",".join(filter(None, [f"data_root={data_root}", f"raw_root={data_root}/raw", params]))
+    """`kedro run --env=test` with all artifacts under `data_root`, in this process; `params` go before."""
+    ours = {"data_root": f"data_root={data_root}", "raw_root": f"raw_root={data_root}/raw"}
+    asked = {assignment.partition("=")[0] for assignment in params.split(",")}
+    given = ",".join([*(text for name, text in ours.items() if name not in asked), *filter(None, [params])])
     arguments = ["--env=test", f"--params={given}", *words]
     bootstrap_project(ROOT)
     from byol_kedro.cli import run  # noqa: PLC0415  (the project has to be bootstrapped first)

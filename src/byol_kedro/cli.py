@@ -4,7 +4,6 @@ Kedro prints more than a hundred lines for a misspelt parameter. Here a mistake 
 a fault of the program keeps its traceback.
 """
 
-import copy
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import wraps
@@ -16,8 +15,10 @@ from kedro.framework.cli.project import run as kedro_run
 from byol_kedro.errors import StoppedError, UserError
 from byol_kedro.export.command import export
 from byol_kedro.one_line import as_user_error, one_line
+from byol_kedro.options import read_environment, with_place
 from byol_kedro.pipeline_registry import NAMES, build_pipelines
 from byol_kedro.results.commands import results
+from byol_kedro.run_options import OPTIONS, check_runner, repeatable
 
 
 @click.group(name="byol_kedro")
@@ -56,15 +57,27 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         if options["pipeline"] and not options["pipelines"]:
             options.update(pipelines=[options["pipeline"]], pipeline=None)
         with one_line():
+            options["env"] = read_environment(options["env"])
+            check_runner(options["runner"], options["runner_params"])
             check_pipelines(options["pipelines"])
             return command(**options)
 
     return wrapped
 
 
-assert kedro_run.callback is not None
-run = copy.copy(kedro_run)
-run.callback = one_line_errors(kedro_run.callback)
+def run_command() -> click.Command:
+    """Kedro's `run`, with options of our own in the place of some of its."""
+    assert kedro_run.callback is not None
+    function = one_line_errors(kedro_run.callback)
+    for option in (*OPTIONS, with_place):
+        function = option(function)
+    command = click.command("run", help=kedro_run.help)(function)
+    ours = {option.name: option for option in command.params}
+    command.params = [ours.get(option.name) or repeatable(option) for option in kedro_run.params]
+    return command
+
+
+run = run_command()
 cli.add_command(run)
 cli.add_command(results)
 cli.add_command(export)

@@ -21,6 +21,7 @@ from byol_kedro.datasets.versioned import tell_passed_over, version_files
 from byol_kedro.datasets.weights import read_safetensors
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
+from byol_kedro.paths import expanded
 
 logger = get_logger(__name__)
 
@@ -104,7 +105,8 @@ def open_encoder(path: Path, device: str) -> FrozenEncoder:
     Raises:
         UserError: there is none, the file is none of this project, or there is no such device.
     """
-    where, file = resolve_device(device), path if path.is_file() else _newest(path)
+    where, path = resolve_device(device), expanded(path, "load_encoder")
+    file = path if path.is_file() else _newest(path)
     content, about = read_safetensors(file, "load_encoder")
     try:
         header = EncoderHeader.from_dict(about)
@@ -124,6 +126,12 @@ def _newest(folder: Path) -> Path:
     if files:
         return max(files, key=lambda file: file.parent.name)
     lacking = "encoder in" if folder.is_dir() else "file or folder"
+    try:
+        for place in (folder, folder / "06_models", folder / "06_models" / FILE):
+            if place.is_dir():
+                next(place.iterdir(), None)
+    except PermissionError as error:  # of which glob says nothing
+        raise UserError(f"load_encoder: {error.filename}: {error.strerror}") from None
     below = sorted({str(file.parents[2]) for file in folder.glob(f"*/*/{FILE}/*/")})
     wanted = " or ".join(below) or f"the data_root of a training (kedro run), or the path of an {FILE}"
     raise UserError(f"load_encoder: there is no {lacking} {folder.absolute()}; give {wanted}")

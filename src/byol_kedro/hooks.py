@@ -1,4 +1,4 @@
-"""What happens around every run: parameters are checked, the manifest is written, the results are shown.
+"""What happens around every run: the manifest is written, the results are shown.
 
 What the hooks call is imported where it is called: `kedro run --help` and `kedro registry list` need none of it.
 """
@@ -7,7 +7,6 @@ What the hooks call is imported where it is called: `kedro run --help` and `kedr
 from contextlib import suppress
 from typing import Any
 
-from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
@@ -21,25 +20,17 @@ class ProjectHooks:
     """
 
     @hook_impl
-    def after_context_created(self, context: KedroContext) -> None:
-        """Check all parameters before anything else, whichever pipeline was asked for; nodes get what was checked."""
-        from byol_kedro.validation import validated_parameters
-
-        parameters = validated_parameters(context.config_loader)
-        context.config_loader["parameters"] = parameters.model_dump(mode="json")
-
-    @hook_impl
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Write down what the run is and what it reads, before its first node."""
         from byol_kedro.manifest import run_manifest
-        from byol_kedro.pins import pin_what_belongs_together, refuse_pinned_outputs
+        from byol_kedro.pins import pin_what_belongs_together, refuse_pinned_outputs, warn_of_pins_without_effect
         from byol_kedro.reuse import nodes_that_run
-        from byol_kedro.validation import parameters_of, warn_of_what_has_no_effect
+        from byol_kedro.validation import parameters_of, warn_of_what_has_no_effect, with_conf_source
         from byol_kedro.versions import MANIFEST, reserve_version, versions_read
 
-        parameters = parameters_of(catalog)
+        run_params, parameters = with_conf_source(run_params, catalog), parameters_of(catalog)
         reused: dict[str, str] = {}
         if run_params["only_missing_outputs"]:
             pipeline, reused = nodes_that_run(pipeline, catalog)
@@ -63,6 +54,7 @@ class ProjectHooks:
         pin_what_belongs_together(pipeline, catalog)
         reads = reused | versions_read(pipeline, catalog, run_params)
         warn_of_what_has_no_effect(run_params["runtime_params"] or {}, pipeline.inputs())
+        warn_of_pins_without_effect(run_params["load_versions"] or {}, pipeline, catalog)
         folder, run_id = reserve_version(run_params["run_id"], pipeline, catalog)
         try:
             manifest = run_manifest({**run_params, "run_id": run_id}, pipeline, parameters, reads, catalog)
@@ -103,7 +95,7 @@ class ProjectHooks:
         """What asks the encoder of this run about the pictures of a folder."""
         from byol_kedro.pins import ENCODER
         from byol_kedro.typed import kedro_run
-        from byol_kedro.validation import parameters_of
+        from byol_kedro.validation import parameters_of, with_conf_source
 
         parameters = parameters_of(catalog)
         params = {"predict_root": parameters.raw_root if parameters.source == "folder" else "FOLDER"}
@@ -113,4 +105,5 @@ class ProjectHooks:
         # The newest probes are now those of the encoder that was asked for, and refuse the newest one.
         load_versions = run_params["load_versions"] or {}
         pins = {name: version for name, version in load_versions.items() if name == ENCODER}
-        return kedro_run(["predict"], {**run_params, "runtime_params": params}, **pins)
+        place = {**with_conf_source(run_params, catalog), "runtime_params": params}
+        return kedro_run(["predict"], place, **pins)

@@ -1,5 +1,8 @@
 """A mistake that the user can mend is one line on the screen; a fault of the program keeps its traceback."""
 
+import errno
+import io
+import re
 import signal
 import sys
 import threading
@@ -9,7 +12,8 @@ from pathlib import Path
 
 import click
 from kedro.config import MissingConfigException
-from kedro.io import DatasetNotFoundError
+from kedro.framework.cli.utils import KedroCliError
+from kedro.io import DatasetError, DatasetNotFoundError
 from kedro.io.core import VersionNotFoundError
 
 from byol_kedro.datasets.integrity import DamagedError
@@ -18,6 +22,16 @@ from byol_kedro.pipeline_registry import PARTS, build_pipelines
 
 # How Kedro begins when --nodes, --from-nodes, --to-outputs and the like name what is not there.
 UNKNOWN_NAMES = ("Pipeline does not contain", "Pipeline contains no nodes")
+# What it says when an entry of a catalog.yml is wrong.
+WRONG_ENTRY = (
+    "An exception occurred when parsing config for dataset", "is not a valid dataset configuration",
+    "must only contain arguments valid for the constructor", "Failed to instantiate dataset",
+    "Incorrect dataset configuration provided", "Unable to find credentials",
+)  # fmt: skip
+# How torch begins on a CPU; on a GPU it has a class of its own for it.
+NO_MEMORY = ("[enforce fail at alloc_cpu.cpp", "DefaultCPUAllocator")
+BAD_PATHS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR}
+LINE_ENDS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 INTERRUPTED = 130  # what a shell reports of a process that Ctrl-C ended
 NO_FOLDER = "is not a valid directory: "  # what Kedro says before the path of an environment that is not there
 
@@ -37,19 +51,48 @@ def as_user_error(error: BaseException) -> UserError | None:
             return _with_writer(cause) if isinstance(cause, DamagedError) else cause
         if isinstance(cause, KeyboardInterrupt):
             return StoppedError()
-        if isinstance(cause, PermissionError) and cause.filename:
-            return UserError(f"{cause.filename}: {cause.strerror}; mend its mode or its owner, or name another place")
-        if isinstance(cause, MissingConfigException):
-            return UserError(_missing_config(str(cause)))
-        named_wrong = isinstance(cause, ValueError) and str(cause).startswith(UNKNOWN_NAMES)
-        if named_wrong or isinstance(cause, VersionNotFoundError | DatasetNotFoundError):
-            return UserError(" ".join(str(cause).split()))
+        told = _told(cause)
+        if told is not None:
+            return UserError(told)
     return None
+
+
+def _told(cause: BaseException) -> str | None:
+    """What the user can mend in an error that is none of ours."""
+    text = " ".join(str(cause).split())
+    if isinstance(cause, OSError) and cause.errno in BAD_PATHS and cause.filename:
+        mend = "mend its mode or its owner, or " if isinstance(cause, PermissionError) else ""
+        return f"{cause.filename}: {cause.strerror}; {mend}name another place"
+    if _out_of_memory(cause):
+        return (
+            f"there is not enough memory ({text or 'no more is given'}); less is needed with a smaller "
+            "pretrain.batch_size (and pretrain.accumulate the larger), ingest.image_size or pretrain.encoder.name"
+        )
+    if isinstance(cause, MissingConfigException):
+        return _missing_config(str(cause))
+    named_wrong = isinstance(cause, ValueError) and text.startswith(UNKNOWN_NAMES)
+    wrong_entry = isinstance(cause, DatasetError | KeyError) and any(words in text for words in WRONG_ENTRY)
+    if named_wrong or wrong_entry or isinstance(cause, VersionNotFoundError | DatasetNotFoundError):
+        return text
+    return " ".join(cause.message.split()) if isinstance(cause, KedroCliError) else None
+
+
+def _out_of_memory(cause: BaseException) -> bool:
+    # By name, since torch takes seconds to import and need not be there.
+    named = type(cause).__name__ == "OutOfMemoryError" or NO_MEMORY[0] in str(cause) or NO_MEMORY[1] in str(cause)
+    refused = isinstance(cause, OSError) and cause.errno == errno.ENOMEM
+    return isinstance(cause, MemoryError) or refused or (isinstance(cause, RuntimeError) and named)
 
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Print what the user can mend of what goes wrong in the block, and exit with 1; after Ctrl-C with 130."""
+    """Print what the user can mend of what goes wrong in the block, and exit with 1; after Ctrl-C with 130.
+
+    Characters that the terminal does not have are printed as escapes from then on.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in {"strict", "surrogateescape"}:
+            stream.reconfigure(errors="backslashreplace")
     try:
         yield
     except SystemExit:  # a training that was told to stop
@@ -63,7 +106,8 @@ def one_line() -> Iterator[None]:
             _end_at_once()
             click.echo(f"\n{mendable}", err=True)  # a terminal has written ^C into the line
             raise click.exceptions.Exit(INTERRUPTED) from None
-        raise click.ClickException(str(mendable)) from None
+        line = LINE_ENDS.sub(lambda end: repr(end.group())[1:-1], str(mendable))
+        raise click.ClickException(line) from None
 
 
 def _end_at_once() -> None:

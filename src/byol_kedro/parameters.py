@@ -4,33 +4,77 @@ The values are in conf/<environment>/parameters*.yml; a default here would hide 
 Longer than other files on purpose: what may be configured is to be read in one place, from top to bottom.
 """
 
+import json
 import re
 from importlib.util import find_spec
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_origin
+from unicodedata import category
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     PositiveFloat,
-    PositiveInt,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from byol_kedro.datasets.sources import SOURCES
+from byol_kedro.paths import expand
 
+UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are no UTF-8, ends of lines
+
+
+def _address(url: str) -> str:
+    urlsplit(url).port  # noqa: B018  # ValueError where it is none
+    return url
+
+
+def _reference(weights: str) -> str:
+    """A timm name, or name@file with the file's path expanded."""
+    name, at, file = weights.partition("@")
+    return f"{name}@{expand(file)}" if at else name
+
+
+# Whatever counts something here is far below the bound, and beyond it torch and NumPy overflow.
+PositiveInt = Annotated[int, Field(gt=0, lt=2**31)]
+LocalPath = Annotated[str, AfterValidator(expand)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
-Address = Annotated[str, Field(pattern=r"^(https?://.+|file:///.+|never)$")]
+Address = Annotated[str, Field(pattern=r"^(https?://.+|file:///.+|never)$"), AfterValidator(_address)]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 
 
 class Block(BaseModel):
-    """A block of parameters: nothing unknown is let in, nothing changes later."""
+    """A block of parameters: nothing unknown is let in, nothing changes later.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    `--params` gives texts, which become what the field is of; the text null is no value at all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def texts_are_read_as_what_is_expected(cls, value: Any, info: ValidationInfo) -> Any:
+        assert info.field_name is not None
+        expected = cls.model_fields[info.field_name].annotation
+        if isinstance(value, bool) and expected is not bool:
+            raise ValueError("neither true nor false is expected here")
+        if not isinstance(value, str):
+            return value
+        if any(category(character) in UNPRINTABLE for character in value):
+            raise ValueError("UTF-8 without control characters is expected")
+        if "${" in value or value == "???":
+            raise ValueError("a value is expected: variables are the shell's, and it knows none within single quotes")
+        if value == "null":
+            return None
+        if value.startswith("[") and get_origin(expected) in {list, tuple}:
+            return json.loads(value)
+        return value
 
 
 class Photos(Block):
@@ -150,7 +194,7 @@ class Pretrain(Block):
     online_knn: OnlineKnn
     checkpoint: Checkpoint
     resume: bool
-    fine_tune_from: str | None
+    fine_tune_from: LocalPath | None
     continue_from_epochs: PositiveInt | None
 
     @model_validator(mode="after")
@@ -284,7 +328,7 @@ class Latent(Block):
     epochs: PositiveInt
     patience: PositiveInt
     scale_target: bool
-    weights_from: str | None
+    weights_from: LocalPath | None
     unlabeled: bool
     clusters: Clusters
     map: LatentMap
@@ -292,8 +336,9 @@ class Latent(Block):
     @field_validator("widths", mode="before")
     @classmethod
     def widths_of_one_word(cls, value: object) -> object:
-        """`--params` has no lists: `latent.widths=256-128-64-32`."""
-        return str(value).split("-") if isinstance(value, str | int) else value
+        """Shorter to type than a list: `latent.widths=256-128-64-32`."""
+        one_word = isinstance(value, str | int) and not str(value).startswith("[")
+        return str(value).split("-") if one_word else value
 
 
 class Predict(Block):
@@ -306,18 +351,18 @@ class Predict(Block):
 class Parameters(Block):
     """All parameters of a run; its dump is what the run's manifest keeps."""
 
-    data_root: str
+    data_root: LocalPath
     source: str
-    raw_root: str
+    raw_root: LocalPath
     raw_url: Address | None
-    predict_root: str | None
+    predict_root: LocalPath | None
     seed: Seed
     device: Device
     tensorboard: bool
     ingest: Ingest
     pretrain: Pretrain
     baselines: Baselines
-    references: dict[str, str]
+    references: dict[str, Annotated[str, AfterValidator(_reference)]]
     probes: Probes
     latent: Latent
     predict: Predict

@@ -8,10 +8,12 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from byol_kedro.errors import UserError
+from byol_kedro.log import get_logger
 from byol_kedro.manifest import manifest_of
 from byol_kedro.pipeline_registry import build_pipelines
 from byol_kedro.versions import MANIFEST, pin, pinned, versioned_inputs
 
+logger = get_logger(__name__)
 ENCODER = "encoder"
 FEATURES = ("latents_train", "reference_latents", "probe_metrics")  # the first that a run reads says which pictures
 
@@ -23,6 +25,14 @@ def refuse_pinned_outputs(load_versions: Mapping[str, str], pipeline: Pipeline) 
             f"--load-versions {name}:{load_versions[name]}: this run writes {name} itself; "
             f"leave the version out, or run only pipelines that read {name}"
         )
+
+
+def warn_of_pins_without_effect(
+    load_versions: Mapping[str, str], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+) -> None:
+    """Warn of `--load-versions` for what the run does not read, or what keeps no versions."""
+    for name in sorted(load_versions.keys() - versioned_inputs(pipeline, catalog).keys()):
+        logger.warning("--load-versions %s: without effect: no version of it is read in this run", name)
 
 
 def pin_what_belongs_together(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:

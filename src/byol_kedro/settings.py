@@ -9,6 +9,8 @@ from byol_kedro.hooks import ProjectHooks
 warnings.filterwarnings("ignore", message="register_new_resolver")
 
 HOOKS = (ProjectHooks(),)
+# Outside the project's folder there is no .telemetry file that refuses it.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 
 CONFIG_LOADER_CLASS = ConfigLoader
 

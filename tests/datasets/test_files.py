@@ -61,6 +61,22 @@ def test_a_full_disk_is_one_line_that_says_what_is_needed_and_free(tmp_path, cod
     assert "\n" not in message
 
 
+def test_a_disk_without_inodes_says_so_and_not_how_many_bytes_are_free(tmp_path, monkeypatch):
+    disk = os.statvfs(tmp_path)
+    none_left = os.statvfs_result((*disk[:5], 1000, 0, 0, *disk[8:]))
+    monkeypatch.setattr(os, "statvfs", lambda _: none_left)
+    with pytest.raises(UserError, match=r"could not write a\.bin .*\(no inode free: there are too many files"):
+        write_half(tmp_path / "a.bin", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+
+def test_of_a_disk_that_counts_no_inodes_the_bytes_are_told(tmp_path, monkeypatch):
+    disk = os.statvfs(tmp_path)
+    uncounted = os.statvfs_result((disk[0], 1000, disk[2], disk[3], 3_000_000, 0, 0, 0, *disk[8:]))
+    monkeypatch.setattr(os, "statvfs", lambda _: uncounted)
+    with pytest.raises(UserError, match=r"\(3\.0 GB free\)"):
+        write_half(tmp_path / "a.bin", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+
 def test_a_disk_without_room_for_a_folder_is_full_too(tmp_path, monkeypatch):
     make = Path.mkdir
 

@@ -42,7 +42,8 @@ def layout() -> dict[str, Path]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        entries = versioned_entries(open_catalog("test", {"data_root": "/root"}))
+        place = {"env": "test", "conf_source": None, "runtime_params": {"data_root": "/root"}}
+        entries = versioned_entries(open_catalog(place))
     return {name: Path(dataset._filepath).relative_to("/root") for name, dataset in entries.items()}
 
 

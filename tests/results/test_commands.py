@@ -272,3 +272,9 @@ def test_the_environment_may_stand_before_the_command(runs: RunBuilder) -> None:
     before = ["--env=test", f"--params=data_root={runs.data_root}"]
     outcome = type_results(runs.data_root, *before, "prune", "--keep=5", place=False)
     assert "nothing to remove" in outcome.output
+
+
+def test_list_is_a_command(runs: RunBuilder) -> None:
+    assert type_results(runs.data_root, "list", "--limit=1").output == type_results(runs.data_root, "--limit=1").output
+    newest = json.loads(type_results(runs.data_root, "list", "--format=json").output)
+    assert [run["run_id"] for run in newest] == [NEW, MIDDLE, OLD]

@@ -7,7 +7,7 @@ from urllib.request import url2pathname
 
 from byol_kedro.datasets.archives import Archive, unpack
 from byol_kedro.datasets.download import check, download, part_of
-from byol_kedro.datasets.files import FULL, size_text
+from byol_kedro.datasets.files import FULL, room, size_text
 from byol_kedro.datasets.locks import alone
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
@@ -114,7 +114,7 @@ def _check_space(root: Path, needed: int) -> None:
 def _explain(error: OSError, root: Path) -> str:
     if error.errno in FULL:
         return (
-            f"the disk or the quota is full: {size_text(shutil.disk_usage(root).free)} free under {root}; "
+            f"the disk or the quota is full: {room(root)} under {root}; "
             "make room and run the command again, it goes on with what has been fetched"
         )
     return f"{error.filename or root}: {error.strerror or error}; choose another place with --params raw_root=..."

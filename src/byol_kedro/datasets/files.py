@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -89,12 +88,19 @@ def _is_full(error: BaseException) -> bool:
 
 def _full_message(path: Path, needed: int | None) -> str:
     folder = next(above for above in path.parents if above.exists())
-    free = shutil.disk_usage(folder).free
     wanted = f"{size_text(needed)} needed, " if needed is not None else ""
     return (
         f"the disk or the quota is full: could not write {path.name} under {path.parent} "
-        f"({wanted}{size_text(free)} free); make room or choose another place with --params data_root=..."
+        f"({wanted}{room(folder)}); make room or choose another place with --params data_root=..."
     )
+
+
+def room(folder: Path) -> str:
+    """What is free where `folder` lies, in words: bytes, or the number of files where that is what is used up."""
+    disk = os.statvfs(folder)
+    if disk.f_files and not disk.f_favail:  # file systems without such a limit say 0 of 0
+        return "no inode free: there are too many files, however small"
+    return f"{size_text(disk.f_bavail * disk.f_frsize)} free"
 
 
 def size_text(size: int) -> str:

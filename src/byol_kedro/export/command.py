@@ -11,7 +11,9 @@ import click
 
 from byol_kedro.errors import UserError
 from byol_kedro.one_line import one_line
-from byol_kedro.results.commands import place, quiet
+from byol_kedro.options import place
+from byol_kedro.paths import expanded
+from byol_kedro.results.commands import quiet
 
 if TYPE_CHECKING:
     from byol_kedro.results.runs import Catalog
@@ -24,7 +26,7 @@ NAMES = ("torchvision", "timm", "onnx", "torchscript")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
 @click.option("--encoder", "version", help="The version (run_id) of the encoder; the newest unless given.")
 @place
-def export(form: str, output: Path, version: str | None, env: str | None, params: dict[str, Any]) -> None:
+def export(form: str, output: Path, version: str | None, place: dict[str, Any]) -> None:
     """Write an encoder for other programs, and check that it gives the same features.
 
     \b
@@ -36,6 +38,7 @@ def export(form: str, output: Path, version: str | None, env: str | None, params
     The file is there only when its features are ours.
     """  # click's mark for lines that are not to be wrapped
     with one_line():
+        output = expanded(output, "--output")
         if form in ("torchvision", "timm") and output.suffix != ".safetensors":
             raise UserError(f"--output {output}: {form} takes a file whose name ends in .safetensors")
         with quiet():
@@ -44,9 +47,8 @@ def export(form: str, output: Path, version: str | None, env: str | None, params
             from byol_kedro.export.write import write
             from byol_kedro.results.runs import open_catalog
 
-            catalog = open_catalog(env, params)
+            catalog = open_catalog(place)
             refuse_own_places(output, catalog)
-            place = {"env": env, "runtime_params": params}
             encoder = load_encoder(_encoder_file(catalog, place, version), device="cpu")
             difference = write(encoder, form, output)
         click.echo(

@@ -10,46 +10,54 @@ from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import click
-from kedro.framework.cli.utils import _split_params, env_option
 
 from byol_kedro.one_line import one_line
+from byol_kedro.options import place
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from byol_kedro.results.runs import Catalog
 
 FORMATS = ("table", "json", "csv", "markdown")
 WIDTH = 100  # where the output is no terminal
 
 
-def place(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say where the runs lie."""
-    params = click.option(
-        "--params", callback=_split_params, default="", help="As for kedro run, where it was given data_root=…"
-    )
-    return env_option(params(command))  # type: ignore[no-any-return]  # env_option has no types
+def selection(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of the list."""
+    limit = click.option("--limit", type=click.IntRange(min=1), help="Only the newest N runs.")
+    form = click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+    return form(limit(command))
 
 
 @click.group(invoke_without_command=True)
 @place
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
-@click.option("--limit", type=click.IntRange(min=1), help="Only the newest N runs.")
+@selection
 @click.pass_context
-def results(context: click.Context, env: str | None, params: dict[str, Any], form: str, limit: int | None) -> None:
+def results(context: click.Context, place: dict[str, Any], form: str, limit: int | None) -> None:
     """List the runs of an environment, newest first; or compare two, or remove old ones.
 
     A run without top-1 says what there is of it instead: no labels, predictions of a folder, only some pipelines, or
     no results, predictions or encoder, where it died, is going on or was pruned.
     """
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        print_runs(place, form, limit)
+
+
+@results.command("list")
+@place
+@selection
+def list_(place: dict[str, Any], form: str, limit: int | None) -> None:
+    """List the runs of an environment, newest first, as `kedro results` alone does."""
+    print_runs(place, form, limit)
+
+
+def print_runs(place: dict[str, Any], form: str, limit: int | None) -> None:
+    """Print the list; with one line where there is none."""
     with one_line():
         with quiet():
             from byol_kedro.results import listing
             from byol_kedro.results.runs import list_runs, open_catalog
 
-            catalog = open_catalog(env, params)
+            catalog = open_catalog(place)
             records = listing.records(list_runs(catalog)[:limit], catalog)
         if form == "table":
             screen().print(listing.as_table(records), markup=False, highlight=False)
@@ -62,8 +70,7 @@ def results(context: click.Context, env: str | None, params: dict[str, Any], for
 @click.argument("run_a", metavar="RUN")
 @click.argument("run_b", metavar="RUN")
 @place
-@click.pass_context
-def diff(context: click.Context, run_a: str, run_b: str, env: str | None, params: dict[str, Any]) -> None:
+def diff(run_a: str, run_b: str, place: dict[str, Any]) -> None:
     """Which parameters and rows differ between two runs, and whether by more than noise.
 
     RUN is a run_id, the beginning of one, or latest or previous (of the complete runs).
@@ -75,9 +82,9 @@ def diff(context: click.Context, run_a: str, run_b: str, env: str | None, params
         with quiet():
             from byol_kedro.results.compare import compare_rows, differences, other_pictures
             from byol_kedro.results.compare_screen import diff_screen
-            from byol_kedro.results.runs import find_run, list_runs
+            from byol_kedro.results.runs import find_run, list_runs, open_catalog
 
-            catalog = opened(context, env, params)
+            catalog = open_catalog(place)
             runs = list_runs(catalog)
             a, b = find_run(run_a, runs), find_run(run_b, runs)
             parts = diff_screen(
@@ -91,8 +98,7 @@ def diff(context: click.Context, run_a: str, run_b: str, env: str | None, params
 @click.option("--keep", type=click.IntRange(min=1), required=True, help="How many complete runs stay.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @place
-@click.pass_context
-def prune(context: click.Context, keep: int, dry_run: bool, env: str | None, params: dict[str, Any]) -> None:
+def prune(keep: int, dry_run: bool, place: dict[str, Any]) -> None:
     """Remove what all but the newest runs have saved.
 
     Stays: the newest N complete runs, which have results, with or without labels; all others since the oldest of
@@ -102,23 +108,15 @@ def prune(context: click.Context, keep: int, dry_run: bool, env: str | None, par
     with one_line():
         with quiet():
             from byol_kedro.results.prune import freed_bytes, plan, remove, remove_leftovers, words
+            from byol_kedro.results.runs import open_catalog
 
-            catalog = opened(context, env, params)
+            catalog = open_catalog(place)
             planned = plan(catalog, keep)
             freed = freed_bytes(planned.folders)
             if not dry_run:
                 remove(planned.removals)
                 remove_leftovers(catalog)
         click.echo("\n".join(words(planned, freed, dry=dry_run)))
-
-
-def opened(context: click.Context, env: str | None, params: dict[str, Any]) -> "Catalog":
-    """The catalog that the options name; those of the group count where the command has none."""
-    from byol_kedro.results.runs import open_catalog
-
-    assert context.parent is not None
-    group = context.parent.params
-    return open_catalog(env or group["env"], {**group["params"], **params})
 
 
 @contextmanager

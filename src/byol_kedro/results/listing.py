@@ -94,7 +94,7 @@ def _about(row: dict[str, Any]) -> Group:
     epochs = "" if row["epochs"] is None else f"{row['epochs']} epoch{'' if row['epochs'] == 1 else 's'}"
     trained = ", ".join(filter(None, (row["recipe"], epochs, row["data"]))) or "–"
     # Without the words that all runs of an environment share.
-    given = re.sub(r"^(kedro run|python -m byol_kedro)|\s(--env|-e)[= ]\S+", "", row["command"]).strip()
+    given = re.sub(r"^(kedro run|python -m byol_kedro( run)?)|\s(--env|-e)[= ]\S+", "", row["command"]).strip()
     state = [] if row["state"] == COMPLETE else [_told(row)]
     command = Text(given or row["command"] or "–", no_wrap=True, overflow="ellipsis")
     return Group(Text(row["run_id"], style="bold"), *map(Text, [trained, *state]), command)

@@ -17,11 +17,13 @@ from byol_kedro.log import get_logger
 from byol_kedro.masking import masked_values
 from byol_kedro.one_line import causes
 from byol_kedro.pipelines.report.results import measured
+from byol_kedro.typed import kedro
 from byol_kedro.versions import MANIFEST, entry_folder, folder, path_of_version, tell_other_names, versioned
 
 RESULTS, ENCODER, PREDICTED = "results", "encoder", "predicted_pictures"
 COMPLETE, PREDICTIONS = "complete", "predictions"
 UNMADE = NO_RESULTS, NO_PREDICTIONS, NO_ENCODER = "no results", "no predictions", "no encoder"
+SEE = "the command results lists them"
 Catalog = CatalogProtocol[Any, Any]
 Versioned = AbstractVersionedDataset[Any, Any]
 log = get_logger(__name__)
@@ -110,14 +112,15 @@ class Run(Brief):
         return self.reads.get(ENCODER, self.run_id if ENCODER in self.made else "")
 
 
-def open_catalog(env: str | None, params: dict[str, Any]) -> Catalog:
-    """The catalog of an environment, with `params` as for `kedro run --params`. Imports no pipeline.
+def open_catalog(place: Mapping[str, Any]) -> Catalog:
+    """The catalog of `env`, `conf_source` and `runtime_params` in `place`, as for `kedro run`. Imports no pipeline.
 
     Raises:
         UserError: the parameters are wrong.
         MissingConfigException: there is no such environment; `one_line` says which there are.
     """
-    session = KedroSession.create(env=env, runtime_params=params)
+    names = ("env", "conf_source", "runtime_params")
+    session = KedroSession.create(**{name: place[name] for name in names})
     context = session.load_context()
     # A catalog for reading needs no check of the pipelines' parameters, which would import torch.
     context._pipelines_to_validate = []  # noqa: SLF001  (as KedroSession.run does, there is no public name)
@@ -148,7 +151,8 @@ def list_runs(catalog: Catalog) -> list[Run]:
     tell_other_names(entries.values())
     manifests, results = versions[MANIFEST], versions[RESULTS]
     if not manifests | results:
-        raise UserError(f"no runs yet: nothing in {folder(entries[MANIFEST])}; make one with kedro run (--env=…)")
+        command = kedro("run", {})
+        raise UserError(f"no runs yet: nothing in {folder(entries[MANIFEST])}; make one with {command} (--env=…)")
     return [_run(run_id, catalog, versions) for run_id in sorted(manifests | results, reverse=True)]
 
 
@@ -193,7 +197,7 @@ def find_run(name: str, runs: Sequence[Run]) -> Run:
         if len(complete) <= place:
             there = f"{complete[0].run_id} is the only complete run" if complete else "no run is complete"
             more = "another" if complete else "one"
-            raise UserError(f"{name}: {there}; make {more} with kedro run, or name a run_id that kedro results lists")
+            raise UserError(f"{name}: {there}; make {more}, or name a run_id; {SEE}")
         return complete[place]
     found = [run for run in runs if run.run_id.startswith(name)]
     exact = [run for run in found if run.run_id == name]
@@ -207,4 +211,4 @@ def _not_one(name: str, found: Sequence[Run], runs: Sequence[Run]) -> str:
     shown = ", ".join(ids[:3]) + (" …" if len(ids) > 3 else "")
     if found:
         return f"{name}: {len(found)} runs begin so: {shown}; give more of the run_id"
-    return f"{name}: there is no such run; the newest: {shown}; see kedro results"
+    return f"{name}: there is no such run; the newest: {shown}; {SEE}"

@@ -44,7 +44,7 @@ def vectors(model: PairModel, split: str, latents: Tensors, images: Images) -> V
     if len(features) and features.shape[1] != len(model.scaler.mean):
         raise UserError(
             f"latent_mlp takes features of {len(model.scaler.mean)} numbers, those of {split} have "
-            f"{features.shape[1]}: fit it again, with kedro run --pipelines=latent"
+            f"{features.shape[1]}: run the pipeline latent again"
         )
     return Vectors(split, names, latents["labels"], model.vectors(features))
 

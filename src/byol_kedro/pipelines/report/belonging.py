@@ -9,7 +9,7 @@ from byol_kedro.datasets.images import Images
 from byol_kedro.errors import UserError
 
 GUESSES_OF = {"probe_metrics": "probe_predictions", "baseline_metrics": "baseline_predictions"}
-MEND = "run kedro run --pipelines=evaluate, or pin the two together with --load-versions"
+MEND = "run the pipeline evaluate again, or pin the two together with --load-versions"
 
 
 def made_by(manifest: Mapping[str, Any], entry: str) -> dict[str, str]:
@@ -53,7 +53,7 @@ def check_summary(images_test: Images, data_summary: Mapping[str, Any]) -> None:
     if found != images_test.fingerprint:
         raise UserError(
             f"data_summary: describes test pictures {found[:12]}, but images_test holds "
-            f"{images_test.fingerprint[:12]}; run kedro run --pipelines=ingest, or pin the two together with "
+            f"{images_test.fingerprint[:12]}; run the pipeline ingest again, or pin the two together with "
             "--load-versions"
         )
 
@@ -64,6 +64,6 @@ def check_runs(manifest: Mapping[str, Any]) -> None:
         measured, guessed = (made_by(manifest, name)["run_id"] for name in (metrics, predictions))
         if measured != guessed:
             raise UserError(
-                f"{metrics} is of run {measured}, but {predictions} of run {guessed}; run kedro run "
-                "--pipelines=baselines,probes,report, or pin the two together with --load-versions"
+                f"{metrics} is of run {measured}, but {predictions} of run {guessed}; run the pipelines "
+                "baselines, probes and report again, or pin the two together with --load-versions"
             )

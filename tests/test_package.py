@@ -1,0 +1,60 @@
+"""What could break: the installed package, which has no project around it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """A folder that is no project, with a configuration."""
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    return tmp_path
+
+
+def package(folder: Path, *words: str) -> list[str]:
+    """The lines that `python -m byol_kedro` prints in `folder`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "byol_kedro", *words], cwd=folder, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )  # fmt: skip
+    return [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("words", [[], ["run"]])
+def test_run_is_what_it_does_unless_something_else_is_asked_for(elsewhere: Path, words: list[str]) -> None:
+    (line,) = package(elsewhere, *words, "--env=test", "--pipelines=pretrain")
+    assert line.endswith("make it first with: python -m byol_kedro run --pipelines=ingest --env=test")
+
+
+def test_results_and_export_are_there(elsewhere: Path) -> None:
+    (line,) = package(elsewhere, "results", "list", "--env=test")
+    assert line.startswith("Error: no runs yet: nothing in data/test/08_reporting/run_manifest.json; ")
+    assert line.endswith("make one with python -m byol_kedro run (--env=…)")
+    (line,) = package(elsewhere, "export", "--env=test", "--format=timm", "--output=e.safetensors")
+    assert line.endswith("train one with: python -m byol_kedro run --pipelines=ingest,pretrain --env=test")
+
+
+def test_a_command_that_a_message_names_can_be_typed(elsewhere: Path) -> None:
+    (line,) = package(elsewhere, "--env=test", "--pipelines=pretrain", "--params=data_root=a b")
+    words = line.partition("make it first with: python -m byol_kedro ")[2]
+    done = subprocess.run(
+        f"{sys.executable} -m byol_kedro {words}", cwd=elsewhere, shell=True, capture_output=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (elsewhere / "a b/02_intermediate/images_train.npy").is_dir()
+
+
+def test_what_is_no_python_in_the_source_is_in_the_wheel() -> None:
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["package-data"]
+    packed = {ROOT / "src" / package.replace(".", "/") / name for package, names in data.items() for name in names}
+    files = {path for path in (ROOT / "src/byol_kedro").rglob("*") if path.is_file()}
+    assert packed == {path for path in files if path.suffix not in {".py", ".pyc"}}
