@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kedro.framework.context import KedroContext
@@ -99,13 +100,12 @@ def test_any_text_arrives_as_it_was_typed_or_is_one_line(text: str, name: str) -
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=12))
-def test_a_run_that_cannot_find_its_folder_says_so_in_one_line(text: str) -> None:
-    from click.testing import CliRunner  # noqa: PLC0415
-
+@given(st.text(min_size=1, max_size=12) | st.sampled_from(MEANINGFUL), st.sampled_from(["data_root", "predict_root"]))
+def test_a_run_with_any_folder_that_holds_nothing_ends_in_one_line(text: str, name: str) -> None:
     from byol_kedro.cli import run  # noqa: PLC0415  (the project has to be bootstrapped first)
 
-    words = ["--env=test", "--pipelines=predict", f"--params=data_root=/nowhere,predict_root=/nowhere/{text}"]
+    elsewhere = "--params=data_root=/nowhere" if name == "predict_root" else "--params=seed=1"
+    words = ["--env=test", "--pipelines=predict", elsewhere, f"--params={name}={text}"]
     result = CliRunner().invoke(run, words)
     assert isinstance(result.exception, SystemExit), result.exception
     assert error_of(Outcome(result.exit_code, result.output))
