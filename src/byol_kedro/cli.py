@@ -18,6 +18,7 @@ from byol_kedro.export.command import export
 from byol_kedro.one_line import one_line
 from byol_kedro.pipeline_registry import NAMES, build_pipelines
 from byol_kedro.results.commands import results
+from byol_kedro.runners import check_runner
 
 
 @click.group(name="byol_kedro")
@@ -55,6 +56,7 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             options.update(pipelines=[options["pipeline"]], pipeline=None)
         with one_line():
             check_pipelines(options["pipelines"])
+            check_runner(options["runner"], options["runner_params"], is_async=options["is_async"])
             return command(**options)
 
     return wrapped

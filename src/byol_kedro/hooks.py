@@ -39,12 +39,16 @@ class ProjectHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Write down what the run is and what it reads, before its first node."""
+        from byol_kedro.evaluation.blas import one_blas_thread
         from byol_kedro.manifest import run_manifest
         from byol_kedro.pins import pin_what_belongs_together, refuse_pinned_outputs
+        from byol_kedro.runners import refuse_processes
         from byol_kedro.validation import warn_of_what_has_no_effect
         from byol_kedro.versions import MANIFEST, versions_read
 
         assert self._parameters is not None
+        one_blas_thread()
+        refuse_processes(catalog)
         refuse_pinned_outputs(self._load_versions, pipeline)
         if self._parameters.references and "params:references" in pipeline.inputs():
             from byol_kedro.pipelines.extract.references import check_references
@@ -53,6 +57,10 @@ class ProjectHooks:
             check_references(self._parameters.references)
         pin_what_belongs_together(pipeline, catalog)
         reads = versions_read(pipeline, catalog, run_params)
+        if "encoder" in pipeline.all_outputs():
+            from byol_kedro.pipelines.pretrain.check import check_training
+
+            check_training(self._parameters, pipeline, catalog)
         warn_of_what_has_no_effect(run_params["runtime_params"] or {}, pipeline.inputs())
         self.before_dataset_saved(MANIFEST)
         catalog.save(MANIFEST, run_manifest(run_params, self._parameters, reads, catalog))

@@ -94,7 +94,7 @@ class TensorsDataset(AbstractVersionedDataset[Tensors, Tensors]):
         """Raises UserError when the file is cut, no safetensors file, or was not written by this dataset."""
         path = Path(self._get_load_path())
         with open_tensors(path) as file:
-            header, names = dict(file.metadata() or {}), list(file.keys())
+            header, names = dict(sorted((file.metadata() or {}).items())), list(file.keys())  # it has no order
         if "fingerprint" not in header or "version" not in header:
             raise UserError(f"{path} has no version and fingerprint in its header: it was not written by this project")
         return Tensors(StoredArrays(path, names), header)
