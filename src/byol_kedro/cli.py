@@ -18,7 +18,8 @@ from byol_kedro.one_line import as_user_error, one_line
 from byol_kedro.options import read_environment, with_place
 from byol_kedro.pipeline_registry import NAMES, build_pipelines
 from byol_kedro.results.commands import results
-from byol_kedro.run_options import OPTIONS, check_runner, repeatable
+from byol_kedro.run_options import OPTIONS, repeatable
+from byol_kedro.runners import check_runner
 
 
 @click.group(name="byol_kedro")

@@ -24,12 +24,16 @@ class ProjectHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """Write down what the run is and what it reads, before its first node."""
+        from byol_kedro.evaluation.blas import one_blas_thread
         from byol_kedro.manifest import run_manifest
         from byol_kedro.pins import pin_what_belongs_together, refuse_pinned_outputs, warn_of_pins_without_effect
         from byol_kedro.reuse import nodes_that_run
+        from byol_kedro.runners import refuse_processes
         from byol_kedro.validation import parameters_of, warn_of_what_has_no_effect, with_conf_source
         from byol_kedro.versions import MANIFEST, reserve_version, versions_read
 
+        one_blas_thread()
+        refuse_processes(catalog)
         run_params, parameters = with_conf_source(run_params, catalog), parameters_of(catalog)
         reused: dict[str, str] = {}
         if run_params["only_missing_outputs"]:
@@ -53,6 +57,10 @@ class ProjectHooks:
             check_latent(parameters, with_references="params:references" in inputs)
         pin_what_belongs_together(pipeline, catalog)
         reads = reused | versions_read(pipeline, catalog, run_params)
+        if "encoder" in pipeline.all_outputs():
+            from byol_kedro.pipelines.pretrain.check import check_training
+
+            check_training(parameters, pipeline, catalog)
         warn_of_what_has_no_effect(run_params["runtime_params"] or {}, pipeline.inputs())
         warn_of_pins_without_effect(run_params["load_versions"] or {}, pipeline, catalog)
         folder, run_id = reserve_version(run_params["run_id"], pipeline, catalog)

@@ -4,13 +4,10 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from difflib import get_close_matches
-from inspect import signature
 from typing import Any
 
 import click
 from kedro.framework.cli.utils import split_node_names, split_string
-from kedro.runner import AbstractRunner
-from kedro.utils import load_obj
 
 from byol_kedro.conf_faults import read_conf
 from byol_kedro.errors import UserError
@@ -18,8 +15,6 @@ from byol_kedro.one_line import one_line
 from byol_kedro.options import Names, checked
 from byol_kedro.paths import expanded
 from byol_kedro.typed import assignments, nested
-
-RUNNERS = "SequentialRunner or ThreadRunner"
 
 
 def read_load_versions(text: str) -> dict[str, str]:
@@ -44,22 +39,6 @@ def read_runner_params(text: str) -> dict[str, Any]:
         with suppress(ValueError):
             values[name] = json.loads(value.lower())
     return values
-
-
-def check_runner(name: str | None, params: dict[str, Any]) -> None:
-    """Refuse a runner that is not there, and what it cannot be given."""
-    try:
-        kind = load_obj("SequentialRunner" if name is None else name, "kedro.runner")
-    except (ImportError, AttributeError, ValueError):
-        kind = None
-    if not (isinstance(kind, type) and issubclass(kind, AbstractRunner)):
-        raise UserError(f"--runner: there is no runner {name!r}; expected {RUNNERS}")
-    unknown = sorted(params.keys() - signature(kind).parameters.keys())
-    if unknown:
-        raise UserError(f"--runner-params: {kind.__name__} has no {', '.join(unknown)}")
-    workers = params.get("max_workers")
-    if workers is not None and not (type(workers) is int and workers > 0):
-        raise UserError(f"--runner-params: max_workers: found {workers!r}, expected a whole number from 1 on")
 
 
 def read_config(context: click.Context, _option: click.Parameter, path: str | None) -> str | None:

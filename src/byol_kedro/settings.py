@@ -5,8 +5,11 @@ import warnings
 from byol_kedro.config_loader import ConfigLoader
 from byol_kedro.hooks import ProjectHooks
 
+# Once for the process: `catch_warnings` inside a node would change what other threads see, and could leave it changed.
 # Kedro's own call of a name that omegaconf is about to rename: nothing that a user could act on, 20 lines in every run.
 warnings.filterwarnings("ignore", message="register_new_resolver")
+# scikit-learn's six lines for each fit; the node that fits says it in one.
+warnings.filterwarnings("ignore", message="lbfgs failed to converge")
 
 HOOKS = (ProjectHooks(),)
 # Outside the project's folder there is no .telemetry file that refuses it.

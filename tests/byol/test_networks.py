@@ -1,6 +1,7 @@
 """What could break: names, stems, repeatability, and the target's independence of the online network."""
 
 import pytest
+import timm
 import torch
 import torchvision
 from torch import nn
@@ -74,6 +75,59 @@ def test_an_unknown_architecture_is_one_line_with_close_names():
     with pytest.raises(UserError, match=r"'resnet81'.*resnet18") as error:
         create_encoder("resnet81", "imagenet", True, 0)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [
+        ("resnet18.a1_in1k", r"names the weights 'a1_in1k'.* give the architecture alone, resnet18, and weights as a"),
+        ("tv_resnet34", "no architecture 'tv_resnet34'; close names: .*resnet34"),
+        ("hf-hub:timm/resnet18.a1_in1k", "no architecture 'hf-hub:timm/resnet18.a1_in1k'"),
+        ("hf_hub:timm/resnet18", "no architecture"),
+        ("local-dir:.", "no architecture 'local-dir:.'"),
+        ("timm/resnet18", "no architecture"),
+        ("./resnet18", "no architecture"),
+        ("Resnet18", "close names: .*resnet18"),
+        (" resnet18", "close names: .*resnet18"),
+        ("", "close names: resnet18, resnet50"),
+    ],
+)
+def test_a_name_that_is_not_exactly_an_architectures_never_reaches_timm(monkeypatch, name, match):
+    monkeypatch.setattr(timm, "create_model", lambda *_, **__: pytest.fail("timm was asked"))
+    with pytest.raises(UserError, match=match) as error:
+        small(name=name)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["regnetz_005", "test_vit", "test_byobnet", "inception_v3"])
+def test_options_that_a_constructor_does_not_know_are_left_out_whatever_its_error_says(name):
+    expected = timm.create_model(name, num_classes=0).state_dict()
+    assert small(name=name, image_size=160).state_dict().keys() == expected.keys()
+
+
+@pytest.mark.parametrize(
+    "error", [AssertionError("no such\nsize"), ZeroDivisionError("no such size"), TypeError("no such size")]
+)
+def test_an_error_in_a_constructor_is_one_line_that_names_the_size(monkeypatch, error):
+    def fail(*_, **options):
+        raise error
+
+    monkeypatch.setattr(timm, "create_model", fail)
+    with pytest.raises(
+        UserError, match=r"test_vit cannot be built.*: no such size; take another architecture"
+    ) as found:
+        small(name="test_vit", image_size=5)
+    assert found.value.__cause__ is error
+    assert ("images of 5 × 5 pixels" in str(found.value)) == (not isinstance(error, TypeError))
+
+
+@pytest.mark.parametrize("name", ["test_vit_relpos", "ghostnet_050", "rexnet_100"])
+def test_no_network_draws_random_numbers_as_it_is_trained(name):
+    encoder = small(name=name, image_size=64).train()
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    encoder(torch.ones(2, 3, 64, 64))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize(

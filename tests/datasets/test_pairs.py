@@ -1,6 +1,9 @@
 import logging
 import re
+import threading
 import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -100,6 +103,25 @@ def test_a_bad_line_is_named_by_its_number(tmp_path, bad, before):
     path = tmp_path / "pairs.txt"
     path.write_text("a b 1 2\n" * before + f"\n{bad}\nc d 1 2\n")
     assert f"pairs.txt, line {before + 2}: " in error_of(path)
+
+
+def test_a_line_with_too_much_is_named_while_other_threads_ignore_warnings(tmp_path):
+    path = tmp_path / "pairs.txt"
+    path.write_text("a b 1 2 3\nc d 1 2 3\n")
+    stop = threading.Event()
+
+    def ignore():
+        while not stop.is_set():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(ignore) for _ in range(2)]
+        try:
+            assert ["line 1: " in error_of(path) for _ in range(200)] == [True] * 200
+        finally:
+            stop.set()
+    assert [future.exception() for future in waiting] == [None, None]
 
 
 @pytest.mark.parametrize("bad", ["é b 1 2".encode("latin-1"), "a\u3000b\u30001\u30002".encode(), b"\x0c", b"\x1a"])

@@ -1,5 +1,6 @@
 """The logistic regression against scikit-learn's own on standardised features."""
 
+import importlib
 import logging
 import warnings
 
@@ -9,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from byol_kedro import settings
 from byol_kedro.evaluation import logistic as module
 from byol_kedro.evaluation.logistic import logistic
 from byol_kedro.parameters import Logistic
@@ -53,6 +55,7 @@ def test_what_does_not_settle_is_one_line_and_no_warning(monkeypatch, caplog):
     monkeypatch.setattr(module, "MAX_STEPS", 2)
     with warnings.catch_warnings(), caplog.at_level(logging.INFO):
         warnings.simplefilter("error")
+        importlib.reload(settings)  # as the project does when it starts
         module.fit_logistic(blobs().train_x, blobs().train_y, 1.0)
     assert [r.getMessage() for r in caplog.records] == [
         "logistic regression, C 1: not settled after 2 steps, taken as it is"

@@ -8,8 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from byol_kedro.byol.heads import mlp_head
-from byol_kedro.byol.seeds import HEADS, stream_seed
+from byol_kedro.byol.seeds import HEADS, seeded, stream_seed
 from byol_kedro.errors import UserError
+
+DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+DROP_RATES = ("drop_prob", "drop_rate")  # of timm's modules: stochastic depth, and dropout that is no module
 
 
 def create_encoder(
@@ -19,50 +22,90 @@ def create_encoder(
 
     Parameter names are timm's (for ResNets torchvision's too). `stem: small` gives a ResNet a 3x3 stride-1
     `conv1` and no max pooling, `imagenet` is the architecture's own. `image_size` in pixels reaches the
-    architectures that are built for one size (transformers). The weights depend on `seed` alone and the
-    global generator is left as it was.
+    architectures that are built for one size (transformers). The weights depend on `seed` alone. Dropout and
+    stochastic depth, which some architectures have of their own accord, are off.
 
     Raises:
-        UserError: unknown architecture; a stem, or residual branches to zero, that it does not have.
+        UserError: unknown architecture, or one that cannot be built for this size; a stem, or residual branches to
+            zero, that it does not have.
     """
-    wanted = {"zero_init_last": zero_init_residual, "img_size": image_size}
-    with torch.random.fork_rng(devices=[]):
-        encoder: nn.Module
-        encoder, refused = _build(name, wanted, seed)
-        if zero_init_residual and "zero_init_last" in refused:
-            raise UserError(
-                f"pretrain.encoder: {name} has no zero-initialised residual branches; "
-                "set pretrain.encoder.zero_init_residual=false"
-            )
-        if stem == "small":
-            shrink_stem(encoder, name)
-    return encoder
+    check_architecture_name(name)
+    wanted: dict[str, Any] = {"zero_init_last": zero_init_residual, "img_size": image_size}
+    # A constructor refuses what it does not know, and timm does not say before which options that is.
+    for known in (("zero_init_last", "img_size"), ("img_size",), ("zero_init_last",), ()):
+        with seeded(seed):
+            encoder = _build(name, {option: wanted[option] for option in known}, last=not known)
+            if encoder is None:
+                continue
+            if zero_init_residual and "zero_init_last" not in known:
+                raise UserError(
+                    f"pretrain.encoder: {name} has no zero-initialised residual branches; "
+                    "set pretrain.encoder.zero_init_residual=false"
+                )
+            if stem == "small":
+                shrink_stem(encoder, name)
+            _switch_off_dropout(encoder)
+            return encoder
+    raise AssertionError  # the last attempt gives a network or an error
 
 
-def _build(name: str, wanted: dict[str, Any], seed: int) -> tuple[Any, set[str]]:
-    """The network, made with the `wanted` options that its constructor knows, and the names of the others."""
+def check_architecture_name(name: str) -> None:
+    """UserError where `name` is not exactly that of an architecture of timm.
+
+    Anything else could be read as an address: timm downloads what is behind `hf-hub:`, and runs its configuration.
+    """
     import timm  # noqa: PLC0415  # takes seconds to import
 
-    if not timm.is_model(name):
-        close = difflib.get_close_matches(name, timm.list_models(), n=3) or ["resnet18", "resnet50"]
+    known = timm.list_models()
+    if name in known:
+        return
+    architecture, _, weights = name.partition(".")
+    if architecture in known:
         raise UserError(
-            f"pretrain.encoder.name: timm has no architecture {name!r}; close names: {', '.join(close)} "
-            "(all: timm.list_models())"
+            f"pretrain.encoder.name: {name} names the weights {weights!r}, but a training starts at random ones; give "
+            f"the architecture alone, {architecture}, and weights as a file with pretrain.fine_tune_from"
         )
-    options = dict(wanted)
-    while True:
-        torch.manual_seed(seed)
-        try:
-            model = timm.create_model(name, num_classes=0, pretrained=False, **options)
-        except TypeError as error:
-            refused = [o for o in options if f"unexpected keyword argument '{o}'" in str(error)]
-            if not refused:
-                raise
-            del options[refused[0]]
-        except RuntimeError as error:
-            raise UserError(f"pretrain.encoder.name: {error}; give the architecture alone") from error
-        else:
-            return model, wanted.keys() - options.keys()
+    close = difflib.get_close_matches(name, known, n=3) or ["resnet18", "resnet50"]
+    raise UserError(
+        f"pretrain.encoder.name: timm has no architecture {name!r}; close names: {', '.join(close)} "
+        "(all: timm.list_models())"
+    )
+
+
+def _build(name: str, options: dict[str, Any], *, last: bool) -> nn.Module | None:
+    """The network made with `options`; None where it does not know one of them and this was not the `last` attempt.
+
+    Raises:
+        UserError: its constructor raises an error, of whatever class.
+    """
+    import timm  # noqa: PLC0415  # takes seconds to import
+
+    try:
+        model: nn.Module = timm.create_model(name, num_classes=0, pretrained=False, **options)
+    except Exception as error:
+        if isinstance(error, TypeError) and not last:
+            return None
+        size = options.get("img_size")
+        raise UserError(
+            f"pretrain.encoder.name: {name} cannot be built{f' for images of {size} × {size} pixels' if size else ''}: "
+            f"{in_one_line(error)}; take another architecture{' or ingest.image_size' if size else ''}"
+        ) from error
+    return model
+
+
+def _switch_off_dropout(encoder: nn.Module) -> None:
+    """It draws from the global generator, which other threads share and no checkpoint holds."""
+    for module in encoder.modules():
+        if isinstance(module, DROPOUTS):
+            module.p = 0.0
+        for rate in DROP_RATES:
+            if hasattr(module, rate):
+                setattr(module, rate, 0.0)
+
+
+def in_one_line(error: Exception) -> str:
+    """What an error of another package says, or its class where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def shrink_stem(encoder: Any, name: str) -> None:
@@ -104,8 +147,7 @@ class Byol(nn.Module):
     def __init__(self, encoder: nn.Module, hidden_dim: int, projection_dim: int, seed: int) -> None:
         super().__init__()
         self.encoder = encoder
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(stream_seed(seed, HEADS))
+        with seeded(stream_seed(seed, HEADS)):
             self.projector = mlp_head(feature_dim(encoder), hidden_dim, projection_dim)
             self.predictor = mlp_head(projection_dim, hidden_dim, projection_dim)
         self.target = Target(encoder, self.projector)

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from byol_kedro.byol.features import Transform
+from byol_kedro.byol.seeds import seeded
 from byol_kedro.byol.take_over import check_fit, without_classifier
 from byol_kedro.errors import UserError
 
@@ -41,7 +42,8 @@ def pretrained_encoder(name: str, weights: Mapping[str, Any], source: str) -> nn
     """
     import timm  # noqa: PLC0415  # takes seconds to import
 
-    model: nn.Module = timm.create_model(name, num_classes=0, pretrained=False)
+    with seeded(0):  # whatever it starts at is loaded over
+        model: nn.Module = timm.create_model(name, num_classes=0, pretrained=False)
     expected = model.state_dict()
     given = {key: tensor for key, tensor in without_classifier(weights, model).items() if key in expected}
     advice = f"give weights of {name} by timm's names, as timm.create_model({name!r}).state_dict() has them"

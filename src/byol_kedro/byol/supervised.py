@@ -19,7 +19,7 @@ from byol_kedro.byol.networks import create_encoder, feature_dim
 from byol_kedro.byol.optimizer import create_optimizer
 from byol_kedro.byol.pictures import place_pictures
 from byol_kedro.byol.plan import Plan
-from byol_kedro.byol.seeds import HEADS, stream_seed
+from byol_kedro.byol.seeds import HEADS, seeded, stream_seed
 from byol_kedro.byol.state import augmentation_generator
 from byol_kedro.errors import UserError
 
@@ -90,8 +90,7 @@ def _network(header: EncoderHeader, classes: int, seed: int, device: torch.devic
     encoder = create_encoder(
         header.architecture, header.stem, header.zero_init_residual, seed, image_size=header.image_size
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream_seed(seed, HEADS))
+    with seeded(stream_seed(seed, HEADS)):
         classifier = nn.Linear(feature_dim(encoder), classes)
     network = nn.Sequential(encoder, classifier)
     return network.to(device).to(memory_format=torch.channels_last).train()

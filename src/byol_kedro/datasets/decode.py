@@ -6,7 +6,6 @@ frames or pages it is the first.
 """
 
 import stat
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -71,9 +70,7 @@ def decode(path: Path, size: int) -> npt.NDArray[np.uint8]:
     claims more pixels than Pillow takes for honest (twice `Image.MAX_IMAGE_PIXELS`: 179 million).
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd metadata and of size, which is checked here
-            return _decode(path, size)
+        return _decode(path, size)
     except UnreadablePicture:
         raise
     except UnidentifiedImageError:

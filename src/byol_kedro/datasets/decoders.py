@@ -11,6 +11,7 @@ import signal
 import struct
 import subprocess
 import sys
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -156,6 +157,7 @@ def _serve(size: int) -> None:
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
+    warnings.simplefilter("ignore")  # of odd metadata, and of size, which is checked
     answers.write(_HELLO)
     answers.flush()
     for path in _paths(sys.stdin.buffer):

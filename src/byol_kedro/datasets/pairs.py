@@ -3,7 +3,6 @@
 import csv
 import math
 import re
-import warnings
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -66,17 +65,17 @@ def _good(table: pd.DataFrame) -> "pd.Series[bool]":
 
 def _read_text(path: Path) -> pd.DataFrame:
     try:
-        with warnings.catch_warnings():
-            # What is too much in the first line is dropped with no more than a warning.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            table = pd.read_csv(
-                path, sep=r"\s+", header=None, names=NAMES + PSNRS, index_col=False, dtype=str, na_filter=False,
-                quoting=csv.QUOTE_NONE, engine="c", encoding="utf-8",
-            )  # fmt: skip
-        pairs = _typed(table, PSNRS)
+        # Without names, the first line says how many columns there are; with them, what is too much in it is dropped.
+        table = pd.read_csv(
+            path, sep=r"\s+", header=None, index_col=False, dtype=str, na_filter=False,
+            quoting=csv.QUOTE_NONE, engine="c", encoding="utf-8",
+        )  # fmt: skip
+        if table.shape[1] != len(NAMES + PSNRS):
+            _name_bad_line(path)
+        pairs = _typed(table.set_axis(NAMES + PSNRS, axis=1), PSNRS)
     except pd.errors.EmptyDataError:
         return _typed(pd.DataFrame(columns=NAMES + PSNRS), PSNRS)
-    except (ValueError, pd.errors.ParserWarning):
+    except ValueError:
         _name_bad_line(path)
     if not _good(pairs).all():
         _name_bad_line(path)

@@ -98,7 +98,8 @@ class TensorsDataset(Versions, AbstractVersionedDataset[Tensors, Tensors]):
         """Raises UserError when the file is cut, or its header is not what this dataset wrote for this version."""
         path = Path(self._get_load_path())
         with open_tensors(path) as file:
-            header, names = unsealed(path, file.metadata() or {}, place(path)), list(file.keys())
+            stored = dict(sorted((file.metadata() or {}).items()))  # safetensors keeps no order
+            header, names = unsealed(path, stored, place(path)), list(file.keys())
         return Tensors(StoredArrays(path, names, header[FINGERPRINT]), header)
 
     def _exists(self) -> bool:

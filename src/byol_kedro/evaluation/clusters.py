@@ -9,6 +9,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score, s
 from sklearn.neighbors import KNeighborsClassifier
 
 from byol_kedro.evaluation.scaler import Scaler
+from byol_kedro.evaluation.threads import one_thread
 from byol_kedro.log import get_logger
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def nearest_to_centers(
     return nearest
 
 
+@one_thread()  # several threads would add up the centres in the order in which they are done
 def _kmeans(points: Vectors, centres: int, seed: int) -> KMeans:
     return KMeans(centres, n_init=RESTARTS, random_state=seed).fit(points)
 

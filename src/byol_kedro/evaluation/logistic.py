@@ -1,10 +1,8 @@
 """scikit-learn's multinomial logistic regression, its C chosen on held-out training rows."""
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from byol_kedro.evaluation.fit import Features, Fit, Labels
@@ -48,9 +46,7 @@ def logistic(
 
 def fit_logistic(x: Features, y: Labels, c: float) -> LogisticRegression:
     """The fitted model of x (N, D) and y (N,); one line says when it has not settled after `MAX_STEPS`."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model = LogisticRegression(C=c, max_iter=MAX_STEPS).fit(x, y)
+    model = LogisticRegression(C=c, max_iter=MAX_STEPS).fit(x, y)
     if model.n_iter_.max() >= MAX_STEPS:
         logger.info("logistic regression, C %g: not settled after %d steps, taken as it is", c, MAX_STEPS)
     return model

@@ -13,6 +13,7 @@ from torch import nn
 
 from byol_kedro.byol.encoder import EncoderHeader, to_arrays
 from byol_kedro.byol.networks import create_encoder, shrink_stem
+from byol_kedro.byol.seeds import seeded
 from byol_kedro.datasets.sealed import sealed
 from byol_kedro.errors import UserError
 from byol_kedro.export.network import FromPixels, features_of
@@ -58,10 +59,11 @@ def _torchvision_network(header: EncoderHeader) -> nn.Module:
     name = header.architecture
     if name not in torchvision.models.list_models(torchvision.models):
         raise UserError(_no_network(name))
-    network: nn.Module = torchvision.models.get_model(name, weights=None)
-    network.fc = nn.Identity()
-    if header.stem == "small":
-        shrink_stem(network, name)
+    with seeded(0):  # whatever it starts at is loaded over
+        network: nn.Module = torchvision.models.get_model(name, weights=None)
+        network.fc = nn.Identity()
+        if header.stem == "small":
+            shrink_stem(network, name)
     return network
 
 

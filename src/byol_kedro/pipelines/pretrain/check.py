@@ -1,0 +1,27 @@
+"""What a training would stumble over, told before the run writes anything."""
+
+from typing import Any
+
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+
+from byol_kedro.byol.device import resolve_device
+from byol_kedro.byol.state import initial_state
+from byol_kedro.byol.trial import check_trains
+from byol_kedro.parameters import Parameters
+from byol_kedro.pipelines.pretrain.start import fine_tune
+
+
+def check_training(parameters: Parameters, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+    """For a run that trains an encoder.
+
+    Raises:
+        UserError: there is no such device; the architecture cannot be trained on the images, which the run makes or
+            reads; the file of `fine_tune_from` does not fit it.
+    """
+    device, training = resolve_device(parameters.device), parameters.pretrain
+    ingests = "images_train" in pipeline.all_outputs()
+    size = parameters.ingest.image_size if ingests else catalog.load("images_train").pixels.shape[-1]
+    check_trains(training.encoder, size)
+    if training.fine_tune_from is not None:
+        fine_tune(initial_state(training, size, parameters.seed, device), training)

@@ -1,0 +1,48 @@
+"""Which of Kedro's runners may run this project."""
+
+from collections.abc import Mapping
+from inspect import signature
+from typing import Any
+
+from kedro.io import CatalogProtocol, SharedMemoryDataCatalog
+from kedro.runner import AbstractRunner, ParallelRunner
+from kedro.utils import load_obj
+
+from byol_kedro.errors import UserError
+
+RUNNERS = "SequentialRunner or ThreadRunner"
+
+
+def check_runner(name: str | None, params: Mapping[str, Any]) -> None:
+    """What is typed as --runner and --runner-params.
+
+    Raises:
+        UserError: there is no such runner, it is a ParallelRunner, or it does not take these parameters.
+    """
+    try:
+        kind = load_obj("SequentialRunner" if name is None else name, "kedro.runner")
+    except (ImportError, AttributeError, ValueError):
+        kind = None
+    if not (isinstance(kind, type) and issubclass(kind, AbstractRunner) and kind is not AbstractRunner):
+        raise UserError(f"--runner: there is no runner {name!r}; expected {RUNNERS}")
+    if issubclass(kind, ParallelRunner):
+        raise _refusal(kind.__name__)
+    unknown = sorted(params.keys() - signature(kind).parameters.keys())
+    if unknown:
+        raise UserError(f"--runner-params: {kind.__name__} has no {', '.join(unknown)}")
+    workers = params.get("max_workers")
+    if workers is not None and not (type(workers) is int and workers > 0):
+        raise UserError(f"--runner-params: max_workers: found {workers!r}, expected a whole number from 1 on")
+
+
+def refuse_processes(catalog: CatalogProtocol[Any, Any]) -> None:
+    """UserError for the catalog that Kedro makes for a ParallelRunner, whoever has chosen it."""
+    if isinstance(catalog, SharedMemoryDataCatalog):
+        raise _refusal(ParallelRunner.__name__)
+
+
+def _refusal(name: str) -> UserError:
+    return UserError(
+        f"--runner={name}: nodes in separate processes would not know which versions this run reads and writes; "
+        f"expected {RUNNERS}, which give the same numbers"
+    )

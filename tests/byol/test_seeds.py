@@ -1,0 +1,92 @@
+"""What could break: networks that depend on what other threads draw, or that disturb them."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from byol_kedro.byol.networks import Byol, create_encoder
+from byol_kedro.byol.pretrained import pretrained_encoder
+from byol_kedro.byol.seeds import seeded
+from byol_kedro.byol.supervised import _network
+from byol_kedro.export.state_dicts import _torchvision_network
+from tests.byol.small import CPU
+from tests.byol.test_encoder import HEADER
+
+SEEDS = range(6)
+
+
+def drawn():
+    """Something of every operator that draws."""
+    x = torch.empty(9)
+    return [
+        torch.rand(3), torch.randn(2, 2), torch.randint(9, (3,)), torch.randint(2, 9, (3,)), torch.randperm(6),
+        torch.bernoulli(torch.full((9,), 0.5)), torch.multinomial(torch.ones(9), 4), torch.normal(torch.zeros(3), 1.0),
+        x.normal_(1, 2).clone(), x.uniform_(-1, 1).clone(), x.exponential_().clone(), x.bernoulli_(0.5).clone(),
+        F.dropout(torch.ones(20), 0.5), nn.init.trunc_normal_(torch.empty(7)), nn.init.orthogonal_(torch.empty(3, 3)),
+    ]  # fmt: skip
+
+
+def network(seed):
+    encoder = create_encoder("resnet18", "small", True, seed)
+    return Byol(encoder, 24, 8, seed).state_dict()
+
+
+def assert_equal(found, expected):
+    assert found.keys() == expected.keys()
+    assert [name for name in expected if not torch.equal(found[name], expected[name])] == []
+
+
+def test_the_numbers_are_those_of_torchs_global_generator():
+    torch.manual_seed(7)
+    expected = drawn()
+    with seeded(7):
+        found = drawn()
+    assert [i for i, (a, b) in enumerate(zip(expected, found, strict=True)) if not torch.equal(a, b)] == []
+
+
+def test_networks_that_are_made_at_the_same_time_are_those_that_are_made_one_by_one():
+    expected = [network(seed) for seed in SEEDS]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            for found, alone in zip(pool.map(network, SEEDS), expected, strict=True):
+                assert_equal(found, alone)
+
+
+def test_whatever_other_threads_draw_a_network_is_the_same():
+    expected = network(3)
+    stop = threading.Event()
+
+    def draw():
+        while not stop.is_set():
+            torch.rand(1000)
+            torch.manual_seed(1)
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        for _ in range(5):
+            assert_equal(network(3), expected)
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: network(0),
+        lambda: _network(HEADER, 3, 0, CPU),
+        lambda: pretrained_encoder("resnet10t", create_encoder("resnet10t", "imagenet", False, 0).state_dict(), "x"),
+        lambda: _torchvision_network(HEADER.__class__(**{**vars(HEADER), "architecture": "resnet18", "stem": "small"})),
+    ],
+    ids=["byol", "supervised", "pretrained", "torchvision"],
+)
+def test_whoever_makes_a_network_leaves_the_global_generator_as_it_was(make):
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    make()
+    assert torch.equal(torch.get_rng_state(), before)
