@@ -16,6 +16,7 @@ from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.byol.features import BATCH, encode
 from byol_kedro.datasets.decode import UnreadablePicture, decode, square
+from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.datasets.weights import read_safetensors
 from byol_kedro.errors import UserError
 
@@ -92,9 +93,9 @@ def open_encoder(path: Path, device: str) -> FrozenEncoder:
     """The encoder of a file, or the newest one in a folder.
 
     Raises:
-        UserError: there is none, the file is none of this project, or there is no such device.
+        UserError: there is none, it is no regular file or none of this project, or there is no such device.
     """
-    where, file = resolve_device(device), path if path.is_file() else _newest(path)
+    where, file = resolve_device(device), path if _is_file(path) else _newest(path)
     content, about = read_safetensors(file, "load_encoder")
     try:
         header = EncoderHeader.from_dict(about)
@@ -104,8 +105,13 @@ def open_encoder(path: Path, device: str) -> FrozenEncoder:
     return FrozenEncoder(header, about.get("version", ""), about.get("fingerprint", ""), model, where)
 
 
+def _is_file(path: Path) -> bool:
+    """UserError for what is neither a file nor a folder, as of entries."""
+    return not path.is_dir() and is_regular(path, "load_encoder")
+
+
 def _newest(folder: Path) -> Path:
-    files = [file for above in ABOVE for file in folder.glob(above + FILE) if file.is_file()]
+    files = [file for above in ABOVE for file in folder.glob(above + FILE) if _is_file(file)]
     if files:
         return max(files, key=lambda file: file.parent.name)
     lacking = "encoder in" if folder.is_dir() else "file or folder"

@@ -13,6 +13,7 @@ from kedro.io import AbstractDataset
 from numpy.typing import NDArray
 
 from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 
@@ -35,8 +36,8 @@ class PairFileDataset(AbstractDataset[Any, pd.DataFrame]):
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
-        """Raises UserError at the first line that is no pair, by its number, and where both files are there."""
-        found = [path for path in map(self._filepath.with_suffix, ENDINGS) if path.exists()]
+        """Raises UserError at the first line that is no pair, by its number, where both are there, or one is none."""
+        found = [path for path in map(self._filepath.with_suffix, ENDINGS) if is_regular(path)]
         if len(found) > 1:
             raise UserError(f"{found[0]} and {found[1]} are both there: which pairs are meant? Move one of them away")
         if not found:
@@ -132,7 +133,7 @@ class PairTensorsDataset(AbstractDataset[Any, Tensors]):
 
     def load(self) -> Tensors:
         """Raises UserError when the file is cut, holds Python objects, or other tensors than these three."""
-        if not self._filepath.exists():
+        if not is_regular(self._filepath):
             none = np.zeros((0, 0), np.float32)
             return Tensors({"x1": none, "x2": none, "y": np.zeros(0)}, {})
         from byol_kedro.datasets.weights import read_weights  # noqa: PLC0415  # needs torch, see below

@@ -18,6 +18,7 @@ from byol_kedro.datasets.sources.array_files import ArrayFile, find_arrays
 from byol_kedro.datasets.sources.base import SPLITS
 from byol_kedro.datasets.sources.hold_out import digest, held_out
 from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index, Pixels, stamps
+from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Ingest
 
@@ -145,7 +146,7 @@ def _class_names(root: Path, found: dict[str, ArrayFile], train: npt.NDArray[np.
     count, path = int(train.max(initial=-1)) + 1, root / CLASS_NAMES
     if len(np.unique(train)) < 2:
         raise UserError(f"{found[LABELS['train']]}: one class found, two or more expected, or no labels")
-    if not path.is_file():
+    if not is_regular(path):
         if count > len(train):
             raise UserError(
                 f"{found[LABELS['train']]}: label {count - 1} found among {len(train)} pictures; number the classes "

@@ -11,6 +11,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.errors import UserError
 
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -51,10 +52,10 @@ def find_arrays(root: Path, names: tuple[str, ...]) -> dict[str, ArrayFile]:
     """
     if root.is_dir():
         here = {name: root / f"{name}.npy" for name in names}
-        return {name: _describe(path, None) for name, path in here.items() if path.is_file()}
-    if root.suffix == ".npy" and root.is_file():
+        return {name: _describe(path, None) for name, path in here.items() if is_regular(path)}
+    if root.suffix == ".npy" and is_regular(root, "raw_root"):
         return {"unlabeled": _describe(root, None)}
-    if root.suffix != ".npz" or not root.is_file():
+    if root.suffix != ".npz" or not is_regular(root, "raw_root"):
         raise UserError(f"raw_root {root}: a folder of .npy files, an .npy or an .npz expected")
     with _damage_is_named(str(root)), zipfile.ZipFile(root) as archive:
         there = set(archive.namelist())
