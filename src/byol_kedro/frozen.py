@@ -17,6 +17,7 @@ from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.byol.features import BATCH, encode
 from byol_kedro.datasets.decode import NarrowPixels, UnreadablePicture, are_narrow, decode, narrow_words, square
+from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.datasets.versioned import tell_passed_over, version_files
 from byol_kedro.datasets.weights import read_safetensors
 from byol_kedro.errors import UserError
@@ -103,10 +104,10 @@ def open_encoder(path: Path, device: str) -> FrozenEncoder:
     """The encoder of a file, or the newest one in a folder.
 
     Raises:
-        UserError: there is none, the file is none of this project, or there is no such device.
+        UserError: there is none, it is no regular file or none of this project, or there is no such device.
     """
     where, path = resolve_device(device), expanded(path, "load_encoder")
-    file = path if path.is_file() else _newest(path)
+    file = path if _is_file(path) else _newest(path)
     content, about = read_safetensors(file, "load_encoder")
     try:
         header = EncoderHeader.from_dict(about)
@@ -116,12 +117,17 @@ def open_encoder(path: Path, device: str) -> FrozenEncoder:
     return FrozenEncoder(header, about.get("version", ""), about.get("fingerprint", ""), model, where)
 
 
+def _is_file(path: Path) -> bool:
+    """UserError for what is neither a file nor a folder, as of entries."""
+    return not path.is_dir() and is_regular(path, "load_encoder")
+
+
 def _newest(folder: Path) -> Path:
     """Of the folder of a version its encoder; of the folder of all versions, 06_models or a data_root the newest."""
-    if (folder / FILE).is_file():
+    if _is_file(folder / FILE):
         return folder / FILE
     entries = [folder, folder / FILE, *folder.glob(f"*/{FILE}")]
-    files = [file for entry in entries for file in version_files(entry, FILE) if file.is_file()]
+    files = [file for entry in entries for file in version_files(entry, FILE) if _is_file(file)]
     tell_passed_over(entries, FILE)
     if files:
         return max(files, key=lambda file: file.parent.name)

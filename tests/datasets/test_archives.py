@@ -186,6 +186,24 @@ def test_a_folder_that_is_there_is_completed_and_other_files_in_it_stay(packed, 
     assert contents(root / "data") == FILES | {"mine": b"mine"}
 
 
+def test_a_file_of_ones_own_is_not_overwritten_though_it_has_the_name_and_size_of_a_member(packed, root):
+    (root / "data").mkdir()
+    own = b"mine!" * 100
+    (root / "data" / "a.bin").write_bytes(own)
+    write(packed, FILES)
+    assert "data: b.txt is missing, and a.bin is another file than in" in error_of(archive_of(FILES), packed, root)
+    assert contents(root / "data") == {"a.bin": own}
+
+
+def test_what_is_there_already_is_not_touched(packed, root):
+    (root / "data").mkdir()
+    (root / "data" / "a.bin").write_bytes(FILES["a.bin"])
+    before = (root / "data" / "a.bin").stat()
+    write(packed, FILES)
+    unpack(archive_of(FILES), packed, root)
+    assert (root / "data" / "a.bin").stat() == before
+
+
 def test_a_full_disk_leaves_nothing(packed, root, monkeypatch):
     write(packed, FILES)
     monkeypatch.setattr("byol_kedro.datasets.archives.flush", lambda path: (_ for _ in ()).throw(OSError(28, "full")))

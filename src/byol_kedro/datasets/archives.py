@@ -1,5 +1,6 @@
 """Archives that sources come in: what is in them, and how they are unpacked, whole or not at all."""
 
+import filecmp
 import gzip
 import posixpath
 import shutil
@@ -13,6 +14,7 @@ from typing import IO
 
 from byol_kedro.datasets.files import flush
 from byol_kedro.datasets.meter import Meter
+from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.errors import UserError
 
 CHUNK = 1 << 20  # bytes
@@ -46,17 +48,18 @@ class Archive:
         return sum(member.size for member in self.members.values())
 
     def missing(self, root: Path) -> list[str]:
-        """The members that are not in their folder under `root`."""
-        return [name for name in self.members if not (root / self.folder / name).exists()]
+        """The members that are not in their folder under `root`. UserError where one is there and is no file."""
+        return [name for name in self.members if not is_regular(root / self.folder / name)]
 
 
 def unpack(archive: Archive, path: Path, root: Path) -> None:
     """The members of the archive at `path`, and nothing else of it, into their folder under `root`.
 
-    A new folder appears when all of its files are whole; into one that is there the files are moved one by one.
+    A new folder appears when all of its files are whole; into one that is there what it lacks is moved, file by file.
 
     Raises:
-        UserError: a member is missing, no plain file, or not as described; nothing is left.
+        UserError: a member is missing, no plain file, or not as described, or the folder has another file of its name;
+            nothing is left.
         OSError: from the file system, for example a full disk; nothing is left.
     """
     folder, temporary = root / archive.folder, root / f".{archive.folder}.unpacking"
@@ -70,13 +73,25 @@ def unpack(archive: Archive, path: Path, root: Path) -> None:
         for name in archive.members:
             flush(temporary / name)
         if folder.exists():
-            for name in archive.members:
+            missing = archive.missing(root)
+            _refuse_others(archive, path, temporary, folder, missing)
+            for name in missing:
                 (temporary / name).replace(folder / name)
         else:
             temporary.rename(folder)
         flush(root)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _refuse_others(archive: Archive, path: Path, unpacked: Path, folder: Path, missing: list[str]) -> None:
+    """A file of the right name and size may still be the user's own, and is not to be mixed with the archive's."""
+    for name in archive.members:
+        if name not in missing and not filecmp.cmp(unpacked / name, folder / name, shallow=False):
+            raise UserError(
+                f"{folder}: {missing[0]} is missing, and {name} is another file than in {path}; add what is missing, "
+                "or remove the folder to have it unpacked"
+            )
 
 
 def _write_members(archive: Archive, path: Path, folder: Path) -> None:

@@ -19,6 +19,7 @@ from urllib.request import Request, urlopen
 
 from byol_kedro.datasets.files import flush, size_text
 from byol_kedro.datasets.meter import Meter
+from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 from byol_kedro.masking import masked, masked_text
@@ -95,7 +96,7 @@ def check(path: Path, size: int, md5: str) -> None:
 
 
 def _length(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+    return path.stat().st_size if is_regular(path) else 0
 
 
 def _wait(place: str, broken: BrokenError, tries: int, so_far: str) -> None:

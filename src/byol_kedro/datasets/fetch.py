@@ -9,6 +9,7 @@ from byol_kedro.datasets.archives import Archive, unpack
 from byol_kedro.datasets.download import check, download, part_of
 from byol_kedro.datasets.files import FULL, room, size_text
 from byol_kedro.datasets.locks import alone
+from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 from byol_kedro.masking import masked
@@ -36,7 +37,7 @@ def fetch_and_unpack(archive: Archive, root: Path, url: str | None) -> None:
     if not missing:
         return
     _refuse_own_files(archive, root / archive.folder, missing[0])
-    if url == NEVER and not (root / archive.name).is_file():
+    if url == NEVER and not is_regular(root / archive.name):
         raise UserError(
             f"{root / archive.folder / missing[0]} is missing, and raw_url: {NEVER} forbids to fetch it; "
             f"put {archive.name} into {root}, or name another folder with --params raw_root=..."
@@ -64,11 +65,11 @@ def _at_hand(archive: Archive, root: Path, url: str | None) -> Path:
     """The archive, checked: as it lies in `root` or at a file:// address, else fetched into `root`."""
     placed = root / archive.name
     address = archive.url if url is None else url
-    local = placed if placed.is_file() else _local_path(address)
+    local = placed if is_regular(placed) else _local_path(address)
     if local is None:
         _fetch(archive, placed, address)
         return placed
-    if not local.is_file():
+    if not is_regular(local, "raw_url"):
         raise UserError(f"raw_url: there is no file {local}")
     _check_space(root, archive.unpacked_size)
     logger.info("unpacking %s (%s) into %s", local, _sizes(archive), root)

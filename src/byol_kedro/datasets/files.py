@@ -29,6 +29,7 @@ def replacing_all(paths: Sequence[Path], needed: int | None = None) -> Iterator[
     """As `replacing`, for files of one folder that belong together: all are flushed, then moved in this order."""
     created = _missing_folders(paths)
     try:
+        _refuse_other_kinds(paths)
         for folder in reversed(created):
             folder.mkdir(exist_ok=True)
         with temporary_files(paths) as temporaries:
@@ -48,6 +49,13 @@ def replacing_all(paths: Sequence[Path], needed: int | None = None) -> Iterator[
                 f"{paths[-1]} cannot be written: {error.strerror or error}{_elsewhere(error, paths)}"
             ) from error
         raise
+
+
+def _refuse_other_kinds(paths: Sequence[Path]) -> None:
+    """A file that is moved to the place of a device removes it."""
+    for path in paths:
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} cannot be written: it is a folder, a pipe or a device, and no file")
 
 
 def flush(path: Path) -> None:

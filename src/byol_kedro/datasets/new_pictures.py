@@ -10,6 +10,7 @@ from kedro.io import AbstractDataset
 
 from byol_kedro.brief import Brief
 from byol_kedro.datasets.decode import ENDINGS
+from byol_kedro.datasets.sources.outputs import refuse_outputs
 from byol_kedro.datasets.sources.walk import passed_over, walk
 from byol_kedro.errors import UserError
 
@@ -47,6 +48,7 @@ class NewPicturesDataset(AbstractDataset[Any, NewPictures]):
             )
         if not self._root.is_dir():
             raise UserError(f"predict_root: there is no folder {self._root}; expected one with pictures in it")
+        refuse_outputs(self._root, "predict_root")
         ignored: Counter[str] = Counter()
         names = [file.name for file in walk(self._root, ignored)]
         if not names:

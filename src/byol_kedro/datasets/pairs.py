@@ -12,6 +12,7 @@ from kedro.io import AbstractDataset
 from numpy.typing import NDArray
 
 from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.errors import UserError
 
 NAMES = ["left", "right"]
@@ -32,14 +33,12 @@ class PairFileDataset(AbstractDataset[Any, pd.DataFrame]):
         self.metadata = metadata
 
     def load(self) -> pd.DataFrame:
-        """Raises UserError at the first line that is no pair, by its number, at a folder, and where both are there."""
-        found = [path for path in map(self._filepath.with_suffix, ENDINGS) if path.exists()]
+        """Raises UserError at the first line that is no pair, by its number, where both are there, or one is none."""
+        found = [path for path in map(self._filepath.with_suffix, ENDINGS) if is_regular(path)]
         if len(found) > 1:
             raise UserError(f"{found[0]} and {found[1]} are both there: which pairs are meant? Move one of them away")
         if not found:
             return _typed(pd.DataFrame(columns=NAMES + PSNRS), PSNRS)
-        if not found[0].is_file():
-            raise UserError(f"{found[0]}: a file of pairs is expected, found a folder or a device; move it away")
         return _read_parquet(found[0]) if found[0].suffix == ".parquet" else _read_text(found[0])
 
     def save(self, data: Any) -> NoReturn:  # noqa: ARG002  # Kedro's interface
@@ -134,7 +133,7 @@ class PairTensorsDataset(AbstractDataset[Any, Tensors]):
 
     def load(self) -> Tensors:
         """Raises UserError when the file is cut, holds Python objects, or other tensors than these three."""
-        if not self._filepath.exists():
+        if not is_regular(self._filepath):
             none = np.zeros((0, 0), np.float32)
             return Tensors({"x1": none, "x2": none, "y": np.zeros(0)}, {})
         from byol_kedro.datasets.weights import read_weights  # noqa: PLC0415  # needs torch, see below

@@ -10,6 +10,7 @@ from kedro.io import AbstractDataset
 from byol_kedro.datasets.fetch import fetch_and_unpack
 from byol_kedro.datasets.sources import SOURCES
 from byol_kedro.datasets.sources.base import Fetched, Source
+from byol_kedro.datasets.sources.outputs import refuse_outputs
 from byol_kedro.errors import UserError
 from byol_kedro.masking import masked
 from byol_kedro.parameters import Ingest
@@ -28,6 +29,7 @@ class RawImages:
 
     def open(self, parameters: Ingest, seed: int) -> Source:
         """Raises UserError when the files of the source are not as they should be, or cannot be fetched."""
+        refuse_outputs(self.root, "raw_root")
         module, _, name = SOURCES[self.source].partition(":")
         kind: type[Source] = getattr(import_module(module), name)
         if issubclass(kind, Fetched) and (archive := kind.archive(self.root)):

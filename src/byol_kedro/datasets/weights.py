@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from byol_kedro.datasets.integrity import DamagedError, check_file
 from byol_kedro.datasets.sealed import FINGERPRINT, check_arrays, is_sealed, unsealed
+from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.errors import UserError
 
 WHOLE = "give the path of a whole one"
@@ -22,9 +23,9 @@ def read_weights(path: Path, name: str) -> tuple[Mapping[str, Any], dict[str, st
     Tensors by name, or mappings of such. `name` is the parameter that gave the path.
 
     Raises:
-        UserError: the file is missing, is cut, or holds Python objects, which could run code.
+        UserError: the file is missing, no regular file, is cut, or holds Python objects, which could run code.
     """
-    if not path.is_file():
+    if not is_regular(path, name):
         raise UserError(f"{name}: there is no file {path}; give the path of one, from the folder of the project on")
     if path.suffix == ".safetensors":
         return read_safetensors(path, name)

@@ -21,6 +21,7 @@ from byol_kedro.datasets.sources.hold_out import digest, held_out
 from byol_kedro.datasets.sources.text import check_distinct, read_class_names
 from byol_kedro.datasets.sources.walk import printable
 from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index, Pixels, stamps
+from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import Ingest
@@ -165,7 +166,7 @@ def _class_names(root: Path, found: dict[str, ArrayFile], train: npt.NDArray[np.
         raise UserError(f"{labels}: one class found, two or more expected, or no labels")
     count = int(train.max()) + 1
     from_1 = "; subtract 1 from all labels where they count from 1 on" if train.min() else ""
-    if path.is_file():
+    if is_regular(path):
         names = read_class_names(path)
         if len(names) < count:
             raise UserError(f"{path}: {len(names)} names found, {count} expected, one a line{from_1}")

@@ -12,6 +12,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.errors import UserError
 
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
@@ -53,14 +54,14 @@ def find_arrays(root: Path, names: tuple[str, ...]) -> tuple[dict[str, ArrayFile
     """
     if root.is_dir():
         shown = (path for path in sorted(root.iterdir()) if path.name[0] != ".")  # macOS: ._train.npy
-        files = {path.name: path for path in shown if path.suffix in (".npy", ".npz") and path.is_file()}
+        files = {path.name: path for path in shown if path.suffix in (".npy", ".npz") and is_regular(path)}
         if len(files) == 1 and (alone := next(iter(files.values()))).suffix == ".npz":
             return find_arrays(alone, names)
         found = {name: _describe(path, None) for name in names if (path := files.pop(f"{name}.npy", None))}
         return found, list(files)
-    if root.suffix == ".npy" and root.is_file():
+    if root.suffix == ".npy" and is_regular(root, "raw_root"):
         return {"unlabeled": _describe(root, None)}, []
-    if root.suffix != ".npz" or not root.is_file():
+    if root.suffix != ".npz" or not is_regular(root, "raw_root"):
         raise UserError(f"raw_root {root}: a folder of .npy files, an .npy or an .npz expected")
     with _damage_is_named(str(root)), zipfile.ZipFile(root) as archive:
         there = dict.fromkeys(archive.namelist())

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from byol_kedro.datasets.archives import Archive, Member
 from byol_kedro.datasets.sources.pickled import read_pickled
 from byol_kedro.datasets.streams import ImageStream, Index, Pixels, stamps
+from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Ingest
 
@@ -81,7 +82,7 @@ def _find(root: Path) -> dict[str, list[Path]]:
     folder, ending = (root / CIFAR10.folder, ".bin") if Cifar10.archive(root) else (root / PYTHON, "")
     files = {split: [folder / f"{name}{ending}" for name in names] for split, names in BATCHES.items()}
     for path in (path for paths in files.values() for path in paths):
-        if not path.is_file():
+        if not is_regular(path):
             raise UserError(f"{path} is missing; unpack the archive again")
     return files
 

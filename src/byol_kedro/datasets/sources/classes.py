@@ -44,7 +44,7 @@ def sort_into_classes(root: Path, train: list[File], test: list[File]) -> tuple[
 
 def class_of(file: File) -> str | None:
     """The folder below `train/` or `test/` that the file lies in, however deep."""
-    parts = file.name.split("/")
+    parts = file.name.split("/", 2)
     return unicodedata.normalize("NFC", parts[1]) if len(parts) > 2 else None
 
 

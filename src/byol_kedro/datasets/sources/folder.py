@@ -52,7 +52,7 @@ class Folder:
             ignored["train"], ignored["unlabeled"] = ignored["train"] + ignored["unlabeled"], Counter()
             train = np.full(len(found["train"]), UNKNOWN_LABEL, dtype=np.int64)
         if not self._class_names:
-            logger.info("%s has no folders of classes: what needs labels is left out", root)
+            logger.info("%s has no folders of classes: what needs labels is left out", printable(str(root)))
         unlabeled = np.full(len(found["unlabeled"]), UNKNOWN_LABEL, dtype=np.int64)
         self._pools = {
             split: Pool(found[split], labels, self._keys(found[split]), dict(ignored[split]))

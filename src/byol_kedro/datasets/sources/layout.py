@@ -1,11 +1,11 @@
 """Where in a folder the pictures of each split lie."""
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 from byol_kedro.datasets.decode import ENDINGS
 from byol_kedro.datasets.sources.base import SPLITS
+from byol_kedro.datasets.sources.outputs import is_layer
 from byol_kedro.datasets.sources.walk import File, is_passed_over, printable, walk
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
@@ -25,8 +25,7 @@ def find_files(root: Path) -> tuple[dict[str, list[File]], dict[str, Counter[str
     found: dict[str, list[File]] = {split: [] for split in SPLITS}
     if splits:
         for split in splits:
-            files = walk(root / split, ignored[split])
-            found[split] = [replace(file, name=f"{split}/{file.name}") for file in files]
+            found[split] = list(walk(root / split, ignored[split], f"{split}/"))
             _tell_of_empty_folders(root / split, found[split])
     else:
         found["unlabeled"] = list(walk(root, ignored["unlabeled"]))
@@ -44,12 +43,17 @@ def _splits(root: Path) -> list[str]:
     entries = [path for path in root.iterdir() if not is_passed_over(path.name)]
     splits = [split for split in SPLITS if (root / split).is_dir()]
     for path in entries:
+        if path.name in SPLITS and path.name not in splits:
+            state = f"leads to {path.readlink()}, which is" if path.is_symlink() else "is"
+            raise UserError(f"{path} {state} no folder; put the folder of its pictures there, or remove it")
         if path.name.lower() in SPLITS and path.name not in splits and path.is_dir():
             raise UserError(f"{path}: folders are named {', '.join(SPLITS)} in small letters; rename it")
-    others = sorted(printable(path.name) for path in entries if path.name not in (*splits, *PAIRS))
+    others = sorted(
+        printable(path.name) for path in entries if path.name not in (*splits, *PAIRS) and not is_layer(str(path))
+    )
     if splits and others:
         shown = ", ".join(others[:3]) + (" …" if len(others) > 3 else "")
-        logger.info("%s: besides %s it holds %s, which is not read", root, ", ".join(splits), shown)
+        logger.info("%s: besides %s it holds %s, which is not read", printable(str(root)), ", ".join(splits), shown)
     return splits
 
 
@@ -58,10 +62,10 @@ def _tell_of_empty_folders(folder: Path, files: list[File]) -> None:
     empty = [
         path.name
         for path in folder.iterdir()
-        if path.is_dir() and path.name not in full and not is_passed_over(path.name)
+        if path.is_dir() and path.name not in full and not is_passed_over(path.name) and not is_layer(str(path))
     ]
     if empty:
-        logger.info("%s: no pictures in %s, left out", folder, ", ".join(map(printable, sorted(empty))))
+        logger.info("%s: no pictures in %s, left out", printable(str(folder)), ", ".join(map(printable, sorted(empty))))
 
 
 def _tell_of_folders(root: Path, files: list[File]) -> None:
@@ -69,10 +73,10 @@ def _tell_of_folders(root: Path, files: list[File]) -> None:
     if len(folders) > 1:
         logger.info(
             "%s: its %d folders (%s …) are not taken for classes; if they are, move them into %s/train",
-            root,
+            printable(str(root)),
             len(folders),
             printable(min(folders)),
-            root,
+            printable(str(root)),
         )
 
 

@@ -18,6 +18,7 @@ from byol_kedro.byol.supervised import Watch, supervised_plan, train_supervised
 from byol_kedro.datasets.hub import NotAtHandError, hub_weights
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.datasets.weights import read_weights
 from byol_kedro.errors import UserError
 from byol_kedro.evaluation.names import SUPERVISED, UNTRAINED
@@ -45,11 +46,11 @@ class Reference:
 
 
 def check_references(references: Mapping[str, str]) -> None:
-    """UserError where timm does not know a name, or a file is missing."""
+    """UserError where timm does not know a name, or a file is missing or no regular file."""
     for name, wanted in references.items():
         weights, _, file = wanted.partition(FILE_AFTER)
         check_timm_name(weights, f"references.{name}")
-        if file and not Path(file).is_file():
+        if file and not is_regular(Path(file), f"references.{name}"):
             raise UserError(
                 f"references.{name}: there is no file {file}; give the path of one, from the folder of the project on"
             )

@@ -10,6 +10,7 @@ from byol_kedro.byol.snapshot import restore_snapshot
 from byol_kedro.byol.state import TrainState
 from byol_kedro.byol.take_over import take_over
 from byol_kedro.datasets.checkpoints import Checkpoint, TrainingFolder
+from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.datasets.weights import read_weights
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
@@ -107,9 +108,11 @@ def fine_tune(state: TrainState, parameters: Pretrain) -> None:
 
 
 def file_mark(path: str | None) -> str | None:
-    """sha256 (hex) of the file at `path`; None for none. Raises UserError where it is missing."""
+    """sha256 (hex) of the file at `path`; None for none. Raises UserError where it is missing or no regular file."""
     if path is None:
         return None
+    if not is_regular(Path(path), FINE_TUNE_FROM):
+        raise UserError(f"{FINE_TUNE_FROM}: {path} cannot be read: there is no such file")
     try:
         with Path(path).open("rb") as file:
             return file_digest(file, "sha256").hexdigest()
