@@ -1,11 +1,15 @@
 """How much memory and time ingest takes, beside a plain copy of the same bytes.
 
     python benchmarks/ingest.py --count 20000
+    python benchmarks/ingest.py --files 100000
 
 makes files in STL-10's layout with random pixels, then three times: copies the pictures' files, flushes the copies to
 the disk, and ingests through the datasets, which flush too. Each ingest runs in a process of its own; its peak memory
 is that process's, packages included. Another one then opens the unlabeled pictures. Needs three times
 count x 27,648 bytes in --folder.
+
+With --files it makes a folder of so many tiny files of ten classes instead, and ingests it several times: how long it
+takes to see that none has changed, beside only asking the system for the state of each file.
 """
 
 import argparse
@@ -20,6 +24,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 SIDE = 96
 LABELLED = 100  # pictures in train and in test; the rest is unlabeled
@@ -82,9 +87,49 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
+def write_files(root: Path, count: int) -> None:
+    """Tiny files in ten classes."""
+    generator = np.random.default_rng(0)
+    for label in range(10):
+        (root / f"train/{label}").mkdir(parents=True)
+    for number in range(count):
+        image = Image.fromarray(generator.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+        image.save(root / f"train/{number % 10}/{number:06}.bmp")
+
+
+def again(root: Path, count: int, rounds: int = 5) -> None:
+    """Ingests a folder of `count` files, then so many times more."""
+    from kedro.io import Version  # noqa: PLC0415  (the parent needs none of it)
+
+    from byol_kedro.datasets.images import ImagesDataset  # noqa: PLC0415
+    from byol_kedro.datasets.sources.folder import Folder  # noqa: PLC0415
+    from byol_kedro.parameters import Ingest  # noqa: PLC0415
+
+    write_files(root / "raw", count)
+    given = {"image_size": 8, "test_fraction": 0.2, "max_broken": 0.0}
+    parameters = Ingest.model_validate(given | {"photos": {"unlabeled": 0, "train": 1, "test": 1}})
+    seconds, asked = [], []
+    for number in range(rounds + 1):
+        start = time.perf_counter()
+        source = Folder(root / "raw", parameters, 0)
+        for split in SPLITS:
+            version = Version(None, f"2026-01-01T00.00.{number:02}.000Z")
+            ImagesDataset(filepath=str(root / f"{split}.npy"), version=version).save(source.stream(split))
+        seconds.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        for folder in (root / "raw/train").iterdir():
+            for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+                entry.stat()
+        asked.append(time.perf_counter() - start)
+    repeated = statistics.median(seconds[1:])
+    print(f"{count} files: first ingest {seconds[0]:.1f} s, again {repeated:.2f} s, median of {rounds}")
+    print(f"asking for the state of each alone {statistics.median(asked[1:]):.2f} s")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20_000, help="unlabeled pictures; STL-10 has 100000")
+    parser.add_argument("--files", type=int, help="tiny files; ingested again and again")
     parser.add_argument("--folder", type=Path, default=None, help="where the files are made")
     parser.add_argument("--child", nargs=2, type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--open", type=Path, help=argparse.SUPPRESS)
@@ -97,6 +142,9 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         root = Path(name)
+        if given.files:
+            again(root, given.files)
+            return
         write_stl10(root / "stl10_binary", given.count)
         pairs = [measure(root) for _ in range(3)]
     size = (given.count + 2 * LABELLED) * 3 * SIDE**2

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from byol_kedro.datasets.sources import folder as module
+from byol_kedro.datasets.sources import hold_out
 from tests.datasets.helpers import NEW, OLD
 from tests.datasets.picture_folders import (
     SPLITS,
@@ -34,7 +35,7 @@ def test_an_unchanged_folder_is_linked_and_no_file_is_opened(tmp_path, monkeypat
     labelled_folder(tmp_path / "raw")
     ingest(tmp_path, OLD)
     monkeypatch.setattr(module, "decode_all", None)
-    monkeypatch.setattr(module, "digest_file", None)
+    monkeypatch.setattr(hold_out, "digest_file", None)
     ingest(tmp_path, NEW)
     assert [link_count(tmp_path, split, NEW) for split in SPLITS] == [2, 2, 2]
 

@@ -1,9 +1,14 @@
+import os
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from byol_kedro.datasets.sources.hold_out import END, digest_file, held_out
+from byol_kedro.datasets.sources.hold_out import END, Division, digest_file, held_out
+from byol_kedro.datasets.sources.walk import File
+from byol_kedro.errors import UserError
 
 CLASSES = hnp.arrays(np.int64, st.integers(0, 60), elements=st.integers(-1, 3))
 
@@ -54,5 +59,54 @@ def test_a_name_is_nothing_to_a_digest(tmp_path):
     assert digest_file(tmp_path / "a") == digest_file(tmp_path / "b")
 
 
-def test_a_file_that_is_not_there_is_on_some_side(tmp_path):
-    assert digest_file(tmp_path / "nothing") == 0
+def files_in(folder, count=8):
+    for number in range(count):
+        (folder / str(number)).write_bytes(bytes([number]))
+    return [File(str(number), "") for number in range(count)]
+
+
+def division(folder, files, unreadable=None):
+    return Division(folder, files, np.zeros(len(files), np.int64), 0.25, {} if unreadable is None else unreadable)
+
+
+def test_a_file_that_cannot_be_read_is_not_held_out_and_has_no_say(tmp_path):
+    files = files_in(tmp_path)
+    for gone in map(str, range(8)):
+        (tmp_path / gone).rename(tmp_path / "aside")
+        unreadable = {}
+        one = division(tmp_path, files, unreadable)
+        others = [file for file in files if file.name != gone]
+        held_out = {file.name for file, chosen in zip(files, one.held_out, strict=True) if chosen}
+        same = division(tmp_path, others).held_out
+        assert held_out == {file.name for file, chosen in zip(others, same, strict=True) if chosen}
+        assert unreadable == one.undecided == {gone: "No such file or directory"}
+        (tmp_path / "aside").rename(tmp_path / gone)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x")
+    assert division(tmp_path, [File("x", "")]).undecided == {"x": "no file"}
+
+
+def test_a_division_agrees_with_one_that_could_read_the_same_files(tmp_path):
+    files = files_in(tmp_path)
+    reason = {"3": "No such file or directory"}
+    assert division(tmp_path, files).agrees({})
+    assert not division(tmp_path, files).agrees(reason)
+    (tmp_path / "3").unlink()
+    for decided in (False, True):
+        now = division(tmp_path, files)
+        assert not decided or now.held_out.any()
+        assert not now.agrees({"3": "Permission denied"})
+        assert now.agrees(reason)
+        assert not now.agrees({})
+
+
+def test_two_halves_that_were_divided_differently_are_refused(tmp_path):
+    """Of the one half it has been said that it is as before; the other would now be decided with a file less."""
+    files = files_in(tmp_path)
+    now = division(tmp_path, files)
+    assert now.agrees({})
+    (tmp_path / "3").unlink()
+    with pytest.raises(UserError, match="run ingest again"):
+        _ = now.held_out

@@ -11,6 +11,7 @@ import pytest
 from kedro.io import DatasetError
 
 from byol_kedro import load_encoder
+from byol_kedro.datasets.decode import UnreadablePicture, decode
 from byol_kedro.datasets.download import download
 from byol_kedro.datasets.fetch import NEVER, fetch_and_unpack
 from byol_kedro.datasets.files import replacing
@@ -24,7 +25,7 @@ from byol_kedro.errors import UserError
 from byol_kedro.pipelines.extract.references import check_references
 from byol_kedro.pipelines.pretrain.start import file_mark
 from tests.datasets.helpers import ingest_parameters, write_stl10
-from tests.datasets.picture_folders import SIDE
+from tests.datasets.picture_folders import SIDE, write_tree
 from tests.datasets.test_array import pixels_of, write_npy
 
 NOWHERE = "http://127.0.0.1:9/x"  # the port of "discard"; nothing listens there
@@ -157,6 +158,20 @@ def test_an_encoder_that_is_no_file_is_named(tmp_path, kind):
     make(tmp_path / "x")
     with pytest.raises(UserError, match=f"^load_encoder: .*x {words}"):
         load_encoder(tmp_path / "x")
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"folder"}))
+@pytest.mark.parametrize("test", [True, False])
+def test_an_image_that_is_no_file_is_left_out(tmp_path, kind, test):
+    """Also where its content would decide what is held out."""
+    root = write_tree(tmp_path / "raw", [f"train/{label}/{n}.png" for label in "ab" for n in range(5)])
+    if test:
+        write_tree(root, ["test/a/0.png"])
+    KINDS[kind][0](root / "train/a/x.png")
+    stream = RawImages("folder", root).open(ingest_parameters(SIDE, max_broken=0.5), 0).stream("train")
+    assert "train/a/x.png" in stream.names
+    with pytest.raises(UnreadablePicture):
+        decode(root / "train/a/x.png", SIDE)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "socket", "folder"])

@@ -145,6 +145,12 @@ def test_a_split_that_is_no_folder_is_not_taken_for_missing(tmp_path, split, sta
     assert f"{root}/{split} {state} no folder" in error_of("folder", root, tmp_path / "out")
 
 
+def test_of_a_link_to_nowhere_the_state_is_not_that_of_a_file(tmp_path):
+    (tmp_path / "x.png").symlink_to("nowhere")
+    (file,) = walk(tmp_path, Counter())
+    assert (file.name, file.state, file.unreadable) == ("x.png", "", "No such file or directory")
+
+
 def test_a_link_to_nowhere_without_an_ending_is_counted_as_one(tmp_path):
     """It may be one to a folder of the net that is away."""
     (tmp_path / "2024").symlink_to("nowhere")

@@ -126,7 +126,7 @@ class ImagesDataset(Versions, AbstractVersionedDataset[ImageStream, Images]):
         path = Path(newest)
         try:
             about = _read_sidecar(path)
-            unchanged = about["origin"] == json.loads(json.dumps(data.origin))
+            unchanged = _unchanged(about, data)
             return _Last(path, about, _pixels(path, about), unchanged) if unchanged or about["keys"] else None
         except DamagedError as error:
             what = f"{error.path} {error.fault}"
@@ -145,6 +145,12 @@ class ImagesDataset(Versions, AbstractVersionedDataset[ImageStream, Images]):
         rows = np.unique(np.linspace(0, len(images) - 1, nrows).astype(int))[: len(images)]
         data = [[images.names[i], int(images.labels[i]), _class_of(images, i)] for i in rows]
         return TablePreview({"index": [int(i) for i in rows], "columns": ["name", "label", "class"], "data": data})
+
+
+def _unchanged(about: dict[str, Any], data: ImageStream) -> bool:
+    """Whether the version that `about` describes holds what the stream would give."""
+    same_origin = about["origin"] == json.loads(json.dumps(data.origin))
+    return same_origin and data.same_as(about["broken"], about["undecided"])
 
 
 def sidecar(path: Path) -> Path:
@@ -186,6 +192,7 @@ def _describe(data: ImageStream, written: Written) -> dict[str, Any]:
         "names": [data.names[position] for position in written.kept],
         "narrow": np.flatnonzero(written.narrow).tolist(),
         "broken": written.broken,
+        "undecided": data.undecided,
         "ignored": data.ignored,
         "held_out": data.held_out,
         "keys": "" if data.keys is None else data.keys[written.kept].tobytes().hex(),

@@ -1,9 +1,8 @@
 """One split of pictures, as a source gives it and before it is written."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,12 +21,14 @@ class Index(Brief):
     """What is known of each picture before its pixels are read.
 
     labels: (N,) int64, -1 where unknown. names: N of them, unique over all splits. keys: (N, 16) uint8, another one
-    as soon as the pixels may be others; none where the source cannot tell.
+    as soon as the pixels may be others; none where the source cannot tell. undecided: why some pictures could not be
+    read when it was decided what is held out, by the name.
     """
 
     labels: npt.NDArray[np.int64]
     names: list[str]
     keys: Pixels | None = None
+    undecided: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,8 +36,8 @@ class ImageStream(Brief):
     """One split, as a source gives it: little at once, the pixels in pieces.
 
     side: of every picture, in pixels.
-    origin: what the pixels depend on, of JSON types (file names, sizes, times, parameters, split). Where it is that
-    of the last version, neither `index` nor `batches` is called.
+    origin: what the pixels depend on, of JSON types (`stamps` of the files, parameters, split). Where it is that of the
+    last version, neither `index` nor `batches` is called.
     batches: gives arrays (n, 3, side, side) uint8 that together hold all pictures in the order of the index, anew
     at every call; `NarrowPixels`, where the range of their values does not fit. Where the index has keys, it takes
     the positions (M,) int64 of those that are wanted, and an `UnreadablePicture` in the place of an array stands for
@@ -44,6 +45,9 @@ class ImageStream(Brief):
     folds: positions (n,) int64 in the split, an array for each fold.
     ignored: how many files were passed over, by the reason.
     held_out: whether it was taken out of train, for want of test pictures.
+    same_as: whether the last version, of the same origin, is what the stream would give, from why pictures could not be
+    read then: those that are not in it, and those that are `undecided`. Nothing in their metadata says that they can be
+    read now.
     """
 
     side: int
@@ -55,6 +59,7 @@ class ImageStream(Brief):
     folds: list[npt.NDArray[np.int64]] = field(default_factory=list)
     ignored: dict[str, int] = field(default_factory=dict)
     held_out: bool = False
+    same_as: Callable[[Mapping[str, str], Mapping[str, str]], bool] = lambda broken, _: not broken
 
     @cached_property
     def _known(self) -> Index:
@@ -73,6 +78,10 @@ class ImageStream(Brief):
         return self._known.keys
 
     @property
+    def undecided(self) -> dict[str, str]:
+        return self._known.undecided
+
+    @property
     def count(self) -> int:
         return len(self.labels)
 
@@ -83,8 +92,3 @@ class ImageStream(Brief):
     @property
     def nbytes(self) -> int:
         return self.count * 3 * self.side**2
-
-
-def stamps(paths: Iterable[Path]) -> list[list[Any]]:
-    """Name, size and time of files, for an `origin`."""
-    return [[path.name, (status := path.stat()).st_size, status.st_mtime_ns] for path in paths]

@@ -20,8 +20,8 @@ from byol_kedro.datasets.sources.base import SPLITS
 from byol_kedro.datasets.sources.hold_out import digest, held_out
 from byol_kedro.datasets.sources.text import check_distinct, read_class_names
 from byol_kedro.datasets.sources.walk import printable
-from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index, Pixels, stamps
-from byol_kedro.datasets.user_files import is_regular
+from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index, Pixels
+from byol_kedro.datasets.user_files import is_regular, stamps
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import Ingest
@@ -44,6 +44,7 @@ class Array:
         self._arrays = {split: found[split] for split in SPLITS if split in found}
         for array in self._arrays.values():
             _check_pictures(array, parameters.image_size)
+        self._stamps = stamps(sorted({array.path for array in self._arrays.values()}))
         if not {"unlabeled", "train"} & set(self._arrays):
             there = ", ".join(map(printable, sorted([*found, *others]))) or "no arrays"
             raise UserError(f"{root}: no unlabeled and no train found among {there}; name the arrays so")
@@ -76,7 +77,7 @@ class Array:
                 "test_fraction": fraction if self._hold_out and split != "unlabeled" else None,
                 "class_names": self._class_names,
                 "labels": digest(self._labels[source].tobytes()) if source in self._labels else None,
-                "files": stamps(sorted({array.path for array in self._arrays.values()})),
+                "files": self._stamps,
             },
             index=partial(self._index, split, source),
             batches=partial(self._batches, split, source),

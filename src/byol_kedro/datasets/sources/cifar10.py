@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from byol_kedro.datasets.archives import Archive, Member
 from byol_kedro.datasets.sources.pickled import read_pickled
-from byol_kedro.datasets.streams import ImageStream, Index, Pixels, stamps
-from byol_kedro.datasets.user_files import is_regular
+from byol_kedro.datasets.streams import ImageStream, Index, Pixels
+from byol_kedro.datasets.user_files import is_regular, stamps
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Ingest
 

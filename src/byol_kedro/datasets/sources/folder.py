@@ -6,8 +6,8 @@ has a label, and all of them are what is learned from and held out of.
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from functools import cached_property, partial
+from collections.abc import Iterator, Mapping
+from functools import partial
 from hashlib import blake2b, sha256
 from importlib.metadata import version
 from math import ceil
@@ -17,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from byol_kedro.datasets.decode import RULES, UnreadablePicture
-from byol_kedro.datasets.decoders import decode_all
+from byol_kedro.datasets.decoders import Decoded, decode_all
 from byol_kedro.datasets.sources.base import SPLITS
 from byol_kedro.datasets.sources.classes import Pool, sort_into_classes
-from byol_kedro.datasets.sources.hold_out import digest_file, held_out
+from byol_kedro.datasets.sources.hold_out import Division
 from byol_kedro.datasets.sources.layout import find_files
 from byol_kedro.datasets.sources.walk import File, printable
 from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index, Pixels
+from byol_kedro.datasets.user_files import content_of, reason_of
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import Ingest
@@ -44,6 +45,7 @@ class Folder:
     def __init__(self, root: Path, parameters: Ingest, seed: int) -> None:  # noqa: ARG002  # nothing is drawn
         self._root = root
         self._parameters = parameters
+        self._unreadable: dict[str, str] = {}  # why, by the name of the file
         found, ignored = find_files(root)
         self._class_names, (train, test) = sort_into_classes(root, found["train"], found["test"])
         if not found["train"]:
@@ -58,11 +60,15 @@ class Folder:
             split: Pool(found[split], labels, self._keys(found[split]), dict(ignored[split]))
             for split, labels in zip(SPLITS, (unlabeled, train, test), strict=True)
         }
-        self._hold_out = not found["test"]
+        train_pool = self._pools["train"]
+        # A part of train where there is no test, else none.
+        self._division = None if found["test"] else Division(
+            root, train_pool.files, train_pool.labels, parameters.test_fraction, self._unreadable
+        )  # fmt: skip
 
     def stream(self, split: str) -> ImageStream:
-        pool = self._pools["train" if split == "test" and self._hold_out else split]
-        fraction = self._parameters.test_fraction if self._hold_out and split != "unlabeled" else None
+        division = None if split == "unlabeled" else self._division
+        pool = self._pools["train" if division else split]
         return ImageStream(
             side=self._parameters.image_size,
             class_names=self._class_names,
@@ -72,46 +78,65 @@ class Folder:
                 "split": split,
                 "files": sha256(pool.keys.data).hexdigest(),
                 "class_names": self._class_names,
-                "test_fraction": fraction,
+                "test_fraction": self._parameters.test_fraction if division else None,
                 "max_broken": self._parameters.max_broken,
                 "ignored": pool.ignored,
             },
             index=partial(self._index, split, pool),
             batches=partial(self._batches, split, pool),
-            ignored={} if split == "test" and self._hold_out else pool.ignored,
-            held_out=split == "test" and self._hold_out,
+            ignored={} if split == "test" and division else pool.ignored,
+            held_out=split == "test" and division is not None,
+            same_as=partial(self._same_as, split, pool),
         )
 
     def _index(self, split: str, pool: Pool) -> Index:
         rows = self._rows(split, pool)
-        return Index(pool.labels[rows], [printable(pool.files[row].name) for row in rows], pool.keys[rows])
+        names = [printable(pool.files[row].name) for row in rows]
+        undecided = self._division.undecided if self._division and split != "unlabeled" else {}
+        return Index(pool.labels[rows], names, pool.keys[rows], undecided)
 
     def _rows(self, split: str, pool: Pool) -> Rows:
         """Which files of the pool belong to the split."""
-        if split == "unlabeled" or not self._hold_out:
+        if split == "unlabeled" or self._division is None:
             return np.arange(len(pool.files))
-        return np.flatnonzero(self._held_out if split == "test" else ~self._held_out)
+        return np.flatnonzero(self._division.held_out == (split == "test"))
 
-    @cached_property
-    def _held_out(self) -> npt.NDArray[np.bool_]:
-        train = self._pools["train"]
-        digests = np.array([digest_file(self._root / file.name) for file in train.files], dtype=np.uint64)
-        return held_out(digests, train.labels, self._parameters.test_fraction)
+    def _same_as(self, split: str, pool: Pool, broken: Mapping[str, str], undecided: Mapping[str, str]) -> bool:
+        if split != "unlabeled" and self._division and not self._division.agrees(undecided):
+            return False
+        again = {name: reason for name, reason in broken.items() if name not in undecided}
+        if not again:
+            return True
+        files = {name: file for file in pool.files if (name := printable(file.name)) in again}
+        decoded = decode_all((self._root / file.name for file in files.values()), self._parameters.image_size)
+        reasons = (str(one) if isinstance(one, UnreadablePicture) else "" for one in decoded)
+        return dict(zip(files, reasons, strict=True)) == again
 
     def _keys(self, files: list[File]) -> Pixels:
         """(N, 16) uint8: of all that the pixels of each file depend on."""
-        rules = f"{RULES} {version('pillow')} {self._parameters.image_size}"
-        texts = (f"{rules} {file.size} {file.time} {file.name}" for file in files)
+        rules = f"{RULES} {version('pillow')} {self._parameters.image_size} {self._root.resolve()}"
+        texts = (f"{rules}\0{file.state or self._content(file)}\0{file.name}" for file in files)
         keys = b"".join(blake2b(t.encode("utf-8", "surrogateescape"), digest_size=16).digest() for t in texts)
         return np.frombuffer(keys, dtype=np.uint8).reshape(-1, 16)
+
+    def _content(self, file: File) -> str:
+        """Of a file whose metadata tells nothing. One that cannot be read now is not read later either: its key would
+        be that of any content."""
+        reason = file.unreadable
+        if not reason:
+            try:
+                return content_of(self._root / file.name)
+            except OSError as error:
+                reason = reason_of(error)
+        self._unreadable[file.name] = reason
+        return "unreadable"
 
     def _batches(self, split: str, pool: Pool, wanted: Rows) -> Iterator[Pixels | UnreadablePicture]:
         rows = self._rows(split, pool)
         names = [pool.files[row].name for row in rows[wanted]]
-        side = self._parameters.image_size
         broken: list[str] = []
         batch: list[Pixels] = []
-        for name, picture in zip(names, decode_all((self._root / n for n in names), side), strict=True):
+        for name, picture in zip(names, self._pictures(names), strict=True):
             if isinstance(picture, UnreadablePicture):
                 broken.append(f"{printable(name)} ({picture})")
                 self._check(broken, len(rows), split, ended=False)
@@ -125,6 +150,12 @@ class Folder:
         if batch:
             yield _stacked(batch)
         self._check(broken, len(rows), split, ended=True)
+
+    def _pictures(self, names: list[str]) -> Iterator[Decoded]:
+        readable = (self._root / name for name in names if name not in self._unreadable)
+        decoded = decode_all(readable, self._parameters.image_size)
+        for name in names:
+            yield UnreadablePicture(self._unreadable[name]) if name in self._unreadable else next(decoded)
 
     def _check(self, broken: list[str], count: int, split: str, *, ended: bool) -> None:
         """UserError when too many are broken; with fewer than NAMED of them, when all are known."""

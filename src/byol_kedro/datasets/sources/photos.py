@@ -23,6 +23,7 @@ from PIL import Image
 
 from byol_kedro.datasets.sources.base import SPLITS
 from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index
+from byol_kedro.datasets.user_files import stamps
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Ingest
 
@@ -84,7 +85,7 @@ class Photos:
         self._side = parameters.image_size
         self._counts = parameters.photos.model_dump()
         self._seed = seed
-        self._files = [[path.name, path.stat().st_size] for path in (p.path() for p in PHOTOGRAPHS.values())]
+        self._stamps = stamps(photograph.path() for photograph in PHOTOGRAPHS.values())
 
     def stream(self, split: str) -> ImageStream:
         return ImageStream(
@@ -120,7 +121,7 @@ class Photos:
             "patches": self._counts[split],
             "largest": LARGEST,
             "seed": self._seed,
-            "files": self._files,
+            "files": self._stamps,
             "parts": [[p.box, p.reduce] for p in PHOTOGRAPHS.values()],
             "packages": {name: version(name) for name in ("scikit-image", "scikit-learn", "pillow", "numpy")},
         }

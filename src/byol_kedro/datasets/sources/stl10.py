@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from byol_kedro.datasets.archives import Archive, Member
 from byol_kedro.datasets.sources.text import check_distinct, read_class_names, read_lines
-from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index, stamps
+from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Index
+from byol_kedro.datasets.user_files import stamps
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Ingest
 
@@ -50,6 +51,7 @@ class Stl10:
     def __init__(self, root: Path, parameters: Ingest, seed: int) -> None:  # noqa: ARG002  # nothing is drawn
         self._folder = root / STL10.folder
         self._side = parameters.image_size
+        self._stamps = {name: stamps([self._folder / name]) for name in STL10.members}
         self._class_names = _read_class_names(self._folder / "class_names.txt")
         self._labels = {
             "train": _read_labels(self._folder / "train_y.bin"),
@@ -101,7 +103,7 @@ class Stl10:
             names.append(f"{split}_y.bin")
         if split == "train":
             names.append("fold_indices.txt")
-        files = stamps(self._folder / name for name in names)
+        files = [self._stamps[name] for name in names]
         return {"source": self.name, "split": split, "image_size": self._side, "files": files}
 
 

@@ -14,7 +14,7 @@ from byol_kedro.datasets.sources.outputs import (
     is_layer,
     refuse_outputs,
 )
-from byol_kedro.datasets.user_files import reason_of
+from byol_kedro.datasets.user_files import reason_of, state_of
 from byol_kedro.errors import UserError, escaped
 
 HIDDEN, SEEN_ALREADY = "hidden", "folders linked a second time"
@@ -32,12 +32,13 @@ LONGEST = 200  # letters of a path in a message
 class File(NamedTuple):
     """A file that should be a picture, by its ending.
 
-    name: its path from the folder on, with slashes.
+    name: its path from the folder on, with slashes. state: of its metadata, as `state_of` says. unreadable: why nothing
+    can be known of it, if that is so.
     """
 
     name: str
-    size: int  # bytes
-    time: int  # nanoseconds since 1970
+    state: str
+    unreadable: str = ""
 
 
 def walk(folder: Path, ignored: Counter[str], above: str = "") -> Iterator[File]:
@@ -170,10 +171,9 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _file(entry: os.DirEntry[str], name: str) -> File:
     try:
-        status = entry.stat()
-    except OSError:
-        return File(name, 0, 0)  # a link into nothing: who decodes it says so
-    return File(name, status.st_size, status.st_mtime_ns)
+        return File(name, state_of(entry.stat()))
+    except OSError as error:
+        return File(name, "", reason_of(error))
 
 
 def _refuse_images_in(data_root: str) -> None:
