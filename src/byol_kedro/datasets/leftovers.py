@@ -3,6 +3,7 @@
 Whoever writes temporary files holds a lock beside them, which the system takes from a process however it ends.
 """
 
+import os
 import re
 import uuid
 from collections import defaultdict
@@ -43,11 +44,11 @@ def remove_leftovers(folder: Path, names: Collection[str] | None = None) -> bool
         Whether there were any. What cannot be removed stays: it is in nobody's way.
     """
     found: dict[str, list[Path]] = defaultdict(list)
-    with suppress(OSError):
-        for path in folder.iterdir():
-            parts = TEMPORARY.fullmatch(path.name)
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            parts = TEMPORARY.fullmatch(entry.name)
             if parts and (names is None or parts["name"] in names):
-                found[parts["mark"]].append(path)
+                found[parts["mark"]].append(Path(entry.path))
     gone = [_remove(mark, files) for mark, files in found.items()]
     return any(gone)
 

@@ -4,6 +4,7 @@ A version is a folder named by the time at which its run began, as Kedro names i
 entry counts: neither a copy that a file manager has made nor a name of the user's own is ever the newest version.
 """
 
+import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
@@ -60,18 +61,23 @@ def version_files(folder: Path, file_name: str | None = None) -> list[Path]:
     Raises:
         PermissionError: the folder, or that of a version, may not be read.
     """
-    names = sorted(filter(is_version, _names(folder)), reverse=True)
-    return [file for name in names if (file := folder / name / (file_name or folder.name)).exists()]
+    if not folder.is_dir():
+        return []
+    with os.scandir(folder) as entries:
+        names = sorted((entry.name for entry in entries if is_version(entry.name)), reverse=True)
+    # Each save lists them: one path for each, not two on the way to it.
+    files = (Path(f"{folder}/{name}/{file_name or folder.name}") for name in names)
+    return [file for file in files if file.exists()]
 
 
 def tell_passed_over(folders: Iterable[Path], file_name: str | None = None) -> None:
     """Warn in one line of what lies in the entries `folders` as a version does, but has no version's name."""
     others: list[Path] = []
-    for folder in folders:
-        for name in _names(folder):
+    for folder in filter(Path.is_dir, folders):
+        for path in folder.iterdir():
             with suppress(OSError):
-                if not is_version(name) and (folder / name / (file_name or folder.name)).is_file():
-                    others.append(folder / name)
+                if not is_version(path.name) and (path / (file_name or folder.name)).is_file():
+                    others.append(path)
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         logger.warning("no version and passed over: %r%s; a version is named like %s", str(others[0]), more, EXAMPLE)
@@ -79,12 +85,12 @@ def tell_passed_over(folders: Iterable[Path], file_name: str | None = None) -> N
 
 def remove_leftovers_of_versions(folder: Path) -> None:
     """Remove what killed processes have left of the versions of the entry `folder`: gigabytes, perhaps."""
-    for version in [folder / name for name in _names(folder)]:
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
         # What a link leads to is not this entry's.
-        if not version.is_symlink() and version.is_dir() and remove_leftovers(version):
+        versions = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    for version in versions:
+        if remove_leftovers(version):
             with suppress(OSError):  # it holds something else
                 version.rmdir()
-
-
-def _names(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir()] if folder.is_dir() else []
