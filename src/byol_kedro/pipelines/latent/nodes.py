@@ -72,7 +72,7 @@ def make_pairs(
     pixels = Stack([images_train.pixels, images_test.pixels])
     values = reference_features(reference_latents, given.reference) if given.target == "cosine" else pixels
     drawn = drawn_pairs(names, train, values, given, seed)
-    more = "" if len(drawn) == given.count else f"; {given.count:,} were asked for, and there are no more"
+    more = "" if len(drawn) == given.count else f"; {given.count:,} were asked for, more than each split has"
     log.info("pairs: none given, %s drawn, their target (%s) computed%s", f"{len(drawn):,}", given.target, more)
     return drawn
 
