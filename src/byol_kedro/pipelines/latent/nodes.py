@@ -94,7 +94,7 @@ def make_pairs(
             return no_pairs()
         values = features
     drawn = drawn_pairs(names, train, values, pairs, seed)
-    more = "" if len(drawn) == pairs.count else f"; {pairs.count:,} were asked for, and there are no more"
+    more = "" if len(drawn) == pairs.count else f"; {pairs.count:,} were asked for, more than each split has"
     log.info("pairs: none given, %s drawn, their target (%s) computed%s", f"{len(drawn):,}", pairs.target, more)
     for split, lacking in LACKING.items():
         if not (drawn["split"] == split).any():

@@ -81,10 +81,11 @@ def with_interval(row: Mapping[str, Any], name: str) -> str:
     value, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
     if value is None:
         return ""
-    return _number(value) if low is None else f"{_number(value)} ({_number(low)} to {_number(high)})"
+    number = three_decimals
+    return number(value) if low is None else f"{number(value)} ({number(low)} to {number(high)})"
 
 
-def _number(value: float) -> str:
+def three_decimals(value: float) -> str:
     """Three digits, no minus before a zero."""
     return f"{round(value, 3) + 0.0:.3f}".replace("-", "−")
 
