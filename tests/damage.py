@@ -81,7 +81,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
     "an empty object": _write(b"{}"),
     "a list": _write(b"[]"),
     "text": _write(b"no artifact"),
-    "a picture": _write(_png()),
+    "an image": _write(_png()),
     "an archive": _write(_zip()),
     "missing": Path.unlink,
     "a folder": _in_its_place(Path.mkdir),

@@ -56,7 +56,7 @@ def test_what_is_told_of(value, told):
     assert brief(value) == told
 
 
-MANY = [f"a long name of a picture {i}" for i in range(5000)]
+MANY = [f"a long name of an image {i}" for i in range(5000)]
 HOLDERS = [Images, NewPictures, Index, ImageStream, Tensors, Problem, Vectors, Pool, Known, FrozenEncoder, Run]
 
 

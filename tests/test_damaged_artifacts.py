@@ -28,10 +28,10 @@ OTHER = "2999-01-01T00.00.00.000Z"
 def everything(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The artifacts of a run of every pipeline. Tests must not write into it."""
     root = Path(shutil.copytree(chain.data_root, tmp_path_factory.mktemp("everything") / "data"))
-    pictures = root / "pictures"
-    pictures.mkdir()
-    shutil.copyfile(chain.versions("sample_grid")[0], pictures / "new.png")
-    assert type_kedro_run(root, "--pipelines=predict", params=f"predict_root={pictures}").exit_code == 0
+    images = root / "images"
+    images.mkdir()
+    shutil.copyfile(chain.versions("sample_grid")[0], images / "new.png")
+    assert type_kedro_run(root, "--pipelines=predict", params=f"predict_root={images}").exit_code == 0
     return root
 
 
@@ -48,10 +48,14 @@ class Version:
     def folder(self) -> Path:
         return self.filepath / self.version
 
+    @property
+    def dataset(self) -> AbstractDataset[Any, Any]:
+        config = ENTRIES[self.entry] | {"filepath": str(self.filepath)}
+        return AbstractDataset.from_config(self.entry, config, self.version)
+
     def load(self) -> Any:
         """All of it: arrays that are read when they are asked for, too."""
-        config = ENTRIES[self.entry] | {"filepath": str(self.filepath)}
-        loaded = AbstractDataset.from_config(self.entry, config, self.version).load()
+        loaded = self.dataset.load()
         if isinstance(loaded, Tensors):
             for name in loaded.arrays:
                 loaded[name]
@@ -98,6 +102,15 @@ def test_whatever_happens_to_a_file_of_it_is_one_line(
 ) -> None:
     for version in damaged_by(DAMAGE[damage], everything, entry, tmp_path):
         assert f"{entry} of {version.version}: {version.folder}/" in version.fault()
+
+
+@each_entry
+@pytest.mark.parametrize("damage", ["empty", "the first bit flipped", "a pipe"])
+def test_a_damaged_one_is_not_shown(everything: Path, entry: str, damage: str, tmp_path: Path) -> None:
+    for version in damaged_by(DAMAGE[damage], everything, entry, tmp_path):
+        if hasattr(version.dataset, "preview"):
+            with pytest.raises((DatasetError, UserError)):
+                version.dataset.preview()
 
 
 @each_entry

@@ -42,7 +42,7 @@ def test_nothing_answers_with_an_encoder_in_which_a_bit_is_turned(chain_copy: Pa
     assert artifacts(chain_copy) == before
 
 
-def test_pictures_turned_black_are_neither_read_nor_handed_on_by_ingest(chain_copy: Path) -> None:
+def test_images_turned_black_are_neither_read_nor_handed_on_by_ingest(chain_copy: Path) -> None:
     path = only_file(chain_copy, "images_test")
     whole = path.read_bytes()
     with path.open("r+b") as file:
@@ -53,7 +53,7 @@ def test_pictures_turned_black_are_neither_read_nor_handed_on_by_ingest(chain_co
     assert "; run the pipeline ingest again" in message
     outcome = type_kedro_run(chain_copy, "--pipelines=ingest")
     assert outcome.exit_code == 0, outcome.output
-    assert "images_test: all pictures are read anew" in " ".join(outcome.output.split())
+    assert "images_test: all images are read again" in " ".join(outcome.output.split())
     old, new = Chain(chain_copy, outcome).versions("images_test")
     assert new.read_bytes() == whole
     marks = [json.loads(at.with_suffix(".json").read_text("utf-8"))["fingerprint"] for at in (old, new)]

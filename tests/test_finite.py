@@ -1,4 +1,4 @@
-"""What could break: weights that are no numbers, which make of every picture the same and raise no error."""
+"""What could break: weights that are no numbers, which make of every image the same and raise no error."""
 
 import json
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def read(chain: Chain) -> Read:
 
 
 @pytest.fixture(scope="module")
-def pictures(chain: Chain) -> dict[str, Images]:
+def splits(chain: Chain) -> dict[str, Images]:
     names = ("images_unlabeled", "images_train", "images_test")
     return {name: ImagesDataset(filepath=str(chain.versions(name)[-1])).load() for name in names}
 
@@ -49,23 +49,23 @@ def spoilt(tensors: Tensors, odd: float, name: str | None = None) -> Tensors:
 
 
 @ODD
-def test_no_feature_is_extracted(read: Read, pictures: dict[str, Images], odd: float) -> None:
+def test_no_feature_is_extracted(read: Read, splits: dict[str, Images], odd: float) -> None:
     encoder = spoilt(read("encoder"), odd)
     with pytest.raises(UserError, match=r"the encoder's .* holds NaN or infinity \(1 numbers\); take an encoder"):
-        extract(encoder, pictures["images_train"], pictures["images_test"], "cpu")
+        extract(encoder, splits["images_train"], splits["images_test"], "cpu")
     with pytest.raises(UserError, match="holds NaN or infinity"):
-        extract_unlabeled(encoder, pictures["images_unlabeled"], True, "cpu")  # as Kedro calls it
+        extract_unlabeled(encoder, splits["images_unlabeled"], True, "cpu")  # as Kedro calls it
 
 
-def test_the_measure_of_two_views_is_not_taken(read: Read, pictures: dict[str, Images]) -> None:
+def test_the_measure_of_two_views_is_not_taken(read: Read, splits: dict[str, Images]) -> None:
     encoder, features, others = spoilt(read("encoder"), np.nan), read("latents_test"), read("reference_latents")
     with pytest.raises(UserError, match="holds NaN or infinity"):
-        measure_quality(encoder, features, others, pictures["images_test"], 0, "cpu")
+        measure_quality(encoder, features, others, splits["images_test"], 0, "cpu")
 
 
 @pytest.mark.parametrize("entry", ["encoder", "latent_mlp", *PROBES.values()])
-def test_no_picture_is_given_a_class_or_a_vector(
-    read: Read, pictures: dict[str, Images], chain: Chain, entry: str, tmp_path: Path
+def test_no_image_is_given_a_class_or_a_vector(
+    read: Read, splits: dict[str, Images], chain: Chain, entry: str, tmp_path: Path
 ) -> None:
     names = ("encoder", *PROBES.values(), "latent_mlp", "latents_train")
     inputs = {name: read(name) for name in names} | {entry: spoilt(read(entry), np.nan)}
@@ -74,7 +74,7 @@ def test_no_picture_is_given_a_class_or_a_vector(
     with pytest.raises(UserError, match=f"{entry}.* holds NaN or infinity"):
         predict(
             new_pictures=tmp_path,
-            images_train=pictures["images_train"],
+            images_train=splits["images_train"],
             parameters=Predict(probe=probe, neighbours=1),
             probes=Probes.model_validate(manifest["parameters"]["probes"]),
             seed=0,
@@ -83,14 +83,14 @@ def test_no_picture_is_given_a_class_or_a_vector(
         )
 
 
-def test_no_classifier_is_fitted_to_components_that_are_no_numbers(read: Read, pictures: dict[str, Images]) -> None:
+def test_no_classifier_is_fitted_to_components_that_are_no_numbers(read: Read, splits: dict[str, Images]) -> None:
     names = ("encoder", "latents_train", "latents_test", "reference_latents")
     with pytest.raises(UserError, match="pca: components holds NaN or infinity"):
         learn_from_less(
             *(read(name) for name in names),
             spoilt(read("pca"), np.nan, "components"),
-            pictures["images_train"],
-            pictures["images_test"],
+            splits["images_train"],
+            splits["images_test"],
             None,
             0,
         )
@@ -149,8 +149,8 @@ def test_no_pair_model_is_made_of_it(read: Read, name: str) -> None:
         PairModel.from_arrays(spoilt(read("latent_mlp"), np.nan, name).arrays)
 
 
-def test_a_class_without_training_pictures_is_no_fault_of_a_probe(
-    read: Read, pictures: dict[str, Images], chain: Chain, tmp_path: Path
+def test_a_class_without_training_images_is_no_fault_of_a_probe(
+    read: Read, splits: dict[str, Images], chain: Chain, tmp_path: Path
 ) -> None:
     """Its bias is minus infinity."""
     names = ("encoder", *PROBES.values(), "latent_mlp", "latents_train")
@@ -158,7 +158,7 @@ def test_a_class_without_training_pictures_is_no_fault_of_a_probe(
     manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
     predict(
         new_pictures=tmp_path,
-        images_train=pictures["images_train"],
+        images_train=splits["images_train"],
         parameters=Predict(probe="logistic", neighbours=1),
         probes=Probes.model_validate(manifest["parameters"]["probes"]),
         seed=0,

@@ -1,4 +1,4 @@
-"""Weights that are no numbers make of every picture the same, without an error."""
+"""Refuses NaN and infinity in weights: a network that has one gives equal features for all images, without an error."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -17,8 +17,9 @@ from kedro.framework.startup import bootstrap_project
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from byol_kedro import load_encoder
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder, to_arrays
-from byol_kedro.byol.networks import create_encoder
+from byol_kedro.byol.networks import create_encoder, feature_dim
 from byol_kedro.datasets.sealed import fingerprint
 from byol_kedro.errors import UserError
 from byol_kedro.export.command import NAMES
@@ -27,15 +28,16 @@ from byol_kedro.frozen import FrozenEncoder
 from tests.byol.small import CPU
 from tests.byol.test_encoder import HEADER, moved
 from tests.conftest import ROOT, Outcome
+from tests.damage import flip
 from tests.test_frozen import NEWER, OLDER, save_encoder
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (7, 3, 32, 32), dtype=np.uint8)
 
 
-def frozen(architecture: str = "resnet18", stem: str = "imagenet", feature_dim: int = 512) -> FrozenEncoder:
-    changes = {"architecture": architecture, "stem": stem, "feature_dim": feature_dim, "image_size": 32}
-    header = EncoderHeader(**{**vars(HEADER), **changes})
+def frozen(architecture: str = "resnet18", stem: str = "imagenet") -> FrozenEncoder:
     model = moved(create_encoder(architecture, stem, False, 0, image_size=32))
+    changes = {"architecture": architecture, "stem": stem, "feature_dim": feature_dim(model), "image_size": 32}
+    header = EncoderHeader(**{**vars(HEADER), **changes})
     arrays = to_arrays(model)
     return FrozenEncoder(header, OLDER, fingerprint(arrays), restore_encoder(header, arrays), CPU)
 
@@ -48,7 +50,7 @@ def resnet18() -> FrozenEncoder:
 @pytest.fixture(scope="module")
 def small() -> FrozenEncoder:
     """A network of a millisecond, which torchvision does not have."""
-    return frozen("test_resnet", feature_dim=96)
+    return frozen("test_resnet")
 
 
 def normalised(encoder: FrozenEncoder) -> torch.Tensor:
@@ -122,7 +124,7 @@ def test_a_small_stem_is_exported_too(tmp_path):
 
 
 def test_a_transformer_is_exported_to_onnx(tmp_path):
-    vit = frozen("test_vit", feature_dim=64)
+    vit = frozen("test_vit")
     write(vit, "onnx", tmp_path / "e.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "e.onnx", providers=["CPUExecutionProvider"])
     assert_same(session.run(None, {"images": PIXELS})[0], vit, tolerance=1e-4)
@@ -212,6 +214,18 @@ def test_the_newest_encoder_is_exported_unless_another_is_named(tmp_path):
     )
     type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'older.safetensors'}", f"--encoder={OLDER}")
     assert version_in(tmp_path / "older.safetensors") != version_in(tmp_path / "newest.safetensors")
+
+
+def test_a_bit_that_is_turned_in_an_exported_file_is_noticed_by_load_encoder(tmp_path):
+    save_encoder(tmp_path, OLDER)
+    path = tmp_path / "mine.safetensors"
+    type_export(tmp_path, "--format=timm", f"--output={path}")
+    assert load_encoder(path, "cpu").fingerprint == load_encoder(tmp_path, "cpu").fingerprint
+    for position in (-1, 200):
+        flip(path, position)
+        with pytest.raises(UserError, match=f"^load_encoder: {path} "):
+            load_encoder(path, "cpu")
+        flip(path, position)
 
 
 @pytest.mark.parametrize(

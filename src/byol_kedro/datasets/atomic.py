@@ -1,4 +1,4 @@
-"""What an artifact's dataset does besides its format: written whole or not at all, checked when it is loaded."""
+"""The base of datasets of artifacts: written whole or not at all, checked when they are loaded."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -28,9 +28,13 @@ class Artifact:
 
     def load(self) -> Any:
         """Raises UserError when the file is not what was written."""
+        return self.read(self.checked_path())
+
+    def checked_path(self) -> Path:
+        """The file of the version to load. Raises UserError when it is not what was written."""
         path = Path(self._get_load_path())
         check_sum(path)
-        return self.read(path)
+        return path
 
     @abstractmethod
     def write(self, data: Any, path: Path) -> None:

@@ -1,9 +1,9 @@
-"""Which large files have been read and checked: one that has not changed since is not read a second time.
+"""Remembers which files have been compared with their sums, so that an unchanged one is read only once.
 
-What tells that a file has not changed is device, inode, size and both of its times; the second, ctime, is set by the
-system at every change and cannot be set back. Remembered is in the user's cache folder, since an artifact's own may
-be read-only. Damage that the system does not know of, in a disk's cells, is found again by any machine or user that
-has not checked the file, or after the cache folder was emptied.
+A file counts as unchanged while device, inode, size, mtime and ctime are the same. The system sets ctime at every
+change, and no program can set it back. Each process remembers all files; large ones are also noted in the user's
+cache folder (`$XDG_CACHE_HOME` or ~/.cache), since the folder of an artifact may be read-only. Errors of the disk
+itself change no time: they are found when a file is read that is not noted, after a copy for example.
 """
 
 import os
@@ -13,17 +13,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-LARGE = 32_000_000  # bytes; what is smaller is read in less time than a change needs to be told from the write
-TICK = 20_000_000  # nanoseconds that the times of two changes may be equal for
+LARGE = 32_000_000  # bytes; to read a smaller file takes about as long as to wait for TICK
+TICK = 20_000_000  # nanoseconds: changes that are closer may have equal times
 SECOND = 1_000_000_000
 WHOLE_SECONDS = 2 * SECOND  # the same where a file system keeps no fractions
 
-_here: dict[str, str] = {}  # what this process has checked: mark → proof
+_here: dict[str, str] = {}  # files that this process has compared: mark → proof
 
 
 @dataclass(frozen=True)
 class Mark:
-    """What a file is told by. `settled`: whether every later change will give another mark."""
+    """The identity of a file. `settled`: whether every later change gives another mark."""
 
     text: str
     name: str
@@ -43,7 +43,7 @@ def agrees(path: Path, proof: str, measure: Callable[[Path], str]) -> bool:
 
 
 def written(path: Path, proof: str) -> None:
-    """For the process that has just written `path`, measuring it meanwhile: waits until a change would be noticed."""
+    """Notes that the process which has just written `path` has measured it; waits until a change would be noticed."""
     if path.stat().st_size >= LARGE:
         time.sleep(TICK / SECOND)
         _remember(_mark(path), proof)
@@ -60,8 +60,8 @@ def _mark(path: Path) -> Mark:
 def _known(mark: Mark, proof: str) -> bool:
     if mark.text not in _here and mark.size >= LARGE and (folder := _folder()):
         with suppress(OSError, ValueError):
-            told, _, found = (folder / mark.name).read_text("utf-8").rpartition(" ")
-            if told == mark.text:
+            noted, _, found = (folder / mark.name).read_text("utf-8").rpartition(" ")
+            if noted == mark.text:
                 _here[mark.text] = found
     return _here.get(mark.text) == proof
 
@@ -71,7 +71,7 @@ def _remember(mark: Mark, proof: str) -> None:
         return
     _here[mark.text] = proof
     if mark.size >= LARGE and (folder := _folder()):
-        with suppress(OSError):  # then it is read again by the next process
+        with suppress(OSError):  # then the next process reads the file again
             folder.mkdir(parents=True, exist_ok=True)
             temporary = folder / f".{mark.name}.{os.getpid()}"
             temporary.write_text(f"{mark.text} {proof}", "utf-8")

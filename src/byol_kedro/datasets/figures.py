@@ -1,6 +1,7 @@
 """Figures of plotly and plain pictures, saved whole and checked when they are loaded."""
 
 import base64
+import json
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy.typing as npt
 import plotly.io
 from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets import plotly as kedro_plotly
-from kedro_datasets._typing import ImagePreview
+from kedro_datasets._typing import ImagePreview, PlotlyPreview
 from PIL import Image
 
 from byol_kedro.datasets.atomic import Artifact
@@ -25,6 +26,10 @@ class PlotlyDataset(Artifact, kedro_plotly.JSONDataset):  # type: ignore[misc]  
 
     def read(self, path: Path) -> Any:
         return plotly.io.from_json(path.read_text("utf-8"), **self._load_args)
+
+    def preview(self) -> PlotlyPreview:
+        """The figure as JSON values."""
+        return PlotlyPreview(json.loads(self.checked_path().read_text("utf-8")))
 
 
 class PictureDataset(Artifact, AbstractVersionedDataset[Picture, Picture]):
@@ -51,4 +56,4 @@ class PictureDataset(Artifact, AbstractVersionedDataset[Picture, Picture]):
 
     def preview(self) -> ImagePreview:
         """The PNG, base64."""
-        return ImagePreview(base64.b64encode(Path(self._get_load_path()).read_bytes()).decode())
+        return ImagePreview(base64.b64encode(self.checked_path().read_bytes()).decode())

@@ -119,7 +119,7 @@ class ImagesDataset(AbstractVersionedDataset[ImageStream, Images]):
         )
 
     def _last(self, data: ImageStream) -> "_Last | None":
-        """The last version, where it is whole and pictures of `data` may be taken from it."""
+        """The last version, where it is whole and images of `data` may be taken from it."""
         # Not _get_load_path(): Kedro would keep the old version, and the save would end in a warning.
         newest = next(iter(self._get_versions()), None) if self._version else None
         if newest is None:
@@ -131,7 +131,7 @@ class ImagesDataset(AbstractVersionedDataset[ImageStream, Images]):
             return _Last(path, about, _pixels(path, about), unchanged) if unchanged or about["keys"] else None
         except DamagedError as error:
             what = f"{error.path} {error.fault}"
-            logger.warning("%s: all pictures are read anew, the last version is damaged: %s", path.stem, what)
+            logger.warning("%s: all images are read again, since the last version is damaged: %s", path.stem, what)
             return None
 
     def _exists(self) -> bool:
@@ -168,7 +168,7 @@ def _remove_leftovers(folder: Path) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Last:
-    """A whole version. `unchanged`: whether it has all pictures of the new one, and no other."""
+    """A whole version. `unchanged`: whether the new one has the same images."""
 
     path: Path
     about: dict[str, Any]
@@ -177,7 +177,7 @@ class _Last:
 
 
 def _before(last: _Last) -> Before:
-    """The last version's pictures; its source could tell which of them have changed."""
+    """The images of a version whose source can tell which of them have changed."""
     keys = np.frombuffer(bytes.fromhex(last.about["keys"]), dtype=np.uint8).reshape(len(last.pixels), -1)
     return Before(last.pixels, keys)
 

@@ -1,4 +1,4 @@
-"""Whether an artifact is what was written: checksums, and one line for everything that may have happened to it."""
+"""Compares artifacts with their checksums, and says in one line what is wrong with one."""
 
 import glob
 import stat
@@ -37,16 +37,15 @@ def check_file(path: Path) -> None:
         if kind == stat.S_IFREG:
             path.open("rb").close()
             return
-    except FileNotFoundError:
-        raise DamagedError(path, "is missing") from None
     except OSError as error:
         raise unreadable(path, error) from error
     raise DamagedError(path, f"is a {KINDS.get(kind, 'device')}, a file is expected")
 
 
 def unreadable(path: Path, error: OSError) -> DamagedError:
-    """For what the file system says of a file that is there."""
-    return DamagedError(path, f"cannot be read: {error.strerror or error}")
+    """For what the file system says when a file is read."""
+    missing = isinstance(error, FileNotFoundError)
+    return DamagedError(path, "is missing" if missing else f"cannot be read: {error.strerror or error}")
 
 
 def place(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Pixels in a .npy file: the very ones that were written there, or one line."""
+"""Reads the pixels of a split from their .npy file and checks them."""
 
 import math
 from hashlib import sha256
@@ -16,8 +16,11 @@ from byol_kedro.datasets.streams import Pixels
 def stored_pixels(path: Path, shape: tuple[int, ...], labels: npt.NDArray[np.int64], fingerprint: str) -> Pixels:
     """The pixels (N, 3, H, W) uint8 of a file as a read-only memory map.
 
-    They are read once to see whether `fingerprint` is the sum of them and `labels` (N,): a file that has been read is
-    not read again before it changes. DamagedError where it is another sum or another array.
+    They are compared with `fingerprint`, the sum of pixels and `labels` (N,) int64. A large file that has not changed
+    since it was compared is not read again.
+
+    Raises:
+        DamagedError: the file has another fingerprint, shape or type.
     """
     check_file(path)
     pixels = _map(path, shape)

@@ -35,30 +35,27 @@ class CSVDataset(Artifact, kedro_pandas.CSVDataset):  # type: ignore[misc]  # th
 class ParquetDataset(Artifact, kedro_pandas.ParquetDataset):  # type: ignore[misc]  # the base has no types
     """A parquet file."""
 
-    def write(self, data: pd.DataFrame, path: Path) -> None:
+    def write(self, data: Any, path: Path) -> None:
         with path.open("wb") as file:
             data.to_parquet(file, **self._save_args)
 
     def read(self, path: Path) -> pd.DataFrame:
         return pd.read_parquet(path, **self._load_args)
 
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """The first rows, without the columns of lists, from the first row group alone."""
+        file = pq.ParquetFile(self.checked_path())
+        names = [field.name for field in file.schema_arrow if not pa.types.is_nested(field.type)]
+        first = next(file.iter_batches(nrows, columns=names), None)
+        columns = first.to_pydict() if first else {name: [] for name in names}
+        data = [list(row) for row in zip(*columns.values(), strict=True)]
+        return TablePreview({"index": list(range(len(data))), "columns": names, "data": data})
 
-class StreamedParquetDataset(Artifact, kedro_pandas.ParquetDataset):  # type: ignore[misc]  # the base has no types
+
+class StreamedParquetDataset(ParquetDataset):
     """Saves a `TableStream`, a row group for each batch; loads a data frame."""
 
     def write(self, data: TableStream, path: Path) -> None:
         with pq.ParquetWriter(path, data.schema) as writer:
             for batch in data.batches():
                 writer.write_batch(batch)
-
-    def read(self, path: Path) -> pd.DataFrame:
-        return pd.read_parquet(path, **self._load_args)
-
-    def preview(self, nrows: int = 5) -> TablePreview:
-        """The first rows, without the columns of lists, from the first row group alone."""
-        file = pq.ParquetFile(self._get_load_path())
-        names = [field.name for field in file.schema_arrow if not pa.types.is_nested(field.type)]
-        first = next(file.iter_batches(nrows, columns=names), None)
-        columns = first.to_pydict() if first else {name: [] for name in names}
-        data = [list(row) for row in zip(*columns.values(), strict=True)]
-        return TablePreview({"index": list(range(len(data))), "columns": names, "data": data})

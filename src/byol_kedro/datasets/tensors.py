@@ -97,8 +97,7 @@ class TensorsDataset(AbstractVersionedDataset[Tensors, Tensors]):
         """Raises UserError when the file is cut, or its header is not what this dataset wrote for this version."""
         path = Path(self._get_load_path())
         with open_tensors(path) as file:
-            stored, names = dict(file.metadata() or {}), list(file.keys())
-        header = unsealed(path, stored, place(path))
+            header, names = unsealed(path, file.metadata() or {}, place(path)), list(file.keys())
         return Tensors(StoredArrays(path, names, header[FINGERPRINT]), header)
 
     def _exists(self) -> bool:
@@ -109,10 +108,12 @@ class TensorsDataset(AbstractVersionedDataset[Tensors, Tensors]):
 
     def preview(self) -> TablePreview:
         """Name, dtype and shape of each array, then the header."""
-        with open_tensors(Path(self._get_load_path())) as file:
+        path = Path(self._get_load_path())
+        with open_tensors(path) as file:
+            header = unsealed(path, file.metadata() or {}, place(path))
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  # safe_open is no mapping
             rows = [[name, s.get_dtype(), str(tuple(s.get_shape()))] for name, s in slices.items()]
-            rows += [[key, "header", value] for key, value in sorted((file.metadata() or {}).items())]
+            rows += [[key, "header", value] for key, value in sorted(header.items())]
         return TablePreview({"index": list(range(len(rows))), "columns": ["name", "dtype", "shape"], "data": rows})
 
 

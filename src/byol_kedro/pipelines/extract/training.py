@@ -1,7 +1,5 @@
 """How an encoder was trained, as its own header says it."""
 
-from pydantic import ValidationError
-
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.parameters import Pretrain
 
@@ -13,5 +11,5 @@ def training_of(encoder: Tensors) -> tuple[Pretrain, int] | None:
     """
     try:
         return Pretrain.model_validate_json(encoder.header["training"]), int(encoder.header["image_passes"])
-    except (KeyError, ValidationError):
+    except (KeyError, ValueError):
         return None

@@ -51,5 +51,5 @@ def chosen_classifier(
 
 
 def _of_known_classes(weights: Mapping[str, Array]) -> dict[str, Array]:
-    """Without the bias of classes that train has no picture of, which is minus infinity."""
+    """Without the bias of classes that train has no image of, which is minus infinity."""
     return {name: array[~np.isneginf(array)] if name == "bias" else array for name, array in weights.items()}
