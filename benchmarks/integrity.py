@@ -1,0 +1,160 @@
+"""What it costs to see whether artifacts are what was written.
+
+    python benchmarks/integrity.py [--count 105000] [--folder DIR] [--data-root DIR]
+
+makes images_unlabeled of `count` images of 96×96 (2.9 GB for STL-10's number), then opens it in processes of its own:
+where the process that wrote it has noted that it is whole, where nobody has read it yet, and once more. The seconds are
+of opening, without imports, medians of three. Then sha256 alone, and a file of the size of an encoder's. With
+--data-root every artifact of the runs there is checked, and the seconds are summed.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+SIDE = 96
+BATCH = 500
+ENCODER = 11_177_538  # float32 numbers, as in a ResNet-18
+ROUNDS = 3
+
+
+def write_images(path: Path, count: int) -> float:
+    """Saves random images as ingest does; the seconds."""
+    from byol_kedro.datasets.images import ImagesDataset  # noqa: PLC0415  (the parent needs none of it)
+    from byol_kedro.datasets.streams import ImageStream, Index  # noqa: PLC0415
+
+    pixels = np.random.default_rng(0).integers(0, 256, (BATCH, 3, SIDE, SIDE), dtype=np.uint8)
+    sizes = [min(BATCH, count - start) for start in range(0, count, BATCH)]
+    stream = ImageStream(
+        side=SIDE,
+        class_names=[],
+        source="made",
+        origin={},
+        index=lambda: Index(np.full(count, -1), [f"unlabeled/{number:06}" for number in range(count)]),
+        batches=lambda: (pixels[:size] for size in sizes),
+    )
+    start = time.perf_counter()
+    ImagesDataset(filepath=str(path)).save(stream)
+    return time.perf_counter() - start
+
+
+def open_images(path: Path) -> float:
+    """Seconds until they are there."""
+    from byol_kedro.datasets.images import ImagesDataset  # noqa: PLC0415
+
+    start = time.perf_counter()
+    ImagesDataset(filepath=str(path)).load()
+    return time.perf_counter() - start
+
+
+def write_encoder(path: Path) -> None:
+    """One array with as many numbers."""
+    from byol_kedro.datasets.tensors import Tensors, TensorsDataset  # noqa: PLC0415
+
+    weights = np.random.default_rng(0).standard_normal(ENCODER, np.float32)
+    TensorsDataset(filepath=str(path)).save(Tensors({"weights": weights}, {}))
+
+
+def read_encoder(path: Path) -> tuple[float, float]:
+    """Seconds of all arrays of an encoder's file the first time in a process, checked, and the second time."""
+    from byol_kedro.datasets.tensors import TensorsDataset  # noqa: PLC0415
+
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        loaded = TensorsDataset(filepath=str(path)).load()
+        for name in loaded.arrays:
+            loaded[name]
+        seconds.append(time.perf_counter() - start)
+    return seconds[0], seconds[1]
+
+
+def check_artifacts(data_root: Path) -> tuple[int, int, float]:
+    """How many artifacts and bytes there are, and the seconds of checking all of them."""
+    from byol_kedro.datasets.integrity import CHECKSUM, check_sum  # noqa: PLC0415
+    from byol_kedro.datasets.tensors import TensorsDataset  # noqa: PLC0415
+
+    files = [path for path in data_root.glob("*/*/*/*") if path.parents[1].stem == path.stem]
+    summed = [path for path in files if path.with_name(path.name + CHECKSUM).exists()]
+    tensors = [path for path in files if path.suffix == ".safetensors"]
+    start = time.perf_counter()
+    for path in summed:
+        check_sum(path)
+    for path in tensors:
+        arrays = TensorsDataset(filepath=str(path)).load().arrays
+        next((arrays[name] for name in arrays), None)
+    return len(summed + tensors), sum(path.stat().st_size for path in summed + tensors), time.perf_counter() - start
+
+
+def child(cache: Path, *words: object) -> list[float]:
+    """The numbers that this program prints in a process of its own."""
+    command = [sys.executable, __file__, *map(str, words)]
+    environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    return [float(word) for word in done.stdout.split()]
+
+
+def hash_speed() -> float:
+    """Bytes a second of sha256, on one core."""
+    block = bytes(1 << 20)
+    start, digest = time.perf_counter(), sha256()
+    for _ in range(500):
+        digest.update(block)
+    return 500 * len(block) / (time.perf_counter() - start)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=105_000)
+    parser.add_argument("--folder", type=Path, default=None, help="where the files are made")
+    parser.add_argument("--data-root", type=Path, default=None, help="of a run whose artifacts are checked")
+    parser.add_argument("--open", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--write-encoder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--read", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.open:
+        print(open_images(given.open))
+    elif given.write:
+        print(write_images(given.write, given.count))
+    elif given.write_encoder:
+        write_encoder(given.write_encoder)
+    elif given.read:
+        print(*read_encoder(given.read))
+    else:
+        report(given.count, given.folder, given.data_root)
+
+
+def report(count: int, folder: Path | None, data_root: Path | None) -> None:
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        root, images = Path(name), Path(name) / "images_unlabeled.npy"
+        (seconds,) = child(root / "writer", "--write", images, "--count", count)
+        print(f"{images.stat().st_size / 1e9:.2f} GB written in {seconds:.2f} s")
+        noted = statistics.median(child(root / "writer", "--open", images)[0] for _ in range(ROUNDS))
+        caches = [root / f"reader {number}" for number in range(ROUNDS)]
+        first = statistics.median(child(cache, "--open", images)[0] for cache in caches)
+        second = statistics.median(child(cache, "--open", images)[0] for cache in caches)
+        print(f"opened after the run that wrote it {noted:.2f} s; by nobody before {first:.2f} s, again {second:.2f} s")
+        print(f"sha256 alone: {hash_speed() / 1e9:.2f} GB/s")
+        encoder = root / "encoder.safetensors"
+        child(root / "writer", "--write-encoder", encoder)
+        reads = [child(root / f"encoder {number}", "--read", encoder) for number in range(ROUNDS)]
+        once, again = (statistics.median(column) for column in zip(*reads, strict=True))
+        print(
+            f"an encoder of {encoder.stat().st_size / 1e6:.0f} MB read {once:.3f} s, once it is checked {again:.3f} s"
+        )
+    if data_root:
+        number, size, seconds = check_artifacts(data_root)
+        print(f"{number} artifacts of {size / 1e6:.1f} MB under {data_root}: {seconds:.3f} s")
+
+
+if __name__ == "__main__":
+    main()
