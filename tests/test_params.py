@@ -132,6 +132,7 @@ def test_params_that_are_typed_twice_count_both() -> None:
         (["--params==3"], "'' is no name of a parameter"),
         (["--params=pretrain.=3"], "'pretrain.' is no name of a parameter"),
         (["--params=pretrain..epochs=3"], "'pretrain..epochs' is no name of a parameter"),
+        ([f"--params={'a.' * 5000}a=3"], ".a' is no name of a parameter"),
     ],
 )
 def test_what_is_no_list_of_names_and_values_is_one_line(words: list[str], expected: str) -> None:
@@ -196,7 +197,8 @@ def test_a_node_gets_the_checked_value_also_of_what_a_program_gives() -> None:
         ("pretrain.resume=maybe", "pretrain.resume: found 'maybe', should be a valid boolean"),
         ("pretrain.views=3", "pretrain.views: found 3, should be a valid dictionary"),
         ("pretrain.views.first.crop_area.x=3", "pretrain.views.first.crop_area: a list in one place and a block"),
-        ("probes.few_labels.counts=[1", "probes.few_labels.counts: found '[1', "),
+        ("probes.few_labels.counts=[1", "probes.few_labels.counts: found '[1', a list such as [1,2] is expected"),
+        ("probes.few_labels.counts=" + 5000 * "[", "a list such as [1,2] is expected"),
         ("raw_url=http://[", "raw_url: found 'http://[', invalid IPv6 URL"),
         ("raw_url=http://host:99999/x", "raw_url: found 'http://host:99999/x', port out of range"),
         ("latent.pairs.column=${x}", "--params latent.pairs.column: found '${x}', which stands for another value"),

@@ -73,7 +73,10 @@ class Block(BaseModel):
         if value == "null":
             return None
         if value.startswith("[") and get_origin(expected) in {list, tuple}:
-            return json.loads(value)
+            try:
+                return json.loads(value)
+            except (ValueError, RecursionError):
+                raise ValueError("a list such as [1,2] is expected") from None
         return value
 
 

@@ -13,6 +13,7 @@ from byol_kedro.errors import UserError
 from byol_kedro.masking import masked
 
 PACKAGE = "python -m byol_kedro"  # the program where there is no project around it
+DEEPEST = 8  # blocks in blocks; no parameter lies as deep
 SEPARATOR = re.compile(r"(?<!\\),")
 
 # How nodes are chosen on the command line, by the names that Kedro hands to hooks.
@@ -44,12 +45,12 @@ def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Names with dots as blocks in blocks: `pretrain.epochs` → `{"pretrain": {"epochs": …}}`.
 
     Raises:
-        UserError: a name is empty or ends in a dot, or two pairs have the same one.
+        UserError: a name is empty, ends in a dot or has too many, or two pairs have the same one.
     """
     values: dict[str, Any] = {}
     for name, value in pairs:
         *blocks, last = name.split(".")
-        if not all((*blocks, last)):
+        if not all((*blocks, last)) or len(blocks) > DEEPEST:
             raise UserError(f"--params: {name!r} is no name of a parameter; expected one like seed or pretrain.epochs")
         block = values
         for part in blocks:

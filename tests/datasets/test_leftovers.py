@@ -1,6 +1,8 @@
 """What could break: temporary files of killed processes that stay for good, or those of a living one that go."""
 
+import errno
 import multiprocessing
+import os
 import signal
 import time
 
@@ -9,6 +11,7 @@ import pytest
 from byol_kedro.datasets.checkpoints import Checkpoints
 from byol_kedro.datasets.files import replacing, replacing_all
 from byol_kedro.datasets.leftovers import remove_leftovers
+from byol_kedro.datasets.locks import alone
 from tests.datasets.helpers import NEW, OLD, files_under
 from tests.datasets.test_versioned import KINDS, dataset_of, each_kind
 
@@ -84,6 +87,23 @@ def test_of_a_users_folder_only_what_was_to_become_the_same_file_goes(tmp_path, 
     with replacing(tmp_path / "encoder.onnx") as temporary:
         temporary.write_bytes(b"whole")
     assert files_under(tmp_path) == before | {"encoder.onnx"}
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
+def test_where_the_file_system_has_no_locks_it_is_written_all_the_same(tmp_path, writing, monkeypatch, code):
+    killed(writing(tmp_path / "a"))
+    before = files_under(tmp_path)
+
+    def refused(descriptor, operation):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("fcntl.flock", refused)
+    with replacing(tmp_path / "a") as temporary:
+        temporary.write_text("whole")
+    assert (tmp_path / "a").read_text() == "whole"
+    assert files_under(tmp_path) - {"a"} == before  # who can tell whether their writer lives
+    with alone(tmp_path / "lock", "waits"):
+        pass
 
 
 def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path):

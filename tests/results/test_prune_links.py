@@ -137,6 +137,18 @@ def test_a_copied_folder_is_no_run_and_a_line_says_so(runs: RunBuilder, name: st
     assert f"and {len(runs.entries) - 1} more" in told
 
 
+def test_two_prunes_at_once_do_not_disturb_each_other(runs: RunBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    remove = shutil.rmtree
+
+    def beside_another(folder: Path) -> None:
+        remove(folder)
+        remove(folder)
+
+    monkeypatch.setattr("byol_kedro.results.prune.shutil.rmtree", beside_another)
+    prune(runs)
+    assert entries_of(runs, FIRST) == set()
+
+
 def test_a_version_whose_file_is_a_folder_goes(runs: RunBuilder) -> None:
     runs.path("encoder", FIRST).unlink()
     (runs.path("encoder", FIRST) / "inner").mkdir(parents=True)

@@ -27,9 +27,10 @@ def temporary_files(paths: Sequence[Path]) -> Iterator[list[Path]]:
     mark, beside = uuid.uuid4().hex[:8], paths[-1]
     remove_leftovers(beside.parent, {path.name for path in paths})
     files = [path.with_name(f".{path.name}.{mark}.tmp") for path in paths]
-    lock = FileLock(_lock_of(beside, mark))
+    lock = FileLock(_lock_of(beside, mark), fallback_to_soft=False)
     Path(lock.lock_file).touch()  # where that is refused FileLock would try again for good
-    lock.acquire(timeout=SECONDS)
+    with suppress(OSError):  # a file system without locks: there nobody removes what others have left
+        lock.acquire(timeout=SECONDS)
     try:
         yield files
     finally:
@@ -54,9 +55,10 @@ def remove_leftovers(folder: Path, names: Collection[str] | None = None) -> bool
 
 
 def _remove(mark: str, files: list[Path]) -> bool:
-    lock = FileLock(next((file for file in files if file.suffix == ".lock"), _lock_of(files[0], mark)))
+    path = next((file for file in files if file.suffix == ".lock"), _lock_of(files[0], mark))
+    lock = FileLock(path, fallback_to_soft=False)
     with suppress(OSError), lock.acquire(blocking=False):  # Timeout, where the writer lives, is an OSError
-        _unlink([*files, Path(lock.lock_file)])
+        _unlink([*files, path])
         return True
     return False
 

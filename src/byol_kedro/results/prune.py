@@ -99,6 +99,8 @@ def remove(removals: Sequence[Removal]) -> None:
                 if file.is_symlink() or file.is_file():
                     file.unlink()
                 shutil.rmtree(folder)
+            except FileNotFoundError:
+                continue  # another prune is at it
             except OSError as error:
                 raise UserError(
                     f"could not remove {folder}: {error.strerror}; put that right and run prune again"

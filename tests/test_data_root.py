@@ -1,0 +1,22 @@
+"""What could break: a data_root whose name is a pattern, which leads to nothing or to the folder beside it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import type_kedro_run
+from tests.results.run_builder import type_results
+from tests.test_runs_in_one_process import manifests
+
+
+@pytest.mark.parametrize("name", ["run[1]", "r*n?"])
+def test_a_run_reads_what_an_earlier_one_saved_there_and_nothing_beside_it(tmp_path: Path, name: str) -> None:
+    for place, seed in ((tmp_path / name, 1), (tmp_path / "run1", 2)):
+        assert type_kedro_run(place, "--pipelines=ingest", params=f"seed={seed}").exit_code == 0
+    outcome = type_kedro_run(tmp_path / name, "--pipelines=pretrain", params="seed=1,pretrain.epochs=1")
+    assert outcome.exit_code == 0, outcome.output
+    ingest, pretrain = manifests(tmp_path / name)
+    assert pretrain["reads"]["images_train"]["version"] == ingest["run_id"]
+    screen = type_results(tmp_path / name).output
+    assert screen.count("--pipelines=") == 2
+    assert manifests(tmp_path / "run1")[0]["run_id"] not in screen
