@@ -14,6 +14,7 @@ from PIL import Image
 
 from byol_kedro.byol.encoder import to_arrays
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
+from byol_kedro.evaluation.metrics import percent, wilson_interval
 from byol_kedro.export.write import write
 from tests.conftest import ROOT, Chain, type_kedro_run
 from tests.export.test_export import assert_same, frozen, normalised
@@ -91,3 +92,26 @@ def test_no_environment_has_a_small_stem() -> None:
     stems = [block["pretrain"]["encoder"].get("stem") for block in parameters if "encoder" in block.get("pretrain", {})]
     assert "imagenet" in stems
     assert set(stems) <= {"imagenet", None}
+
+
+def sample_rows(document: str) -> dict[tuple[str, str, str], str]:
+    """Top-1 with its interval by features, classifier and epochs, of the sample's table in a document."""
+    section = (ROOT / document).read_text("utf-8").split("| features ")[1].split("\n\n")[0]
+    rows = [[cell.strip() for cell in line.strip(" |").split("|")] for line in section.splitlines()[2:]]
+    return {(features, classifier, epochs): top1 for features, classifier, epochs, top1 in rows}
+
+
+def test_the_readme_has_rows_of_the_samples_table() -> None:
+    rows = sample_rows("README.md")
+    assert len(rows) == 8
+    assert rows.items() <= sample_rows("docs/results.md").items()
+
+
+@pytest.mark.parametrize("row", sample_rows("docs/results.md").items(), ids=str)
+def test_a_row_of_the_samples_table_is_a_share_of_its_test_images(row: tuple[tuple[str, str, str], str]) -> None:
+    near = round(16 * float(row[1].split(" %")[0]))
+    shown = {
+        f"{percent(right / 1600)} % ({'–'.join(percent(bound) for bound in wilson_interval(right / 1600, 1600))})"
+        for right in (near - 1, near, near + 1)
+    }
+    assert row[1] in shown
