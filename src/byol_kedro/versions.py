@@ -51,6 +51,7 @@ def versions_read(
         UserError: an entry, or the version of it that was asked for, is not there.
     """
     versions, missing, entries = {}, [], versioned_inputs(pipeline, catalog)
+    refuse_unreadable(entries.values())
     tell_other_names(entries.values())
     for name, dataset in entries.items():
         if dataset.exists():
@@ -66,6 +67,15 @@ def versions_read(
         # Kedro forgets what it has resolved after each load, and a run beside this one may save meanwhile.
         pin(catalog[name], version)
     return versions
+
+
+def refuse_unreadable(datasets: Iterable[AbstractVersionedDataset[Any, Any]]) -> None:
+    """PermissionError where a version may not be read: Kedro would take an older one, or say that there is none."""
+    for dataset in datasets:
+        entry = Path(dataset._filepath)  # noqa: SLF001  (Kedro has no public name for it)
+        for version in entry.iterdir() if entry.is_dir() else ():
+            if version.is_dir():
+                next(version.iterdir(), None)
 
 
 def reserve_version(run_id: str, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> tuple[Path, str]:

@@ -18,7 +18,15 @@ from byol_kedro.masking import masked_values
 from byol_kedro.one_line import causes
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.typed import kedro
-from byol_kedro.versions import MANIFEST, entry_folder, folder, path_of_version, tell_other_names, versioned
+from byol_kedro.versions import (
+    MANIFEST,
+    entry_folder,
+    folder,
+    path_of_version,
+    refuse_unreadable,
+    tell_other_names,
+    versioned,
+)
 
 RESULTS, ENCODER, PREDICTED = "results", "encoder", "predicted_pictures"
 COMPLETE, PREDICTIONS = "complete", "predictions"
@@ -145,6 +153,7 @@ def list_runs(catalog: Catalog) -> list[Run]:
         UserError: there are none.
     """
     entries = versioned_entries(catalog)
+    refuse_unreadable(entries.values())
     versions = {
         name: set(entries[name].list_versions(full_path=False)) for name in (MANIFEST, RESULTS, ENCODER, PREDICTED)
     }

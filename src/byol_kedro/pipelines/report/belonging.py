@@ -65,5 +65,5 @@ def check_runs(manifest: Mapping[str, Any]) -> None:
         if measured != guessed:
             raise UserError(
                 f"{metrics} is of run {measured}, but {predictions} of run {guessed}; run the pipelines "
-                "baselines, probes and report again, or pin the two together with --load-versions"
+                "baselines,probes,report again, or pin the two together with --load-versions"
             )
