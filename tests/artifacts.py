@@ -16,6 +16,7 @@ SPEED = "images_per_second"  # the one number that no two runs have in common
 def contents(data_root: Path) -> dict[str, Any]:
     """All that is versioned, by the name of its file; run ids, `data_root` and the runner are taken out of its text."""
     files = sorted(file for file in data_root.glob("*/*/*/*") if RUN_ID.fullmatch(file.parent.name))
+    files = [file for file in files if file.suffix != ".sha256"]  # bound to the version
     return {file.name: _content(file, data_root) for file in files}
 
 

@@ -67,14 +67,14 @@ def test_the_measure_of_two_views_is_not_taken(read: Read, splits: dict[str, Ima
 def test_no_image_is_given_a_class_or_a_vector(
     read: Read, splits: dict[str, Images], chain: Chain, entry: str, tmp_path: Path
 ) -> None:
-    names = ("encoder", *PROBES.values(), "latent_mlp", "latents_train")
+    names = ("encoder", *PROBES.values(), "latent_mlp", "latents_train", "latents_test", "latents_unlabeled")
     inputs = {name: read(name) for name in names} | {entry: spoilt(read(entry), np.nan)}
     manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
     probe = next((name for name, kept in PROBES.items() if kept == entry), "logistic")
     with pytest.raises(UserError, match=f"{entry}.* holds NaN or infinity"):
         predict(
             new_pictures=tmp_path,
-            images_train=splits["images_train"],
+            **splits,
             parameters=Predict(probe=probe, neighbours=1),
             probes=Probes.model_validate(manifest["parameters"]["probes"]),
             seed=0,
@@ -99,10 +99,10 @@ def test_no_classifier_is_fitted_to_components_that_are_no_numbers(read: Read, s
 @ODD
 def test_neither_load_encoder_nor_the_export_takes_it(read: Read, odd: float, tmp_path: Path) -> None:
     version = "2026-01-01T00.00.00.000Z"
-    path = tmp_path / "06_models" / "encoder.safetensors"
+    path = tmp_path / "data/06_models/encoder.safetensors"
     TensorsDataset(filepath=str(path), version=Version(None, version)).save(spoilt(read("encoder"), odd))
     with pytest.raises(UserError, match=r"load_encoder: .* holds NaN or infinity"):
-        load_encoder(tmp_path, device="cpu")
+        load_encoder(tmp_path / "data", device="cpu")
     outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'e.safetensors'}")
     assert outcome.exit_code == 1
     assert "holds NaN or infinity" in outcome.output
@@ -153,12 +153,12 @@ def test_a_class_without_training_images_is_no_fault_of_a_probe(
     read: Read, splits: dict[str, Images], chain: Chain, tmp_path: Path
 ) -> None:
     """Its bias is minus infinity."""
-    names = ("encoder", *PROBES.values(), "latent_mlp", "latents_train")
+    names = ("encoder", *PROBES.values(), "latent_mlp", "latents_train", "latents_test", "latents_unlabeled")
     inputs = {name: read(name) for name in names} | {"probe_logistic": spoilt(read("probe_logistic"), -np.inf, "bias")}
     manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
     predict(
         new_pictures=tmp_path,
-        images_train=splits["images_train"],
+        **splits,
         parameters=Predict(probe="logistic", neighbours=1),
         probes=Probes.model_validate(manifest["parameters"]["probes"]),
         seed=0,

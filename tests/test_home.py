@@ -93,10 +93,10 @@ def typed(*words: str) -> str:
 
 
 def test_options(home: Path) -> None:
-    save_encoder(home, NEWER)
+    save_encoder(home / "data", NEWER)
     shutil.copytree(ROOT / "conf", home / "conf")
     (home / "run.yml").write_text("run: {env: nosuch}")
-    words = ["--format=timm", "--output=~/e.safetensors", "--env=test", "--params=data_root=~"]
+    words = ["--format=timm", "--output=~/e.safetensors", "--env=test", "--params=data_root=~/data"]
     assert "e.safetensors: encoder" in typed("export", *words, "--conf-source=~/conf")
     assert (home / "e.safetensors").is_file()
     assert "--env nosuch: there is no environment" in typed("run", "--config=~/run.yml")

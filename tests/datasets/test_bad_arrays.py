@@ -109,7 +109,7 @@ ARRAYS: dict[str, tuple[Spoil, str]] = {
     "labels without images": (
         arrays(unlabeled=PIXELS, train_labels=LABELS), "train_labels.npy: there is no train that it could be of"
     ),
-    "a pipe, which nobody writes into": (pipe, "no unlabeled and no train found among no arrays"),
+    "a pipe, which nobody writes into": (pipe, "train.npy is a pipe; a file is expected"),
     "no image": (arrays(train=PIXELS, unlabeled=PIXELS[:0]), "unlabeled.npy: it holds no image; leave it out"),
     "arrays of other names": (arrays(x_train=PIXELS), "found among x_train.npy; name the arrays so"),
     "several archives": (two_archives, "found among other.npz, pictures.npz; name the arrays so"),

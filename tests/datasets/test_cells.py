@@ -74,7 +74,8 @@ def test_the_list_of_runs_is_guarded_too(tmp_path: Path) -> None:
 def test_the_list_of_clusters_is_guarded(tmp_path: Path) -> None:
     from byol_kedro.results.runs import open_catalog, versioned_entries  # noqa: PLC0415  (the project has to be bootstrapped first)
 
-    entries = versioned_entries(open_catalog("test", {"data_root": str(tmp_path)}))
+    place = {"env": "test", "conf_source": None, "runtime_params": {"data_root": str(tmp_path)}}
+    entries = versioned_entries(open_catalog(place))
     of_files = {name for name, entry in entries.items() if entry._filepath.suffix == ".csv"}
     assert "cluster_list" in of_files
     assert all(isinstance(entries[name], CSVDataset) for name in of_files)

@@ -87,7 +87,9 @@ def test_every_versioned_entry_of_the_catalog_is_of_a_kind_that_is_tested():
     from byol_kedro.results.runs import open_catalog, versioned_entries  # noqa: PLC0415  (the project has to be bootstrapped first)
 
     assert layout()
-    entries = versioned_entries(open_catalog("test", {"data_root": "/root"}))
+    entries = versioned_entries(
+        open_catalog({"env": "test", "conf_source": None, "runtime_params": {"data_root": "/root"}})
+    )
     assert {type(entry) for entry in entries.values()} == {cls for cls, _ in KINDS.values()}
 
 

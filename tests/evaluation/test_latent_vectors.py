@@ -43,7 +43,8 @@ def test_vectors_of_another_dimension_have_as_many_columns_in_their_order():
 
 
 def test_without_a_pair_model_there_are_the_same_columns_and_no_rows():
-    pd.testing.assert_frame_equal(no_vectors(), latent_table(split_of("train", 12), [split_of("test", 5)], TWO, 0)[:0])
+    table = latent_table(split_of("train", 12), [split_of("test", 5)], ["left", "right"], TWO, 0)
+    pd.testing.assert_frame_equal(no_vectors(), table[:0])
 
 
 def test_a_split_without_pictures_has_no_rows():

@@ -259,13 +259,13 @@ def test_previous_of_a_single_complete_run_is_an_error(tmp_path: Path) -> None:
     builder.died(NEW)
     outcome = type_results(tmp_path, "diff", "latest", "previous")
     (line,) = outcome.lines
-    assert line.startswith(f"Error: previous: {OLD} is the only complete run; make another with kedro run, or name")
+    assert line.startswith(f"Error: previous: {OLD} is the only complete run; make another, or name")
 
 
 def test_latest_without_a_complete_run_is_an_error(tmp_path: Path) -> None:
     RunBuilder(tmp_path).died(NEW)
     (line,) = type_results(tmp_path, "diff", "latest", NEW).lines
-    assert line.startswith("Error: latest: no run is complete; make one with kedro run, or name a run_id")
+    assert line.startswith("Error: latest: no run is complete; make one, or name a run_id")
 
 
 def test_the_environment_may_stand_before_the_command(runs: RunBuilder) -> None:

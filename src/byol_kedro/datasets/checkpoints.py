@@ -70,9 +70,11 @@ class TrainingFolder:
         """
         try:
             if _identity_in(self.path / WHAT) is None:
+                _remove_other_kinds(self.path / WHAT)
                 with replacing(self.path / WHAT) as temporary:
                     temporary.write_text(_as_json(self._identity), "utf-8")
             path = self._file(step)
+            _remove_other_kinds(path)
             with replacing(path, sum(array.nbytes for array in arrays.values())) as temporary:
                 save_file(dict(arrays), temporary, metadata=sealed(header, arrays, _place(path)))
             files = self._files()
@@ -192,6 +194,13 @@ def _read(path: Path) -> Tensors:
 def _place(path: Path) -> str:
     """Training and step."""
     return f"{path.parent.name}/{path.name}"
+
+
+def _remove_other_kinds(path: Path) -> None:
+    """A pipe, a device or a link to nothing has no place among checkpoints; a folder is left to the user."""
+    if not path.is_file() and not path.is_dir():
+        with suppress(OSError):  # the write that follows says why
+            path.unlink()
 
 
 def _step(path: Path) -> int:
