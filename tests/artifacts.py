@@ -27,7 +27,8 @@ def _content(file: Path, data_root: Path) -> Any:
     if file.suffix == ".safetensors":
         with safe_open(file, framework="np") as opened:
             arrays = {name: opened.get_tensor(name) for name in sorted(opened.keys())}
-            header = {name: text(value) for name, value in sorted(opened.metadata().items())}
+            told = {name: value for name, value in opened.metadata().items() if name != "digest"}  # covers the version
+            header = {name: text(value) for name, value in sorted(told.items())}
         return header, {name: (str(a.dtype), a.shape, sha256(a.tobytes()).hexdigest()) for name, a in arrays.items()}
     if file.suffix == ".parquet":
         return text(pd.read_parquet(file).to_json(double_precision=15))
