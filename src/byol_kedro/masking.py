@@ -48,7 +48,8 @@ def _mask(address: re.Match[str]) -> str:
     parts = PARTS.fullmatch(rest)
     assert parts is not None
     _, at, host = parts["host"].rpartition("@")
-    if "@" in rest and not HOST.fullmatch(host):  # a password with a slash or a question mark in it
+    # A password with a slash or a question mark in it: where it ends cannot be told.
+    if "@" in rest and (not HOST.fullmatch(host) or ("@" in rest[len(parts["host"]) :] and (at or ":" in host))):
         return scheme + STARS
     query = re.sub(r"[^?&;=]+(=?)[^&;]*", _pair, parts["query"])
     fragment = f"#{STARS}" if parts["fragment"] else ""
