@@ -72,6 +72,10 @@ class ProjectHooks:
             with suppress(OSError):
                 folder.rmdir()
             raise
+        if "encoder" in pipeline.all_outputs():
+            from byol_kedro.pipelines.pretrain.stopping import catch_signals
+
+            catch_signals()  # here is the main thread, the training may run in another one
 
     @hook_impl
     def before_node_run(self, node: Node, catalog: CatalogProtocol[Any, Any]) -> None:
@@ -83,14 +87,24 @@ class ProjectHooks:
         """Leave no half of what a node writes, and no trace of a mistake."""
         from byol_kedro.failed import clean_up
 
+        self._release_signals(pipeline)
         clean_up(error, pipeline, catalog)
 
     @hook_impl
-    def after_pipeline_run(self, run_params: dict[str, Any], catalog: CatalogProtocol[Any, Any]) -> None:
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
         """End with what the run has saved, and where."""
         from byol_kedro.screen import show_end
 
+        self._release_signals(pipeline)
         show_end(catalog, self._predict_command(run_params, catalog))
+
+    def _release_signals(self, pipeline: Pipeline) -> None:
+        if "encoder" in pipeline.all_outputs():
+            from byol_kedro.pipelines.pretrain.stopping import release_signals
+
+            release_signals()
 
     def _load_own(self, names: list[str], catalog: CatalogProtocol[Any, Any]) -> None:
         """Let the run load its own versions of the entries `names`."""

@@ -13,7 +13,7 @@ from byol_kedro.byol.plan import Plan
 from byol_kedro.byol.train import train_step
 from byol_kedro.datasets.checkpoints import Checkpoints, save_file
 from byol_kedro.pipelines.pretrain.keeper import Keeper
-from byol_kedro.pipelines.pretrain.stopping import SIGNALS, StopRequest
+from byol_kedro.pipelines.pretrain.stopping import SIGNALS, StopRequest, catch_signals
 from tests.byol.small import CPU, recipe, small_state
 from tests.pipelines.resuming import run, same, what
 
@@ -83,6 +83,35 @@ def test_what_the_process_was_started_to_ignore_stops_no_training(number):
         signal.raise_signal(number)
     assert stop.received is None
     assert signal.getsignal(number) is signal.SIG_IGN
+
+
+def test_a_training_in_another_thread_hears_what_the_main_thread_catches():
+    entered, told, heard = threading.Event(), threading.Event(), []
+
+    def work():
+        with StopRequest() as stop:
+            entered.set()
+            told.wait()
+            heard.append(stop.received)
+            stop.received = None
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert catch_signals()
+    thread = threading.Thread(target=work)
+    thread.start()
+    entered.wait()
+    signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+    told.set()
+    thread.join()
+    assert heard == [signal.SIGTERM]
+
+
+def test_a_signal_that_is_caught_while_nothing_is_trained_acts_as_ever():
+    assert catch_signals()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_in_another_thread_there_are_no_handlers():

@@ -8,38 +8,60 @@ from typing import Any, Self
 # Of kill and of a scheduler, of Ctrl-C, of a terminal or a connection that is closed.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
+# Signals belong to the process, and so does what is written here.
+_requests: "list[StopRequest]" = []
+_before: dict[signal.Signals, Any] = {}
+
 
 class StopRequest:
-    """While its block runs in the main thread, the first of `SIGNALS` is only written down in `received`.
+    """While its block runs, the first of `SIGNALS` is only recorded in `received`.
 
     A second one acts as it would without this class: nobody has to wait for a long step. What the process was started
-    to ignore, as nohup and a shell's background do, is ignored here, too.
+    to ignore, as nohup and a shell's background do, is ignored here, too. Python lets only the main thread install
+    handlers: for a block in another thread, `catch_signals` has to be called in the main thread before.
     """
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
-        self._before: dict[signal.Signals, Any] = {}
+        self._catches = False
 
     def __enter__(self) -> Self:
-        # Python lets only the main thread have handlers; in another one a signal acts as it always did.
-        if threading.current_thread() is threading.main_thread():
-            heard = [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
-            self._before = {number: signal.signal(number, self._note) for number in heard}
+        _requests.append(self)
+        self._catches = not _before and catch_signals()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._give_back()
+        _requests.remove(self)
+        if self._catches:
+            release_signals()
         if self.received is not None and kind is None:
             # It came too late for anybody in the block to look at it.
             signal.raise_signal(self.received)
 
-    def _note(self, number: int, _frame: FrameType | None) -> None:
-        self.received = signal.Signals(number)
-        self._give_back()
 
-    def _give_back(self) -> None:
-        for number, handler in self._before.items():
+def catch_signals() -> bool:
+    """Let `SIGNALS` be recorded in the running `StopRequest`s; whether this is the main thread, which alone can."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    for number in SIGNALS:
+        if number not in _before and signal.getsignal(number) not in (signal.SIG_IGN, None):
+            _before[number] = signal.signal(number, _record)
+    return True
+
+
+def release_signals() -> None:
+    """Undo `catch_signals`. Does nothing outside of the main thread."""
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in _before.items():
             signal.signal(number, handler)
-        self._before = {}
+        _before.clear()
+
+
+def _record(number: int, _frame: FrameType | None) -> None:
+    release_signals()
+    for request in _requests:
+        request.received = signal.Signals(number)
+    if not _requests:
+        signal.raise_signal(number)
