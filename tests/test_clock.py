@@ -40,6 +40,16 @@ def test_a_later_pipeline_reads_what_was_made_last(from_the_future: Path) -> Non
     assert last["run_id"] == "2100-01-01T00.00.00.001Z"
 
 
+def test_after_the_last_version_that_there_can_be_is_one_line(tmp_path: Path) -> None:
+    last = "9999-12-31T23.59.59.999Z"
+    manifest = tmp_path / "08_reporting/run_manifest.json" / last
+    manifest.mkdir(parents=True)
+    (manifest / "run_manifest.json").write_text("{}")
+    outcome = type_kedro_run(tmp_path, "--pipelines=ingest")
+    assert outcome.exit_code == 1
+    assert f"{last} is the last version that there can be" in outcome.lines[-1]
+
+
 def test_runs_with_a_right_clock_keep_the_version_that_kedro_gave_them(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

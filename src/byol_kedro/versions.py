@@ -51,7 +51,6 @@ def versions_read(
         UserError: an entry, or the version of it that was asked for, is not there.
     """
     versions, missing, entries = {}, [], versioned_inputs(pipeline, catalog)
-    refuse_unreadable(entries.values())
     tell_other_names(entries.values())
     for name, dataset in entries.items():
         if dataset.exists():
@@ -67,15 +66,6 @@ def versions_read(
         # Kedro forgets what it has resolved after each load, and a run beside this one may save meanwhile.
         pin(catalog[name], version)
     return versions
-
-
-def refuse_unreadable(datasets: Iterable[AbstractVersionedDataset[Any, Any]]) -> None:
-    """PermissionError where a version may not be read: Kedro would take an older one, or say that there is none."""
-    for dataset in datasets:
-        entry = Path(dataset._filepath)  # noqa: SLF001  (Kedro has no public name for it)
-        for version in entry.iterdir() if entry.is_dir() else ():
-            if version.is_dir():
-                next(version.iterdir(), None)
 
 
 def reserve_version(run_id: str, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> tuple[Path, str]:
@@ -128,9 +118,13 @@ def reserve_version(run_id: str, pipeline: Pipeline, catalog: CatalogProtocol[An
 
 
 def _after(version: str) -> str:
-    """The version one millisecond later."""
+    """The version one millisecond later. UserError where there is none."""
     form = "%Y-%m-%dT%H.%M.%S.%fZ"
-    return (datetime.strptime(version, form) + timedelta(milliseconds=1)).strftime(form)[:-4] + "Z"  # noqa: DTZ007  (UTC on both sides)
+    try:
+        later = datetime.strptime(version, form) + timedelta(milliseconds=1)  # noqa: DTZ007  (UTC on both sides)
+    except OverflowError:
+        raise UserError(f"{version} is the last version that there can be; remove that folder, or rename it") from None
+    return later.strftime(form)[:-4] + "Z"
 
 
 def refuse_unfinished_pictures(versions: Mapping[str, str], catalog: CatalogProtocol[Any, Any]) -> None:

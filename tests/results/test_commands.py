@@ -101,7 +101,7 @@ def test_results_without_a_measured_row_are_for_want_of_labels(tmp_path: Path) -
     builder = RunBuilder(tmp_path)
     builder.died(NEW)
     builder.write("results", NEW, pd.DataFrame([PUBLISHED]).to_csv(index=False).encode())
-    assert as_json(builder)[0]["state"] == "no labels"
+    assert as_json(builder)[0]["state"] == "no top-1"
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def unlabeled(tmp_path: Path) -> RunBuilder:
 @pytest.mark.parametrize("form", ["table", "markdown"])
 def test_a_run_without_labels_is_told_by_its_effective_rank(unlabeled: RunBuilder, form: str) -> None:
     output = " ".join(type_results(unlabeled.data_root, f"--format={form}").output.split())
-    assert "no labels; effective rank: BYOL 211.4, untrained 13.2" in output
+    assert "no top-1; effective rank: BYOL 211.4, untrained 13.2" in output
 
 
 def test_a_run_without_any_score_is_no_row_of_dashes(unlabeled: RunBuilder) -> None:

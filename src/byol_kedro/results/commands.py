@@ -35,8 +35,9 @@ def selection(command: Callable[..., None]) -> Callable[..., None]:
 def results(context: click.Context, place: dict[str, Any], form: str, limit: int | None) -> None:
     """List the runs of an environment, newest first; or compare two, or remove old ones.
 
-    A run without top-1 says what there is of it instead: no labels, predictions of a folder, only some pipelines, or
-    no results, predictions or encoder, where it died, is going on or was pruned.
+    A run without results of its own says what there is instead: no top-1 where there was nothing to learn or to test
+    on, predictions of a folder, only some pipelines, or no results, predictions or encoder, where it died, is going
+    on or was pruned.
     """
     if context.invoked_subcommand is None:
         print_runs(place, form, limit)

@@ -23,7 +23,6 @@ from byol_kedro.versions import (
     entry_folder,
     folder,
     path_of_version,
-    refuse_unreadable,
     tell_other_names,
     versioned,
 )
@@ -76,7 +75,7 @@ class Run(Brief):
         if self.damaged:
             return f"damaged {' and '.join(self.damaged)}"
         if self.complete:
-            return COMPLETE if self.scores else "no labels"
+            return COMPLETE if self.scores else "no top-1"
         if RESULTS in self.writes:
             return NO_RESULTS
         if PREDICTED in self.writes:
@@ -153,7 +152,6 @@ def list_runs(catalog: Catalog) -> list[Run]:
         UserError: there are none.
     """
     entries = versioned_entries(catalog)
-    refuse_unreadable(entries.values())
     versions = {
         name: set(entries[name].list_versions(full_path=False)) for name in (MANIFEST, RESULTS, ENCODER, PREDICTED)
     }
