@@ -97,6 +97,13 @@ def test_a_value_that_is_none_of_the_parameter_is_one_line(conf: Path, text: str
     assert PARAMETERS[text] in error_of(run(conf))
 
 
+def test_a_folder_that_kedro_reads_as_a_pattern_is_one_line(conf: Path) -> None:
+    folder = conf.parent / "p[1]"
+    folder.mkdir()
+    conf.rename(folder / "conf")
+    assert error_of(run(folder / "conf")).endswith("as a pattern and finds no file; rename the folder")
+
+
 def test_a_name_in_two_files_is_named_with_both(conf: Path) -> None:
     for name in ("parameters.yml", "parameters_more.yml"):
         (conf / "local" / name).write_text("seed: 1")

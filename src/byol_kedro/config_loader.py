@@ -39,6 +39,11 @@ class ConfigLoader(OmegaConfigLoader):
                     f"--params {name}: found {value!r}, which stands for another value; type that one (the shell "
                     "puts in its variables unless they are within single quotes)"
                 )
+        if set("*?[") & set(str(conf_source)):
+            raise UserError(
+                f"{conf_source}: Kedro reads * ? and [ in the path of the configuration as a pattern and finds no "
+                "file; rename the folder"
+            )
         self._globals: dict[str, Any] = {}  # where globals.yml asks for the globals that are about to be read
         try:
             with _RESOLVERS:
