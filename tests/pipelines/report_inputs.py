@@ -46,6 +46,7 @@ def manifest(**changes):
         "packages": {"torch": "2.9.0", "kedro": "1.7.0"},
         "python": "3.12.1",
         "platform": "Linux",
+        "writes": [f"{part}_{kind}" for part in ("baseline", "probe") for kind in ("metrics", "predictions")],
         "reads": {
             "encoder": {"version": VERSION, "command": "kedro run --pipelines=pretrain"},
             "training_history": {"version": VERSION, "command": "kedro run --pipelines=pretrain"},

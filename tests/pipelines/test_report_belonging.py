@@ -56,6 +56,12 @@ def test_predictions_that_were_read_do_not_belong_to_metrics_that_this_run_made(
         gather(probe_predictions=OLD)
 
 
+def test_predictions_without_their_metrics_can_be_drawn():
+    guesses = given.predictions("BYOL", ["knn"])
+    reads = {f"{kind}_predictions": {"version": OLD, "command": "kedro run"} for kind in ("baseline", "probe")}
+    assert len(nodes.gather_predictions(given.manifest(reads=reads, writes=["predictions"]), guesses, guesses)) == 40
+
+
 def test_probes_and_baselines_may_be_of_different_runs():
     assert len(gather(probe_metrics=NEW, probe_predictions=NEW, baseline_metrics=OLD, baseline_predictions=OLD)) == 40
 

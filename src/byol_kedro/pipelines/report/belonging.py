@@ -60,7 +60,10 @@ def check_summary(images_test: Images, data_summary: Mapping[str, Any]) -> None:
 
 def check_runs(manifest: Mapping[str, Any]) -> None:
     """UserError when the guesses, which name no encoder themselves, are of another run than their metrics."""
+    at_hand = {*manifest["reads"], *manifest["writes"]}
     for metrics, predictions in GUESSES_OF.items():
+        if metrics not in at_hand:  # only some nodes of the report run
+            continue
         measured, guessed = (made_by(manifest, name)["run_id"] for name in (metrics, predictions))
         if measured != guessed:
             raise UserError(
