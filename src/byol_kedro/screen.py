@@ -9,8 +9,9 @@ from kedro.io import CatalogProtocol
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from byol_kedro.log import counted
 from byol_kedro.pipelines.report.results import measured, why_unmeasured
-from byol_kedro.pipelines.report.table import cells, counted, quality_cells, three_decimals, with_interval
+from byol_kedro.pipelines.report.table import cells, quality_cells, three_decimals, with_interval
 from byol_kedro.pipelines.report.words import behind, verdict
 from byol_kedro.versions import MANIFEST, path_of_version, versioned
 

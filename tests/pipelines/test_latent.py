@@ -323,6 +323,13 @@ def test_pictures_without_labels_have_vectors_and_clusters_too(outcome):
     np.testing.assert_array_equal(rest.filter(regex="^z|cluster"), again.filter(regex="^z|cluster"))
 
 
+def test_features_of_unlabeled_images_that_were_not_extracted_are_a_line(outcome, caplog):
+    pictures = (images("train"), images("test"), images("test"))
+    settings = LATENT.model_copy(update={"unlabeled": True})
+    nodes.embed(ENCODER, outcome["latent_mlp"], latents("train"), latents("test"), unlabeled(), *pictures, settings, 0)
+    assert "latent.unlabeled has no effect here" in caplog.text
+
+
 def test_the_cosine_is_that_of_the_reference_that_is_named():
     table = run(settings=with_pairs(target="cosine"))["image_pairs"]
     features = dict(zip(images("train").names + images("test").names, [*KNOWN.train_x, *KNOWN.test_x], strict=True))

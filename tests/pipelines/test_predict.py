@@ -167,10 +167,15 @@ def test_the_nearest_are_those_of_all_splits_without_the_image_itself(inputs, tm
         assert images.names[i] not in row.nearest
 
 
-def test_without_features_of_the_unlabeled_the_others_are_searched(inputs, tests, tmp_path):
+def test_without_features_of_the_unlabeled_the_others_are_searched(inputs, tests, tmp_path, caplog):
     as_files(tmp_path, tests, range(4))
+    caplog.set_level("INFO", "byol_kedro")
     found = {split for splits in answers(inputs, tmp_path)["nearest_split"] for split in splits}
     assert found <= {"train", "test"}
+    (searched,) = (record.getMessage() for record in caplog.records if "nearest" in record.getMessage())
+    assert "train (" in searched
+    assert "test (" in searched
+    assert "unlabeled" not in searched
 
 
 @pytest.mark.parametrize("count", [3, 1000])

@@ -182,6 +182,15 @@ def test_the_rank_is_that_of_what_the_projector_makes_of_the_features():
     assert 1.05 < measured(line, images, 20)["effective_rank"] <= 2.001
 
 
+def test_a_training_of_one_step_has_a_last_line(caplog):
+    plan = Plan(recipe(epochs=1), 8, 0)
+    with caplog.at_level(logging.INFO), ProgressReport(plan, "CPU", terminal=False) as report:
+        report(1, Row(1, 1.0, 3.0, 0.1, 0.9, 8.0, 1.0, 0.25))
+    assert [record.getMessage() for record in caplog.records] == [
+        "epoch 1.0 of 1, loss 3.000, kNN top-1 within train 25.0%, done"
+    ]
+
+
 class Clock:
     now = 0.0
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from byol_kedro.evaluation.fit import Features
-from byol_kedro.log import get_logger
+from byol_kedro.log import counted, get_logger
 
 # 1,024 pictures of 96 by 96 are 108 MiB as float32.
 ROWS = 1024
@@ -37,7 +37,8 @@ def fit_pca(pixels: NDArray[np.uint8], components: int, seed: int) -> dict[str, 
     # it would outweigh all others. The first one stays, so that pictures that are all the same have features.
     kept = max(1, int(np.sum(variance > np.finfo(np.float32).eps * variance[0])))
     if kept < components:
-        logger.info("PCA: %d components of %d pictures, fewer than the %d asked for", kept, n, components)
+        found = counted(kept, "component")
+        logger.info("PCA: %s of %s, fewer than the %d asked for", found, counted(n, "picture"), components)
     names = {
         "mean": model.mean_,
         "components": model.components_[:kept],

@@ -22,7 +22,7 @@ from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.datasets.weights import read_weights
 from byol_kedro.errors import UserError
 from byol_kedro.evaluation.names import SUPERVISED, UNTRAINED
-from byol_kedro.log import get_logger
+from byol_kedro.log import counted, get_logger
 from byol_kedro.pipelines.extract.training import training_of
 from byol_kedro.pipelines.pretrain.progress import LINE_SECONDS, in_words
 
@@ -83,7 +83,8 @@ def _supervised(
         return
     parameters, image_passes = training
     plan = supervised_plan(parameters, image_passes, len(known), header.seed)
-    logger.info("%s: %d steps over %d pictures, as many passes as the encoder had", SUPERVISED, plan.steps, len(known))
+    steps, count = counted(plan.steps, "step"), counted(len(known), "picture")
+    logger.info("%s: %s over %s, as many passes as the encoder had", SUPERVISED, steps, count)
     pixels, labels = images_train.pixels[known], images_train.labels[known]
     model = train_supervised(pixels, labels, header, plan, device, _told_now_and_then(plan.parameters.epochs))
     facts = {

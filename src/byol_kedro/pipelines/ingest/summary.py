@@ -11,7 +11,7 @@ from byol_kedro.datasets.decode import narrow_words
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.sources.walk import passed_over
 from byol_kedro.datasets.streams import UNKNOWN_LABEL
-from byol_kedro.log import get_logger
+from byol_kedro.log import counted, get_logger
 
 SHOWN = 5  # classes that a line names
 
@@ -46,7 +46,10 @@ def _warn_of_empty_classes(train: Images) -> None:
     if lacking:
         shown = ", ".join(lacking[:SHOWN]) + (", …" if len(lacking) > SHOWN else "")
         logger.warning(
-            "no training image of %d of %d classes, which cannot be learned: %s", len(lacking), len(names), shown
+            "no training image of %d of %s, which cannot be learned: %s",
+            len(lacking),
+            counted(len(names), "class", "classes"),
+            shown,
         )
 
 

@@ -197,6 +197,10 @@ def embed(
     model = PairModel.from_arrays(latent_mlp.arrays)
     train = vectors(model, "train", latents_train, images_train)
     test = vectors(model, "test", latents_test, images_test)
+    if latent.unlabeled and len(images_unlabeled) and not len(latents_unlabeled["index"]):
+        log.warning(
+            "latent.unlabeled has no effect here: these features were computed without it; run extract with it first"
+        )
     unlabeled = vectors(model, "unlabeled", latents_unlabeled, images_unlabeled)
     table = latent_table(train, [test, unlabeled], images_train.class_names, latent.clusters, seed)
     return table, table[["name", "cluster"]]

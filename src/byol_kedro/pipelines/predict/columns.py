@@ -39,6 +39,8 @@ def all_columns(
     else:
         logger.info("no latent vectors: latent_mlp is empty, so the columns z0, z1, … are left out")
     if any(split.names for split in known):
+        searched = ", ".join(f"{split.name} ({len(split.names):,})" for split in known if split.names)
+        logger.info("the nearest images are searched in %s", searched)
         columns.append(neighbor_columns(known, neighbours))
     else:
         logger.info("no known images, so the columns nearest, nearest_split and similarity are left out")

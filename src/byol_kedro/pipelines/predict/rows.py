@@ -14,7 +14,7 @@ from byol_kedro.datasets.new_pictures import NewPictures
 from byol_kedro.datasets.sources.walk import passed_over, printable
 from byol_kedro.datasets.tables import TableStream
 from byol_kedro.evaluation.fit import Features
-from byol_kedro.log import get_logger
+from byol_kedro.log import counted, get_logger
 from byol_kedro.pipelines.predict.columns import Columns
 
 logger = get_logger(__name__)
@@ -44,7 +44,8 @@ def rows(
             yield pa.record_batch([pa.array(names, text), *batch], schema=schema)
         end = f"{unreadable} could not be read: their rows say why" if unreadable else "all could be read"
         others = passed_over(pictures.ignored)
-        logger.info("%d pictures of %s, %s%s", len(pictures), pictures.root, end, f"; {others}" if others else "")
+        count = counted(len(pictures), "picture")
+        logger.info("%s of %s, %s%s", count, pictures.root, end, f"; {others}" if others else "")
         if narrow:
             logger.warning("%s", narrow_words(narrow, len(pictures)))
 

@@ -14,7 +14,7 @@ from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.plan import Plan
 from byol_kedro.byol.state import TrainState
 from byol_kedro.evaluation.metrics import percent
-from byol_kedro.log import get_logger
+from byol_kedro.log import counted, get_logger
 
 logger = get_logger(__name__)
 
@@ -69,10 +69,11 @@ class ProgressReport:
         if row is not None:
             self._take(row)
         since, first = self._start
-        if done == first:
+        if done == first and done < self._plan.steps:
             return
-        per_step = (now - since) / (done - first)
-        if not self._estimated and (done - first >= ESTIMATE_STEPS or now - since >= ESTIMATE_SECONDS):
+        per_step = (now - since) / max(done - first, 1)
+        enough = done - first >= ESTIMATE_STEPS or now - since >= ESTIMATE_SECONDS
+        if enough and not self._estimated and done < self._plan.steps:
             self._estimated = True
             self._estimate(per_step)
         self._show(done, row, now, per_step)
@@ -110,10 +111,10 @@ class ProgressReport:
 
 def tell_plan(plan: Plan, size: int) -> None:
     """Says how many steps the training has, on pictures of which size; warns of one that is over before its warm-up."""
-    numbers = (plan.count, plan.images_a_step, plan.steps_an_epoch, plan.steps, plan.warmup)
-    pictures, a_step, an_epoch, steps, warmup = (f"{number:,}" for number in numbers)
+    a_step, steps, warmup = (f"{number:,}" for number in (plan.images_a_step, plan.steps, plan.warmup))
+    pictures, an_epoch = counted(plan.count, "picture"), counted(plan.steps_an_epoch, "step")
     logger.info(
-        "%s pictures of %d×%d in steps of %s: %s steps an epoch, %s in all, %s of them warm-up",
+        "%s of %d×%d in steps of %s: %s an epoch, %s in all, %s of them warm-up",
         pictures, size, size, a_step, an_epoch, steps, warmup,
     )  # fmt: skip
     if plan.warmup == plan.steps:
@@ -129,8 +130,8 @@ def tell_skipped(state: TrainState) -> None:
     """Says how many steps the optimizer left out, where it left out any."""
     if state.skipped:
         logger.info(
-            "%s of %s steps changed no weight: a gradient overflowed in float16 and the scale of the loss was halved",
-            f"{state.skipped:,}", f"{state.step:,}",
+            "%s of %s changed no weight: a gradient overflowed in float16 and the scale of the loss was halved",
+            f"{state.skipped:,}", counted(state.step, "step"),
         )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from byol_kedro.datasets.checkpoints import Checkpoint, TrainingFolder
 from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.datasets.weights import read_weights
 from byol_kedro.errors import UserError
-from byol_kedro.log import get_logger
+from byol_kedro.log import counted, get_logger
 from byol_kedro.parameters import Pretrain
 
 logger = get_logger(__name__)
@@ -71,11 +71,11 @@ def _continue(folder: TrainingFolder, plan: Plan, state: TrainState, monitor: Mo
     checkpoint = _finished(folder, epochs, epochs * plan.steps_an_epoch)
     if checkpoint is None:
         raise UserError(
-            f"pretrain.continue_from_epochs: there is no finished training of {epochs} epochs, otherwise like this "
-            f"one, under {folder.path.parent}; run it first, with pretrain.epochs={epochs}"
+            f"pretrain.continue_from_epochs: there is no finished training of {counted(epochs, 'epoch')}, otherwise "
+            f"like this one, under {folder.path.parent}; run it first, with pretrain.epochs={epochs}"
         )
     restore_snapshot(checkpoint.content.arrays, checkpoint.content.header, state, monitor)
-    logger.info("continues the training of %d epochs (checkpoint of %s)", epochs, _time(checkpoint))
+    logger.info("continues the training of %s (checkpoint of %s)", counted(epochs, "epoch"), _time(checkpoint))
 
 
 def _finished(folder: TrainingFolder, epochs: int, steps: int) -> Checkpoint | None:

@@ -15,7 +15,7 @@ from byol_kedro.evaluation.few_labels import few_label_rows
 from byol_kedro.evaluation.folds import fold_rows
 from byol_kedro.evaluation.names import BYOL
 from byol_kedro.evaluation.quality import quality_row
-from byol_kedro.log import get_logger
+from byol_kedro.log import counted, get_logger
 from byol_kedro.parameters import Probes
 from byol_kedro.pipelines.probes.problems import ALL_PROTOCOLS, byol, feature_sets, references
 from byol_kedro.pipelines.probes.views import two_views
@@ -103,9 +103,10 @@ def measure_quality(
 def _say_why(known: Problem) -> None:
     """Once, and not for each kind of features: the labels of all are the same."""
     log.info(
-        "no classifiers: found %d labelled training pictures of %d classes and %d labelled test pictures, "
-        "expected at least 2 classes to learn and 1 test picture",
-        *(len(known.train_y), len(np.unique(known.train_y)), len(known.test_y)),
+        "no classifiers: found %s of %s and %s, expected at least 2 classes to learn and 1 test picture",
+        counted(len(known.train_y), "labelled training picture"),
+        counted(len(np.unique(known.train_y)), "class", "classes"),
+        counted(len(known.test_y), "labelled test picture"),
     )
 
 

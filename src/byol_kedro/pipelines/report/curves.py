@@ -7,10 +7,10 @@ from typing import Any
 import plotly.graph_objects as go
 
 from byol_kedro.evaluation.metrics import percent
+from byol_kedro.log import counted
 
 from .bars import colour
 from .figures import dress, empty
-from .table import counted
 
 TITLE = "How many labels the features need"
 

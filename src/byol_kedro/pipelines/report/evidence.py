@@ -10,10 +10,11 @@ import plotly.graph_objects as go
 from byol_kedro.evaluation.metrics import percent
 from byol_kedro.evaluation.names import BYOL, CLASSIFIER
 from byol_kedro.evaluation.significance import LEVEL
+from byol_kedro.log import counted
 
 from . import markup
 from .results import order, place, rank
-from .table import classifier, counted, quality_cells, signed
+from .table import classifier, quality_cells, signed
 from .words import PROTOCOL
 
 FEW_CLASSES = 20  # more rows than this are there to be opened

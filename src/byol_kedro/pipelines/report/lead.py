@@ -6,10 +6,10 @@ from typing import Any
 import pandas as pd
 
 from byol_kedro.evaluation.metrics import percent
+from byol_kedro.log import counted
 
 from . import markup
 from .results import measured
-from .table import counted
 from .words import PROTOCOL, headline, summary, without_labels
 
 SPLITS = {"unlabeled": "unlabelled", "train": "train", "test": "test"}

@@ -21,11 +21,6 @@ NOTHING_MEASURED = (
 )
 
 
-def counted(number: int, one: str, several: str | None = None) -> str:
-    """`1 epoch`, `1,200 epochs`; `several` where it is not `one` with an s."""
-    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
-
-
 def signed(points: float, plus: str = "") -> str:
     """One decimal, with a minus that is as wide as a plus, and none before zero; `plus` is what others begin with."""
     digits = one_decimal(abs(points))

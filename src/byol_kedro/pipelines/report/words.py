@@ -8,10 +8,10 @@ import pandas as pd
 from byol_kedro.evaluation.metrics import one_decimal, percent
 from byol_kedro.evaluation.names import BYOL, PIXELS, SUPERVISED, UNTRAINED
 from byol_kedro.evaluation.significance import LEVEL, holm, two_proportions, wilson_trials
+from byol_kedro.log import counted
 
 from .published import README
 from .results import comparable, measured
-from .table import counted
 
 # Comparisons are between equal classifiers, and this one is named before any test picture is seen.
 PROTOCOL = "logistic"
