@@ -59,8 +59,8 @@ def steps(view: View, size: int, t: ModuleType) -> list[Any]:
 def pil(images: torch.Tensor, view: View) -> Contestant:
     chain = [*steps(view, images.shape[-1], transforms), transforms.ToTensor(), transforms.Normalize(MEAN, STD)]
     chain = transforms.Compose(chain)
-    pictures = [Image.fromarray(np.asarray(image.permute(1, 2, 0))) for image in images[:FEW]]
-    return FEW, lambda: torch.stack([chain(picture) for picture in pictures])
+    decoded = [Image.fromarray(np.asarray(image.permute(1, 2, 0))) for image in images[:FEW]]
+    return FEW, lambda: torch.stack([chain(one) for one in decoded])
 
 
 def tensors(images: torch.Tensor, view: View, *, batched: bool) -> Contestant:
@@ -102,8 +102,8 @@ def lightly(images: torch.Tensor, view: View) -> Contestant:
         sigmas=view.blur_sigma,
         normalize={"mean": list(MEAN), "std": list(STD)},
     )
-    pictures = [Image.fromarray(np.asarray(image.permute(1, 2, 0))) for image in images[:FEW]]
-    return FEW, lambda: torch.stack([chain(picture) for picture in pictures])
+    decoded = [Image.fromarray(np.asarray(image.permute(1, 2, 0))) for image in images[:FEW]]
+    return FEW, lambda: torch.stack([chain(one) for one in decoded])
 
 
 def contestants(images: torch.Tensor, view: View) -> dict[str, Contestant]:

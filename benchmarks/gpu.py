@@ -57,10 +57,10 @@ def measure(parameters: Pretrain, given: argparse.Namespace, pictures: Pictures,
         loop = seconds(lambda plan=plan: train(state, pictures, plan, HALF, HALF), device)
         rounds.append((bare, loop))
     rounds = rounds[1:]  # the first compiles and sets up buffers
-    images = given.steps * given.batch
-    speed = median(images / loop for _, loop in rounds)
+    seen = given.steps * given.batch
+    speed = median(seen / loop for _, loop in rounds)
     ratio = median(bare / loop for bare, loop in rounds)
-    bare = median(images / bare for bare, _ in rounds)
+    bare = median(seen / bare for bare, _ in rounds)
     return [f"{bare:,.0f}", f"{speed:,.0f}", f"{ratio:.2f}", f"{IMAGES * EPOCHS / speed / 60:,.0f}"]
 
 

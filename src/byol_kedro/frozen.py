@@ -28,7 +28,7 @@ logger = get_logger(__name__)
 
 FILE = "encoder.safetensors"
 
-Picture = str | PathLike[str] | Image.Image
+ImageLike = str | PathLike[str] | Image.Image
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,7 +44,7 @@ class FrozenEncoder(Brief):
     model: nn.Module
     device: torch.device
 
-    def __call__(self, images: Iterable[Picture] | NDArray[np.uint8]) -> NDArray[np.float32]:
+    def __call__(self, images: Iterable[ImageLike] | NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features (N, D) float32 of `images`, row for row.
 
         images: paths and PIL images in any order, of any size, which are treated as ingest treats files; or an
@@ -70,8 +70,8 @@ class FrozenEncoder(Brief):
         """All of the header as text, with version and fingerprint: what goes into a file beside the weights."""
         return self.header.to_dict() | {"version": self.version, "fingerprint": self.fingerprint}
 
-    def _squares(self, pictures: Iterable[Picture], narrow: list[bool]) -> Iterator[NDArray[np.uint8]]:
-        size, left = self.header.image_size, enumerate(pictures)
+    def _squares(self, images: Iterable[ImageLike], narrow: list[bool]) -> Iterator[NDArray[np.uint8]]:
+        size, left = self.header.image_size, enumerate(images)
         while some := list(islice(left, BATCH)):
             squares = [_square(picture, size, f"images[{position}]") for position, picture in some]
             narrow.extend(isinstance(square, NarrowPixels) for square in squares)
@@ -88,7 +88,7 @@ class FrozenEncoder(Brief):
         return [pixels]
 
 
-def _square(picture: Picture, size: int, name: str) -> NDArray[np.uint8]:
+def _square(picture: ImageLike, size: int, name: str) -> NDArray[np.uint8]:
     if not isinstance(picture, str | PathLike | Image.Image):
         raise TypeError(
             f"{name}: a path or a PIL image is expected, found {type(picture).__name__}; arrays and tensors are "

@@ -16,8 +16,8 @@ from tests.hub import NAME, trained_weights
 def prepared(pixels):
     """(N, 3, 160, 160) as timm's page of NAME says: to 168 by bilinear, the middle 160, mean and deviation 0.5."""
     inputs = []
-    for picture in pixels:
-        image = Image.fromarray(picture.transpose(1, 2, 0)).resize((168, 168), Image.Resampling.BILINEAR)
+    for array in pixels:
+        image = Image.fromarray(array.transpose(1, 2, 0)).resize((168, 168), Image.Resampling.BILINEAR)
         inputs.append((np.asarray(image)[4:164, 4:164].transpose(2, 0, 1) / 255 - 0.5) / 0.5)
     return torch.tensor(np.stack(inputs), dtype=torch.float32)
 

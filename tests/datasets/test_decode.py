@@ -81,12 +81,12 @@ def test_every_kind_of_pixels_becomes_rgb(tmp_path, mode):
     if mode == "PA":
         image = smooth(16, 16).convert("P").convert("PA")
     path = saved(tmp_path, image, f"picture.{kind}")
-    picture = decode(path, 16)
+    decoded = decode(path, 16)
     if mode == "I;16":
-        assert np.unique(picture).tolist() == [128]
+        assert np.unique(decoded).tolist() == [128]
     else:
         with Image.open(path) as file:
-            np.testing.assert_array_equal(picture, np.asarray(file.convert("RGB")).transpose(2, 0, 1))
+            np.testing.assert_array_equal(decoded, np.asarray(file.convert("RGB")).transpose(2, 0, 1))
 
 
 def test_sixteen_bits_keep_their_whole_range(tmp_path):

@@ -119,9 +119,9 @@ def test_latent_vectors_have_sixteen_float32_columns(outcome):
 
 
 def embed(latent_mlp, train=None, test=None, others=None):
-    pictures = (images("train"), images("test"), images("test"))
+    splits = (images("train"), images("test"), images("test"))
     features = (train or latents("train"), test or latents("test"), others or unlabeled())
-    return nodes.embed(ENCODER, latent_mlp, *features, *pictures, LATENT, 0)[0]
+    return nodes.embed(ENCODER, latent_mlp, *features, *splits, LATENT, 0)[0]
 
 
 def test_rows_are_named_by_the_index_of_the_latents(outcome):
@@ -324,9 +324,9 @@ def test_pictures_without_labels_have_vectors_and_clusters_too(outcome):
 
 
 def test_features_of_unlabeled_images_that_were_not_extracted_are_a_line(outcome, caplog):
-    pictures = (images("train"), images("test"), images("test"))
+    splits = (images("train"), images("test"), images("test"))
     settings = LATENT.model_copy(update={"unlabeled": True})
-    nodes.embed(ENCODER, outcome["latent_mlp"], latents("train"), latents("test"), unlabeled(), *pictures, settings, 0)
+    nodes.embed(ENCODER, outcome["latent_mlp"], latents("train"), latents("test"), unlabeled(), *splits, settings, 0)
     assert "latent.unlabeled has no effect here" in caplog.text
 
 

@@ -65,13 +65,13 @@ def train_supervised(
     network = _network(header, int(labels.max()) + 1, plan.seed, device)
     optimizer = create_optimizer(network, plan.parameters.optimizer)
     generator = augmentation_generator(plan.seed)
-    pictures, targets = place_pictures([pixels], device), torch.from_numpy(labels).to(device)
+    placed, targets = place_pictures([pixels], device), torch.from_numpy(labels).to(device)
     mean, std = (torch.tensor(values, device=device) for values in (header.mean, header.std))
     dtype = autocast_dtype(device, plan.parameters.precision)
     if dtype is torch.float16:
         dtype = None  # it would need loss scaling, which a reference of a few epochs can do without
     rows, again = tee(plan.batches(0))
-    with closing(pictures.batches(rows)) as batches:
+    with closing(placed.batches(rows)) as batches:
         micro_batches = zip(batches, again, strict=True)
         for step in range(plan.steps):
             optimizer.zero_grad(set_to_none=True)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from byol_kedro.datasets.atomic import Artifact
 
-Picture = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 
 
 class PlotlyDataset(Artifact, kedro_plotly.JSONDataset):  # type: ignore[misc]  # the base has no types
@@ -32,7 +32,7 @@ class PlotlyDataset(Artifact, kedro_plotly.JSONDataset):  # type: ignore[misc]  
         return PlotlyPreview(json.loads(self.checked_path().read_text("utf-8")))
 
 
-class PictureDataset(Artifact, AbstractVersionedDataset[Picture, Picture]):
+class PictureDataset(Artifact, AbstractVersionedDataset[Pixels, Pixels]):
     """A picture (H, W, 3) uint8 as PNG."""
 
     def __init__(
@@ -41,12 +41,12 @@ class PictureDataset(Artifact, AbstractVersionedDataset[Picture, Picture]):
         super().__init__(PurePosixPath(filepath), version)
         self.metadata = metadata
 
-    def write(self, data: Picture, path: Path) -> None:
+    def write(self, data: Pixels, path: Path) -> None:
         Image.fromarray(data, mode="RGB").save(path, format="PNG", optimize=True)
 
-    def read(self, path: Path) -> Picture:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
+    def read(self, path: Path) -> Pixels:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
 
     def _exists(self) -> bool:
         return Path(self._get_load_path()).exists()

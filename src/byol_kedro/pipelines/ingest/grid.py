@@ -17,10 +17,10 @@ MARGIN = 2  # pixels between tiles
 TITLE = 96  # pixels for the name of a row
 INK = (70, 70, 70)
 
-Picture = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 
 
-def draw_grid(train: Images, unlabeled: Images) -> Picture:
+def draw_grid(train: Images, unlabeled: Images) -> Pixels:
     """(H, W, 3) uint8: up to ten pictures of each class, spread over its pictures, then pictures without label."""
     rows = [
         (name, _spread(np.flatnonzero(train.labels == label), COLUMNS))
@@ -35,7 +35,7 @@ def draw_grid(train: Images, unlabeled: Images) -> Picture:
     return np.concatenate(strips or [_strip("no pictures", train, chosen)])
 
 
-def draw_rows(rows: Mapping[str, npt.NDArray[np.int64]], images: Images) -> Picture:
+def draw_rows(rows: Mapping[str, npt.NDArray[np.int64]], images: Images) -> Pixels:
     """(H, W, 3) uint8: for each title a row of at most ten pictures, which are given by their numbers."""
     strips = [_strip(title, images, chosen[:COLUMNS]) for title, chosen in rows.items()]
     return np.concatenate(strips or [_strip("nothing", images, np.zeros(0, np.int64))])
@@ -48,7 +48,7 @@ def _spread(positions: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int6
     return positions[np.linspace(0, len(positions) - 1, count).astype(np.int64)]
 
 
-def _strip(title: str, images: Images, chosen: npt.NDArray[np.int64]) -> Picture:
+def _strip(title: str, images: Images, chosen: npt.NDArray[np.int64]) -> Pixels:
     """One row: its title, then the chosen pictures."""
     factor = max(1, round(TILE / max(images.pixels.shape[2:])))
     height, width = (factor * side for side in images.pixels.shape[2:])
@@ -61,7 +61,7 @@ def _strip(title: str, images: Images, chosen: npt.NDArray[np.int64]) -> Picture
     return canvas
 
 
-def _title(text: str, height: int) -> Picture:
+def _title(text: str, height: int) -> Pixels:
     label = Image.new("RGB", (TITLE, height), "white")
     font = ImageFont.load_default(size=13)
     ImageDraw.Draw(label).text((4, height // 2), text[:14], fill=INK, font=font, anchor="lm")

@@ -32,7 +32,7 @@ def check_latent(parameters: Parameters, *, with_references: bool) -> None:
         raise UserError(_unknown_network(latent.pairs.reference, "this run", known))
 
 
-def pictures(latents: Tensors, images: Images) -> list[str]:
+def image_names(latents: Tensors, images: Images) -> list[str]:
     """The name of each row of the features. UserError when they were computed from other pictures."""
     check_same_pictures(latents, images)
     return [images.names[row] for row in latents["index"]]
@@ -40,7 +40,7 @@ def pictures(latents: Tensors, images: Images) -> list[str]:
 
 def vectors(model: PairModel, split: str, latents: Tensors, images: Images) -> Vectors:
     """Latent vectors with names and labels. UserError when features and pictures or model do not match."""
-    features, names = mapped(latents, "features"), pictures(latents, images)
+    features, names = mapped(latents, "features"), image_names(latents, images)
     if len(features) and features.shape[1] != len(model.scaler.mean):
         raise UserError(
             f"latent_mlp takes features of {len(model.scaler.mean)} numbers, those of {split} have "

@@ -32,7 +32,7 @@ from byol_kedro.pipelines.ingest.grid import draw_rows
 from byol_kedro.pipelines.latent.board import on_board
 from byol_kedro.pipelines.latent.inputs import (
     check_weights_of,
-    pictures,
+    image_names,
     reference_features,
     vectors,
 )
@@ -112,7 +112,7 @@ def pool_pictures(
 ) -> Pool:
     """Names and features of all images that a pair may name: train, test, then those of saved features."""
     check_same_encoder(encoder, latents_train, latents_test)
-    names = [*pictures(latents_train, images_train), *pictures(latents_test, images_test)]
+    names = [*image_names(latents_train, images_train), *image_names(latents_test, images_test)]
     parts = [mapped(latents, "features") for latents in (latents_train, latents_test)]
     if len(pair_tensors["y"]):
         saved, _, _ = saved_pictures(pair_tensors["x1"], pair_tensors["x2"])

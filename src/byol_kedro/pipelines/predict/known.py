@@ -8,7 +8,7 @@ from byol_kedro.brief import Brief
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.fit import Features, Labels
-from byol_kedro.pipelines.latent.inputs import pictures
+from byol_kedro.pipelines.latent.inputs import image_names
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,7 +23,7 @@ class Known(Brief):
 
 def known_pictures(latents_train: Tensors, images_train: Images) -> Known:
     """In the order of the pictures, as the classifiers see them. UserError when the features are of other pictures."""
-    names = pictures(latents_train, images_train)
+    names = image_names(latents_train, images_train)
     order = np.argsort(latents_train["index"])
     return Known(
         latents_train["features"][order],

@@ -11,7 +11,7 @@ from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors, mapped
 from byol_kedro.evaluation.fit import Features
 from byol_kedro.evaluation.knn import TRAIN_ROWS, nearest
-from byol_kedro.pipelines.latent.inputs import pictures
+from byol_kedro.pipelines.latent.inputs import image_names
 
 # Equal pixels have features that are equal up to rounding: below this cosine similarity two images are not the same.
 SAME = 0.999
@@ -45,7 +45,7 @@ class Neighbors:
 
 def known_split(name: str, latents: Tensors, images: Images) -> Split:
     """UserError when the features are of other images."""
-    return Split(name, mapped(latents, "features"), pictures(latents, images), images.pixels, latents["index"])
+    return Split(name, mapped(latents, "features"), image_names(latents, images), images.pixels, latents["index"])
 
 
 def nearest_known(splits: Sequence[Split], features: Features, pixels: Pixels, count: int) -> Neighbors:

@@ -16,18 +16,18 @@ TILE = 64  # pixels; smaller pictures are enlarged by a whole factor
 MARGIN = 2  # pixels around each picture
 CPU = torch.device("cpu")
 
-Picture = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
 
 
-def draw_views(plan: Plan, images_unlabeled: Images, images_train: Images) -> Picture:
+def draw_views(plan: Plan, images_unlabeled: Images, images_train: Images) -> Pixels:
     """(H, W, 3) uint8: a row of pictures of the first batch, then one of each of their two views.
 
     They are the very views that the training of `plan` begins with, before the normalisation.
     """
     indices = plan.picked(plan.order(0), 0)[0]
     # All parameters of the batch are drawn, as training does; the pixels of the shown pictures alone are made.
-    pictures = place_pictures([images_unlabeled.pixels, images_train.pixels], CPU)
-    (images,) = pictures.batches([indices[:COLUMNS]])
+    placed = place_pictures([images_unlabeled.pixels, images_train.pixels], CPU)
+    (images,) = placed.batches([indices[:COLUMNS]])
     generator = augmentation_generator(plan.seed)
     rows = [images.float() / 255]
     for view in (plan.parameters.views.first, plan.parameters.views.second):
@@ -36,7 +36,7 @@ def draw_views(plan: Plan, images_unlabeled: Images, images_train: Images) -> Pi
     return np.concatenate([_row(row) for row in rows])
 
 
-def _row(pictures: Tensor) -> Picture:
+def _row(pictures: Tensor) -> Pixels:
     """(n, 3, S, S) in [0, 1] → (S', n·S', 3) uint8, with white between them."""
     factor = max(1, round(TILE / pictures.shape[-1]))
     pixels = (pictures * 255).round().byte().permute(0, 2, 3, 1).numpy()  # (n, S, S, 3)
