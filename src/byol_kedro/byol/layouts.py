@@ -15,8 +15,10 @@ DEEPEST = 5  # mappings within each other
 SHOWN = 4  # names in a line
 FEWEST = 10  # of so many names of the encoder one is there, or the file is of something else
 COMPILED = "_orig_mod."  # torch.compile puts it before the names of what it compiles
-# Tops of names, beside those of the encoder, that are what a training puts on it.
-HEADS = re.compile("head|fc|classif|proj|pred|protot|mlp|linear|queue|optim|aux|loss|target|momentum|teacher|ema")
+# In the first part of a name: what a training puts on an encoder, or beside it.
+HEADS = re.compile(
+    "head|fc|classif|proj|pred|protot|mlp|linear|queue|optim|aux|loss|target|momentum|teacher|ema", re.IGNORECASE
+)
 # Moving averages: BYOL's target, the key encoder of MoCo, lightly's and solo-learn's momentum network.
 AVERAGE = re.compile(r"target|momentum|teacher|(^|[._])ema([._]|$)|_k([._]|$)|(^|[._])key")
 DEPTHS: dict[tuple[tuple[int, ...], bool], int] = {  # by the blocks of each stage, and whether these are bottlenecks
@@ -37,7 +39,6 @@ class Names:
     """
 
     expected: AbstractSet[str]
-    tops: AbstractSet[str]
     tables: tuple[dict[str, str], ...]
     classifier: tuple[str, ...]
 
@@ -49,9 +50,8 @@ class Names:
         tables = [{str(number): name for number, (name, _) in enumerate(some)} for some in (children, weighed)]
         named = getattr(encoder, "pretrained_cfg", {}).get("classifier") or ()
         classifiers = (named,) if isinstance(named, str) else tuple(named)
-        expected = encoder.state_dict().keys()
-        tops = {name.partition(".")[0] for name in expected}
-        return cls(expected, tops, ({}, *tables), tuple(f"{classifier}." for classifier in (*classifiers, "fc")))
+        beginnings = tuple(f"{classifier}." for classifier in (*classifiers, "fc"))
+        return cls(encoder.state_dict().keys(), ({}, *tables), beginnings)
 
     def without_classifier(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in tensors.items() if not name.startswith(self.classifier)}
@@ -152,7 +152,7 @@ def _readings(prefix: str, under: Mapping[str, Any], names: Names) -> Iterator[F
     numbered = any(name.partition(".")[0].isdigit() for name in under)
     for table in names.tables if numbered else names.tables[:1]:
         ours = names.without_classifier({_renamed(name, table, names.expected): v for name, v in under.items()})
-        tensors = {n: v for n, v in ours.items() if n in names.expected or _is_part(n, v, names.tops)}
+        tensors = {n: v for n, v in ours.items() if n in names.expected or _is_part(n, v)}
         yield Found(tensors, prefix, renamed=bool(table))
 
 
@@ -164,11 +164,11 @@ def _renamed(name: str, table: Mapping[str, str], expected: AbstractSet[str]) ->
     return ours
 
 
-def _is_part(name: str, value: Any, tops: AbstractSet[str]) -> bool:
+def _is_part(name: str, value: Any) -> bool:
     """Whether a tensor that the encoder does not have would be one of a larger encoder, and of no head."""
     top, _, rest = name.partition(".")
     weighs = isinstance(value, Tensor) and rest.rpartition(".")[2] in ("weight", "bias")
-    return weighs and (top in tops or not HEADS.search(top))
+    return weighs and not HEADS.search(top)
 
 
 def _hits(tensors: Mapping[str, Any], expected: Mapping[str, Tensor]) -> tuple[int, int]:

@@ -44,16 +44,27 @@ def pretrained_encoder(name: str, weights: Mapping[str, Any], source: str) -> nn
     Raises:
         UserError: a tensor of the network is missing there or has another shape, or those of a larger one are there.
     """
+    model, told = _filled(name, weights, source)
+    if told:
+        logger.info("%s: %s", source, told)
+    return model.eval()
+
+
+def check_weights(name: str, weights: Mapping[str, Any], source: str) -> None:
+    """UserError where `pretrained_encoder` raises one; says nothing else."""
+    _filled(name, weights, source)
+
+
+def _filled(name: str, weights: Mapping[str, Any], source: str) -> tuple[nn.Module, str]:
+    """The network with its weights, and what of them was taken where there is something to say of it."""
     import timm  # noqa: PLC0415  # takes seconds to import
 
     with seeded(0):  # whatever it starts at is loaded over
         model: nn.Module = timm.create_model(name, num_classes=0, pretrained=False)
     advice = f"give weights of {name} by timm's names, as timm.create_model({name!r}).state_dict() has them"
     found = fitting_encoder(weights, model, f"{source} is no {name}", advice)
-    if found.told():
-        logger.info("%s: %s", source, found.told())
     model.load_state_dict(found.tensors)
-    return model.eval()
+    return model, found.told()
 
 
 def own_transform(model: nn.Module) -> Transform:
