@@ -2,7 +2,9 @@
 
 import argparse
 import collections
+import errno
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -163,6 +165,16 @@ def test_a_file_that_has_a_fingerprint_and_no_digest_was_made_before(tmp_path):
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(UserError, match=f"{NAME}: there is no file .*none.pth"):
         read_weights(tmp_path / "none.pth", NAME)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_cut(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    torch.save(STATE, tmp_path / "w.pth")
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UserError, match=r"w\.pth cannot be read: Permission denied; give the path of a whole one"):
+        read_weights(tmp_path / "w.pth", NAME)
 
 
 def test_a_lone_tensor_is_no_state_dict(tmp_path):

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from byol_kedro.datasets.integrity import DamagedError, check_file
 from byol_kedro.datasets.sealed import FINGERPRINT, check_arrays, is_sealed, unsealed
 from byol_kedro.datasets.stand_ins import are_settings, foreign_classes, load_beside_settings
-from byol_kedro.datasets.user_files import is_regular
+from byol_kedro.datasets.user_files import is_regular, reason_of
 from byol_kedro.errors import UserError
 
 WHOLE = "give the path of a whole one"
@@ -50,6 +50,10 @@ def read_weights(path: Path, name: str) -> tuple[Mapping[str, Any], dict[str, st
 
 def _load(path: Path, name: str) -> Any:
     """What a file of torch.save holds; settings beside the tensors are left empty. UserError for other objects."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise UserError(f"{name}: {path} cannot be read: {reason_of(error)}; {WHOLE}") from error
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
