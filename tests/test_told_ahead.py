@@ -1,5 +1,6 @@
 """What a later stage refuses is refused before the training that it would come after."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from tests.conftest import Outcome
+from tests.hub import NAME, trained_weights
 from tests.test_bad_input import artifacts, error_of
 
 Run = Callable[..., Outcome]
@@ -100,3 +102,38 @@ def test_pairs_given_in_two_ways_stop_the_run_before_the_training(kedro_run: Run
     torch.save({"x1": torch.ones(2, 4), "x2": torch.zeros(2, 4), "y": torch.ones(2)}, tmp_path / "raw/pairs.pt")
     assert "are both there: which pairs are meant?" in error_of(kedro_run())
     assert not list(tmp_path.glob("06_models/*"))
+
+
+def saved_pairs(path: Path, width: int) -> None:
+    torch.save({"x1": torch.ones(2, width), "x2": torch.zeros(2, width), "y": torch.ones(2)}, path)
+
+
+def layer(path: Path, width: int) -> None:
+    save_file({"linear1.weight": torch.ones(4, width), "linear1.bias": torch.ones(4)}, path)
+
+
+NARROW = {
+    "pairs": (saved_pairs, "raw/pairs.pt", "pair_tensors: its features have 7 numbers, those of the encoder 512"),
+    "weights": (layer, "raw/w.safetensors", "latent.weights_from: .* but the features have 512 numbers"),
+}
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_features_of_another_width_than_the_encoder_will_have_stop_the_run_before_anything_is_read(
+    kedro_run: Run, tmp_path: Path, name: str
+) -> None:
+    write, place, expected = NARROW[name]
+    (tmp_path / "raw").mkdir()
+    write(tmp_path / place, 7)
+    before = artifacts(tmp_path)
+    params = f"latent.weights_from={tmp_path / place}" if name == "weights" else ""
+    assert re.search(expected, error_of(kedro_run(params=params)))
+    assert artifacts(tmp_path) == before
+
+
+def test_a_reference_that_cannot_be_made_stops_the_run_before_anything_is_read(kedro_run: Run, tmp_path: Path) -> None:
+    torch.save(trained_weights() | {"layer4.1.conv1.weight": torch.ones(1)}, tmp_path / "more.pth")
+    message = error_of(kedro_run(params=f"references.mine={NAME}@{tmp_path / 'more.pth'}"))
+    assert "references.mine: " in message
+    assert "is no test_resnet.r160_in1k: 1 are unknown to it (layer4.1.conv1.weight …)" in message
+    assert artifacts(tmp_path) == {tmp_path / "more.pth"}

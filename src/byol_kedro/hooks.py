@@ -60,7 +60,13 @@ class ProjectHooks:
         if "encoder" in pipeline.all_outputs():
             from byol_kedro.pipelines.pretrain.check import check_training
 
-            check_training(parameters, pipeline, catalog)
+            features = check_training(parameters, pipeline, catalog)
+            if "params:latent" in inputs:
+                from byol_kedro.pipelines.latent.inputs import check_features
+
+                names = ("pair_file", "pair_tensors")
+                given = tuple(map(catalog.load, names)) if inputs >= set(names) else None
+                check_features(parameters.latent, features, given)
         warn_of_what_has_no_effect(run_params["runtime_params"] or {}, pipeline.inputs())
         warn_of_pins_without_effect(run_params["load_versions"] or {}, pipeline, catalog)
         folder, run_id = reserve_version(run_params["run_id"], pipeline, catalog)

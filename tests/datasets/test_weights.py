@@ -1,5 +1,12 @@
 """What could break: code that runs when weights are read; a file that is not there passed over."""
 
+import argparse
+import collections
+import errno
+import pickle
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file as save_arrays
@@ -76,6 +83,57 @@ def test_a_turned_bit_in_a_file_of_torch_save_is_an_error_where_there_are_sums(t
         assert not torch.equal(read_weights(tmp_path / "w.pth", NAME)[0]["conv1.weight"], STATE["conv1.weight"])
 
 
+class Reduced:
+    """Is pickled as a call of `function`."""
+
+    def __init__(self, function, *given):
+        self.call = function, given
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize("beside", [{}, {"args": argparse.Namespace(lr=0.1)}])
+def test_settings_beside_a_trap_do_not_open_it(tmp_path, beside):
+    content = {
+        "state_dict": STATE,
+        **beside,
+        "hyper_parameters": Reduced(eval, f"open({str(tmp_path / 'ran')!r}, 'w')"),
+    }
+    torch.save(content, tmp_path / "w.ckpt")
+    with pytest.raises(UserError, match=r"holds more than tensors \(.*builtins.eval\)") as refused:
+        read_weights(tmp_path / "w.ckpt", NAME)
+    assert not (tmp_path / "ran").exists()
+    resave = (
+        f"torch.load({str(tmp_path / 'w.ckpt')!r}, map_location='cpu', weights_only=False); torch.save(model['state_"
+    )
+    assert resave in str(refused.value)
+
+
+def test_no_function_of_a_package_of_settings_is_called(tmp_path, monkeypatch):
+    torch.save({"state_dict": STATE, "args": Reduced(np.testing.measure, "1 + 1")}, tmp_path / "w.ckpt")
+    called = []
+    monkeypatch.setattr(np.testing, "measure", called.append)
+    content, _ = read_weights(tmp_path / "w.ckpt", NAME)
+    assert torch.equal(content["state_dict"]["conv1.weight"], STATE["conv1.weight"])
+    assert called == []
+
+
+def test_the_settings_that_trainers_save_are_passed_over(tmp_path):
+    settings = {
+        "namespace": argparse.Namespace(lr=0.1, of=argparse.Namespace(path=tmp_path)),
+        "defaultdict": collections.defaultdict(dict, {"a": {"b": 1}}),
+        "number": np.float64(0.5),
+        "array": np.zeros(3),
+    }
+    torch.save({"state_dict": STATE, **settings}, tmp_path / "w.ckpt")
+    content, _ = read_weights(tmp_path / "w.ckpt", NAME)
+    assert content.keys() == {"state_dict", *settings}
+    assert torch.equal(content["state_dict"]["conv1.weight"], STATE["conv1.weight"])
+    with pytest.raises(pickle.UnpicklingError):  # of nothing else in this process is now taken
+        torch.load(tmp_path / "w.ckpt", weights_only=True)
+
+
 def own_file(path):
     arrays = {name: tensor.numpy() for name, tensor in STATE.items()}
     save_arrays(arrays, path, metadata=sealed({"architecture": "resnet18"}, arrays, "encoder.safetensors"))
@@ -107,6 +165,16 @@ def test_a_file_that_has_a_fingerprint_and_no_digest_was_made_before(tmp_path):
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(UserError, match=f"{NAME}: there is no file .*none.pth"):
         read_weights(tmp_path / "none.pth", NAME)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_cut(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    torch.save(STATE, tmp_path / "w.pth")
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(UserError, match=r"w\.pth cannot be read: Permission denied; give the path of a whole one"):
+        read_weights(tmp_path / "w.pth", NAME)
 
 
 def test_a_lone_tensor_is_no_state_dict(tmp_path):

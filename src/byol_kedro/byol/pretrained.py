@@ -8,8 +8,11 @@ from torch import nn
 
 from byol_kedro.byol.features import Transform
 from byol_kedro.byol.seeds import seeded
-from byol_kedro.byol.take_over import check_fit, without_classifier
+from byol_kedro.byol.take_over import fitting_encoder
 from byol_kedro.errors import UserError
+from byol_kedro.log import get_logger
+
+logger = get_logger(__name__)
 
 
 def check_timm_name(name: str, parameter: str) -> None:
@@ -33,23 +36,35 @@ def hub_repository(name: str) -> str | None:
 
 
 def pretrained_encoder(name: str, weights: Mapping[str, Any], source: str) -> nn.Module:
-    """timm's network `name` without its classifier, with a state dict by timm's names, in evaluation mode.
+    """timm's network `name` without its classifier, with weights by timm's names, in evaluation mode.
 
-    What else the state dict holds, a classifier or counters, is left out. `source` is what messages call it.
+    `weights` is the content of a file in any layout that `find_encoder` knows; where that is more than a state dict
+    with its classifier, a line says what was taken. `source` is what messages call it.
 
     Raises:
-        UserError: a tensor of the network is missing there or has another shape.
+        UserError: a tensor of the network is missing there or has another shape, or those of a larger one are there.
     """
+    model, told = _filled(name, weights, source)
+    if told:
+        logger.info("%s: %s", source, told)
+    return model.eval()
+
+
+def check_weights(name: str, weights: Mapping[str, Any], source: str) -> None:
+    """UserError where `pretrained_encoder` raises one; says nothing else."""
+    _filled(name, weights, source)
+
+
+def _filled(name: str, weights: Mapping[str, Any], source: str) -> tuple[nn.Module, str]:
+    """The network with its weights, and what of them was taken where there is something to say of it."""
     import timm  # noqa: PLC0415  # takes seconds to import
 
     with seeded(0):  # whatever it starts at is loaded over
         model: nn.Module = timm.create_model(name, num_classes=0, pretrained=False)
-    expected = model.state_dict()
-    given = {key: tensor for key, tensor in without_classifier(weights, model).items() if key in expected}
     advice = f"give weights of {name} by timm's names, as timm.create_model({name!r}).state_dict() has them"
-    check_fit(given, expected, f"{source} is no {name}", advice)
-    model.load_state_dict(given)
-    return model.eval()
+    found = fitting_encoder(weights, model, f"{source} is no {name}", advice)
+    model.load_state_dict(found.tensors)
+    return model, found.told()
 
 
 def own_transform(model: nn.Module) -> Transform:

@@ -1,12 +1,13 @@
 """Weights of another training as the start of this one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from byol_kedro.byol.layouts import COUNTER, Found, find_encoder, looks_like
 from byol_kedro.byol.networks import Byol
 from byol_kedro.errors import UserError
 from byol_kedro.finite import check_finite
@@ -15,40 +16,64 @@ ONLINE, TARGET = "online_network_state_dict", "target_network_state_dict"
 # The replaced trainer (sthalles/PyTorch-BYOL) kept torchvision's ResNet as a Sequential of its children.
 CHILDREN = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}
 THEIR_ENCODER, THEIR_PROJECTOR = "encoder.", "projetion.net."  # the spelling is theirs
-COUNTER = "num_batches_tracked"  # older files of torchvision lack it; nothing here reads it
 ADVICE = "set pretrain.encoder.name, pretrain.encoder.stem and pretrain.heads to those of the file"
 
 
 @dataclass(frozen=True)
 class TakenOver:
-    """What was taken over, and in words what starts anew."""
+    """What was taken over, and in words what starts anew and what of the file was taken (see `Found.told`)."""
 
     parts: tuple[str, ...]
     anew: str
+    told: str = ""
 
 
 def take_over(network: Byol, content: Mapping[str, Any], source: str) -> TakenOver:
     """Puts the weights of a file into `network`; the target starts where the online network does, or where it was.
 
-    `content` is a state dict of an encoder by timm's or torchvision's names, with or without a classifier, or the
+    `content` holds an encoder by timm's or torchvision's names in any layout that `find_encoder` knows, or is the
     replaced trainer's `model.pth`: a dict with a state dict of the online and one of the target network, each of
     encoder and projector. `source` is what messages call it.
 
     Raises:
         UserError: a tensor of the network is missing there, has another shape, or one there is unknown to it.
     """
+    fault = f"{source} does not fit this network"
     if ONLINE in content or TARGET in content:
-        parts: tuple[str, ...] = ("encoder", "projector", "target")
+        taken = TakenOver(("encoder", "projector", "target"), "the predictor, which it does not hold")
         given = _theirs(content, source)
-        anew = "the predictor, which it does not hold"
+        check_fit(given, _tensors(network, taken.parts), fault, ADVICE)
     else:
-        parts, anew = ("encoder", "target.encoder"), "projector and predictor"
-        encoder = without_classifier(content, network.encoder)
-        given = {f"{part}.{name}": tensor for part in parts for name, tensor in encoder.items()}
-    expected = {name: t for name, t in network.state_dict().items() if name.startswith(tuple(f"{p}." for p in parts))}
-    check_fit(given, expected, f"{source} does not fit this network", ADVICE)
+        found = fitting_encoder(content, network.encoder, fault, ADVICE, "encoder.")
+        taken = TakenOver(("encoder", "target.encoder"), "projector and predictor", found.told())
+        given = {f"{part}.{name}": tensor for part in taken.parts for name, tensor in found.tensors.items()}
     network.load_state_dict({**network.state_dict(), **given})
-    return TakenOver(parts, anew)
+    return taken
+
+
+def fitting_encoder(content: Mapping[str, Any], encoder: nn.Module, fault: str, advice: str, above: str = "") -> Found:
+    """All tensors of `encoder` from the content of a file in any layout that `find_encoder` knows.
+
+    `above` comes before their names in messages.
+
+    Raises:
+        UserError: `fault`, what it is, `advice`: one is missing, has another shape or is not finite, or the file holds
+            a larger encoder.
+    """
+    found, expected = find_encoder(content, encoder, fault, advice), encoder.state_dict()
+    other = looks_like(found.tensors)
+    if other and other != looks_like(expected):
+        fault += f" (it looks like a {other})"
+    if found.prefix:
+        fault += f" (tensors under {found.prefix!r})"
+    given = {f"{above}{name}": tensor for name, tensor in found.tensors.items()}
+    check_fit(given, {f"{above}{name}": tensor for name, tensor in expected.items()}, fault, advice)
+    return replace(found, tensors={name.removeprefix(above): tensor for name, tensor in given.items()})
+
+
+def _tensors(network: nn.Module, parts: tuple[str, ...]) -> dict[str, Tensor]:
+    prefixes = tuple(f"{part}." for part in parts)
+    return {name: tensor for name, tensor in network.state_dict().items() if name.startswith(prefixes)}
 
 
 def _theirs(content: Mapping[str, Any], source: str) -> dict[str, Tensor]:
@@ -67,14 +92,6 @@ def _our_name(name: str) -> str:
         return "projector." + name.removeprefix(THEIR_PROJECTOR)
     child, _, rest = name.removeprefix(THEIR_ENCODER).partition(".")
     return f"encoder.{CHILDREN.get(child, child)}.{rest}"
-
-
-def without_classifier(content: Mapping[str, Any], encoder: Any) -> dict[str, Any]:
-    """A state dict of a timm network without the tensors of its classifier, which timm's metadata name."""
-    named = getattr(encoder, "pretrained_cfg", {}).get("classifier") or ()
-    classifiers = (named,) if isinstance(named, str) else tuple(named)
-    prefixes = tuple(f"{classifier}." for classifier in (*classifiers, "fc"))
-    return {name: value for name, value in content.items() if not name.startswith(prefixes)}
 
 
 def check_fit(given: dict[str, Any], expected: Mapping[str, Tensor], fault: str, advice: str) -> None:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 IMAGES = 2  # the fewest that BatchNorm takes where nothing is left of the image but one pixel
 
 
-def check_trains(encoder: "Encoder", image_size: int) -> None:
+def check_trains(encoder: "Encoder", image_size: int) -> int:
     """Whether BYOL can train this network on images of `image_size` × `image_size` pixels; on the CPU, in float32.
+
+    Gives the number of features of an image.
 
     Raises:
         UserError: from `create_encoder`; a pass forward or backward fails in training mode, the features are not
@@ -30,6 +32,7 @@ def check_trains(encoder: "Encoder", image_size: int) -> None:
         raise UserError(_refusal(encoder.name, image_size, in_one_line(error))) from error
     if fault:
         raise UserError(_refusal(encoder.name, image_size, fault))
+    return feature_dim(network)
 
 
 def _fault(network: nn.Module, image_size: int) -> str:

@@ -3,6 +3,7 @@
 import zipfile
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,18 @@ from safetensors import SafetensorError, safe_open
 
 from byol_kedro.datasets.integrity import DamagedError, check_file
 from byol_kedro.datasets.sealed import FINGERPRINT, check_arrays, is_sealed, unsealed
-from byol_kedro.datasets.user_files import is_regular
+from byol_kedro.datasets.stand_ins import are_settings, foreign_classes, load_beside_settings
+from byol_kedro.datasets.user_files import is_regular, reason_of
 from byol_kedro.errors import UserError
 
 WHOLE = "give the path of a whole one"
+NAMED = 3  # classes that a line names
+# With `weights_only=False` torch.load runs what is in the file: only where somebody trusts it.
+RESAVE = (
+    "where you trust it, save its weights alone with two lines of Python: "
+    "model = torch.load({}, map_location='cpu', weights_only=False); "
+    "torch.save(model['state_dict'], path), or of a whole module torch.save(model.state_dict(), path)"
+)
 
 
 def read_weights(path: Path, name: str) -> tuple[Mapping[str, Any], dict[str, str]]:
@@ -22,31 +31,47 @@ def read_weights(path: Path, name: str) -> tuple[Mapping[str, Any], dict[str, st
 
     Tensors by name, or mappings of such. `name` is the parameter that gave the path.
 
+    Settings that a trainer has saved beside them are left empty: no class that the file names is ever made.
+
     Raises:
-        UserError: the file is missing, no regular file, is cut, or holds Python objects, which could run code.
+        UserError: the file is missing, no regular file, is cut, or holds other Python objects, which could run code.
     """
     if not is_regular(path, name):
         raise UserError(f"{name}: there is no file {path}; give the path of one, from the folder of the project on")
     if path.suffix == ".safetensors":
         return read_safetensors(path, name)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # torch raises errors of many classes here, some of them undocumented.
-        if _is_zip(path):
-            raise UserError(
-                f"{name}: {path} holds more than tensors, and loading Python objects runs whatever code is in them; "
-                "load it where you trust it and save its weights alone: torch.save(model.state_dict(), path)"
-            ) from error
-        raise UserError(
-            f"{name}: {path} is cut, was not written by torch.save, or holds Python objects, which could run code; "
-            "a state dict is expected: torch.save(model.state_dict(), path)"
-        ) from error
+    content = _load(path, name)
     if _is_zip(path) and (fault := _zip_fault(path)):
         raise UserError(f"{name}: {path} is damaged: {fault}; {WHOLE}")
     if not isinstance(content, Mapping):
         raise UserError(f"{name}: {path} holds a {type(content).__name__}; a state dict is expected")
     return content, {}
+
+
+def _load(path: Path, name: str) -> Any:
+    """What a file of torch.save holds; settings beside the tensors are left empty. UserError for other objects."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise UserError(f"{name}: {path} cannot be read: {reason_of(error)}; {WHOLE}") from error
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # torch raises errors of many classes here, some of them undocumented.
+        classes = foreign_classes(path)
+        if are_settings(classes):
+            with suppress(Exception):
+                return load_beside_settings(path, classes)
+        if _is_zip(path):
+            named = f" ({', '.join(classes[:NAMED])}{' …' if len(classes) > NAMED else ''})" if classes else ""
+            raise UserError(
+                f"{name}: {path} holds more than tensors{named}, and loading Python objects runs whatever code is in "
+                f"them; {RESAVE.format(repr(str(path)))}"
+            ) from error
+        raise UserError(
+            f"{name}: {path} is cut, was not written by torch.save, or holds Python objects, which could run code; "
+            f"{RESAVE.format(repr(str(path)))}"
+        ) from error
 
 
 def read_safetensors(path: Path, name: str) -> tuple[Mapping[str, Any], dict[str, str]]:

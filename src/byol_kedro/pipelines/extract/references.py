@@ -13,14 +13,18 @@ import torch
 
 from byol_kedro.byol.encoder import EncoderHeader, untrained_encoder
 from byol_kedro.byol.features import encode, encode_transformed
-from byol_kedro.byol.pretrained import check_timm_name, hub_repository, own_transform, pretrained_encoder
+from byol_kedro.byol.pretrained import (
+    check_timm_name,
+    check_weights,
+    hub_repository,
+    own_transform,
+    pretrained_encoder,
+)
 from byol_kedro.byol.supervised import Watch, supervised_plan, train_supervised
 from byol_kedro.datasets.hub import NotAtHandError, hub_weights
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.datasets.weights import read_weights
-from byol_kedro.errors import UserError
 from byol_kedro.evaluation.names import SUPERVISED, UNTRAINED
 from byol_kedro.log import counted, get_logger
 from byol_kedro.pipelines.extract.training import training_of
@@ -46,14 +50,17 @@ class Reference:
 
 
 def check_references(references: Mapping[str, str]) -> None:
-    """UserError where timm does not know a name, or a file is missing or no regular file."""
+    """What can be known before there is an encoder to compare with.
+
+    Raises:
+        UserError: timm does not know a name; a file is missing, cannot be read, or holds other weights.
+    """
     for name, wanted in references.items():
         weights, _, file = wanted.partition(FILE_AFTER)
         check_timm_name(weights, f"references.{name}")
-        if file and not is_regular(Path(file), f"references.{name}"):
-            raise UserError(
-                f"references.{name}: there is no file {file}; give the path of one, from the folder of the project on"
-            )
+        if file:
+            content, _ = read_weights(Path(file), f"references.{name}")
+            check_weights(weights, content, f"references.{name}: {file}")
 
 
 def all_references(
@@ -62,13 +69,12 @@ def all_references(
     """The untrained network; the one trained with labels, if it is asked for; `references`, those that are at hand.
 
     Raises:
-        UserError: as `check_references`; the file of a reference does not fit.
+        UserError: as `check_references`.
     """
     header = EncoderHeader.from_dict(encoder.header)
     yield Reference("untrained", UNTRAINED, partial(encode, untrained_encoder(header), header=header, device=device))
     if supervised:
         yield from _supervised(encoder, header, images_train, device)
-    check_references(references)
     for name, wanted in references.items():
         yield from _pretrained(name, wanted, device)
 
@@ -113,6 +119,7 @@ def _told_now_and_then(epochs: int) -> Watch:
 
 def _pretrained(name: str, wanted: str, device: torch.device) -> Iterator[Reference]:
     weights, _, given = wanted.partition(FILE_AFTER)
+    check_timm_name(weights, f"references.{name}")
     try:
         file = Path(given) if given else _downloaded(weights)
     except NotAtHandError as error:

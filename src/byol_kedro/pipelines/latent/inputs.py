@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import pandas as pd
+
 from byol_kedro.datasets.belonging import check_same_pictures
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors, mapped
@@ -14,7 +16,7 @@ from byol_kedro.evaluation.latent_vectors import Vectors
 from byol_kedro.evaluation.pair_model import PairModel
 from byol_kedro.evaluation.pair_rows import Stack
 from byol_kedro.evaluation.pair_weights import check_layers
-from byol_kedro.parameters import Parameters
+from byol_kedro.parameters import Latent, Parameters
 
 
 def check_latent(parameters: Parameters, *, with_references: bool) -> None:
@@ -30,6 +32,38 @@ def check_latent(parameters: Parameters, *, with_references: bool) -> None:
     known = {"untrained", *parameters.references, *(["supervised"] if parameters.baselines.supervised else [])}
     if with_references and latent.pairs.target == "cosine" and latent.pairs.reference not in known:
         raise UserError(_unknown_network(latent.pairs.reference, "this run", known))
+
+
+def check_features(latent: Latent, features: int, given: tuple[pd.DataFrame, Tensors] | None) -> None:
+    """What is refused of an encoder with so many `features` that is only going to be trained.
+
+    `given`: the pair file and the saved features of pairs, where the run reads them.
+
+    Raises:
+        UserError: the saved features or the weights of `weights_from` are those of another number.
+    """
+    if latent.weights_from is not None:
+        content, _ = read_weights(Path(latent.weights_from), "latent.weights_from")
+        check_layers(content, latent.weights_from, features)
+    if given is not None:
+        check_one_kind_of_pairs(*given)
+        check_saved_features(given[1], features)
+
+
+def check_one_kind_of_pairs(pair_file: pd.DataFrame, pair_tensors: Tensors) -> None:
+    """UserError where the user has given pairs by name and as features."""
+    if len(pair_file) and len(pair_tensors["y"]):
+        raise UserError("pair_file and pair_tensors (pairs.pt) are both there: which pairs are meant? Move one away")
+
+
+def check_saved_features(pair_tensors: Tensors, features: int) -> None:
+    """UserError where the features of pairs are of another encoder than one with so many `features`."""
+    found = pair_tensors["x1"].shape[1]
+    if len(pair_tensors["y"]) and found != features:
+        raise UserError(
+            f"pair_tensors: its features have {found} numbers, those of the encoder {features}; take the encoder that "
+            "it was made with"
+        )
 
 
 def image_names(latents: Tensors, images: Images) -> list[str]:

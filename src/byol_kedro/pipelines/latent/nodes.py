@@ -13,7 +13,6 @@ from byol_kedro.datasets.events import EventFolder
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors, mapped
 from byol_kedro.datasets.weights import read_weights
-from byol_kedro.errors import UserError
 from byol_kedro.evaluation.clusters import NOISE, agreement, nearest_to_centers
 from byol_kedro.evaluation.latent_map import draw_latent_map
 from byol_kedro.evaluation.latent_vectors import latent_table, no_vectors, vectors_of
@@ -31,6 +30,8 @@ from byol_kedro.parameters import Latent
 from byol_kedro.pipelines.ingest.grid import draw_rows
 from byol_kedro.pipelines.latent.board import on_board
 from byol_kedro.pipelines.latent.inputs import (
+    check_one_kind_of_pairs,
+    check_saved_features,
     check_weights_of,
     image_names,
     reference_features,
@@ -61,8 +62,7 @@ def given_pairs(
 
     Needs no features, so that a mistake in the files is told before the training.
     """
-    if len(pair_file) and len(pair_tensors["y"]):
-        raise UserError("pair_file and pair_tensors (pairs.pt) are both there: which pairs are meant? Move one away")
+    check_one_kind_of_pairs(pair_file, pair_tensors)
     if len(pair_tensors["y"]):
         log.info("pairs: %s given, as saved features in pairs.pt", f"{len(pair_tensors['y']):,}")
         _, left, right = saved_pictures(pair_tensors["x1"], pair_tensors["x2"])
@@ -115,12 +115,8 @@ def pool_pictures(
     names = [*image_names(latents_train, images_train), *image_names(latents_test, images_test)]
     parts = [mapped(latents, "features") for latents in (latents_train, latents_test)]
     if len(pair_tensors["y"]):
+        check_saved_features(pair_tensors, parts[0].shape[1])
         saved, _, _ = saved_pictures(pair_tensors["x1"], pair_tensors["x2"])
-        if saved.shape[1] != parts[0].shape[1]:
-            raise UserError(
-                f"pair_tensors: its features have {saved.shape[1]} numbers, those of the encoder "
-                f"{parts[0].shape[1]}; take the encoder that it was made with"
-            )
         log.warning(
             "pair_tensors names no encoder: its features have to be those of encoder %s", encoder.header["version"]
         )

@@ -12,8 +12,8 @@ from byol_kedro.parameters import Parameters
 from byol_kedro.pipelines.pretrain.start import fine_tune
 
 
-def check_training(parameters: Parameters, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-    """For a run that trains an encoder.
+def check_training(parameters: Parameters, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> int:
+    """The number of features that the encoder of a run will have, which trains it.
 
     Raises:
         UserError: there is no such device; the architecture cannot be trained on the images, which the run makes or
@@ -22,6 +22,7 @@ def check_training(parameters: Parameters, pipeline: Pipeline, catalog: CatalogP
     device, training = resolve_device(parameters.device), parameters.pretrain
     ingests = "images_train" in pipeline.all_outputs()
     size = parameters.ingest.image_size if ingests else catalog.load("images_train").pixels.shape[-1]
-    check_trains(training.encoder, size)
+    features = check_trains(training.encoder, size)
     if training.fine_tune_from is not None:
         fine_tune(initial_state(training, size, parameters.seed, device), training)
+    return features

@@ -104,7 +104,8 @@ def fine_tune(state: TrainState, parameters: Pretrain) -> None:
                 f"set pretrain.encoder.{'name' if key == 'architecture' else key}={header[key]}"
             )
     taken = take_over(state.network, content, f"{FINE_TUNE_FROM}: {path}")
-    logger.info("starts from %s: %s are taken over; anew starts %s", path, ", ".join(taken.parts), taken.anew)
+    told = f"; {taken.told}" if taken.told else ""
+    logger.info("starts from %s: %s are taken over; anew starts %s%s", path, ", ".join(taken.parts), taken.anew, told)
 
 
 def file_mark(path: str | None) -> str | None:
