@@ -9,6 +9,7 @@ from byol_kedro.evaluation.pair_model import PairModel
 from byol_kedro.evaluation.pair_ridge import best_ridge
 from byol_kedro.evaluation.pairs import PairSet, Pool, Values, pieces
 from byol_kedro.evaluation.scaler import Scaler
+from byol_kedro.finite import check_finite
 
 Features = NDArray[np.float32]
 
@@ -43,6 +44,7 @@ def predict_pairs(model: PairModel, pool: Pool, train: PairSet, validation: Pair
         PCA_16: _on_a_line(reduced, train.target),
         RIDGE: best_ridge(train, validation, scaler.scale)(test),
     }
+    check_finite(guesses, "guesses of the", "run the pipeline extract again; if it stays, train another encoder")
     table = pd.DataFrame({"target": test.target, **guesses})
     table.insert(2, "difference", (table[PAIR_MODEL] - table["target"]).abs())
     return table

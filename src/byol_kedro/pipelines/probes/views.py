@@ -37,8 +37,14 @@ def two_views(
     networks = {BYOL: restore_encoder(header, encoder.arrays), UNTRAINED: untrained_encoder(header)}
     return {
         name: (
-            encode_view(model, pixels, views.first, header, stream_seed(seed, ALIGNMENT, 0), device),
-            encode_view(model, pixels, views.second, header, stream_seed(seed, ALIGNMENT, 1), device),
+            encode_view(
+                model, pixels, views.first, header, stream_seed(seed, ALIGNMENT, 0), device,
+                whose=f"features of {name}, first views",
+            ),
+            encode_view(
+                model, pixels, views.second, header, stream_seed(seed, ALIGNMENT, 1), device,
+                whose=f"features of {name}, second views",
+            ),
         )
         for name, model in networks.items()
-    }
+    }  # fmt: skip
