@@ -58,6 +58,6 @@ def check_features(features: npt.NDArray[Any], whose: str, instead: str) -> None
 
 def _odd_rows(rows: npt.NDArray[Any]) -> int:
     # The extremes need no memory; of NaN they are NaN, which is not within any bounds.
-    if rows.size == 0 or (-LARGEST <= rows.min() and rows.max() <= LARGEST):
+    if rows.size == 0 or (rows.min() >= -LARGEST and rows.max() <= LARGEST):
         return 0
     return int((~(np.abs(rows) <= LARGEST)).any(axis=1).sum())

@@ -25,7 +25,7 @@ Transform = Callable[[Image.Image], Tensor]
 BATCH = 256  # pictures at once
 # Of an encoder that was trained here.
 WHOSE = "features of the encoder"
-INSTEAD = "its training has diverged: look at the loss in training_history, then train again with a lower pretrain.optimizer.lr"
+INSTEAD = "its training has diverged: look at the loss in training_history, train with a lower pretrain.optimizer.lr"
 
 
 def encode(
@@ -75,7 +75,13 @@ def encode_view(
 
 
 def encode_transformed(
-    model: nn.Module, pixels: Pixels, transform: Transform, device: torch.device, *, whose: str, instead: str
+    model: nn.Module,
+    pixels: Pixels,
+    transform: Transform,
+    device: torch.device,
+    *,
+    whose: str = WHOSE,
+    instead: str = INSTEAD,
 ) -> Features:
     """Features (N, D) float32 of pictures (N, 3, H, W) uint8 after a `transform` of PIL images, else as `encode`."""
     batches = (

@@ -152,8 +152,8 @@ class PairTensorsDataset(AbstractDataset[Any, Tensors]):
             )
         if not all((np.abs(array) <= LARGEST).all() for array in found.values()) or (found["y"] < 0).any():
             raise UserError(
-                f"{self._filepath}: finite numbers up to {LARGEST:g} are expected, and none in y below 0: a distance is "
-                "fitted"
+                f"{self._filepath}: finite numbers up to {LARGEST:g} are expected, and none in y below 0: a distance "
+                "is fitted"
             )
         return Tensors(found | {"y": found["y"].reshape(-1).astype(np.float64)}, {})
 

@@ -134,9 +134,9 @@ def _minimise(
         loss = _whole_loss(weights, validation)
         note(epoch, lr, train_loss, loss)
         if not math.isfinite(train_loss) or (len(validation.target) and not math.isfinite(loss)):
+            of, value = ("train", train_loss) if not math.isfinite(train_loss) else ("validation", loss)
             raise NotFiniteError(
-                f"latent: the loss of the pair model is {train_loss}, of its validation pairs {loss}, after epoch "
-                f"{epoch} of {latent.epochs}",
+                f"latent: the pair model's loss on the {of} pairs is {value} after epoch {epoch} of {latent.epochs}",
                 f"lower latent.lr (the rate was {lr:g})",
             )
         if loss < best:

@@ -25,6 +25,7 @@ COMPONENTS = 16
 STEEPEST = 10  # slopes that are looked at, in standard deviations of the target a standard deviation of the distance
 
 
+@np.errstate(over="ignore", invalid="ignore")  # all guesses are looked at in the end
 def predict_pairs(model: PairModel, pool: Pool, train: PairSet, validation: PairSet, test: PairSet) -> pd.DataFrame:
     """One row a test pair, float64 and in the target's own unit: `target`, what each of `MODELS` says, `difference`.
 

@@ -39,10 +39,10 @@ def constant(x: Features) -> bool:
 
 
 def constant_words(name: str, count: int) -> str:
-    """What to say of features that are `constant`, over `count` images."""
+    """What to say where features of `count` training images by the network `name` are `constant`."""
     return (
-        f"{name} gives all {count:,} training images the same features: nothing can be learned from them; are the "
-        "images all the same, or has the training collapsed (feature_std in training_history)?"
+        f"{name} gives all {count:,} training images the same features, from which nothing can be learned: "
+        "are the images all the same?"
     )
 
 

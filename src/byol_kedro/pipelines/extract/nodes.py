@@ -21,7 +21,8 @@ def extract(encoder: Tensors, images_train: Images, images_test: Images, device:
     model = restore_encoder(header, encoder.arrays)
     train = latents(model, header, images_train, "train", where, encoder)
     if constant(train["features"]):
-        log.warning("%s", constant_words(f"the encoder {encoder.header['version']}", len(images_train)))
+        words = constant_words(f"encoder {encoder.header['version']}", len(images_train))
+        log.warning("%s Or has its training collapsed (feature_std in training_history)?", words)
     return train, latents(model, header, images_test, "test", where, encoder)
 
 

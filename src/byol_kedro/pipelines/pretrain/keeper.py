@@ -63,7 +63,7 @@ class Keeper:
         keep = 1 if state.step == self._plan.steps else self._settings.keep
         with monitor.paused():
             arrays, header = take_snapshot(state, monitor)
-            self._check(arrays, state)
+            self._check(arrays, state, monitor)
             try:
                 self._folder.write(state.step, arrays, header, keep)
             except UserError as error:
@@ -75,8 +75,9 @@ class Keeper:
                 self._last, self._steps = self._clock(), 0
         return True
 
-    def _check(self, arrays: Arrays, state: TrainState) -> None:
-        loss, _ = arrays["monitor"].tolist()
+    def _check(self, arrays: Arrays, state: TrainState, monitor: Monitor) -> None:
+        """DivergedError where a training could not go on from `arrays`; the loss may not have been read since."""
+        loss = float(monitor.pending()[0][0])
         if not math.isfinite(loss):
             raise DivergedError(f"the loss is {loss}", state, self._plan)
         try:
