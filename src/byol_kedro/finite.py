@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Of a feature: float32 ends at 3e38, and holds the sum of a hundred million squares of this.
 LARGEST = 1e15
+ANY_FINITE = float(np.finfo(np.float32).max)  # of features that nothing here reckons with
 ROWS = 4096  # that are looked at together
 
 
@@ -41,23 +42,23 @@ def check_finite(arrays: Mapping[str, Any], whose: str, instead: str) -> None:
             raise NotFiniteError(f"{whose} {name} holds NaN or infinity ({odd} numbers)", instead)
 
 
-def check_features(features: npt.NDArray[Any], whose: str, instead: str) -> None:
-    """NotFiniteError where features (N, D) hold NaN, infinity or a number beyond `LARGEST`.
+def check_features(features: npt.NDArray[Any], whose: str, instead: str, largest: float = LARGEST) -> None:
+    """NotFiniteError where features (N, D) hold NaN, infinity or a number beyond `largest`.
 
     `whose` says which they are, in front of how many rows; `instead` what to do. A memory map is read in pieces.
     """
-    odd = sum(_odd_rows(features[start : start + ROWS]) for start in range(0, len(features), ROWS))
+    odd = sum(_odd_rows(features[start : start + ROWS], largest) for start in range(0, len(features), ROWS))
     if isinstance(features.base, mmap.mmap):
         # What was read of the map would go on counting as this process's memory.
         features.base.madvise(mmap.MADV_DONTNEED)
     if odd:
         finite = all(np.isfinite(features[start : start + ROWS]).all() for start in range(0, len(features), ROWS))
-        numbers = f"numbers beyond {LARGEST:g}" if finite else "NaN or infinity"
+        numbers = f"numbers beyond {largest:g}" if finite else "NaN or infinity"
         raise NotFiniteError(f"{whose}: {odd:,} of {len(features):,} rows hold {numbers}", instead)
 
 
-def _odd_rows(rows: npt.NDArray[Any]) -> int:
+def _odd_rows(rows: npt.NDArray[Any], largest: float) -> int:
     # The extremes need no memory; of NaN they are NaN, which is not within any bounds.
-    if rows.size == 0 or (rows.min() >= -LARGEST and rows.max() <= LARGEST):
+    if rows.size == 0 or (rows.min() >= -largest and rows.max() <= largest):
         return 0
-    return int((~(np.abs(rows) <= LARGEST)).any(axis=1).sum())
+    return int((~(np.abs(rows) <= largest)).any(axis=1).sum())

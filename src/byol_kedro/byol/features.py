@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from byol_kedro.byol.augment import augment
 from byol_kedro.byol.encoder import EncoderHeader
 from byol_kedro.byol.networks import feature_dim
-from byol_kedro.finite import check_features
+from byol_kedro.finite import LARGEST, check_features
 
 if TYPE_CHECKING:
     from byol_kedro.parameters import View
@@ -37,6 +37,7 @@ def encode(
     *,
     whose: str = WHOSE,
     instead: str = INSTEAD,
+    largest: float = LARGEST,
 ) -> Features:
     """Features (N, D) float32 of pictures (N, 3, H, W) uint8, row for row.
 
@@ -45,12 +46,12 @@ def encode(
     read in batches.
 
     Raises:
-        NotFiniteError: some of them are no numbers, or too large (see `check_features`); it says `whose` they are and
+        NotFiniteError: some of them are no numbers, or beyond `largest`; it says `whose` they are and
             what to do `instead`.
     """
     mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (header.mean, header.std))
     batches = ((batch.to(device).float() / 255 - mean) / std for batch in _batches(pixels, batch_size))
-    return _features(model, batches, len(pixels), device, whose, instead)
+    return _features(model, batches, len(pixels), device, whose, instead, largest)
 
 
 def encode_view(
@@ -110,7 +111,13 @@ def _batches(pixels: Pixels, size: int) -> Iterator[Tensor]:
 
 
 def _features(
-    model: nn.Module, batches: Iterator[Tensor], count: int, device: torch.device, whose: str, instead: str
+    model: nn.Module,
+    batches: Iterator[Tensor],
+    count: int,
+    device: torch.device,
+    whose: str,
+    instead: str,
+    largest: float = LARGEST,
 ) -> Features:
     """What the model says of the batches, (n, 3, H, W) float32 on the device, one after the other: (count, D)."""
     model.to(device)
@@ -120,7 +127,7 @@ def _features(
             answers = model(batch.contiguous(memory_format=torch.channels_last))
             features[done : done + len(batch)] = answers.float().cpu().numpy()
             done += len(batch)
-    check_features(features, whose, instead)
+    check_features(features, whose, instead, largest)
     return features
 
 

@@ -12,6 +12,7 @@ from byol_kedro.byol.features import WHOSE, encode
 from byol_kedro.datasets.files import replacing
 from byol_kedro.errors import UserError
 from byol_kedro.export import graphs, state_dicts
+from byol_kedro.finite import ANY_FINITE
 from byol_kedro.frozen import FrozenEncoder
 
 Pixels = NDArray[np.uint8]
@@ -53,6 +54,7 @@ def write(encoder: FrozenEncoder, name: str, path: Path) -> float:
         encoder.model, pixels, encoder.header, encoder.device,
         whose=f"export: {WHOSE} {encoder.version}",
         instead="nothing was written. Take another one with --encoder",
+        largest=ANY_FINITE,
     )  # fmt: skip
     with replacing(path) as temporary:
         form.write(encoder, temporary)
