@@ -1,18 +1,64 @@
-"""Refuses NaN and infinity in weights: a network that has one gives equal features for all images, without an error."""
+"""Refuses what is no number: NaN and infinity in weights, losses and features, and features too large to reckon with.
 
+A network with NaN in a weight gives equal features for all images, without an error; NaN in features ends in a
+classifier, a decomposition or a table, far from where it came from. So weights are looked at where they are read, and
+features where they are made and where they enter: what comes after may rely on it.
+"""
+
+import mmap
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
+import numpy.typing as npt
 
 from byol_kedro.errors import UserError
 
+if TYPE_CHECKING:
+    import torch  # takes seconds to import, and a stage without networks has features, too
+
+# Of a feature: float32 ends at 3e38, and holds the sum of a hundred million squares of this.
+LARGEST = 1e15
+ANY_FINITE = float(np.finfo(np.float32).max)  # of features that nothing here reckons with
+ROWS = 4096  # that are looked at together
+
+
+class NotFiniteError(UserError):
+    """`found` is what is no number, and whose; the message goes on with what to do."""
+
+    def __init__(self, found: str, instead: str) -> None:
+        super().__init__(f"{found}; {instead}")
+        self.found = found
+
 
 def check_finite(arrays: Mapping[str, Any], whose: str, instead: str) -> None:
-    """UserError where an array or tensor holds NaN or infinity: `whose` arrays they are, what to do `instead`."""
+    """NotFiniteError where an array or tensor holds NaN or infinity: `whose` they are, what to do `instead`."""
     for name, array in arrays.items():
-        finite = torch.isfinite(array) if isinstance(array, torch.Tensor) else np.isfinite(array)
+        finite: torch.Tensor | npt.NDArray[np.bool_] = (
+            np.isfinite(array) if isinstance(array, np.ndarray) else array.isfinite()
+        )
         if not finite.all():
             odd = int(finite.size if isinstance(finite, np.ndarray) else finite.numel()) - int(finite.sum())
-            raise UserError(f"{whose} {name} holds NaN or infinity ({odd} numbers); {instead}")
+            raise NotFiniteError(f"{whose} {name} holds NaN or infinity ({odd} numbers)", instead)
+
+
+def check_features(features: npt.NDArray[Any], whose: str, instead: str, largest: float = LARGEST) -> None:
+    """NotFiniteError where features (N, D) hold NaN, infinity or a number beyond `largest`.
+
+    `whose` says which they are, in front of how many rows; `instead` what to do. A memory map is read in pieces.
+    """
+    odd = sum(_odd_rows(features[start : start + ROWS], largest) for start in range(0, len(features), ROWS))
+    if isinstance(features.base, mmap.mmap):
+        # What was read of the map would go on counting as this process's memory.
+        features.base.madvise(mmap.MADV_DONTNEED)
+    if odd:
+        finite = all(np.isfinite(features[start : start + ROWS]).all() for start in range(0, len(features), ROWS))
+        numbers = f"numbers beyond {largest:g}" if finite else "NaN or infinity"
+        raise NotFiniteError(f"{whose}: {odd:,} of {len(features):,} rows hold {numbers}", instead)
+
+
+def _odd_rows(rows: npt.NDArray[Any], largest: float) -> int:
+    # The extremes need no memory; of NaN they are NaN, which is not within any bounds.
+    if rows.size == 0 or (rows.min() >= -largest and rows.max() <= largest):
+        return 0
+    return int((~(np.abs(rows) <= largest)).any(axis=1).sum())

@@ -15,12 +15,13 @@ from torch import nn
 from byol_kedro.brief import Brief
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
-from byol_kedro.byol.features import BATCH, encode
+from byol_kedro.byol.features import BATCH, WHOSE, encode
 from byol_kedro.datasets.decode import NarrowPixels, UnreadablePicture, are_narrow, decode, narrow_words, square
 from byol_kedro.datasets.user_files import is_regular
 from byol_kedro.datasets.versioned import tell_passed_over, version_files
 from byol_kedro.datasets.weights import read_safetensors
 from byol_kedro.errors import UserError
+from byol_kedro.finite import ANY_FINITE
 from byol_kedro.log import get_logger
 from byol_kedro.paths import expanded
 
@@ -56,12 +57,16 @@ class FrozenEncoder(Brief):
         Raises:
             TypeError: a single picture instead of several, or something in them that is neither path nor PIL image.
             ValueError: an array of another shape or type; UnreadablePicture, one of its kind, for a broken picture.
+            UserError: a feature is NaN or infinite: the training of the encoder has diverged.
         """
         if isinstance(images, str | PathLike | Image.Image):
             raise TypeError(f"several pictures are expected, found one, {images}; for its features: encoder([…])[0]")
         narrow: list[bool] = []
         batches = self._checked(images, narrow) if isinstance(images, np.ndarray) else self._squares(images, narrow)
-        parts = [encode(self.model, pixels, self.header, self.device) for pixels in batches]
+        whose = f"{WHOSE} {self.version}".rstrip()
+        parts = [
+            encode(self.model, pixels, self.header, self.device, whose=whose, largest=ANY_FINITE) for pixels in batches
+        ]
         if any(narrow):
             logger.warning("%s", narrow_words(sum(narrow), len(narrow)))
         return np.concatenate(parts) if parts else np.empty((0, self.header.feature_dim), np.float32)

@@ -42,6 +42,7 @@ def _reference(weights: str) -> str:
 # Whatever counts something here is far below the bound, and beyond it torch and NumPy overflow.
 PositiveInt = Annotated[int, Field(gt=0, lt=2**31)]
 LocalPath = Annotated[str, AfterValidator(expand)]
+LearningRate = Annotated[float, Field(gt=0, le=1e30)]  # what an optimizer makes of it has to be a float32
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -151,7 +152,7 @@ class Optimizer(Block):
     """`lr` is the peak, for the batch that is configured; warm-up is linear."""
 
     name: Literal["sgd", "lars", "adamw"]
-    lr: PositiveFloat
+    lr: LearningRate
     momentum: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: NonNegative
     decay_norms_and_biases: bool
@@ -232,7 +233,7 @@ class Published(Block):
     It is fitted `seeds` times, all at once; the first seed's is the one that the tables show.
     """
 
-    lr: PositiveFloat
+    lr: LearningRate
     batch_size: PositiveInt
     epochs: PositiveInt
     seeds: PositiveInt
@@ -241,7 +242,7 @@ class Published(Block):
 class LinearSgd(Block):
     """The literature's linear evaluation; the rate is the best of `lrs` on `validation` of the training pictures."""
 
-    lrs: Annotated[list[PositiveFloat], Field(min_length=1)]
+    lrs: Annotated[list[LearningRate], Field(min_length=1)]
     momentum: Annotated[float, Field(ge=0, lt=1)]
     batch_size: PositiveInt
     epochs: PositiveInt
@@ -259,7 +260,7 @@ class Mlp(Block):
     """One hidden layer; training stops after `patience` epochs without a better `validation` top-1."""
 
     hidden_dim: PositiveInt
-    lr: PositiveFloat
+    lr: LearningRate
     weight_decay: NonNegative
     batch_size: PositiveInt
     epochs: PositiveInt
@@ -325,7 +326,7 @@ class Latent(Block):
 
     pairs: Pairs
     widths: Annotated[list[PositiveInt], Field(min_length=1)]
-    lr: PositiveFloat
+    lr: LearningRate
     schedule: Literal["cosine", "constant"]
     batch_size: PositiveInt
     epochs: PositiveInt

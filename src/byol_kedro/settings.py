@@ -10,6 +10,7 @@ from byol_kedro.hooks import ProjectHooks
 warnings.filterwarnings("ignore", message="register_new_resolver")
 # scikit-learn's six lines for each fit; the node that fits says it in one.
 warnings.filterwarnings("ignore", message="lbfgs failed to converge")
+warnings.filterwarnings("ignore", message="Number of distinct clusters")
 
 HOOKS = (ProjectHooks(),)
 # Outside the project's folder there is no .telemetry file that refuses it.

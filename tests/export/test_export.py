@@ -172,7 +172,9 @@ def test_weights_that_are_no_numbers_are_refused_before_anything_is_written(resn
     broken = FrozenEncoder(resnet18.header, OLDER, "mark", copy.deepcopy(resnet18.model), CPU)
     with torch.no_grad():
         next(broken.model.parameters())[0] = torch.nan
-    with pytest.raises(UserError, match=f"encoder {OLDER} gives NaN or infinity for features"):
+    with pytest.raises(
+        UserError, match=f"features of the encoder {OLDER}: 5 of 5 rows hold NaN or infinity; nothing was written"
+    ):
         write(broken, "timm", tmp_path / "e")
     assert list(tmp_path.iterdir()) == []
 

@@ -21,12 +21,13 @@ from byol_kedro.byol.pictures import place_pictures
 from byol_kedro.byol.plan import Plan
 from byol_kedro.byol.seeds import HEADS, seeded, stream_seed
 from byol_kedro.byol.state import augmentation_generator
-from byol_kedro.errors import UserError
+from byol_kedro.finite import NotFiniteError, check_finite
 
 if TYPE_CHECKING:
     from byol_kedro.parameters import Pretrain
 
 Watch = Callable[[int, float], None]
+INSTEAD = "set baselines.supervised=false"
 
 
 def supervised_plan(training: "Pretrain", image_passes: int, count: int, seed: int) -> Plan:
@@ -60,7 +61,7 @@ def train_supervised(
     Returned in evaluation mode, without the layer.
 
     Raises:
-        UserError: the loss is no longer a finite number.
+        NotFiniteError: the loss, or a weight in the end, is no longer a finite number.
     """
     network = _network(header, int(labels.max()) + 1, plan.seed, device)
     optimizer = create_optimizer(network, plan.parameters.optimizer)
@@ -83,6 +84,8 @@ def train_supervised(
             optimizer.step()
             if (step + 1) % plan.steps_an_epoch == 0:
                 watch((step + 1) // plan.steps_an_epoch, _finite(loss))
+    # Of the last step the loss is known, not what it has made of the weights.
+    check_finite(network.state_dict(), "baselines.supervised: the trained network's", INSTEAD)
     return network[0].eval()
 
 
@@ -108,8 +111,5 @@ def _add_gradient(network: nn.Module, view: Tensor, targets: Tensor, parts: int,
 def _finite(loss: Tensor) -> float:
     value = float(loss)
     if not math.isfinite(value):
-        raise UserError(
-            f"baselines.supervised: the loss is {value} at the learning rate of the encoder's training; "
-            "set baselines.supervised=false"
-        )
+        raise NotFiniteError(f"baselines.supervised: the loss is {value} at the encoder's learning rate", INSTEAD)
     return value

@@ -19,10 +19,24 @@ from byol_kedro.byol.plan import Plan
 from byol_kedro.byol.state import TrainState
 from byol_kedro.byol.step import Views, train_step
 from byol_kedro.errors import UserError
+from byol_kedro.finite import NotFiniteError
 
 Watch = Callable[[int, Row | None], None]
 Measure = Callable[[Byol], Mapping[str, Any]]  # columns of Row
 Keep = Callable[[TrainState, Monitor], None]
+
+
+class DivergedError(UserError):
+    """The training of `state` has `found` what is no number, with which it cannot go on."""
+
+    def __init__(self, found: str, state: TrainState, plan: Plan) -> None:
+        lr, _ = plan.rates(state.step - 1)
+        dtype = autocast_dtype(state.device, plan.parameters.precision) or torch.float32
+        advice = ", or set pretrain.precision=bfloat16" if dtype is torch.float16 else ""
+        super().__init__(
+            f"pretrain: {found} after step {state.step} of {plan.steps}; lower pretrain.optimizer.lr (the rate was "
+            f"{lr:g}, in {str(dtype).removeprefix('torch.')}) or lengthen pretrain.optimizer.warmup_epochs{advice}"
+        )
 
 
 def train(
@@ -46,7 +60,7 @@ def train(
     incomplete last step is left out.
 
     Raises:
-        UserError: the loss is no longer a finite number.
+        DivergedError: the loss, or a feature that `measure` looks at, is no longer a finite number.
     """
     dtype = autocast_dtype(state.device, plan.parameters.precision)
     normalise = torch.tensor(mean, device=state.device), torch.tensor(std, device=state.device)
@@ -80,12 +94,11 @@ def _views(
 def _read(state: TrainState, plan: Plan, monitor: Monitor, rates: tuple[float, float], measure: Measure | None) -> Row:
     row = monitor.read(state.step, state.step / plan.steps_an_epoch, *rates, plan.images_a_step)
     if not math.isfinite(row.loss):
-        raise UserError(
-            f"pretrain: the loss is {row.loss} after step {row.step} of {plan.steps}; "
-            "lower pretrain.optimizer.lr or lengthen pretrain.optimizer.warmup_epochs"
-            + (", or set pretrain.precision=bfloat16" if state.scaler.is_enabled() else "")
-        )
+        raise DivergedError(f"the loss is {row.loss}", state, plan)
     if measure is not None and plan.score_after(state.step):
-        row = dataclasses.replace(row, **measure(state.network))
+        try:
+            row = dataclasses.replace(row, **measure(state.network))
+        except NotFiniteError as error:
+            raise DivergedError(error.found, state, plan) from None
         monitor.restart()
     return row

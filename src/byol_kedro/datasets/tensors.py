@@ -17,15 +17,18 @@ from byol_kedro.datasets.files import replacing
 from byol_kedro.datasets.integrity import place
 from byol_kedro.datasets.sealed import FINGERPRINT, check_arrays, open_tensors, place_of, sealed, unsealed
 from byol_kedro.datasets.versioned import Versions
+from byol_kedro.finite import check_features
 
 Array = npt.NDArray[Any]
+FEATURES = "features"  # the name of an array of them, or its end
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tensors(Brief):
-    """Arrays by name, and a header of strings. `t["features"]` is `t.arrays["features"]`.
+    """Arrays by name, and a header of strings. `t["features"]` is `t.arrays["features"]`, looked at.
 
-    What was loaded reads an array from the disk each time that it is asked for, and has `version` and
+    Features that are no numbers are refused there and in `mapped` (NotFiniteError), so that whoever computes with them
+    may rely on it. What was loaded reads an array from the disk each time that it is asked for, and has `version` and
     `fingerprint` in its header.
     """
 
@@ -33,10 +36,18 @@ class Tensors(Brief):
     header: dict[str, str]
 
     def __getitem__(self, name: str) -> Array:
-        return self.arrays[name]
+        return self.numbers(name, self.arrays[name])
 
     def keys(self) -> KeysView[str]:
         return self.arrays.keys()
+
+    def numbers(self, name: str, array: Array) -> Array:
+        """`array` as it is, which is the one of that `name`. NotFiniteError where it is features and holds others."""
+        if name.rpartition(".")[2] == FEATURES:
+            place = f"{self.arrays.path}, " if isinstance(self.arrays, StoredArrays) else ""
+            about = f" of encoder {self.header['encoder_version']}" if "encoder_version" in self.header else ""
+            check_features(array, f"{place}{name}{about}", "run the pipeline extract again")
+        return array
 
 
 class StoredArrays(Mapping[str, Array]):
@@ -47,25 +58,25 @@ class StoredArrays(Mapping[str, Array]):
     """
 
     def __init__(self, path: Path, names: list[str], fingerprint: str) -> None:
-        self._path = path
+        self.path = path
         self._names = names
         self._fingerprint = fingerprint
 
     def __getitem__(self, name: str) -> Array:
         if name not in self._names:
             raise KeyError(name)
-        check_arrays(self._path, self._fingerprint)
-        with open_tensors(self._path) as file:
+        check_arrays(self.path, self._fingerprint)
+        with open_tensors(self.path) as file:
             array: Array = file.get_tensor(name)
         return array
 
     def mapped(self, name: str) -> Array:
         """The array as a read-only memory map: what is not asked for is not kept, what was read can be dropped."""
-        check_arrays(self._path, self._fingerprint)
-        start, dtype, shape = place_of(name, self._path)
+        check_arrays(self.path, self._fingerprint)
+        start, dtype, shape = place_of(name, self.path)
         if 0 in shape:
             return np.empty(shape, dtype)  # nothing can be mapped
-        return np.memmap(self._path, dtype, "r", start, shape)
+        return np.memmap(self.path, dtype, "r", start, shape)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -122,4 +133,4 @@ class TensorsDataset(Versions, AbstractVersionedDataset[Tensors, Tensors]):
 def mapped(tensors: Tensors, name: str) -> Array:
     """An array that lies in a file as a read-only memory map, any other as it is."""
     arrays = tensors.arrays
-    return arrays.mapped(name) if isinstance(arrays, StoredArrays) else arrays[name]
+    return tensors.numbers(name, arrays.mapped(name) if isinstance(arrays, StoredArrays) else arrays[name])

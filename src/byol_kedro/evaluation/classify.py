@@ -17,6 +17,7 @@ from byol_kedro.evaluation.mlp import mlp
 from byol_kedro.evaluation.names import CLASSIFIER
 from byol_kedro.evaluation.published import published
 from byol_kedro.evaluation.weighted_knn import weighted_knn
+from byol_kedro.finite import check_features
 from byol_kedro.log import get_logger
 
 if TYPE_CHECKING:
@@ -30,6 +31,16 @@ CLASSIFIERS: dict[str, Callable[..., Fit]] = {
     "linear_sgd": linear_sgd,
     "logistic": logistic,
     "mlp": mlp,
+}
+
+# What to do where a classifier gives no numbers, though its features are.
+REMEDIES = {
+    "knn": "run the pipeline extract again",
+    "knn200": "raise probes.knn200.temperature",
+    "published": "lower probes.published.lr",
+    "linear_sgd": "lower probes.linear_sgd.lrs",
+    "logistic": "lower probes.logistic.cs",
+    "mlp": "lower probes.mlp.lr",
 }
 
 logger = get_logger(__name__)
@@ -73,15 +84,16 @@ class Outcome:
 def classify(problem: Problem, protocols: Sequence[str], params: "Probes", seed: int) -> Outcome:
     """Fit each of `protocols` on the labelled training pictures and judge it on the labelled test pictures.
 
-    Where these are too few to learn or to judge anything there are no rows and no fits.
+    Where these are too few to learn or to judge anything there are no rows and no fits. Raises NotFiniteError as
+    `fitted`.
     """
     known = labelled(problem)
     if not learnable(known):
         return Outcome([], join_predictions([]), {})
     rows, tables, fits = [], [], {}
     for protocol in protocols:
-        classifier, function, settings = CLASSIFIER[protocol], CLASSIFIERS[protocol], getattr(params, protocol)
-        fit = function(known.train_x, known.train_y, known.test_x, known.n_classes, settings, seed)
+        classifier, settings = CLASSIFIER[protocol], getattr(params, protocol)
+        fit = fitted(known, protocol, params, seed)
         words: dict[str, Any] = {"classifier": classifier, "protocol": protocol, "features": known.features}
         names = [known.names[i] for i in known.index]
         about = {"dim": known.train_x.shape[1], "seed": seed, "settings": settings.model_dump(mode="json")} | words
@@ -90,6 +102,20 @@ def classify(problem: Problem, protocols: Sequence[str], params: "Probes", seed:
         fits[protocol] = fit
         logger.info("%s + %s (%s): %s %%", known.features, classifier, protocol, percent(rows[-1]["top1"]))
     return Outcome(rows, join_predictions(tables), fits)
+
+
+def fitted(known: Problem, protocol: str, params: "Probes", seed: int) -> Fit:
+    """The classifier of `protocol`, fitted to the training pictures, all of which have a label.
+
+    Raises:
+        NotFiniteError: its probabilities are no numbers.
+    """
+    settings = getattr(params, protocol)
+    fit = CLASSIFIERS[protocol](known.train_x, known.train_y, known.test_x, known.n_classes, settings, seed)
+    for probabilities in (fit.probabilities, *fit.repeats):
+        whose = f"{known.features} + {CLASSIFIER[protocol]} ({protocol}), probabilities of the test images"
+        check_features(probabilities, whose, f"the classifier has diverged: {REMEDIES[protocol]}")
+    return fit
 
 
 def labelled(problem: Problem, rows: Labels | None = None) -> Problem:

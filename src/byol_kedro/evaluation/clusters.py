@@ -96,7 +96,11 @@ def nearest_to_centers(
 
 @one_thread()  # several threads would add up the centres in the order in which they are done
 def _kmeans(points: Vectors, centres: int, seed: int) -> KMeans:
-    return KMeans(centres, n_init=RESTARTS, random_state=seed).fit(points)
+    fitted = KMeans(centres, n_init=RESTARTS, random_state=seed).fit(points)
+    found = len(np.unique(fitted.labels_))
+    if found < centres:
+        logger.info("clusters: %d of the %d asked for, the vectors differ too little for more", found, centres)
+    return fitted
 
 
 def _highest_silhouette(points: Vectors, most: int, seed: int) -> KMeans:

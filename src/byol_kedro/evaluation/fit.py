@@ -25,6 +25,7 @@ class Fit:
     repeats: tuple[Features, ...] = ()
 
 
+@np.errstate(over="ignore", invalid="ignore")  # who calls it looks at the result
 def softmax(logits: Features) -> Features:
     """Probabilities (M, n_classes) float32 of logits (M, n_classes); a logit of -inf gives 0."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from byol_kedro.evaluation.classify import CLASSIFIERS, Problem, labelled, learnable
+from byol_kedro.evaluation.classify import Problem, fitted, labelled, learnable
 from byol_kedro.evaluation.fit import Labels
 from byol_kedro.evaluation.metrics import spread, top1
 from byol_kedro.evaluation.names import CLASSIFIER
@@ -22,6 +22,8 @@ def fold_rows(
     `folds`: row numbers of the training features, int64, one array a fold. `top1` holds a fraction for each fold,
     `mean` and `std` (of a sample) are over them, as Coates, Lee, Ng (AISTATS 2011) ask for; `n_train` is the
     size of a fold, the smallest where they differ. There are no rows where there are no folds or no labels.
+
+    Raises NotFiniteError as `fitted`.
     """
     parts = [labelled(problem, rows) for rows in folds]
     if not parts or not all(map(learnable, parts)):
@@ -32,14 +34,10 @@ def fold_rows(
 
 
 def _row(parts: list[Problem], protocol: str, params: "Probes", seed: int) -> dict[str, Any]:
-    classifier, function = CLASSIFIER[protocol], CLASSIFIERS[protocol]
-    fractions = []
-    for part in parts:
-        fit = function(part.train_x, part.train_y, part.test_x, part.n_classes, getattr(params, protocol), seed)
-        fractions.append(top1(fit.probabilities, part.test_y))
+    fractions = [top1(fitted(part, protocol, params, seed).probabilities, part.test_y) for part in parts]
     return {
         "features": parts[0].features,
-        "classifier": classifier,
+        "classifier": CLASSIFIER[protocol],
         "protocol": protocol,
         "top1": fractions,
         **spread(fractions),

@@ -18,6 +18,7 @@ def start_linear(inputs: int, outputs: int, generator: torch.Generator) -> tuple
     return weight, torch.empty(outputs).uniform_(-bound, bound, generator=generator)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # who calls it looks at the result
 def linear_probabilities(x: Features, weights: dict[str, NDArray[np.float32]]) -> Features:
     """Class probabilities (M, n_classes) float32 of raw features x (M, D), by a linear `Fit.weights`."""
     standardised = Scaler(weights["mean"], weights["scale"])(x)

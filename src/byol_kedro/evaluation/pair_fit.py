@@ -1,5 +1,6 @@
 """Training of the latent MLP on pairs."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,8 +15,9 @@ from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler
 
 from byol_kedro.evaluation.pair_model import PairModel, distance, embed
 from byol_kedro.evaluation.pairs import PIECE, PairSet, Values
-from byol_kedro.evaluation.scaler import Scaler
+from byol_kedro.evaluation.scaler import SMALLEST, Scaler
 from byol_kedro.evaluation.threads import one_thread
+from byol_kedro.finite import NotFiniteError
 
 if TYPE_CHECKING:
     from byol_kedro.parameters import Latent
@@ -48,6 +50,8 @@ def fit_pair_model(
     without a lower validation loss; without validation pairs the last epoch counts. Features are standardized by
     `scaler`, that of the train images.
 
+    Raises NotFiniteError where a loss, or a latent vector of `train`, is no number.
+
     `watch` is called after each epoch. Returns the model and a row for each epoch: epoch (from 1), lr of its first
     step, train_l1 (mean over its steps) and validation_l1 (after it), both in the target's own unit.
     """
@@ -66,7 +70,9 @@ def fit_pair_model(
     history = pd.DataFrame(rows, columns=HISTORY)
     arrays = {name: tensor.detach().numpy() for name, tensor in kept.items()}
     offset = float(np.float32(offset + arrays.pop(OFFSET) / scale))
-    return PairModel(arrays, scaler, offset, scale), history
+    model = PairModel(arrays, scaler, offset, scale)
+    model.vectors(train.features)  # looks at them: of the last step the losses say nothing
+    return model, history
 
 
 def no_history() -> pd.DataFrame:
@@ -83,7 +89,7 @@ def target_units(target: Values) -> tuple[float, float]:
     spread = float(target.mean()) - offset
     if spread <= np.finfo(np.float32).eps * abs(offset):
         offset, spread = 0.0, float(target.mean())
-    return offset, float(np.float32(1 / spread)) if spread > 0 else 1.0
+    return offset, float(np.float32(1 / spread)) if spread > SMALLEST else 1.0
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,12 @@ def _minimise(
         train_loss = _one_epoch(weights, train, latent.batch_size, optimizer, schedule, generator)
         loss = _whole_loss(weights, validation)
         note(epoch, lr, train_loss, loss)
+        if not math.isfinite(train_loss) or (len(validation.target) and not math.isfinite(loss)):
+            of, value = ("train", train_loss) if not math.isfinite(train_loss) else ("validation", loss)
+            raise NotFiniteError(
+                f"latent: the pair model's loss on the {of} pairs is {value} after epoch {epoch} of {latent.epochs}",
+                f"lower latent.lr (the rate was {lr:g})",
+            )
         if loss < best:
             best, best_epoch = loss, epoch
             kept = {name: weight.detach().clone() for name, weight in weights.items()}

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from byol_kedro.evaluation.pairs import pieces
 from byol_kedro.evaluation.scaler import Scaler
-from byol_kedro.finite import check_finite
+from byol_kedro.finite import check_features, check_finite
 
 Array = NDArray[np.float32]
+
+INSTEAD = "its training has diverged: lower latent.lr, or give other weights in latent.weights_from"
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,17 @@ class PairModel:
         return [len(self.weights[f"linear{layer}.bias"]) for layer in range(1, len(self.weights) // 2)]
 
     def vectors(self, features: Array) -> Array:
-        """Latent vectors (N, `dimension`) float32 of features (N, D) float32."""
+        """Latent vectors (N, `dimension`) float32 of features (N, D) float32.
+
+        Raises:
+            NotFiniteError: some of them are no numbers, or too large (see `check_features`).
+        """
         weights = {name: torch.from_numpy(np.array(array)) for name, array in self.weights.items()}
         vectors = np.empty((len(features), self.dimension), np.float32)
         with torch.inference_mode():
             for rows in pieces(len(features)):
                 vectors[rows] = embed(weights, torch.from_numpy(self.scaler(features[rows]))).numpy()
+        check_features(vectors, "latent vectors of the pair model", INSTEAD)
         return vectors
 
     def to_arrays(self) -> dict[str, Array]:

@@ -9,6 +9,7 @@ from byol_kedro.evaluation.pair_model import PairModel
 from byol_kedro.evaluation.pair_ridge import best_ridge
 from byol_kedro.evaluation.pairs import PairSet, Pool, Values, pieces
 from byol_kedro.evaluation.scaler import Scaler
+from byol_kedro.finite import check_finite
 
 Features = NDArray[np.float32]
 
@@ -24,6 +25,7 @@ COMPONENTS = 16
 STEEPEST = 10  # slopes that are looked at, in standard deviations of the target a standard deviation of the distance
 
 
+@np.errstate(over="ignore", invalid="ignore")  # all guesses are looked at in the end
 def predict_pairs(model: PairModel, pool: Pool, train: PairSet, validation: PairSet, test: PairSet) -> pd.DataFrame:
     """One row a test pair, float64 and in the target's own unit: `target`, what each of `MODELS` says, `difference`.
 
@@ -43,6 +45,7 @@ def predict_pairs(model: PairModel, pool: Pool, train: PairSet, validation: Pair
         PCA_16: _on_a_line(reduced, train.target),
         RIDGE: best_ridge(train, validation, scaler.scale)(test),
     }
+    check_finite(guesses, "guesses of the", "run the pipeline extract again; if it stays, train another encoder")
     table = pd.DataFrame({"target": test.target, **guesses})
     table.insert(2, "difference", (table[PAIR_MODEL] - table["target"]).abs())
     return table

@@ -5,10 +5,13 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from byol_kedro.evaluation.fit import Features
+from byol_kedro.finite import check_features
 from byol_kedro.log import counted, get_logger
 
 # 1,024 pictures of 96 by 96 are 108 MiB as float32.
 ROWS = 1024
+# The variance of a component: one pixel that differs by one step in one of 100,000 pictures has 1.5e-10.
+UNVARIED = 1e-9
 
 logger = get_logger(__name__)
 
@@ -31,8 +34,11 @@ def fit_pca(pixels: NDArray[np.uint8], components: int, seed: int) -> dict[str, 
         }
     # Centring may overwrite the array: it was made here and nobody else has it.
     model = PCA(min(components, n - 1, d), svd_solver="randomized", random_state=seed, copy=False)
-    model.fit(_flat(pixels))
+    with np.errstate(invalid="ignore"):  # of pictures that are all the same scikit-learn divides 0 by 0
+        model.fit(_flat(pixels))
     variance = model.explained_variance_
+    if variance[0] < UNVARIED and all((pixels[i : i + ROWS] == pixels[0]).all() for i in range(0, n, ROWS)):
+        logger.warning("PCA: all %s training pictures are the same: nothing can be learned from them", f"{n:,}")
     # A direction in which train does not vary is rounding: test pictures do vary in it, and standardised on train
     # it would outweigh all others. The first one stays, so that pictures that are all the same have features.
     kept = max(1, int(np.sum(variance > np.finfo(np.float32).eps * variance[0])))
@@ -48,11 +54,15 @@ def fit_pca(pixels: NDArray[np.uint8], components: int, seed: int) -> dict[str, 
 
 
 def project(pixels: NDArray[np.uint8], weights: dict[str, NDArray[np.float32]]) -> Features:
-    """Features (N, K) float32 of pixels (N, 3, H, W) uint8, by what `fit_pca` gave; `ROWS` at a time."""
+    """Features (N, K) float32 of pixels (N, 3, H, W) uint8, by what `fit_pca` gave; `ROWS` at a time.
+
+    Raises NotFiniteError where some are no numbers.
+    """
     features = np.empty((len(pixels), len(weights["components"])), np.float32)
     for start in range(0, len(pixels), ROWS):
         rows = slice(start, start + ROWS)
         features[rows] = (_flat(pixels[rows]) - weights["mean"]) @ weights["components"].T
+    check_features(features, "features of the pixels, PCA", "run the pipeline baselines again")
     return features
 
 

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byol_kedro.byol.encoder import EncoderHeader
-from byol_kedro.byol.features import encode
+from byol_kedro.byol.features import WHOSE, encode
 from byol_kedro.datasets.files import replacing
 from byol_kedro.errors import UserError
 from byol_kedro.export import graphs, state_dicts
+from byol_kedro.finite import ANY_FINITE
 from byol_kedro.frozen import FrozenEncoder
 
 Pixels = NDArray[np.uint8]
@@ -49,12 +50,12 @@ def write(encoder: FrozenEncoder, name: str, path: Path) -> float:
             or the file's differ by more than `TOLERANCE`; then nothing is written.
     """
     form, pixels = FORMATS[name], _pictures(encoder.header.image_size)
-    ours = encode(encoder.model, pixels, encoder.header, encoder.device)
-    if not np.isfinite(ours).all():
-        raise UserError(
-            f"export: encoder {encoder.version} gives NaN or infinity for features; nothing was written. Take another "
-            "one with --encoder"
-        )
+    ours = encode(
+        encoder.model, pixels, encoder.header, encoder.device,
+        whose=f"export: {WHOSE} {encoder.version}",
+        instead="nothing was written. Take another one with --encoder",
+        largest=ANY_FINITE,
+    )  # fmt: skip
     with replacing(path) as temporary:
         form.write(encoder, temporary)
         theirs = form.features(temporary, encoder.header, pixels)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from byol_kedro.byol.encoder import EncoderHeader
-from byol_kedro.byol.features import encode
+from byol_kedro.byol.features import WHOSE, encode
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Array, Tensors
 
@@ -16,6 +16,7 @@ def latents(
     model: nn.Module,
     header: EncoderHeader,
     images: Images,
+    split: str,
     device: torch.device,
     encoder: Tensors,
     count: int | None = None,
@@ -23,10 +24,13 @@ def latents(
     """`features` (N, D) float32, `labels` (N,) int64 and `index` (N,) int64, the row among `images`.
 
     N is `count`, of the first pictures, or all of them. The header's `class_names` are those of the labels, as JSON.
+
+    Raises NotFiniteError as `encode`, which names the encoder and `split`.
     """
+    whose = f"{WHOSE} {encoder.header['version']}, {split}"
     index = np.arange(len(images), dtype=np.int64)[:count]
     arrays: dict[str, Array] = {
-        "features": encode(model, images.pixels[: len(index)], header, device),
+        "features": encode(model, images.pixels[: len(index)], header, device, whose=whose),
         "labels": images.labels[: len(index)],
         "index": index,
     }

@@ -6,6 +6,7 @@ from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Array, Tensors
+from byol_kedro.evaluation.scaler import constant, constant_words
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import Baselines
 from byol_kedro.pipelines.extract.latents import derived_header, latents
@@ -18,8 +19,11 @@ def extract(encoder: Tensors, images_train: Images, images_test: Images, device:
     """`features` (N, D) float32, `labels` (N,) and `index` (N,) int64 of train and of test, row for row."""
     where, header = resolve_device(device), EncoderHeader.from_dict(encoder.header)
     model = restore_encoder(header, encoder.arrays)
-    train, test = (latents(model, header, images, where, encoder) for images in (images_train, images_test))
-    return train, test
+    train = latents(model, header, images_train, "train", where, encoder)
+    if constant(train["features"]):
+        words = constant_words(f"encoder {encoder.header['version']}", len(images_train))
+        log.warning("%s Or has its training collapsed (feature_std in training_history)?", words)
+    return train, latents(model, header, images_test, "test", where, encoder)
 
 
 def extract_unlabeled(encoder: Tensors, images_unlabeled: Images, unlabeled: bool, device: str) -> Tensors:
@@ -28,7 +32,8 @@ def extract_unlabeled(encoder: Tensors, images_unlabeled: Images, unlabeled: boo
         log.info("latents_unlabeled: empty; --params latent.unlabeled=true for features of all pictures")
     where, header = resolve_device(device), EncoderHeader.from_dict(encoder.header)
     model = restore_encoder(header, encoder.arrays)
-    return latents(model, header, images_unlabeled, where, encoder, len(images_unlabeled) if unlabeled else 0)
+    count = len(images_unlabeled) if unlabeled else 0
+    return latents(model, header, images_unlabeled, "unlabeled", where, encoder, count)
 
 
 def extract_references(
@@ -50,8 +55,10 @@ def extract_references(
     for reference in all_references(encoder, images_train, references, baselines.supervised, resolve_device(device)):
         about[reference.key] = {"features": reference.features, "facts": reference.facts}
         for split, images in (("train", images_train), ("test", images_test)):
-            arrays[f"{reference.key}.{split}.features"] = reference.encode(images.pixels)
+            arrays[f"{reference.key}.{split}.features"] = reference.features_of(images.pixels, split)
             arrays[f"{reference.key}.{split}.labels"] = images.labels
+        if constant(arrays[f"{reference.key}.train.features"]):
+            log.warning("%s", constant_words(reference.features, len(images_train)))
     header = derived_header(encoder, images_train, images_test)
     wanted = [*(["supervised"] if baselines.supervised else []), *references]
     left_out = [name for name in wanted if name not in about]

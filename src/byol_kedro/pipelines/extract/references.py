@@ -20,6 +20,7 @@ from byol_kedro.byol.pretrained import (
     own_transform,
     pretrained_encoder,
 )
+from byol_kedro.byol.supervised import INSTEAD as SUPERVISED_INSTEAD
 from byol_kedro.byol.supervised import Watch, supervised_plan, train_supervised
 from byol_kedro.datasets.hub import NotAtHandError, hub_weights
 from byol_kedro.datasets.images import Images
@@ -40,13 +41,19 @@ Pixels = npt.NDArray[np.uint8]
 class Reference:
     """One of the networks: `key` names its arrays, `features` is what the tables call it.
 
-    `facts` are columns of its results rows. `encode` makes features (N, D) float32 of pictures (N, 3, H, W) uint8.
+    `facts` are columns of its results rows. `encode` makes features (N, D) float32 of pictures (N, 3, H, W) uint8 and
+    takes what `byol.features.encode` takes by name; `instead` is what to do where they are no numbers.
     """
 
     key: str
     features: str
-    encode: Callable[[Pixels], npt.NDArray[np.float32]]
+    encode: Callable[..., npt.NDArray[np.float32]]
+    instead: str
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def features_of(self, pixels: Pixels, split: str) -> npt.NDArray[np.float32]:
+        """Features (N, D) float32 of the pictures (N, 3, H, W) uint8 of `split`. NotFiniteError names both."""
+        return self.encode(pixels, whose=f"features of {self.features}, {split}", instead=self.instead)
 
 
 def check_references(references: Mapping[str, str]) -> None:
@@ -72,7 +79,8 @@ def all_references(
         UserError: as `check_references`.
     """
     header = EncoderHeader.from_dict(encoder.header)
-    yield Reference("untrained", UNTRAINED, partial(encode, untrained_encoder(header), header=header, device=device))
+    encode_it = partial(encode, untrained_encoder(header), header=header, device=device)
+    yield Reference("untrained", UNTRAINED, encode_it, "train an encoder of another pretrain.encoder.name")
     if supervised:
         yield from _supervised(encoder, header, images_train, device)
     for name, wanted in references.items():
@@ -99,7 +107,8 @@ def _supervised(
         "batch_size": plan.images_a_step,
         "seed": header.seed,
     }
-    yield Reference("supervised", SUPERVISED, partial(encode, model, header=header, device=device), facts)
+    encode_it = partial(encode, model, header=header, device=device)
+    yield Reference("supervised", SUPERVISED, encode_it, SUPERVISED_INSTEAD, facts)
 
 
 def _told_now_and_then(epochs: int) -> Watch:
@@ -132,7 +141,8 @@ def _pretrained(name: str, wanted: str, device: torch.device) -> Iterator[Refere
     model = pretrained_encoder(weights, content, f"references.{name}: {file}")
     facts = {"architecture": weights.partition(".")[0]}
     encode_it = partial(encode_transformed, model, transform=own_transform(model), device=device)
-    yield Reference(name, f"{name} ({weights})", encode_it, facts)
+    instead = f"give other weights in references.{name}, or leave it out"
+    yield Reference(name, f"{name} ({weights})", encode_it, instead, facts)
 
 
 def _downloaded(weights: str) -> Path:

@@ -25,6 +25,7 @@ from byol_kedro.evaluation.pair_rows import Stack
 from byol_kedro.evaluation.pair_scores import score_rows
 from byol_kedro.evaluation.pair_weights import imported_pair_model
 from byol_kedro.evaluation.pairs import SPLITS, TEST, TRAIN, VALIDATION, Pool, no_pairs, pair_set
+from byol_kedro.finite import check_features
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import Latent
 from byol_kedro.pipelines.ingest.grid import draw_rows
@@ -117,6 +118,7 @@ def pool_pictures(
     if len(pair_tensors["y"]):
         check_saved_features(pair_tensors, parts[0].shape[1])
         saved, _, _ = saved_pictures(pair_tensors["x1"], pair_tensors["x2"])
+        check_features(saved, "pair_tensors: x1 and x2", "give features that are numbers")
         log.warning(
             "pair_tensors names no encoder: its features have to be those of encoder %s", encoder.header["version"]
         )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.fit import Features
 from byol_kedro.evaluation.pair_model import PairModel
+from byol_kedro.finite import check_finite
 from byol_kedro.log import get_logger
 from byol_kedro.pipelines.predict.classifier import Classifier
 from byol_kedro.pipelines.predict.neighbors import Pixels, Split, nearest_known
@@ -53,6 +54,7 @@ def class_columns(classifier: Classifier) -> Columns:
 
     def values(features: Features, _: Pixels) -> list[pa.Array]:
         probabilities = classifier.probabilities(features)
+        check_finite({"confidence": probabilities}, "the chosen probe's", "take another predict.probe")
         return [names.take(pa.array(probabilities.argmax(axis=1))), pa.array(probabilities.max(axis=1))]
 
     return Columns([pa.field("class", pa.string()), pa.field("confidence", pa.float32())], values)

@@ -4,7 +4,7 @@ from functools import partial
 
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
-from byol_kedro.byol.features import encode
+from byol_kedro.byol.features import WHOSE, encode
 from byol_kedro.datasets.belonging import check_same_encoder, check_same_training
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.new_pictures import NewPictures
@@ -54,6 +54,7 @@ def predict(
     images = (images_train, images_test, images_unlabeled)
     splits = [known_split(*of) for of in zip(("train", "test", "unlabeled"), known_latents, images, strict=True)]
     columns = all_columns(classifier, latent_mlp, splits, parameters.neighbours)
-    features = partial(encode, model, header=header, device=resolve_device(device))
+    whose = f"{WHOSE} {encoder.header['version']}, new pictures"
+    features = partial(encode, model, header=header, device=resolve_device(device), whose=whose)
     # Of the images that all of the rest was fitted to: others than the encoder's may have been ingested since.
     return rows(new_pictures, images_train.pixels.shape[-1], features, columns)

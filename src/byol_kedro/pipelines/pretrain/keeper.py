@@ -1,14 +1,17 @@
 """Checkpoints while a training runs."""
 
+import math
 import time
 from collections.abc import Callable
 
 from byol_kedro.byol.monitor import Monitor
 from byol_kedro.byol.plan import Plan
-from byol_kedro.byol.snapshot import take_snapshot
+from byol_kedro.byol.snapshot import Arrays, take_snapshot
 from byol_kedro.byol.state import TrainState
+from byol_kedro.byol.train import DivergedError
 from byol_kedro.datasets.checkpoints import TrainingFolder
 from byol_kedro.errors import UserError
+from byol_kedro.finite import NotFiniteError, check_finite
 from byol_kedro.log import get_logger
 from byol_kedro.pipelines.pretrain.stopping import StopRequest
 
@@ -32,7 +35,10 @@ class Keeper:
         self._complained = False
 
     def __call__(self, state: TrainState, monitor: Monitor) -> None:
-        """Raises SystemExit with 143 (SIGTERM), 130 (SIGINT) or 129 (SIGHUP) where the run was told to stop."""
+        """Raises SystemExit with 143 (SIGTERM), 130 (SIGINT) or 129 (SIGHUP) where the run was told to stop.
+
+        DivergedError where what was to be written is no number: no training could go on from it.
+        """
         self._steps += 1
         number = self._stop.received
         written = None
@@ -56,8 +62,10 @@ class Keeper:
         """Whether it could be written. A training does not die of a full disk: it may be whole before the next one."""
         keep = 1 if state.step == self._plan.steps else self._settings.keep
         with monitor.paused():
+            arrays, header = take_snapshot(state, monitor)
+            self._check(arrays, state, monitor)
             try:
-                self._folder.write(state.step, *take_snapshot(state, monitor), keep)
+                self._folder.write(state.step, arrays, header, keep)
             except UserError as error:
                 if not self._complained:
                     logger.warning("no checkpoint after step %s, the training goes on: %s", f"{state.step:,}", error)
@@ -66,3 +74,13 @@ class Keeper:
             finally:
                 self._last, self._steps = self._clock(), 0
         return True
+
+    def _check(self, arrays: Arrays, state: TrainState, monitor: Monitor) -> None:
+        """DivergedError where a training could not go on from `arrays`; the loss may not have been read since."""
+        loss = float(monitor.pending()[0][0])
+        if not math.isfinite(loss):
+            raise DivergedError(f"the loss is {loss}", state, self._plan)
+        try:
+            check_finite(arrays, "the training's", "")
+        except NotFiniteError as error:
+            raise DivergedError(error.found, state, self._plan) from None

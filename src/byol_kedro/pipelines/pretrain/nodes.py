@@ -9,11 +9,12 @@ from byol_kedro.byol.monitor import Monitor
 from byol_kedro.byol.pictures import place_pictures
 from byol_kedro.byol.plan import Plan
 from byol_kedro.byol.state import initial_state
-from byol_kedro.byol.train import train
+from byol_kedro.byol.train import DivergedError, train
 from byol_kedro.datasets.checkpoints import Checkpoints
 from byol_kedro.datasets.events import EventFolder
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.errors import UserError
 from byol_kedro.parameters import Pretrain
 from byol_kedro.pipelines.pretrain.artifacts import describe, encoder_of, heads_of, history_of
 from byol_kedro.pipelines.pretrain.board import both, on_board
@@ -67,10 +68,15 @@ def pretrain(
         name = f"{parameters.recipe}-{folder.path.name}" if tensorboard else None
         board = on_board(event_files, name, state, monitor, lambda: draw_views(plan, images_unlabeled, images_train))
         with board as curves, ProgressReport(plan, where.type.upper()) as report, StopRequest() as stop:
-            train(
-                state, pictures, plan, header.mean, header.std,
-                monitor=monitor, watch=both(report, curves), measure=measure, keep=Keeper(folder, plan, stop),
-            )  # fmt: skip
+            try:
+                train(
+                    state, pictures, plan, header.mean, header.std,
+                    monitor=monitor, watch=both(report, curves), measure=measure, keep=Keeper(folder, plan, stop),
+                )  # fmt: skip
+            except DivergedError as error:
+                last = folder.newest()
+                kept = f"its last checkpoint is of step {last.step}" if last else "there is no checkpoint of it"
+                raise UserError(f"{error}; no encoder is written, {kept}") from None
     tell_skipped(state)
     encoder, heads = encoder_of(state, header, parameters), heads_of(state, header, parameters)
     return encoder, heads, history_of(monitor.rows)

@@ -11,6 +11,7 @@ from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.fit import Features
 from byol_kedro.evaluation.names import BYOL, UNTRAINED
 from byol_kedro.log import get_logger
+from byol_kedro.parameters import View
 from byol_kedro.pipelines.extract.training import training_of
 
 # Four passes each. Of squared distances that spread as much as their mean, the mean is known to 3 %.
@@ -35,10 +36,11 @@ def two_views(
     chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:VIEWED])
     pixels, views = images.pixels[chosen], training[0].views
     networks = {BYOL: restore_encoder(header, encoder.arrays), UNTRAINED: untrained_encoder(header)}
-    return {
-        name: (
-            encode_view(model, pixels, views.first, header, stream_seed(seed, ALIGNMENT, 0), device),
-            encode_view(model, pixels, views.second, header, stream_seed(seed, ALIGNMENT, 1), device),
+
+    def seen(name: str, number: int, view: View) -> Features:
+        whose = f"features of {name}, {('first', 'second')[number]} views"
+        return encode_view(
+            networks[name], pixels, view, header, stream_seed(seed, ALIGNMENT, number), device, whose=whose
         )
-        for name, model in networks.items()
-    }
+
+    return {name: (seen(name, 0, views.first), seen(name, 1, views.second)) for name in networks}
