@@ -20,8 +20,8 @@ import yaml
 from PIL import Image
 from torchvision.transforms import InterpolationMode, transforms, v2
 
-from byol_kedro.byol.augment import augment
-from byol_kedro.byol.filters import kernel_size
+from byol_kedro.byol.augmentation.augment import augment
+from byol_kedro.byol.augmentation.blur import kernel_size
 from byol_kedro.parameters import View, Views
 
 PARAMETERS = Path(__file__).parents[1] / "conf" / "base" / "parameters_pretrain.yml"

@@ -17,16 +17,16 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from torch import nn
 
+from byol_kedro.byol.batches import place_pictures
 from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.optimizer import create_optimizer
-from byol_kedro.byol.pictures import place_pictures
-from byol_kedro.byol.plan import Plan
+from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import TrainState, initial_state
 from byol_kedro.byol.train import train
 from byol_kedro.datasets.images import Images
 from byol_kedro.parameters import Pretrain
 from byol_kedro.pipelines.pretrain.artifacts import describe
-from byol_kedro.pipelines.pretrain.online import online_measures
+from byol_kedro.pipelines.pretrain.online_eval import online_measures
 
 ROOT = Path(__file__).parents[1]
 SEED = 0

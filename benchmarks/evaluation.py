@@ -20,18 +20,18 @@ from scipy.stats import ttest_ind
 from sklearn.neighbors import KNeighborsClassifier
 from torch.utils.data import DataLoader, TensorDataset
 
-from byol_kedro.evaluation.classify import CLASSIFIERS, Outcome, Problem, classify
+from byol_kedro.datasets.probe_data import PIXEL_PROTOCOLS
+from byol_kedro.evaluation.comparison import compare_all
 from byol_kedro.evaluation.duplicates import nearest, perceptual_hash
-from byol_kedro.evaluation.few_labels import few_label_rows
-from byol_kedro.evaluation.folds import fold_rows
-from byol_kedro.evaluation.knn import knn
 from byol_kedro.evaluation.metrics import join_predictions, top1
 from byol_kedro.evaluation.names import CLASSIFIER
-from byol_kedro.evaluation.pairwise import compare_all
 from byol_kedro.evaluation.pca import fit_pca, project
-from byol_kedro.evaluation.quality import quality_row
+from byol_kedro.evaluation.probes.few_labels import few_label_rows
+from byol_kedro.evaluation.probes.folds import fold_rows
+from byol_kedro.evaluation.probes.knn import knn
+from byol_kedro.evaluation.probes.run import CLASSIFIERS, Outcome, Problem, classify
+from byol_kedro.evaluation.representation import quality_row
 from byol_kedro.parameters import Probes
-from byol_kedro.pipelines.probes.problems import PIXEL_PROTOCOLS
 
 PARAMETERS = Path(__file__).parents[1] / "conf" / "base" / "parameters_probes.yml"
 PROBES = Probes(**yaml.safe_load(PARAMETERS.read_text(encoding="utf-8"))["probes"])

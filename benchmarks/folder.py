@@ -24,13 +24,13 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.io import ImageReadMode, decode_jpeg, read_file
 from torchvision.transforms.v2 import functional as F
 
-from byol_kedro.datasets import decode as module
-from byol_kedro.datasets.decode import decode
-from byol_kedro.datasets.decoders import decode_all
 from byol_kedro.datasets.images import ImagesDataset
-from byol_kedro.datasets.sources.folder import Folder
-from byol_kedro.datasets.sources.photos import PHOTOGRAPHS
+from byol_kedro.files import decode as module
+from byol_kedro.files.decode import decode
+from byol_kedro.files.decoders import decode_all
 from byol_kedro.parameters import Ingest
+from byol_kedro.sources.folder import Folder
+from byol_kedro.sources.photos import PHOTOGRAPHS
 
 WIDTH, HEIGHT, SIDE = 500, 375, 96
 QUALITY = 90

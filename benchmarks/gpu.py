@@ -18,10 +18,9 @@ import numpy as np
 import torch
 import yaml
 
+from byol_kedro.byol.batches import CudaCopy, DevicePictures, HostPictures, Pictures, PrefetchedPictures
 from byol_kedro.byol.device import autocast_dtype, resolve_device
-from byol_kedro.byol.pictures import DevicePictures, HostPictures, Pictures, PrefetchedPictures
-from byol_kedro.byol.plan import Plan
-from byol_kedro.byol.prefetch import CudaCopy
+from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import initial_state
 from byol_kedro.byol.train import train
 from byol_kedro.parameters import Pretrain

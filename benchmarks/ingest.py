@@ -102,8 +102,8 @@ def again(root: Path, count: int, rounds: int = 5) -> None:
     from kedro.io import Version  # noqa: PLC0415  (the parent needs none of it)
 
     from byol_kedro.datasets.images import ImagesDataset  # noqa: PLC0415
-    from byol_kedro.datasets.sources.folder import Folder  # noqa: PLC0415
     from byol_kedro.parameters import Ingest  # noqa: PLC0415
+    from byol_kedro.sources.folder import Folder  # noqa: PLC0415
 
     write_files(root / "raw", count)
     given = {"image_size": 8, "test_fraction": 0.2, "max_broken": 0.0}

@@ -29,7 +29,7 @@ ROUNDS = 3
 def write_images(path: Path, count: int) -> float:
     """Saves random images as ingest does; the seconds."""
     from byol_kedro.datasets.images import ImagesDataset  # noqa: PLC0415  (the parent needs none of it)
-    from byol_kedro.datasets.streams import ImageStream, Index  # noqa: PLC0415
+    from byol_kedro.sources.stream import ImageStream, Index  # noqa: PLC0415
 
     pixels = np.random.default_rng(0).integers(0, 256, (BATCH, 3, SIDE, SIDE), dtype=np.uint8)
     sizes = [min(BATCH, count - start) for start in range(0, count, BATCH)]
@@ -79,8 +79,8 @@ def read_encoder(path: Path) -> tuple[float, float]:
 
 def check_artifacts(data_root: Path) -> tuple[int, int, float]:
     """How many artifacts and bytes there are, and the seconds of checking all of them."""
-    from byol_kedro.datasets.integrity import CHECKSUM, check_sum  # noqa: PLC0415
     from byol_kedro.datasets.tensors import TensorsDataset  # noqa: PLC0415
+    from byol_kedro.files.integrity import CHECKSUM, check_sum  # noqa: PLC0415
 
     files = [path for path in data_root.glob("*/*/*/*") if path.parents[1].stem == path.stem]
     summed = [path for path in files if path.with_name(path.name + CHECKSUM).exists()]

@@ -25,12 +25,12 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset, mapped
-from byol_kedro.evaluation.pair_fit import fit_pair_model
-from byol_kedro.evaluation.pair_model import PairModel
-from byol_kedro.evaluation.pair_references import predict_pairs
-from byol_kedro.evaluation.pair_rows import Stack
-from byol_kedro.evaluation.pairs import SPLITS, PairSet, Pool, pair_set, pair_table
 from byol_kedro.evaluation.scaler import Scaler
+from byol_kedro.pair_model.baselines import predict_pairs
+from byol_kedro.pair_model.model import PairModel
+from byol_kedro.pair_model.pairs import SPLITS, PairSet, Pool, pair_set, pair_table
+from byol_kedro.pair_model.stack import Stack
+from byol_kedro.pair_model.training import fit_pair_model
 from byol_kedro.parameters import Latent
 
 PARAMETERS = Path(__file__).parents[1] / "conf" / "base" / "parameters_latent.yml"

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from byol_kedro.byol.augment import augment
+from byol_kedro.byol.augmentation.augment import augment
 from byol_kedro.byol.device import autocast_dtype, resolve_device
 from byol_kedro.byol.loss import byol_loss
 from byol_kedro.byol.state import TrainState, initial_state

@@ -16,9 +16,9 @@ from byol_kedro.byol.encoder import to_arrays
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.evaluation.metrics import percent, wilson_interval
 from byol_kedro.export.write import write
-from tests.conftest import ROOT, Chain, type_kedro_run
-from tests.export.test_export import assert_same, frozen, normalised
-from tests.test_frozen import OLDER
+from tests.support.encoders import OLDER
+from tests.support.exports import assert_same, frozen, normalised
+from tests.support.kedro_runs import ROOT, Chain, type_kedro_run
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^ *```python\n(.*?)^ *```", re.MULTILINE | re.DOTALL)

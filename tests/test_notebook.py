@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from nbclient import NotebookClient
 
-from tests.conftest import ROOT, Chain
+from tests.support.kedro_runs import ROOT, Chain
 
 
 @pytest.fixture(scope="module")

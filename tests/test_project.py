@@ -2,28 +2,20 @@
 
 import re
 import subprocess
-import sys
 
 import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.framework.startup import bootstrap_project
 
+from byol_kedro.runs.validation import validated_parameters
 from byol_kedro.settings import CONFIG_LOADER_ARGS
-from byol_kedro.validation import validated_parameters
-from tests.conftest import ROOT, Chain
+from tests.support.kedro_runs import ROOT, Chain, modules_after
 
 ENVIRONMENTS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "local")
 PIPELINES = {
     "__default__", "ingest", "pretrain", "extract", "baselines", "probes", "latent", "report", "evaluate",
     "predict",
 }  # fmt: skip
-
-
-def modules_after(code: str) -> set[str]:
-    """The modules that a fresh interpreter has loaded after `code`."""
-    script = f"{code}\nimport sys; print('\\n'.join(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
 
 
 def test_importing_the_package_does_not_import_torch() -> None:
@@ -43,7 +35,7 @@ assert "--load-versions" in result.output, result.output
 
 def test_a_run_of_ingest_does_not_import_torch(tmp_path) -> None:
     code = f"""
-from tests.conftest import type_kedro_run
+from tests.support.kedro_runs import type_kedro_run
 outcome = type_kedro_run(__import__("pathlib").Path({str(tmp_path)!r}), "--pipelines=ingest")
 assert outcome.exit_code == 0, outcome.output
 """
@@ -102,7 +94,7 @@ def test_no_entry_of_the_catalog_can_run_code_when_it_is_loaded() -> None:
     for path in (ROOT / "src").rglob("*.py"):
         text = path.read_text("utf-8")
         assert not re.search(r"pickle\.loads?\b|from pickle import", text), path
-        # CIFAR-10's own files are pickles: tests/datasets/test_pickled.py.
+        # CIFAR-10's own files are pickles: tests/sources/test_pickled.py.
         assert ("import pickle" in text) == (path.name == "pickled.py"), path
 
 

@@ -4,7 +4,7 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from byol_kedro.frozen import FrozenEncoder
+    from byol_kedro.inference import FrozenEncoder
 
 __version__ = "0.1.0"
 __all__ = ["load_encoder"]
@@ -22,6 +22,6 @@ def load_encoder(path: str | PathLike[str], device: str = "auto") -> "FrozenEnco
     # Imported here: torch takes seconds, and much of this package needs none of it.
     from pathlib import Path  # noqa: PLC0415
 
-    from byol_kedro.frozen import open_encoder  # noqa: PLC0415
+    from byol_kedro.inference import open_encoder  # noqa: PLC0415
 
     return open_encoder(Path(path), device)

@@ -25,12 +25,12 @@ class ProjectHooks:
     ) -> None:
         """Write down what the run is and what it reads, before its first node."""
         from byol_kedro.evaluation.blas import one_blas_thread
-        from byol_kedro.manifest import run_manifest
-        from byol_kedro.pins import pin_what_belongs_together, refuse_pinned_outputs, warn_of_pins_without_effect
-        from byol_kedro.reuse import nodes_that_run
-        from byol_kedro.runners import refuse_processes
-        from byol_kedro.validation import parameters_of, warn_of_what_has_no_effect, with_conf_source
-        from byol_kedro.versions import MANIFEST, reserve_version, versions_read
+        from byol_kedro.runs.manifest import run_manifest
+        from byol_kedro.runs.pins import pin_what_belongs_together, refuse_pinned_outputs, warn_of_pins_without_effect
+        from byol_kedro.runs.reuse import nodes_that_run
+        from byol_kedro.runs.runners import refuse_processes
+        from byol_kedro.runs.validation import parameters_of, warn_of_what_has_no_effect, with_conf_source
+        from byol_kedro.runs.versions import MANIFEST, reserve_version, versions_read
 
         one_blas_thread()
         refuse_processes(catalog)
@@ -52,7 +52,7 @@ class ProjectHooks:
 
             check_references(parameters.references)
         if "params:latent" in inputs:
-            from byol_kedro.pipelines.latent.inputs import check_latent
+            from byol_kedro.pipelines.pair_model.inputs import check_latent
 
             check_latent(parameters, with_references="params:references" in inputs)
         pin_what_belongs_together(pipeline, catalog)
@@ -62,7 +62,7 @@ class ProjectHooks:
 
             features = check_training(parameters, pipeline, catalog)
             if "params:latent" in inputs:
-                from byol_kedro.pipelines.latent.inputs import check_features
+                from byol_kedro.pipelines.pair_model.inputs import check_features
 
                 names = ("pair_file", "pair_tensors")
                 given = tuple(map(catalog.load, names)) if inputs >= set(names) else None
@@ -79,7 +79,7 @@ class ProjectHooks:
                 folder.rmdir()
             raise
         if "encoder" in pipeline.all_outputs():
-            from byol_kedro.pipelines.pretrain.stopping import catch_signals
+            from byol_kedro.pipelines.pretrain.checkpointing import catch_signals
 
             catch_signals()  # here is the main thread, the training may run in another one
 
@@ -91,7 +91,7 @@ class ProjectHooks:
     @hook_impl
     def on_pipeline_error(self, error: Exception, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         """Leave no half of what a node writes, and no trace of a mistake."""
-        from byol_kedro.failed import clean_up
+        from byol_kedro.runs.cleanup import clean_up
 
         self._release_signals(pipeline)
         clean_up(error, pipeline, catalog)
@@ -101,29 +101,29 @@ class ProjectHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         """End with what the run has saved, and where."""
-        from byol_kedro.screen import show_end
+        from byol_kedro.runs.summary import show_end
 
         self._release_signals(pipeline)
         show_end(catalog, self._predict_command(run_params, catalog))
 
     def _release_signals(self, pipeline: Pipeline) -> None:
         if "encoder" in pipeline.all_outputs():
-            from byol_kedro.pipelines.pretrain.stopping import release_signals
+            from byol_kedro.pipelines.pretrain.checkpointing import release_signals
 
             release_signals()
 
     def _load_own(self, names: list[str], catalog: CatalogProtocol[Any, Any]) -> None:
         """Let the run load its own versions of the entries `names`."""
-        from byol_kedro.versions import pin, versioned
+        from byol_kedro.runs.versions import pin, versioned
 
         for dataset in versioned(names, catalog).values():
             pin(dataset, str(dataset.resolve_save_version()))
 
     def _predict_command(self, run_params: dict[str, Any], catalog: CatalogProtocol[Any, Any]) -> str:
         """What asks the encoder of this run about the pictures of a folder."""
-        from byol_kedro.pins import ENCODER
-        from byol_kedro.typed import kedro_run
-        from byol_kedro.validation import parameters_of, with_conf_source
+        from byol_kedro.runs.command_line import kedro_run
+        from byol_kedro.runs.pins import ENCODER
+        from byol_kedro.runs.validation import parameters_of, with_conf_source
 
         parameters = parameters_of(catalog)
         params = {"predict_root": parameters.raw_root if parameters.source == "folder" else "FOLDER"}

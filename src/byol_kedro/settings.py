@@ -2,8 +2,8 @@
 
 import warnings
 
-from byol_kedro.config_loader import ConfigLoader
 from byol_kedro.hooks import ProjectHooks
+from byol_kedro.runs.config_loader import ConfigLoader
 
 # Once for the process: `catch_warnings` inside a node would change what other threads see, and could leave it changed.
 # Kedro's own call of a name that omegaconf is about to rename: nothing that a user could act on, 20 lines in every run.

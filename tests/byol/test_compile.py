@@ -7,7 +7,7 @@ import torch
 
 from byol_kedro.byol.networks import Byol, Target
 from byol_kedro.byol.step import train_step
-from tests.byol.small import compile_without_compiler, small_state, two_views
+from tests.support.trainings import compile_without_compiler, small_state, two_views
 
 
 @pytest.fixture

@@ -11,33 +11,7 @@ import torchvision
 from byol_kedro.byol.encoder import RULES, EncoderHeader, restore_encoder, to_arrays, untrained_encoder
 from byol_kedro.byol.networks import create_encoder
 from byol_kedro.errors import UserError
-
-HEADER = EncoderHeader(
-    architecture="test_resnet",
-    stem="imagenet",
-    zero_init_residual=True,
-    image_size=16,
-    feature_dim=96,
-    mean=(0.1, 0.2, 1 / 3),
-    std=(0.2, 0.3, 0.4),
-    data="photos",
-    data_fingerprint="a:b",
-    recipe="sample",
-    epochs=3,
-    batch_size=64,
-    projection_dim=8,
-    hidden_dim=24,
-    seed=4,
-)
-
-
-def moved(model, seed=0):
-    """The model with weights and buffers that no initialisation gives."""
-    torch.manual_seed(seed)
-    for tensor in model.state_dict().values():
-        if tensor.is_floating_point():
-            tensor.add_(0.1 * torch.rand(tensor.shape))
-    return model
+from tests.support.encoders import HEADER, moved
 
 
 def test_a_header_comes_back_from_its_strings_exactly():

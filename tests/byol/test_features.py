@@ -8,8 +8,8 @@ import torch
 
 from byol_kedro.byol.encoder import restore_encoder, to_arrays, untrained_encoder
 from byol_kedro.byol.features import encode, project
-from tests.byol.small import CPU, pictures
-from tests.byol.test_encoder import HEADER, moved
+from tests.support.encoders import HEADER, moved
+from tests.support.trainings import CPU, pictures
 
 
 def encoder():

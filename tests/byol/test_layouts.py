@@ -12,10 +12,9 @@ from torch import nn
 
 from byol_kedro.byol.layouts import looks_like
 from byol_kedro.byol.networks import Byol, create_encoder
-from byol_kedro.byol.pretrained import pretrained_encoder
-from byol_kedro.byol.take_over import take_over
-from byol_kedro.datasets.weights import read_weights
+from byol_kedro.byol.pretrained_weights import pretrained_encoder, take_over
 from byol_kedro.errors import UserError
+from byol_kedro.files.weights import read_weights
 
 NAME = "test_resnet"
 PICTURES = torch.rand((2, 3, 32, 32), generator=torch.Generator().manual_seed(0))

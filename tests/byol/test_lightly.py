@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from byol_kedro.byol.loss import byol_loss
-from byol_kedro.byol.schedules import learning_rate, target_tau
+from byol_kedro.byol.schedule import learning_rate, target_tau
 from byol_kedro.byol.step import update_target
-from tests.byol.small import small_state
+from tests.support.trainings import small_state
 
 HOW = 'needs lightly, which is large: pip install "byol-kedro[compare]", then run this file again'
 loss = pytest.importorskip("lightly.loss", reason=HOW)

@@ -6,7 +6,7 @@ import torch
 from byol_kedro.byol.monitor import Monitor
 from byol_kedro.byol.snapshot import restore_snapshot, take_snapshot
 from byol_kedro.byol.step import train_step
-from tests.byol.small import CPU, small_state, two_views
+from tests.support.trainings import CPU, small_state, two_views
 
 OPTIMIZERS = [{"name": "sgd"}, {"name": "lars"}, {"name": "adamw"}]
 

@@ -6,8 +6,7 @@ import torch
 import torchvision
 from torch import nn
 
-from byol_kedro.byol.heads import mlp_head
-from byol_kedro.byol.networks import Byol, create_encoder, feature_dim
+from byol_kedro.byol.networks import Byol, create_encoder, feature_dim, mlp_head
 from byol_kedro.errors import UserError
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from byol_kedro.byol.optimizer import create_optimizer, parameter_groups
-from tests.byol.small import recipe, small_state
+from tests.support.trainings import recipe, small_state
 
 
 def names_in(network, group):

@@ -9,12 +9,12 @@ from torch import nn
 from torch.nn import functional as F
 
 from byol_kedro.byol.networks import Byol, create_encoder
-from byol_kedro.byol.pretrained import pretrained_encoder
+from byol_kedro.byol.pretrained_weights import pretrained_encoder
 from byol_kedro.byol.seeds import seeded
 from byol_kedro.byol.supervised import _network
 from byol_kedro.export.state_dicts import _torchvision_network
-from tests.byol.small import CPU
-from tests.byol.test_encoder import HEADER
+from tests.support.encoders import HEADER
+from tests.support.trainings import CPU
 
 SEEDS = range(6)
 

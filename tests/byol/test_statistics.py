@@ -8,7 +8,7 @@ import pytest
 
 from byol_kedro.byol import statistics
 from byol_kedro.byol.statistics import channel_statistics, pieces
-from tests.memory import resident
+from tests.support.memory import resident
 
 
 def parts(*lengths):

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from byol_kedro.byol.step import train_step, update_target
-from tests.byol.small import small_state, two_views
+from tests.support.trainings import small_state, two_views
 
 LR, TAU, DECAY, MOMENTUM = 0.1, 0.9, 0.01, 0.9
 

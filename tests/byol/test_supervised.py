@@ -9,8 +9,8 @@ from byol_kedro.byol.features import encode
 from byol_kedro.byol.networks import create_encoder
 from byol_kedro.byol.supervised import supervised_plan, train_supervised
 from byol_kedro.errors import UserError
-from tests.byol.small import CPU, VIEW, recipe
-from tests.byol.test_encoder import HEADER
+from tests.support.encoders import HEADER
+from tests.support.trainings import CPU, VIEW, recipe
 
 LABELS = np.arange(40) % 2
 

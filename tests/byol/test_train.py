@@ -6,14 +6,14 @@ import math
 import pytest
 import torch
 
-from byol_kedro.byol.augment import augment
-from byol_kedro.byol.pictures import place_pictures
-from byol_kedro.byol.plan import Plan
+from byol_kedro.byol.augmentation.augment import augment
+from byol_kedro.byol.batches import place_pictures
+from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.seeds import stream_seed
 from byol_kedro.byol.state import initial_state
 from byol_kedro.byol.train import train
 from byol_kedro.errors import UserError
-from tests.byol.small import CPU, SIZE, VIEW, pictures, recipe, small_state
+from tests.support.trainings import CPU, SIZE, VIEW, pictures, recipe, small_state
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 

@@ -9,7 +9,7 @@ import pytest
 
 from byol_kedro.datasets.checkpoints import Checkpoints, CheckpointsDataset
 from byol_kedro.errors import UserError
-from tests.damage import DAMAGE
+from tests.support.damage import DAMAGE
 
 WHAT = {"epochs": 80, "seed": 0, "views.first.crop_area": [0.08, 1.0]}
 ARRAYS = {"weight": np.arange(6, dtype=np.float32).reshape(2, 3), "count": np.array(7)}

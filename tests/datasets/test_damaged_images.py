@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from kedro.io import DatasetError
 
-from byol_kedro.datasets import checked, images
-from byol_kedro.datasets.integrity import DamagedError
-from tests.damage import DAMAGE, flip, whole_or_one_line
-from tests.datasets.helpers import NEW, OLD, images_dataset, random_pixels, stream_of
-from tests.datasets.picture_folders import colours, ingested, labelled_folder, write_picture
+from byol_kedro.datasets import images
+from byol_kedro.files import checked
+from byol_kedro.files.integrity import DamagedError
+from tests.support.damage import DAMAGE, flip, whole_or_one_line
+from tests.support.image_datasets import NEW, OLD, images_dataset, random_pixels, stream_of
+from tests.support.picture_folders import colours, ingested, labelled_folder, write_picture
 
 FILES = ["images.npy", "images.json", "images.json.sha256"]
 

@@ -10,7 +10,7 @@ import pytest
 from byol_kedro.datasets.events import EventFolder, EventsDataset
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Parameters
-from tests.datasets.event_files import picture, points
+from tests.support.event_files import picture, points
 
 
 def write(folder, name, done, steps):

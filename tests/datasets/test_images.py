@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from kedro.io import DatasetError
 
 from byol_kedro.errors import UserError
-from tests.datasets.helpers import NEW, OLD, files_under, images_dataset, random_pixels, stream_of
+from tests.support.image_datasets import NEW, OLD, files_under, images_dataset, random_pixels, stream_of
 
 
 def inode(folder, version):

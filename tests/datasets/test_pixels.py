@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from byol_kedro.datasets.pixels import Before, write_pixels
-from tests.datasets.helpers import random_pixels, stream_of
-from tests.memory import resident
+from tests.support.image_datasets import random_pixels, stream_of
+from tests.support.memory import resident
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what is resident is read from /proc")

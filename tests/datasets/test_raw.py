@@ -6,9 +6,9 @@ import pytest
 from kedro.io import DatasetError
 
 from byol_kedro.datasets.raw import RawImagesDataset
-from byol_kedro.datasets.sources import SOURCES
 from byol_kedro.errors import UserError
-from tests.datasets.helpers import ingest_parameters
+from byol_kedro.sources import SOURCES
+from tests.support.image_datasets import ingest_parameters
 
 INGEST = ingest_parameters(16, photos={"unlabeled": 1, "train": 1, "test": 1})
 
@@ -36,5 +36,5 @@ def test_raw_pictures_are_never_written(tmp_path):
 
 
 def test_the_names_of_the_sources_are_known_without_numpy():
-    code = "import sys, byol_kedro.datasets.sources; sys.exit('numpy' in sys.modules or 'torch' in sys.modules)"
+    code = "import sys, byol_kedro.sources; sys.exit('numpy' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from byol_kedro.datasets import user_files
-from byol_kedro.datasets.sources import folder, photos
-from byol_kedro.datasets.sources import stl10 as stl10_module
-from byol_kedro.datasets.sources.cifar10 import BATCHES, CIFAR10
-from byol_kedro.datasets.sources.photos import Photograph
-from tests.datasets.helpers import NEW, OLD, random_pixels, write_stl10
-from tests.datasets.picture_folders import SIDE, SPLITS, colours, decode_here, ingested
-from tests.datasets.test_array import write_npy
+from byol_kedro.files import user_files
+from byol_kedro.sources import folder, photos
+from byol_kedro.sources import stl10 as stl10_module
+from byol_kedro.sources.cifar10 import BATCHES, CIFAR10
+from byol_kedro.sources.photos import Photograph
+from tests.support.image_datasets import NEW, OLD, random_pixels, write_stl10
+from tests.support.picture_folders import SIDE, SPLITS, colours, decode_here, ingested
+from tests.support.written_sources import write_npy
 
 DATE = (10**18, 10**18)  # nanoseconds, of every file as of those that came in one archive
 

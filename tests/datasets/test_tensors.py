@@ -13,14 +13,14 @@ from hypothesis.extra import numpy as hnp
 from kedro.io import DatasetError
 from safetensors import SafetensorError
 
-from byol_kedro.datasets import sealed
 from byol_kedro.datasets import tensors as module
-from byol_kedro.datasets.belonging import check_same_encoder
-from byol_kedro.datasets.sealed import fingerprint
+from byol_kedro.datasets.provenance import check_same_encoder
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset, mapped
 from byol_kedro.errors import UserError
-from tests.damage import DAMAGE, flip, whole_or_one_line
-from tests.datasets.helpers import NEW, OLD, at, files_under
+from byol_kedro.files import sealed
+from byol_kedro.files.sealed import fingerprint
+from tests.support.damage import DAMAGE, flip, whole_or_one_line
+from tests.support.image_datasets import NEW, OLD, at, files_under
 
 ARRAYS = {"weight": np.arange(6, dtype=np.float32).reshape(2, 3), "count": np.array(7)}
 

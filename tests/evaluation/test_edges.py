@@ -10,13 +10,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from byol_kedro.evaluation.calibration import BINS, expected_calibration_error
-from byol_kedro.evaluation.knn import knn_probabilities
-from byol_kedro.evaluation.metrics import top1, top_k, wilson_interval
-from byol_kedro.evaluation.pair_references import MODELS
-from byol_kedro.evaluation.pair_scores import score_rows
-from byol_kedro.evaluation.pairwise import bootstrap_points
+from byol_kedro.evaluation.comparison import bootstrap_points
+from byol_kedro.evaluation.metrics import BINS, expected_calibration_error, top1, top_k, wilson_interval
+from byol_kedro.evaluation.probes.knn import knn_probabilities
 from byol_kedro.evaluation.significance import FEW, holm, mcnemar, two_proportions
+from byol_kedro.pair_model.baselines import MODELS
+from byol_kedro.pair_model.scores import score_rows
 
 Z = 1.959963984540054  # of the two-sided 95 %
 SIZES = [1, 2, 3, 10, 24, 25, 26, 1600, 8000, 10007]

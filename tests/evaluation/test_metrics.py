@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 from sklearn.metrics import top_k_accuracy_score
 
-from byol_kedro.evaluation.calibration import expected_calibration_error
-from byol_kedro.evaluation.fit import Fit
 from byol_kedro.evaluation.metrics import (
     PREDICTION_TYPES,
+    expected_calibration_error,
     join_predictions,
     metrics_row,
     one_decimal,
@@ -22,6 +21,7 @@ from byol_kedro.evaluation.metrics import (
     top_k,
     wilson_interval,
 )
+from byol_kedro.evaluation.probes.base import Fit
 
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7], [0.3, 0.5, 0.2], [0.6, 0.3, 0.1]], np.float32)
 TRUTH = np.array([0, 2, 1, 1])

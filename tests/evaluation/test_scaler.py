@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.preprocessing import StandardScaler
 
 from byol_kedro.evaluation.scaler import Scaler
-from tests.evaluation.problems import blobs
+from tests.support.probe_problems import blobs
 
 
 def test_test_features_are_standardised_as_scikit_learn_does():

@@ -7,8 +7,8 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from byol_kedro.evaluation.clusters import _kmeans
 from byol_kedro.evaluation.threads import one_thread
+from byol_kedro.pair_model.clusters import _kmeans
 
 
 def most_threads():

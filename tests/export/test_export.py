@@ -13,34 +13,20 @@ import pytest
 import timm
 import torch
 import torchvision
-from click.testing import CliRunner
-from kedro.framework.startup import bootstrap_project
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 from byol_kedro import load_encoder
-from byol_kedro.byol.encoder import EncoderHeader, restore_encoder, to_arrays
-from byol_kedro.byol.networks import create_encoder, feature_dim
-from byol_kedro.datasets.sealed import fingerprint
+from byol_kedro.byol.encoder import EncoderHeader
+from byol_kedro.cli.export_command import NAMES
 from byol_kedro.errors import UserError
-from byol_kedro.export.command import NAMES
 from byol_kedro.export.write import FORMATS, Format, write
-from byol_kedro.frozen import FrozenEncoder
-from tests.byol.small import CPU
-from tests.byol.test_encoder import HEADER, moved
-from tests.conftest import ROOT, Outcome
-from tests.damage import flip
-from tests.test_frozen import NEWER, OLDER, save_encoder
-
-PIXELS = np.random.default_rng(1).integers(0, 256, (7, 3, 32, 32), dtype=np.uint8)
-
-
-def frozen(architecture: str = "resnet18", stem: str = "imagenet") -> FrozenEncoder:
-    model = moved(create_encoder(architecture, stem, False, 0, image_size=32))
-    changes = {"architecture": architecture, "stem": stem, "feature_dim": feature_dim(model), "image_size": 32}
-    header = EncoderHeader(**{**vars(HEADER), **changes})
-    arrays = to_arrays(model)
-    return FrozenEncoder(header, OLDER, fingerprint(arrays), restore_encoder(header, arrays), CPU)
+from byol_kedro.inference import FrozenEncoder
+from tests.support.damage import flip
+from tests.support.encoders import NEWER, OLDER, save_encoder
+from tests.support.exports import PIXELS, assert_same, frozen, normalised, type_export
+from tests.support.kedro_runs import ROOT
+from tests.support.trainings import CPU
 
 
 @pytest.fixture(scope="module")
@@ -52,17 +38,6 @@ def resnet18() -> FrozenEncoder:
 def small() -> FrozenEncoder:
     """A network of a millisecond, which torchvision does not have."""
     return frozen("test_resnet")
-
-
-def normalised(encoder: FrozenEncoder) -> torch.Tensor:
-    """As the header says, written out."""
-    mean, std = (np.array(values, np.float32)[:, None, None] for values in (encoder.header.mean, encoder.header.std))
-    return torch.from_numpy((PIXELS.astype(np.float32) / 255 - mean) / std)
-
-
-def assert_same(found, encoder: FrozenEncoder, tolerance: float = 1e-5) -> None:
-    expected = encoder(PIXELS)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * np.abs(expected).max())
 
 
 @torch.no_grad()
@@ -185,19 +160,6 @@ def test_a_missing_package_is_one_line_that_names_the_extra(small, package, tmp_
     with pytest.raises(UserError, match=f"needs the package {package} .*the extra onnx: pip install onnx onnxruntime"):
         write(small, "onnx", tmp_path / "e.onnx")
     assert list(tmp_path.iterdir()) == []
-
-
-def type_export(folder: Path, *words: str) -> Outcome:
-    """`kedro export <words>` in this process, of the encoders in `data` below the folder."""
-    bootstrap_project(ROOT)
-    from byol_kedro.cli import cli  # noqa: PLC0415  (the project has to be bootstrapped first)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        result = CliRunner().invoke(cli, ["export", "--env=test", f"--params=data_root={folder / 'data'}", *words])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return Outcome(result.exit_code, result.output)
 
 
 def version_in(path: Path) -> str:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from byol_kedro.byol.finite import check_finite
 from byol_kedro.byol.networks import create_encoder, feature_dim
 from byol_kedro.errors import UserError
-from byol_kedro.finite import check_finite
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from byol_kedro.byol.augment import augment
+from byol_kedro.byol.augmentation.augment import augment
 from byol_kedro.byol.encoder import EncoderHeader
+from byol_kedro.byol.finite import LARGEST, check_features
 from byol_kedro.byol.networks import feature_dim
-from byol_kedro.finite import LARGEST, check_features
 
 if TYPE_CHECKING:
     from byol_kedro.parameters import View

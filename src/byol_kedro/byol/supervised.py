@@ -12,16 +12,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from byol_kedro.byol.augment import augment
+from byol_kedro.byol.augmentation.augment import augment
+from byol_kedro.byol.batches import place_pictures
 from byol_kedro.byol.device import autocast_dtype
 from byol_kedro.byol.encoder import EncoderHeader
+from byol_kedro.byol.finite import NotFiniteError, check_finite
 from byol_kedro.byol.networks import create_encoder, feature_dim
 from byol_kedro.byol.optimizer import create_optimizer
-from byol_kedro.byol.pictures import place_pictures
-from byol_kedro.byol.plan import Plan
+from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.seeds import HEADS, seeded, stream_seed
 from byol_kedro.byol.state import augmentation_generator
-from byol_kedro.finite import NotFiniteError, check_finite
 
 if TYPE_CHECKING:
     from byol_kedro.parameters import Pretrain

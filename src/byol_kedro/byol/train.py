@@ -10,16 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from byol_kedro.byol.augment import augment
+from byol_kedro.byol.augmentation.augment import augment
+from byol_kedro.byol.batches import Pictures
 from byol_kedro.byol.device import autocast_dtype
+from byol_kedro.byol.finite import NotFiniteError
 from byol_kedro.byol.monitor import Monitor, Row
 from byol_kedro.byol.networks import Byol
-from byol_kedro.byol.pictures import Pictures
-from byol_kedro.byol.plan import Plan
+from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import TrainState
 from byol_kedro.byol.step import Views, train_step
 from byol_kedro.errors import UserError
-from byol_kedro.finite import NotFiniteError
 
 Watch = Callable[[int, Row | None], None]
 Measure = Callable[[Byol], Mapping[str, Any]]  # columns of Row

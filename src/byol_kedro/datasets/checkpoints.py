@@ -14,13 +14,13 @@ from kedro.io import AbstractDataset
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from byol_kedro.datasets.files import replacing
-from byol_kedro.datasets.integrity import DamagedError, check_file
-from byol_kedro.datasets.leftovers import remove_leftovers
-from byol_kedro.datasets.locks import alone
-from byol_kedro.datasets.sealed import FINGERPRINT, check_arrays, open_tensors, sealed, unsealed
 from byol_kedro.datasets.tensors import Array, StoredArrays, Tensors
 from byol_kedro.errors import UserError
+from byol_kedro.files.atomic import replacing
+from byol_kedro.files.integrity import DamagedError, check_file
+from byol_kedro.files.leftovers import remove_leftovers
+from byol_kedro.files.locks import alone
+from byol_kedro.files.sealed import FINGERPRINT, check_arrays, open_tensors, sealed, unsealed
 from byol_kedro.log import get_logger
 
 Identity = Mapping[str, Any]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from kedro_datasets import json as kedro_json
 from kedro_datasets import text as kedro_text
 
-from byol_kedro.datasets.atomic import Artifact
+from byol_kedro.datasets.atomic_save import Artifact
 
 
 class JSONDataset(Artifact, kedro_json.JSONDataset):  # type: ignore[misc]  # the base has no types

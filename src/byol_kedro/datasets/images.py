@@ -12,16 +12,15 @@ import numpy.typing as npt
 from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import TablePreview
 
-from byol_kedro.brief import Brief
-from byol_kedro.datasets.checked import written
-from byol_kedro.datasets.files import replacing_all
-from byol_kedro.datasets.integrity import DamagedError, check_sum, checksum, checksum_file
 from byol_kedro.datasets.pixels import Before, Written, write_pixels
 from byol_kedro.datasets.stored_pixels import stored_pixels
-from byol_kedro.datasets.streams import UNKNOWN_LABEL, ImageStream, Pixels
-from byol_kedro.datasets.versioned import Versions
 from byol_kedro.errors import StoppedError
-from byol_kedro.log import get_logger
+from byol_kedro.files.atomic import replacing_all
+from byol_kedro.files.checked import written
+from byol_kedro.files.integrity import DamagedError, check_sum, checksum, checksum_file
+from byol_kedro.files.versioned import Versions
+from byol_kedro.log import Brief, get_logger
+from byol_kedro.sources.stream import UNKNOWN_LABEL, ImageStream, Pixels
 
 logger = get_logger(__name__)
 

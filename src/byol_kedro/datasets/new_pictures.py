@@ -8,11 +8,11 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset
 
-from byol_kedro.brief import Brief
-from byol_kedro.datasets.decode import ENDINGS
-from byol_kedro.datasets.sources.outputs import refuse_outputs
-from byol_kedro.datasets.sources.walk import passed_over, walk
 from byol_kedro.errors import UserError
+from byol_kedro.files.decode import ENDINGS
+from byol_kedro.log import Brief
+from byol_kedro.sources.outputs import refuse_outputs
+from byol_kedro.sources.walk import passed_over, walk
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,9 +11,9 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from byol_kedro.datasets.decode import NarrowPixels, UnreadablePicture
-from byol_kedro.datasets.streams import ImageStream, Pixels
 from byol_kedro.errors import UserError
+from byol_kedro.files.decode import NarrowPixels, UnreadablePicture
+from byol_kedro.sources.stream import ImageStream, Pixels
 
 PIECE = 2_000_000  # bytes of old pixels at once
 

@@ -7,13 +7,13 @@ from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset
 
-from byol_kedro.datasets.fetch import fetch_and_unpack
-from byol_kedro.datasets.sources import SOURCES
-from byol_kedro.datasets.sources.base import Fetched, Source
-from byol_kedro.datasets.sources.outputs import refuse_outputs
 from byol_kedro.errors import UserError
-from byol_kedro.masking import masked
+from byol_kedro.files.fetch import fetch_and_unpack
+from byol_kedro.files.masking import masked
 from byol_kedro.parameters import Ingest
+from byol_kedro.sources import SOURCES
+from byol_kedro.sources.outputs import refuse_outputs
+from byol_kedro.sources.source import Fetched, Source
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from tokenize import TokenError
 import numpy as np
 import numpy.typing as npt
 
-from byol_kedro.datasets.checked import agrees
-from byol_kedro.datasets.integrity import CHANGED, DamagedError, check_file, hash_blocks, unreadable
-from byol_kedro.datasets.streams import Pixels
+from byol_kedro.files.checked import agrees
+from byol_kedro.files.integrity import CHANGED, DamagedError, check_file, hash_blocks, unreadable
+from byol_kedro.sources.stream import Pixels
 
 
 def stored_pixels(path: Path, shape: tuple[int, ...], labels: npt.NDArray[np.int64], fingerprint: str) -> Pixels:

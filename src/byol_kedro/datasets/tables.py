@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from kedro_datasets import pandas as kedro_pandas
 from kedro_datasets._typing import TablePreview
 
-from byol_kedro.datasets.atomic import Artifact
-from byol_kedro.datasets.cells import guarded, has_line_ends, unguarded, with_texts
+from byol_kedro.datasets.atomic_save import Artifact
+from byol_kedro.files.cells import guarded, has_line_ends, unguarded, with_texts
 
 
 @dataclass(frozen=True, eq=False)

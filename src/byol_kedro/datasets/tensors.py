@@ -11,13 +11,13 @@ from kedro.io import AbstractVersionedDataset, Version
 from kedro_datasets._typing import TablePreview
 from safetensors.numpy import save_file
 
-from byol_kedro.brief import Brief
-from byol_kedro.datasets.checked import written
-from byol_kedro.datasets.files import replacing
-from byol_kedro.datasets.integrity import place
-from byol_kedro.datasets.sealed import FINGERPRINT, check_arrays, open_tensors, place_of, sealed, unsealed
-from byol_kedro.datasets.versioned import Versions
-from byol_kedro.finite import check_features
+from byol_kedro.byol.finite import check_features
+from byol_kedro.files.atomic import replacing
+from byol_kedro.files.checked import written
+from byol_kedro.files.integrity import place
+from byol_kedro.files.sealed import FINGERPRINT, check_arrays, open_tensors, place_of, sealed, unsealed
+from byol_kedro.files.versioned import Versions
+from byol_kedro.log import Brief
 
 Array = npt.NDArray[Any]
 FEATURES = "features"  # the name of an array of them, or its end

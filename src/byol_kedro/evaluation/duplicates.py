@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata  # type: ignore[import-untyped]  # it ships no types
 
-from byol_kedro.evaluation.fit import Labels
+from byol_kedro.evaluation.probes.base import Labels
 
 Hashes = NDArray[np.uint64]
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]  # it ships no types
 
-from byol_kedro.evaluation.calibration import expected_calibration_error
-from byol_kedro.evaluation.fit import Features, Fit, Labels
+from byol_kedro.evaluation.probes.base import Features, Fit, Labels
 
 # Five guesses of ten classes or fewer are right too easily to say much.
 TOP5_ABOVE = 10
@@ -26,6 +26,7 @@ PREDICTION_TYPES = {
     "protocol": "str",
     "features": "str",
 }
+BINS = 15  # Guo et al., arXiv 1706.04599, table 1
 
 
 def top1(probabilities: Features, truth: Labels) -> float:
@@ -152,3 +153,14 @@ def join_predictions(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     if not tables:
         return pd.DataFrame(columns=list(PREDICTION_TYPES)).astype(PREDICTION_TYPES)
     return pd.concat(tables, ignore_index=True)
+
+
+def expected_calibration_error(confidence: Features, right: NDArray[np.bool_], bins: int = BINS) -> float:
+    """Mean distance of confidence and accuracy, in [0, 1], over bins of equal width (((m - 1) / M, m / M]).
+
+    confidence (M,) float32: the probability of the guess; right (M,) bool. A bin counts with the share of the
+    pictures that it holds. Equation 3 of Guo, Pleiss, Sun, Weinberger, arXiv 1706.04599.
+    """
+    place = np.clip(np.ceil(confidence.astype(np.float64) * bins) - 1, 0, bins - 1).astype(np.int64)
+    gaps = np.bincount(place, weights=right - confidence.astype(np.float64), minlength=bins)
+    return float(np.abs(gaps).sum() / len(confidence))

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from byol_kedro.evaluation.fit import Features
-from byol_kedro.finite import check_features
+from byol_kedro.byol.finite import check_features
+from byol_kedro.evaluation.probes.base import Features
 from byol_kedro.log import counted, get_logger
 
 # 1,024 pictures of 96 by 96 are 108 MiB as float32.

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from byol_kedro.evaluation.fit import Features
+from byol_kedro.evaluation.probes.base import Features
 
 COLUMNS = 64
 # Of a deviation: below it squares of float32 are lost, and a number divided by it may be too large to reckon with.

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from byol_kedro.byol.encoder import EncoderHeader
 from byol_kedro.errors import UserError
-from byol_kedro.export.network import FromPixels, features_of
-from byol_kedro.frozen import FrozenEncoder
+from byol_kedro.inference import FrozenEncoder
 
 HEADER = "header.json"  # the file inside a TorchScript archive
 INPUT = "images: RGB uint8 (N, 3, image_size, image_size); normalisation is inside"
@@ -98,3 +97,28 @@ def _no_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+class FromPixels(nn.Module):
+    """(N, 3, S, S) uint8 RGB → (N, D) float32, in evaluation mode."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, encoder: nn.Module, header: EncoderHeader) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.register_buffer("mean", torch.tensor(header.mean).view(3, 1, 1))
+        self.register_buffer("std", torch.tensor(header.std).view(3, 1, 1))
+        self.eval()
+
+    def forward(self, images: Tensor) -> Tensor:
+        features: Tensor = self.encoder((images.float() / 255 - self.mean) / self.std)
+        return features
+
+
+def features_of(network: nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What a network that takes uint8 gives for pixels (N, 3, S, S) uint8."""
+    with torch.inference_mode():
+        features: NDArray[np.float32] = network(torch.from_numpy(pixels)).numpy()
+    return features

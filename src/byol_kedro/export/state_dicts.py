@@ -14,10 +14,10 @@ from torch import nn
 from byol_kedro.byol.encoder import EncoderHeader, to_arrays
 from byol_kedro.byol.networks import create_encoder, shrink_stem
 from byol_kedro.byol.seeds import seeded
-from byol_kedro.datasets.sealed import sealed
 from byol_kedro.errors import UserError
-from byol_kedro.export.network import FromPixels, features_of
-from byol_kedro.frozen import FILE, FrozenEncoder
+from byol_kedro.export.graphs import FromPixels, features_of
+from byol_kedro.files.sealed import sealed
+from byol_kedro.inference import FILE, FrozenEncoder
 
 INPUT = "RGB in [0, 1], less mean, divided by std, (N, 3, image_size, image_size)"
 

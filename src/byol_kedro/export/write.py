@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from byol_kedro.byol.encoder import EncoderHeader
 from byol_kedro.byol.features import WHOSE, encode
-from byol_kedro.datasets.files import replacing
+from byol_kedro.byol.finite import ANY_FINITE
 from byol_kedro.errors import UserError
 from byol_kedro.export import graphs, state_dicts
-from byol_kedro.finite import ANY_FINITE
-from byol_kedro.frozen import FrozenEncoder
+from byol_kedro.files.atomic import replacing
+from byol_kedro.inference import FrozenEncoder
 
 Pixels = NDArray[np.uint8]
 Features = NDArray[np.float32]

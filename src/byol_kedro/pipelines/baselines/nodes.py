@@ -4,14 +4,14 @@ from typing import Any
 
 import pandas as pd
 
-from byol_kedro.datasets.belonging import check_same_encoder, check_same_pictures
 from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.probe_data import ALL_PROTOCOLS, PIXEL_PROTOCOLS, pixels, references
+from byol_kedro.datasets.provenance import check_same_encoder, check_same_pictures
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.evaluation.classify import Outcome, classify
 from byol_kedro.evaluation.metrics import join_predictions
 from byol_kedro.evaluation.pca import fit_pca
+from byol_kedro.evaluation.probes.run import Outcome, classify
 from byol_kedro.parameters import Baselines, Probes
-from byol_kedro.pipelines.probes.problems import ALL_PROTOCOLS, PIXEL_PROTOCOLS, pixels, references
 
 
 def baselines(

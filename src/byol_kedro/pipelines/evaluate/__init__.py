@@ -2,10 +2,10 @@
 
 from kedro.pipeline import Pipeline
 
-from byol_kedro.pipelines import baselines, extract, latent, probes, report
+from byol_kedro.pipelines import baselines, extract, pair_model, probes, report
 
 
 def create_pipeline() -> Pipeline:
     """The evaluation of the newest (or pinned) encoder."""
-    parts = (extract, baselines, probes, latent, report)
+    parts = (extract, baselines, probes, pair_model, report)
     return sum((part.create_pipeline() for part in parts), Pipeline([]))

@@ -13,7 +13,7 @@ import torch
 
 from byol_kedro.byol.encoder import EncoderHeader, untrained_encoder
 from byol_kedro.byol.features import encode, encode_transformed
-from byol_kedro.byol.pretrained import (
+from byol_kedro.byol.pretrained_weights import (
     check_timm_name,
     check_weights,
     hub_repository,
@@ -22,14 +22,13 @@ from byol_kedro.byol.pretrained import (
 )
 from byol_kedro.byol.supervised import INSTEAD as SUPERVISED_INSTEAD
 from byol_kedro.byol.supervised import Watch, supervised_plan, train_supervised
-from byol_kedro.datasets.hub import NotAtHandError, hub_weights
 from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.provenance import training_of
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.datasets.weights import read_weights
 from byol_kedro.evaluation.names import SUPERVISED, UNTRAINED
-from byol_kedro.log import counted, get_logger
-from byol_kedro.pipelines.extract.training import training_of
-from byol_kedro.pipelines.pretrain.progress import LINE_SECONDS, in_words
+from byol_kedro.files.hub import NotAtHandError, hub_weights
+from byol_kedro.files.weights import read_weights
+from byol_kedro.log import LINE_SECONDS, counted, get_logger, in_words
 
 FILE_AFTER = "@"  # resnet18.tv_in1k@weights/mine.safetensors
 

@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from byol_kedro.datasets.image_grid import draw_grid
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.raw import RawImages
-from byol_kedro.datasets.sources.base import SPLITS
-from byol_kedro.datasets.streams import ImageStream
 from byol_kedro.parameters import Ingest
-from byol_kedro.pipelines.ingest.duplicates import count_seen
-from byol_kedro.pipelines.ingest.grid import draw_grid
-from byol_kedro.pipelines.ingest.summary import describe, tell
+from byol_kedro.pipelines.ingest.data_summary import describe, tell
+from byol_kedro.pipelines.ingest.overlap import count_seen
+from byol_kedro.sources.source import SPLITS
+from byol_kedro.sources.stream import ImageStream
 
 
 def ingest(raw_images: RawImages, parameters: Ingest, seed: int) -> tuple[ImageStream, ...]:

@@ -7,12 +7,12 @@ from functools import partial
 
 import numpy as np
 
+from byol_kedro.byol.finite import check_finite
 from byol_kedro.datasets.tensors import Array, Tensors
-from byol_kedro.evaluation.classify import CLASSIFIERS
-from byol_kedro.evaluation.fit import Features
-from byol_kedro.evaluation.linear import linear_probabilities
-from byol_kedro.evaluation.mlp import mlp_probabilities
-from byol_kedro.finite import check_finite
+from byol_kedro.evaluation.probes.base import Features
+from byol_kedro.evaluation.probes.linear import linear_probabilities
+from byol_kedro.evaluation.probes.mlp import mlp_probabilities
+from byol_kedro.evaluation.probes.run import CLASSIFIERS
 from byol_kedro.parameters import Probes
 from byol_kedro.pipelines.predict.known import Known
 

@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from byol_kedro.byol.finite import check_finite
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.evaluation.fit import Features
-from byol_kedro.evaluation.pair_model import PairModel
-from byol_kedro.finite import check_finite
+from byol_kedro.evaluation.probes.base import Features
 from byol_kedro.log import get_logger
+from byol_kedro.pair_model.model import PairModel
 from byol_kedro.pipelines.predict.classifier import Classifier
 from byol_kedro.pipelines.predict.neighbors import Pixels, Split, nearest_known
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from byol_kedro.brief import Brief
 from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.provenance import image_names
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.evaluation.fit import Features, Labels
-from byol_kedro.pipelines.latent.inputs import image_names
+from byol_kedro.evaluation.probes.base import Features, Labels
+from byol_kedro.log import Brief
 
 
 @dataclass(frozen=True, repr=False)

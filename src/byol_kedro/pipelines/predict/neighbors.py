@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 
 from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.provenance import image_names
 from byol_kedro.datasets.tensors import Tensors, mapped
-from byol_kedro.evaluation.fit import Features
-from byol_kedro.evaluation.knn import TRAIN_ROWS, nearest
-from byol_kedro.pipelines.latent.inputs import image_names
+from byol_kedro.evaluation.probes.base import Features
+from byol_kedro.evaluation.probes.knn import TRAIN_ROWS, nearest
 
 # Equal pixels have features that are equal up to rounding: below this cosine similarity two images are not the same.
 SAME = 0.999

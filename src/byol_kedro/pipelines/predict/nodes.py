@@ -5,9 +5,9 @@ from functools import partial
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.byol.features import WHOSE, encode
-from byol_kedro.datasets.belonging import check_same_encoder, check_same_training
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.new_pictures import NewPictures
+from byol_kedro.datasets.provenance import check_same_encoder, check_same_training
 from byol_kedro.datasets.tables import TableStream
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.parameters import Predict, Probes

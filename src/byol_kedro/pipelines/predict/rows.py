@@ -8,14 +8,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from byol_kedro.byol.features import BATCH
-from byol_kedro.datasets.decode import NarrowPixels, UnreadablePicture, narrow_words
-from byol_kedro.datasets.decoders import Decoded, decode_all
 from byol_kedro.datasets.new_pictures import NewPictures
-from byol_kedro.datasets.sources.walk import passed_over, printable
 from byol_kedro.datasets.tables import TableStream
-from byol_kedro.evaluation.fit import Features
+from byol_kedro.evaluation.probes.base import Features
+from byol_kedro.files.decode import NarrowPixels, UnreadablePicture, narrow_words
+from byol_kedro.files.decoders import Decoded, decode_all
 from byol_kedro.log import counted, get_logger
 from byol_kedro.pipelines.predict.columns import Columns
+from byol_kedro.sources.walk import passed_over, printable
 
 logger = get_logger(__name__)
 

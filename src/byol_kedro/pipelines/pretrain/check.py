@@ -9,7 +9,7 @@ from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.state import initial_state
 from byol_kedro.byol.trial import check_trains
 from byol_kedro.parameters import Parameters
-from byol_kedro.pipelines.pretrain.start import fine_tune
+from byol_kedro.pipelines.pretrain.resume import fine_tune
 
 
 def check_training(parameters: Parameters, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> int:

@@ -4,10 +4,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from byol_kedro.byol.batches import place_pictures
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.monitor import Monitor
-from byol_kedro.byol.pictures import place_pictures
-from byol_kedro.byol.plan import Plan
+from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import initial_state
 from byol_kedro.byol.train import DivergedError, train
 from byol_kedro.datasets.checkpoints import Checkpoints
@@ -17,14 +17,12 @@ from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Pretrain
 from byol_kedro.pipelines.pretrain.artifacts import describe, encoder_of, heads_of, history_of
-from byol_kedro.pipelines.pretrain.board import both, on_board
-from byol_kedro.pipelines.pretrain.identity import identity_of
-from byol_kedro.pipelines.pretrain.keeper import Keeper
-from byol_kedro.pipelines.pretrain.online import online_measures
+from byol_kedro.pipelines.pretrain.checkpointing import Keeper, StopRequest
+from byol_kedro.pipelines.pretrain.online_eval import online_measures
+from byol_kedro.pipelines.pretrain.preview import draw_views
 from byol_kedro.pipelines.pretrain.progress import ProgressReport, tell_plan, tell_skipped
-from byol_kedro.pipelines.pretrain.start import begin
-from byol_kedro.pipelines.pretrain.stopping import StopRequest
-from byol_kedro.pipelines.pretrain.views import draw_views
+from byol_kedro.pipelines.pretrain.resume import begin, identity_of
+from byol_kedro.pipelines.pretrain.tensorboard import both, on_board
 
 
 def show_views(

@@ -11,17 +11,14 @@ from typing import Self
 from rich.progress import BarColumn, Progress, TextColumn
 
 from byol_kedro.byol.monitor import Row
-from byol_kedro.byol.plan import Plan
+from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import TrainState
 from byol_kedro.evaluation.metrics import percent
-from byol_kedro.log import counted, get_logger
+from byol_kedro.log import LINE_SECONDS, counted, get_logger, in_words
 
 logger = get_logger(__name__)
-
-LINE_SECONDS = 20.0  # between two lines where there is no terminal
 ESTIMATE_SECONDS, ESTIMATE_STEPS = 5.0, 10  # whichever comes first
 LONG_SECONDS = 3600.0
-UNITS = (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0), ("second", 1.0))
 
 
 class ProgressReport:
@@ -133,10 +130,3 @@ def tell_skipped(state: TrainState) -> None:
             "%s of %s changed no weight: a gradient overflowed in float16 and the scale of the loss was halved",
             f"{state.skipped:,}", counted(state.step, "step"),
         )  # fmt: skip
-
-
-def in_words(seconds: float) -> str:
-    """A length of time in the largest unit that it has two of: `9 days`, `90 minutes`, `1 second`."""
-    unit, length = next(((u, n) for u, n in UNITS if seconds >= 2 * n), UNITS[-1])
-    count = round(seconds / length)
-    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"

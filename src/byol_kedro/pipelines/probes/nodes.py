@@ -7,17 +7,17 @@ import numpy as np
 import pandas as pd
 
 from byol_kedro.byol.device import resolve_device
-from byol_kedro.datasets.belonging import check_same_encoder, check_same_pictures
 from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.probe_data import ALL_PROTOCOLS, byol, feature_sets, references
+from byol_kedro.datasets.provenance import check_same_encoder, check_same_pictures
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.evaluation.classify import Problem, classify, labelled
-from byol_kedro.evaluation.few_labels import few_label_rows
-from byol_kedro.evaluation.folds import fold_rows
 from byol_kedro.evaluation.names import BYOL
-from byol_kedro.evaluation.quality import quality_row
+from byol_kedro.evaluation.probes.few_labels import few_label_rows
+from byol_kedro.evaluation.probes.folds import fold_rows
+from byol_kedro.evaluation.probes.run import Problem, classify, labelled
+from byol_kedro.evaluation.representation import quality_row
 from byol_kedro.log import counted, get_logger
 from byol_kedro.parameters import Probes
-from byol_kedro.pipelines.probes.problems import ALL_PROTOCOLS, byol, feature_sets, references
 from byol_kedro.pipelines.probes.views import two_views
 
 log = get_logger(__name__)

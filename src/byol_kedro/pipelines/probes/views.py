@@ -7,12 +7,12 @@ from byol_kedro.byol.encoder import EncoderHeader, restore_encoder, untrained_en
 from byol_kedro.byol.features import encode_view
 from byol_kedro.byol.seeds import ALIGNMENT, stream_seed
 from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.provenance import training_of
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.evaluation.fit import Features
 from byol_kedro.evaluation.names import BYOL, UNTRAINED
+from byol_kedro.evaluation.probes.base import Features
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import View
-from byol_kedro.pipelines.extract.training import training_of
 
 # Four passes each. Of squared distances that spread as much as their mean, the mean is known to 3 %.
 VIEWED = 1_000

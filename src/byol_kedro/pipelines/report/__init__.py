@@ -1,5 +1,5 @@
 """Metrics in, results table, figures and one page out."""
 
-from .pipeline import create_pipeline
+from byol_kedro.pipelines.report.pipeline import create_pipeline
 
 __all__ = ["create_pipeline"]

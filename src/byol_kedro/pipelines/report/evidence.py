@@ -11,11 +11,10 @@ from byol_kedro.evaluation.metrics import percent
 from byol_kedro.evaluation.names import BYOL, CLASSIFIER
 from byol_kedro.evaluation.significance import LEVEL
 from byol_kedro.log import counted
-
-from . import markup
-from .results import order, place, rank
-from .table import classifier, quality_cells, signed
-from .words import PROTOCOL
+from byol_kedro.pipelines.report import markup
+from byol_kedro.pipelines.report.results import order, place, rank
+from byol_kedro.pipelines.report.table import classifier, quality_cells, signed
+from byol_kedro.pipelines.report.verdict import PROTOCOL
 
 FEW_CLASSES = 20  # more rows than this are there to be opened
 

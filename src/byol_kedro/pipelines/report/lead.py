@@ -7,10 +7,9 @@ import pandas as pd
 
 from byol_kedro.evaluation.metrics import percent
 from byol_kedro.log import counted
-
-from . import markup
-from .results import measured
-from .words import PROTOCOL, headline, summary, without_labels
+from byol_kedro.pipelines.report import markup
+from byol_kedro.pipelines.report.results import measured
+from byol_kedro.pipelines.report.verdict import PROTOCOL, headline, summary, without_labels
 
 SPLITS = {"unlabeled": "unlabelled", "train": "train", "test": "test"}
 

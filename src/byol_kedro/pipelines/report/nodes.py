@@ -8,18 +8,23 @@ import plotly.graph_objects as go
 
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.evaluation.comparison import compare_all
 from byol_kedro.evaluation.metrics import join_predictions
 from byol_kedro.evaluation.names import BYOL
-from byol_kedro.evaluation.pairwise import compare_all
 from byol_kedro.log import get_logger
-
-from . import bars, curves, evidence, figures, latents, lead, sections
-from .belonging import check_encoder, check_pictures, check_runs, check_summary, made_by, own_steps
-from .page import render
-from .published import name_of_data
-from .results import chance_level, collect, measured, why_unmeasured
-from .table import markdown
-from .words import PROTOCOL
+from byol_kedro.pipelines.report import charts, evidence, figures, lead, pair_sections, sections
+from byol_kedro.pipelines.report.consistency import (
+    check_encoder,
+    check_pictures,
+    check_runs,
+    check_summary,
+    made_by,
+    own_steps,
+)
+from byol_kedro.pipelines.report.results import chance_level, collect, measured, name_of_data, why_unmeasured
+from byol_kedro.pipelines.report.sections import render
+from byol_kedro.pipelines.report.table import markdown
+from byol_kedro.pipelines.report.verdict import PROTOCOL
 
 log = get_logger(__name__)
 
@@ -73,7 +78,7 @@ def draw_training(encoder: Tensors, run_manifest: dict[str, Any], training_histo
 
 def draw_top1(results: pd.DataFrame, data_summary: dict[str, Any]) -> go.Figure:
     """Bars of all classifiers, with chance as a line."""
-    return bars.top1_bars(results, chance_level(data_summary["splits"]))
+    return charts.top1_bars(results, chance_level(data_summary["splits"]))
 
 
 def draw_confusion(predictions: pd.DataFrame, images_test: Images) -> go.Figure:
@@ -87,7 +92,7 @@ def draw_few_labels(encoder: Tensors, few_label_metrics: dict[str, Any], images_
     metrics = {"few_label_metrics": few_label_metrics}
     check_encoder(encoder.header, metrics)
     check_pictures(images_test, metrics)
-    return curves.few_label_curve(few_label_metrics["rows"])
+    return charts.few_label_curve(few_label_metrics["rows"])
 
 
 def introduce(
@@ -154,8 +159,8 @@ def tell_latents(
     metrics = {"latent_metrics": latent_metrics}
     check_encoder(encoder.header, metrics)
     check_pictures(images_test, metrics)
-    clusters = latents.clusters(latent_metrics, latent_vectors, latent_map, cluster_sheet, images_test)
-    return clusters + latents.pairs(latent_metrics)
+    clusters = pair_sections.clusters(latent_metrics, latent_vectors, latent_map, cluster_sheet, images_test)
+    return clusters + pair_sections.pairs(latent_metrics)
 
 
 def write_report(

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from . import nodes
+from byol_kedro.pipelines.report import nodes
 
 
 def create_pipeline() -> Pipeline:

@@ -1,23 +1,27 @@
 """The sections of the report, each from what it shows to HTML."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
+from importlib.resources import files
+from string import Template
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
 
-from . import markup
-from .published import LINKS
-from .results import comparable
-from .table import HEADINGS, RIGHT, cells
+from byol_kedro.pipelines.report import markup
+from byol_kedro.pipelines.report.markup import paragraph
+from byol_kedro.pipelines.report.results import LINKS, comparable
+from byol_kedro.pipelines.report.table import HEADINGS, RIGHT, cells
 
 # What a reader asks of a training first; the rest of the encoder's header is there to be opened.
 FIRST = ("recipe", "data", "architecture", "stem", "image_size", "epochs", "batch_size", "projection_dim", "seed")
 
 FINGERPRINT = 12  # digits, as in messages
+IN_WORDS = {"folder": "a folder of pictures", "array": "an array of pictures"}
 
 
 def results(table: pd.DataFrame, bars: go.Figure) -> str:
@@ -95,3 +99,16 @@ def _makers(rows: list[dict[str, str]]) -> str:
     columns = ("classifier", "features", "run", "command")
     made = markup.table(columns, [[row[name] for name in columns] for row in rows])
     return markup.details("Which run and command made each row", made) if rows else ""
+
+
+def render(header: Mapping[str, str], manifest: Mapping[str, Any], parts: Iterable[str]) -> str:
+    """`parts` (HTML) as one HTML5 page under a heading; plotly.js is in it once, and it loads nothing."""
+    data = IN_WORDS.get(header["data"], header["data"])
+    title = f"BYOL features of {header['architecture']}, trained on {data}"
+    heading = [
+        f"<header><h1>{escape(title)}</h1>",
+        paragraph(f"run {manifest['run_id']} · encoder {header['version']}"),
+        "</header>",
+    ]
+    template = Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
+    return template.substitute(title=escape(title), plotly=get_plotlyjs(), body="\n".join([*heading, *parts]))

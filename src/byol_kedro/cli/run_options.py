@@ -1,0 +1,110 @@
+"""The options of `kedro run` that Kedro reads with a traceback, or takes apart otherwise than one has meant it."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from difflib import get_close_matches
+from typing import Any
+
+import click
+from kedro.framework.cli.utils import split_node_names, split_string
+
+from byol_kedro.cli.error_line import one_line
+from byol_kedro.cli.options import Names, checked
+from byol_kedro.errors import UserError
+from byol_kedro.files.paths import expanded
+from byol_kedro.runs.command_line import assignments, nested
+from byol_kedro.runs.conf_faults import read_conf
+
+
+def read_load_versions(text: str) -> dict[str, str]:
+    """`encoder:2026-…,images_train:2026-…` by entry. UserError where a part is something else."""
+    versions: dict[str, str] = {}
+    for item in filter(None, map(str.strip, text.split(","))):
+        name, _, version = item.partition(":")
+        if not name or version in {"", ".", ".."} or set(version) & set("/\\"):
+            raise UserError(
+                f"--load-versions: found {item!r}, expected an entry and a run_id: encoder:2026-01-31T12.00.00.000Z"
+            )
+        if name in versions:
+            raise UserError(f"--load-versions: {name} is given twice; give it once")
+        versions[name] = version
+    return versions
+
+
+def read_runner_params(text: str) -> dict[str, Any]:
+    """`max_workers=4,is_async=true`: numbers, true and false are such, everything else is text."""
+    values: dict[str, Any] = nested(assignments(text, "--runner-params"))
+    for name, value in values.items():
+        with suppress(ValueError):
+            values[name] = json.loads(value.lower())
+    return values
+
+
+def read_config(context: click.Context, _option: click.Parameter, path: str | None) -> str | None:
+    """What a file of `--config` says are the defaults of all options; it is read before them."""
+    if path:
+        with one_line():
+            context.default_map = run_section(path, context.command.params)
+    return path
+
+
+def run_section(path: str, options: Sequence[click.Parameter]) -> dict[str, Any]:
+    """The block `run` of a YAML file, by the names of `options`.
+
+    Raises:
+        UserError: the file is missing or no YAML, there is no such block, or something in it is no option.
+    """
+    file = expanded(path, "--config")
+    if not file.is_file():
+        raise UserError(f"--config: there is no file {file}")
+    content = read_conf(file.read_bytes())
+    if isinstance(content, str):
+        raise UserError(f"--config {file}{content}")
+    section = content.get("run")
+    if not isinstance(section, dict):
+        raise UserError(f"--config {file}: a block run is expected, such as run: {{env: sample, params: {{seed: 1}}}}")
+    words = [(word, option) for option in options for word in (*option.opts, option.name or "")]
+    names = {word.lstrip("-").replace("-", "_"): option for word, option in words if option.name != "config"}
+    values = {}
+    for key, value in section.items():
+        option = names.get(key.replace("-", "_"))
+        if option is None or option.name is None:
+            near = get_close_matches(key, names, n=1)
+            known = ", ".join(sorted({option.name or "" for option in names.values()}))
+            hint = f"did you mean {near[0]}?" if near else f"known are {known}"
+            raise UserError(f"--config {file}: run.{key}: there is no such option; {hint}")
+        values[option.name] = _value(f"--config {file}: run.{key}", option, value)
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _value(where: str, option: click.Parameter, value: Any) -> Any:
+    if option.name == "params":
+        pairs = value.items() if isinstance(value, dict) else assignments(str(value or ""), where)
+        return nested(pairs)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, dict) or (isinstance(option, click.Option) and option.is_flag):
+        expected = "a text or a list" if isinstance(value, dict) else "true or false"
+        raise UserError(f"{where}: {expected} is expected, found {value!r}")
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def repeatable(option: click.Parameter) -> click.Parameter:
+    """Kedro's option as it is; one that takes names as one that may be typed several times."""
+    if not isinstance(option, click.Option) or option.callback not in {split_string, split_node_names}:
+        return option
+    assert option.name is not None
+    words = [*option.opts, option.name]
+    return Names(words, default=option.default, callback=option.callback, help=option.help)
+
+
+OPTIONS = (
+    click.option(
+        "--load-versions", "-lv", cls=Names, default="", callback=checked(read_load_versions), help="ENTRY:RUN_ID,…"
+    ),
+    click.option(
+        "--runner-params", default="", callback=checked(read_runner_params), help="max_workers=4,is_async=true"
+    ),
+    click.option("--config", "-c", is_eager=True, callback=read_config, help="A YAML file: run: {OPTION: VALUE, …}."),
+)

@@ -1,0 +1,59 @@
+"""Figures of plotly and plain pictures, saved whole and checked when they are loaded."""
+
+import base64
+import json
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.io
+from kedro.io import AbstractVersionedDataset, Version
+from kedro_datasets import plotly as kedro_plotly
+from kedro_datasets._typing import ImagePreview, PlotlyPreview
+from PIL import Image
+
+from byol_kedro.datasets.atomic_save import Artifact
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class PlotlyDataset(Artifact, kedro_plotly.JSONDataset):  # type: ignore[misc]  # the base has no types
+    """A plotly figure as JSON."""
+
+    def write(self, data: Any, path: Path) -> None:
+        path.write_text(data.to_json(**self._save_args), encoding="utf-8")
+
+    def read(self, path: Path) -> Any:
+        return plotly.io.from_json(path.read_text("utf-8"), **self._load_args)
+
+    def preview(self) -> PlotlyPreview:
+        """The figure as JSON values."""
+        return PlotlyPreview(json.loads(self.checked_path().read_text("utf-8")))
+
+
+class PictureDataset(Artifact, AbstractVersionedDataset[Pixels, Pixels]):
+    """A picture (H, W, 3) uint8 as PNG."""
+
+    def __init__(
+        self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(PurePosixPath(filepath), version)
+        self.metadata = metadata
+
+    def write(self, data: Pixels, path: Path) -> None:
+        Image.fromarray(data, mode="RGB").save(path, format="PNG", optimize=True)
+
+    def read(self, path: Path) -> Pixels:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+
+    def _exists(self) -> bool:
+        return Path(self._get_load_path()).exists()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "version": self._version}
+
+    def preview(self) -> ImagePreview:
+        """The PNG, base64."""
+        return ImagePreview(base64.b64encode(self.checked_path().read_bytes()).decode())

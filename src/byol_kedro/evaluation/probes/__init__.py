@@ -1,0 +1,1 @@
+"""Classifiers on frozen features, and how they are judged."""

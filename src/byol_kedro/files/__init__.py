@@ -1,0 +1,1 @@
+"""Plain files: downloaded, decoded, written whole or not at all, verified. Nothing of Kedro."""

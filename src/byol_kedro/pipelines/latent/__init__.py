@@ -1,5 +1,0 @@
-"""Pairs of pictures, a small network over them, a latent vector for each picture, clusters and a map."""
-
-from byol_kedro.pipelines.latent.pipeline import create_pipeline
-
-__all__ = ["create_pipeline"]

@@ -1,0 +1,255 @@
+"""From features to latent vectors, and how good these are."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from byol_kedro.byol.finite import check_features
+from byol_kedro.datasets.events import EventFolder
+from byol_kedro.datasets.image_grid import draw_rows
+from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.provenance import check_same_encoder, image_names
+from byol_kedro.datasets.tensors import Tensors, mapped
+from byol_kedro.files.weights import read_weights
+from byol_kedro.log import get_logger
+from byol_kedro.pair_model.baselines import no_predictions, predict_pairs
+from byol_kedro.pair_model.clusters import NOISE, agreement, nearest_to_centers
+from byol_kedro.pair_model.embeddings import latent_table, no_vectors, vectors_of
+from byol_kedro.pair_model.given import named_pairs, saved_names, saved_pairs, saved_pictures
+from byol_kedro.pair_model.map import draw_latent_map
+from byol_kedro.pair_model.model import PairModel, imported_pair_model
+from byol_kedro.pair_model.pairs import SPLITS, TEST, TRAIN, VALIDATION, Pool, no_pairs, pair_set
+from byol_kedro.pair_model.sampled import drawn_pairs
+from byol_kedro.pair_model.scores import score_rows
+from byol_kedro.pair_model.stack import Stack
+from byol_kedro.pair_model.training import fit_pair_model, no_history
+from byol_kedro.parameters import Latent
+from byol_kedro.pipelines.pair_model.event_log import on_board
+from byol_kedro.pipelines.pair_model.inputs import (
+    check_one_kind_of_pairs,
+    check_saved_features,
+    check_weights_of,
+    reference_features,
+    vectors,
+)
+
+MARKS = {"encoder_version": "version", "encoder_fingerprint": "fingerprint"}
+L1_UNIT = "l1 and l1_behind are in units of the mean target of the training pairs"
+NEAREST = 8  # pictures of a cluster on the sheet
+# What there is not where a split has no pair, since its images are too few.
+LACKING = {
+    TRAIN: "nothing to fit a pair model to, without which there are no clusters and no map",
+    TEST: "the pair model is not measured",
+}
+
+log = get_logger(__name__)
+
+
+def given_pairs(
+    images_train: Images,
+    images_test: Images,
+    pair_file: pd.DataFrame,
+    pair_tensors: Tensors,
+    latent: Latent,
+    seed: int,
+) -> pd.DataFrame:
+    """left, right, target, psnr_1, psnr_2, split of the pairs in the user's files; none where there are none.
+
+    Needs no features, so that a mistake in the files is told before the training.
+    """
+    check_one_kind_of_pairs(pair_file, pair_tensors)
+    if len(pair_tensors["y"]):
+        log.info("pairs: %s given, as saved features in pairs.pt", f"{len(pair_tensors['y']):,}")
+        _, left, right = saved_pictures(pair_tensors["x1"], pair_tensors["x2"])
+        return saved_pairs(left, right, pair_tensors["y"], latent.pairs, seed)
+    if len(pair_file):
+        log.info("pairs: %s given, by name in the pair file", f"{len(pair_file):,}")
+        names = [*images_train.names, *images_test.names]
+        return named_pairs(pair_file, names, len(images_train), latent.pairs, seed)
+    return no_pairs()
+
+
+def make_pairs(
+    images_train: Images,
+    images_test: Images,
+    given_pairs: pd.DataFrame,
+    reference_latents: Tensors,
+    latent: Latent,
+    seed: int,
+) -> pd.DataFrame:
+    """left, right, target, psnr_1, psnr_2, split: those that were given, or drawn ones where none were."""
+    if len(given_pairs):
+        return given_pairs
+    pairs, train = latent.pairs, len(images_train)
+    names, values = [*images_train.names, *images_test.names], Stack([images_train.pixels, images_test.pixels])
+    if pairs.target == "cosine":
+        features = reference_features(reference_latents, pairs.reference)
+        if features is None:
+            log.warning("no target: the network %r was left out; so are pair model, clusters and map", pairs.reference)
+            return no_pairs()
+        values = features
+    drawn = drawn_pairs(names, train, values, pairs, seed)
+    more = "" if len(drawn) == pairs.count else f"; {pairs.count:,} were asked for, more than each split has"
+    log.info("pairs: none given, %s drawn, their target (%s) computed%s", f"{len(drawn):,}", pairs.target, more)
+    for split, lacking in LACKING.items():
+        if not (drawn["split"] == split).any():
+            log.warning("%s: no %s pair among %d train and %d test images", lacking, split, train, len(images_test))
+    return drawn
+
+
+def pool_pictures(
+    encoder: Tensors,
+    latents_train: Tensors,
+    latents_test: Tensors,
+    images_train: Images,
+    images_test: Images,
+    pair_tensors: Tensors,
+) -> Pool:
+    """Names and features of all images that a pair may name: train, test, then those of saved features."""
+    check_same_encoder(encoder, latents_train, latents_test)
+    names = [*image_names(latents_train, images_train), *image_names(latents_test, images_test)]
+    parts = [mapped(latents, "features") for latents in (latents_train, latents_test)]
+    if len(pair_tensors["y"]):
+        check_saved_features(pair_tensors, parts[0].shape[1])
+        saved, _, _ = saved_pictures(pair_tensors["x1"], pair_tensors["x2"])
+        check_features(saved, "pair_tensors: x1 and x2", "give features that are numbers")
+        log.warning(
+            "pair_tensors names no encoder: its features have to be those of encoder %s", encoder.header["version"]
+        )
+        names += saved_names(len(saved))
+        parts.append(saved)
+    return Pool(names, Stack(parts), train=parts[0])
+
+
+def fit(
+    encoder: Tensors,
+    picture_pool: Pool,
+    image_pairs: pd.DataFrame,
+    event_files: EventFolder,
+    latent: Latent,
+    tensorboard: bool,
+    seed: int,
+) -> tuple[Tensors, pd.DataFrame]:
+    """`linear1.weight` … of the latent MLP, its scalers (see `PairModel`), and the course of its training.
+
+    They are read instead of fitted where `latent.weights_from` names a file. With `tensorboard` the training can be
+    watched there. There are none where there is no training pair to fit to.
+    """
+    marks = {name: encoder.header[mark] for name, mark in MARKS.items()}
+    train = pair_set(image_pairs, TRAIN, picture_pool)
+    if latent.weights_from is None and not len(train.target):
+        return Tensors({}, marks), no_history()
+    if latent.weights_from is None:
+        with on_board(event_files, wanted=tensorboard) as watch:
+            validation = pair_set(image_pairs, VALIDATION, picture_pool)
+            model, history = fit_pair_model(train, validation, picture_pool.scaler, latent, seed, watch)
+    else:
+        content, origin = read_weights(Path(latent.weights_from), "latent.weights_from")
+        check_weights_of(encoder, origin)
+        model, history = imported_pair_model(content, latent.weights_from, picture_pool.scaler), no_history()
+    header = {
+        **marks,
+        "widths": json.dumps(model.widths),
+        "feature_dim": str(len(model.scaler.mean)),
+        "weights_from": latent.weights_from or "",
+    }
+    return Tensors(model.to_arrays(), header), history
+
+
+def try_pairs(latent_mlp: Tensors, picture_pool: Pool, image_pairs: pd.DataFrame) -> pd.DataFrame:
+    """One row a test pair: left, right, its target and what the pair model and its references say.
+
+    None without training pairs, which the references are fitted to.
+    """
+    sets = [pair_set(image_pairs, split, picture_pool) for split in SPLITS]
+    if not len(sets[0].target):
+        return pd.concat([image_pairs[["left", "right"]].iloc[:0], no_predictions()], axis=1)
+    predicted = predict_pairs(PairModel.from_arrays(latent_mlp.arrays), picture_pool, *sets)
+    named = image_pairs.loc[image_pairs["split"] == TEST, ["left", "right"]].reset_index(drop=True)
+    return pd.concat([named, predicted], axis=1)
+
+
+def embed(
+    encoder: Tensors,
+    latent_mlp: Tensors,
+    latents_train: Tensors,
+    latents_test: Tensors,
+    latents_unlabeled: Tensors,
+    images_train: Images,
+    images_test: Images,
+    images_unlabeled: Images,
+    latent: Latent,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """name, split, label, class, cluster, z0 … z15 of every image, of none without a pair model; and name, cluster."""
+    check_same_encoder(encoder, latent_mlp, latents_train, latents_test, latents_unlabeled)
+    if not latent_mlp.arrays:
+        table = no_vectors()
+        return table, table[["name", "cluster"]]
+    model = PairModel.from_arrays(latent_mlp.arrays)
+    train = vectors(model, "train", latents_train, images_train)
+    test = vectors(model, "test", latents_test, images_test)
+    if latent.unlabeled and len(images_unlabeled) and not len(latents_unlabeled["index"]):
+        log.warning(
+            "latent.unlabeled has no effect here: these features were computed without it; run extract with it first"
+        )
+    unlabeled = vectors(model, "unlabeled", latents_unlabeled, images_unlabeled)
+    table = latent_table(train, [test, unlabeled], images_train.class_names, latent.clusters, seed)
+    return table, table[["name", "cluster"]]
+
+
+def measure(
+    latent_mlp: Tensors,
+    image_pairs: pd.DataFrame,
+    pair_predictions: pd.DataFrame,
+    latent_vectors: pd.DataFrame,
+    images_test: Images,
+    latent: Latent,
+    seed: int,
+) -> dict[str, Any]:
+    """The pair model beside its references on the test pairs, the clusters beside the test pictures' labels."""
+    counts = image_pairs["split"].value_counts()
+    trained = image_pairs.loc[image_pairs["split"] == TRAIN, "target"]
+    unit = float(trained.mean()) if len(trained) else None
+    units = {name: float(latent_mlp[name][0]) for name in ("target_offset", "target_scale") if latent_mlp.arrays}
+    test = latent_vectors[latent_vectors["split"] == "test"]
+    cluster = test["cluster"].to_numpy()
+    return {
+        "encoder_version": latent_mlp.header["encoder_version"],
+        "data_fingerprint": images_test.fingerprint,
+        "pairs": {
+            **{split: int(counts.get(split, 0)) for split in SPLITS},
+            "split by": latent.pairs.split,
+            "mean target": unit,
+            **units,
+            "unit": L1_UNIT,
+        },
+        "rows": [] if unit is None else score_rows(pair_predictions, unit, seed),
+        "clusters": {
+            "method": latent.clusters.method,
+            "k": int(latent_vectors.loc[latent_vectors["cluster"] != NOISE, "cluster"].nunique()),
+            **agreement(cluster, test["label"].to_numpy()),
+            "in none": int((cluster == NOISE).sum()),
+        },
+    }
+
+
+def draw_map(latent_vectors: pd.DataFrame, images_test: Images, latent: Latent, seed: int) -> go.Figure:
+    """The latent vectors of at most `latent.map.points` test pictures, in two dimensions."""
+    test = latent_vectors[latent_vectors["split"] == "test"]
+    if len(latent_vectors) and len(test) < 2:
+        log.info("latent_map: left out, found %d test images, 2 expected", len(test))
+    return draw_latent_map(test, vectors_of(test), images_test.class_names, latent.map, seed)
+
+
+def draw_sheet(latent_vectors: pd.DataFrame, images_test: Images) -> np.ndarray:
+    """(H, W, 3) uint8: a row for each cluster, the test images nearest to the mean of its train images."""
+    train, test = (latent_vectors[latent_vectors["split"] == split] for split in ("train", "test"))
+    rows = pd.Index(images_test.names).get_indexer(pd.Index(test["name"]))
+    found, fallen = (table["cluster"].to_numpy() for table in (train, test))
+    nearest = nearest_to_centers(vectors_of(train), found, vectors_of(test), fallen, NEAREST)
+    return draw_rows({f"cluster {number}": rows[members] for number, members in nearest.items()}, images_test)

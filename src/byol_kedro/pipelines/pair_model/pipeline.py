@@ -1,0 +1,94 @@
+"""latent: a short vector for each picture, whose distances tell how much two pictures differ."""
+
+from kedro.pipeline import Node, Pipeline
+
+from byol_kedro.pipelines.pair_model import nodes
+
+
+def create_pipeline() -> Pipeline:
+    """Features of train and test → pairs, latent MLP, latent vectors, their metrics and their map."""
+    images, latents = ["images_train", "images_test"], ["latents_train", "latents_test"]
+    return Pipeline(
+        [
+            Node(
+                nodes.given_pairs,
+                inputs=[*images, "pair_file", "pair_tensors", "params:latent", "params:seed"],
+                outputs="given_pairs",
+                # Of nodes that could run next, Kedro takes the first by name: before `pretrain`, which takes hours.
+                name="given_pairs",
+            ),
+            Node(
+                nodes.make_pairs,
+                inputs=[*images, "given_pairs", "reference_latents", "params:latent", "params:seed"],
+                outputs="image_pairs",
+                name="make_pairs",
+            ),
+            Node(
+                nodes.pool_pictures,
+                inputs=["encoder", *latents, *images, "pair_tensors"],
+                outputs="picture_pool",
+                name="pool_pictures",
+            ),
+            Node(
+                nodes.fit,
+                inputs=[
+                    "encoder",
+                    "picture_pool",
+                    "image_pairs",
+                    "event_files",
+                    "params:latent",
+                    "params:tensorboard",
+                    "params:seed",
+                ],
+                outputs=["latent_mlp", "latent_history"],
+                name="fit_latent_mlp",
+            ),
+            Node(
+                nodes.try_pairs,
+                inputs=["latent_mlp", "picture_pool", "image_pairs"],
+                outputs="pair_predictions",
+                name="try_pairs",
+            ),
+            Node(
+                nodes.embed,
+                inputs=[
+                    "encoder",
+                    "latent_mlp",
+                    *latents,
+                    "latents_unlabeled",
+                    *images,
+                    "images_unlabeled",
+                    "params:latent",
+                    "params:seed",
+                ],
+                outputs=["latent_vectors", "cluster_list"],
+                name="embed",
+            ),
+            Node(
+                nodes.measure,
+                inputs=[
+                    "latent_mlp",
+                    "image_pairs",
+                    "pair_predictions",
+                    "latent_vectors",
+                    "images_test",
+                    "params:latent",
+                    "params:seed",
+                ],
+                outputs="latent_metrics",
+                name="measure_latents",
+            ),
+            Node(
+                nodes.draw_map,
+                inputs=["latent_vectors", "images_test", "params:latent", "params:seed"],
+                outputs="latent_map",
+                name="draw_latent_map",
+            ),
+            Node(
+                nodes.draw_sheet,
+                inputs=["latent_vectors", "images_test"],
+                outputs="cluster_sheet",
+                name="draw_cluster_sheet",
+            ),
+        ]
+    )

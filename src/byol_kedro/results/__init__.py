@@ -1,1 +1,0 @@
-"""`kedro results`: the runs of an environment, what differs between two of them, and removing old ones."""

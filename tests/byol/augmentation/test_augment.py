@@ -1,0 +1,174 @@
+"""The chain of a view: every step in its place, against torchvision with the same parameters, image by image."""
+
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms import functional as twin
+from torchvision.transforms.v2 import functional as twin_v2
+
+from byol_kedro.byol.augmentation import augment as module
+from byol_kedro.byol.augmentation.augment import NOTHING, Draw, apply, augment, draw
+from byol_kedro.byol.augmentation.blur import kernel_size
+from byol_kedro.parameters import View
+
+PAPER = {
+    "crop_area": (0.08, 1.0), "crop_aspect": (0.75, 1.3333), "flip": 0.5, "jitter": 0.8, "brightness": 0.4,
+    "contrast": 0.4, "saturation": 0.2, "hue": 0.1, "grey": 0.2, "blur": 0.5, "blur_sigma": (0.1, 2.0), "solarize": 0.3,
+}  # fmt: skip
+JITTER = (twin.adjust_brightness, twin.adjust_contrast, twin.adjust_saturation, twin.adjust_hue)
+# float32 against torchvision in float64: some ten operations at 1e-7 each, each magnified at most 2 × 2 × 2 by the
+# largest factors of the three blends, and by the turn of the hue of a picture that is nearly grey.
+TOLERANCE = 1e-5
+few = settings(max_examples=10, deadline=None, derandomize=True)
+
+
+def noise(n=24, size=32, seed=0):
+    return torch.randint(0, 256, (n, 3, size, size), generator=torch.Generator().manual_seed(seed)).byte()
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def untouched(n, size=32):
+    """Parameters that leave each picture as it is."""
+    never = torch.zeros(n, dtype=torch.bool)
+    return Draw(
+        box=torch.tensor([[0, 0, size, size]]).repeat(n, 1),
+        flip=never,
+        order=torch.full((n, 4), NOTHING),
+        factors=torch.tensor([[1.0, 1.0, 1.0, 0.0]]).repeat(n, 1),
+        grey=never,
+        blur=never,
+        sigma=torch.ones(n),
+        solarize=never,
+    )
+
+
+def expected(image, drawn, i):
+    """The view of one image, by torchvision's functions in float64."""
+    x, size = image.double() / 255, image.shape[-1]
+    box = drawn.box[i].tolist()
+    cubic = InterpolationMode.BICUBIC
+    x = twin_v2.resized_crop(x, *box, [size, size], interpolation=cubic, antialias=True).clamp(0, 1)
+    x = x.flip(-1) if drawn.flip[i] else x
+    for index in drawn.order[i].tolist():
+        # Hue goes through float32 in torchvision, whatever comes in.
+        x = x if index == NOTHING else JITTER[index](x, drawn.factors[i, index].item()).double()
+    x = twin.rgb_to_grayscale(x, 3) if drawn.grey[i] else x
+    x = twin.gaussian_blur(x, [kernel_size(size)] * 2, [drawn.sigma[i].item()] * 2) if drawn.blur[i] else x
+    return (twin.solarize(x, 0.5) if drawn.solarize[i] else x).float()
+
+
+def assert_equals_torchvision(images, drawn):
+    result = apply(images, drawn)
+    for i, image in enumerate(images):
+        torch.testing.assert_close(result[i], expected(image, drawn, i), atol=TOLERANCE, rtol=0)
+
+
+@pytest.mark.parametrize("size", [32, 50, 96])
+@pytest.mark.parametrize(
+    "strength", [PAPER, PAPER | {"brightness": 0.8, "contrast": 0.8, "saturation": 0.8, "hue": 0.2}]
+)
+def test_every_image_of_a_batch_equals_torchvision_with_its_parameters(size, strength):
+    # A jump at one half: whether a pixel that lies on it is turned depends on the last bit, and 1 - x hides it.
+    assert_equals_torchvision(noise(40, size), draw(View(**strength), 40, size, seeded()))
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))), ids=str)
+def test_jitter_in_this_order_equals_torchvision(order):
+    drawn = replace(
+        untouched(4),
+        order=torch.tensor([order]).repeat(4, 1),
+        factors=draw(View(**PAPER), 4, 32, seeded()).factors,
+    )
+    assert_equals_torchvision(noise(4), drawn)
+
+
+@pytest.mark.parametrize("step", ["flip", "grey", "blur", "solarize"])
+def test_a_step_is_taken_for_the_images_that_drew_it_and_for_no_other(step):
+    drawn = replace(untouched(24), **{step: torch.arange(24) % 3 == 0})
+    images = noise()
+    changed = (apply(images, drawn) - images / 255).abs().amax(dim=(1, 2, 3)) > 1e-3
+    assert torch.equal(changed, getattr(drawn, step))
+
+
+def test_normalisation_takes_out_the_mean_and_the_deviation_of_each_channel():
+    mean, std = torch.tensor([0.4, 0.5, 0.6]), torch.tensor([0.2, 0.25, 0.3])
+    plain = augment(noise(), View(**PAPER), seeded())
+    normalised = augment(noise(), View(**PAPER), seeded(), mean=mean, std=std)
+    channel = (slice(None), 2)
+    torch.testing.assert_close(normalised[channel], (plain[channel] - 0.6) / 0.3)
+    torch.testing.assert_close(normalised[:, 0], (plain[:, 0] - 0.4) / 0.2)
+
+
+probability = st.floats(0, 1)
+
+
+@few
+@given(
+    n=st.integers(1, 35),
+    size=st.sampled_from([8, 21, 32]),
+    changes=st.fixed_dictionaries(
+        dict.fromkeys(
+            ["flip", "jitter", "brightness", "contrast", "saturation", "grey", "blur", "solarize"], probability
+        )
+        | {"hue": st.floats(0, 0.5)},
+    ),
+)
+def test_any_view_is_finite_in_range_and_of_the_shape_of_its_images(n, size, changes):
+    result = augment(noise(n, size), View(**PAPER | changes), seeded(n))
+    assert result.shape == (n, 3, size, size)
+    assert result.dtype == torch.float32
+    assert result.isfinite().all()
+    assert result.min() >= 0
+    assert result.max() <= 1
+
+
+@few
+@given(st.permutations(range(24)))
+def test_the_view_of_an_image_does_not_depend_on_its_neighbours(order):
+    images, drawn, rows = noise(), draw(View(**PAPER), 24, 32, seeded()), torch.tensor(order)[:17]
+    # The products of a batch of another size may be summed in another order.
+    torch.testing.assert_close(apply(images[rows], drawn.take(rows)), apply(images, drawn)[rows], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("size", [32, 96])
+def test_rows_picked_as_on_a_gpu_give_the_same_views_as_slices(size, monkeypatch):
+    images, drawn = noise(40, size), draw(View(**PAPER), 40, size, seeded())
+    slices = apply(images, drawn)
+    monkeypatch.setattr(module, "_runs", module._picks)
+    torch.testing.assert_close(apply(images, drawn), slices, atol=1e-6, rtol=0)
+
+
+@few
+@given(st.integers(0, 2**32))
+def test_the_same_state_of_the_generator_gives_the_same_bits(seed):
+    generator = seeded(seed)
+    state = generator.get_state()
+    first = augment(noise(), View(**PAPER), generator)
+    generator.set_state(state)
+    torch.manual_seed(0)  # what any other generator does is of no concern
+    assert torch.equal(augment(noise(), View(**PAPER), generator), first)
+
+
+def test_the_generator_moves_on_so_that_two_views_differ_in_every_image():
+    generator, images = seeded(), noise()
+    first, second = (augment(images, View(**PAPER), generator) for _ in range(2))
+    assert ((first - second).abs().amax(dim=(1, 2, 3)) > 0.01).all()
+
+
+def test_copies_of_one_image_in_a_batch_become_different_views():
+    views = augment(noise(1).repeat(24, 1, 1, 1), View(**PAPER), seeded())
+    assert torch.pdist(views.flatten(1)).min() > 0.5
+
+
+def test_the_images_that_came_in_are_left_alone():
+    images = noise()
+    augment(images, View(**PAPER), seeded())
+    assert torch.equal(images, noise())

@@ -1,0 +1,112 @@
+"""The parameters of a batch of views have the distribution that the view names."""
+
+import math
+from itertools import permutations
+
+import pytest
+import torch
+from scipy import stats
+from torchvision.transforms import RandomResizedCrop
+
+from byol_kedro.byol.augmentation.augment import NOTHING, draw
+from byol_kedro.parameters import View
+
+N = 20_000
+PAPER = {
+    "crop_area": (0.08, 1.0), "crop_aspect": (0.75, 1.3333), "flip": 0.5, "jitter": 0.8, "brightness": 0.4,
+    "contrast": 0.3, "saturation": 0.2, "hue": 0.1, "grey": 0.2, "blur": 0.1, "blur_sigma": (0.1, 2.0), "solarize": 0.2,
+}  # fmt: skip
+# Seeds are fixed, so a test passes or fails for good; with another seed it would fail once in a thousand times.
+RARE = 1e-3
+
+
+def drawn(n=N, size=96, seed=0, **changes):
+    return draw(View(**PAPER | changes), n, size, torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("step", ["flip", "grey", "blur", "solarize"])
+def test_a_step_is_drawn_as_often_as_its_probability_says(step):
+    count = int(getattr(drawn(), step).sum())
+    assert stats.binomtest(count, N, PAPER[step]).pvalue > RARE
+
+
+def test_jitter_is_drawn_for_all_operations_of_an_image_or_for_none():
+    spared = (drawn().order == NOTHING).sum(dim=1)
+    assert set(spared.tolist()) == {0, 4}
+    assert stats.binomtest(int((spared == 0).sum()), N, PAPER["jitter"]).pvalue > RARE
+
+
+def test_steps_are_drawn_independently_of_one_another():
+    batch = drawn()
+    flags = torch.stack((batch.flip, batch.grey, batch.blur, batch.solarize, batch.order[:, 0] != NOTHING)).float()
+    correlation = torch.corrcoef(flags) - torch.eye(5)
+    assert correlation.abs().max() < 4 / math.sqrt(N)
+
+
+def test_the_24_orders_of_the_jitter_are_equally_likely():
+    orders = drawn(jitter=1.0).order.tolist()
+    counts = [sum(order == list(wanted) for order in orders) for wanted in permutations(range(4))]
+    assert sum(counts) == N
+    assert stats.chisquare(counts).pvalue > RARE
+
+
+@pytest.mark.parametrize(("column", "low", "high"), [(0, 0.6, 1.4), (1, 0.7, 1.3), (2, 0.8, 1.2), (3, -0.1, 0.1)])
+def test_a_factor_is_uniform_over_its_range(column, low, high):
+    factors = drawn().factors[:, column]
+    assert stats.kstest(factors, stats.uniform(low, high - low).cdf).pvalue > RARE
+
+
+def test_the_width_of_the_blur_is_uniform_over_its_range():
+    assert stats.kstest(drawn().sigma, stats.uniform(0.1, 1.9).cdf).pvalue > RARE
+
+
+def test_an_operation_of_no_strength_is_left_out():
+    order = drawn(jitter=1.0, hue=0.0, contrast=0.0).order
+    assert set(order.unique().tolist()) == {NOTHING, 0, 2}
+
+
+@pytest.mark.parametrize("aspect", [(0.75, 1.3333), (0.2, 5.0)])
+def test_boxes_are_distributed_as_torchvisions(aspect):
+    boxes = drawn(4000, crop_aspect=aspect).box.numpy()
+    torch.manual_seed(0)
+    picture = torch.empty(3, 96, 96)
+    twins = torch.tensor([RandomResizedCrop.get_params(picture, [0.08, 1.0], list(aspect)) for _ in range(4000)])
+    twins = twins.numpy()
+    for measure in (
+        lambda box: box[:, 2] * box[:, 3],
+        lambda box: box[:, 2] / box[:, 3],
+        lambda box: box[:, 0],
+        lambda box: box[:, 1],
+    ):
+        assert stats.ks_2samp(measure(boxes), measure(twins)).pvalue > RARE
+
+
+def test_boxes_lie_inside_the_picture_and_differ():
+    top, left, height, width = drawn(size=32).box.unbind(1)
+    assert min(top.min(), left.min()) == 0
+    assert (top + height).max() == (left + width).max() == 32
+    assert min(height.min(), width.min()) >= 1
+    assert len(torch.stack((top, left, height, width)).unique(dim=1).T) > 2000
+
+
+@pytest.mark.parametrize("start", [0, 1], ids=["top", "left"])
+def test_a_box_begins_at_each_place_where_it_fits_equally_often(start):
+    boxes = drawn(size=32, crop_area=(0.25, 0.25), crop_aspect=(1.0, 1.0)).box
+    counts = boxes[:, start].bincount(minlength=17)  # 16 pixels of 32
+    assert stats.chisquare(counts).pvalue > RARE
+
+
+@pytest.mark.parametrize(
+    ("aspect", "box"), [((0.5, 0.5), [0, 24, 96, 48]), ((2.0, 2.0), [24, 0, 48, 96]), ((0.5, 2.0), [0, 0, 96, 96])]
+)
+def test_where_no_try_fits_the_box_is_central(aspect, box):
+    # Of a square, an area of 1 is only to be had with an aspect of 1.
+    boxes = drawn(50, crop_area=(1.0, 1.0), crop_aspect=aspect).box
+    central = torch.tensor(box)
+    assert (boxes == central).all(dim=1).float().mean() > 0.9
+
+
+def test_views_drawn_one_after_the_other_differ():
+    generator = torch.Generator().manual_seed(0)
+    first, second = (draw(View(**PAPER), 100, 96, generator) for _ in range(2))
+    assert not (first.factors == second.factors).any()

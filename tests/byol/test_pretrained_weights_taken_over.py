@@ -1,0 +1,145 @@
+"""What could break: weights in the wrong place, a part that silently starts from scratch, an old target lost."""
+
+import copy
+
+import pytest
+import timm
+import torch
+import torchvision
+
+from byol_kedro.byol.networks import Byol, create_encoder
+from byol_kedro.byol.pretrained_weights import take_over
+from byol_kedro.errors import UserError
+from tests.support.trainings import small_state
+
+HIDDEN, PROJECTION = 24, 8
+PICTURES = torch.rand((3, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+
+
+def byol(stem="imagenet"):
+    return Byol(create_encoder("resnet18", stem, False, seed=0), HIDDEN, PROJECTION, seed=0)
+
+
+def theirs(seed):
+    """The replaced trainer's network, written out: torchvision's ResNet without its last layer, and a head."""
+    torch.manual_seed(seed)
+    network = torch.nn.Module()
+    network.encoder = torch.nn.Sequential(*list(torchvision.models.resnet18().children())[:-1])
+    network.projetion = torch.nn.Module()
+    network.projetion.net = torch.nn.Sequential(
+        torch.nn.Linear(512, HIDDEN),
+        torch.nn.BatchNorm1d(HIDDEN),
+        torch.nn.ReLU(inplace=True),
+        torch.nn.Linear(HIDDEN, PROJECTION),
+    )
+    with torch.no_grad():  # not all means 0 and deviations 1
+        for name, buffer in network.named_buffers():
+            if "running" in name:
+                buffer.uniform_(0.5, 1.5)
+    return network.eval()
+
+
+def projections(network):
+    with torch.no_grad():
+        return network.projetion.net(network.encoder(PICTURES).flatten(1))
+
+
+@pytest.fixture(scope="module")
+def model_pth():
+    online, target = theirs(1), theirs(2)
+    content = {
+        "online_network_state_dict": online.state_dict(),
+        "target_network_state_dict": target.state_dict(),
+        "optimizer_state_dict": {"state": {}, "param_groups": []},
+    }
+    return online, target, content
+
+
+def test_both_networks_of_model_pth_give_what_they_gave(model_pth):
+    online, target, content = model_pth
+    network = byol()
+    take_over(network, content, "model.pth")
+    network.eval()
+    with torch.no_grad():
+        torch.testing.assert_close(network.encoder(PICTURES), online.encoder(PICTURES).flatten(1))
+        torch.testing.assert_close(network(PICTURES)[0], projections(online))
+        torch.testing.assert_close(network.target(PICTURES), projections(target))
+
+
+def test_of_model_pth_the_predictor_alone_starts_anew(model_pth):
+    network = byol()
+    before = copy.deepcopy(network.predictor.state_dict())
+    taken = take_over(network, model_pth[2], "model.pth")
+    assert "predictor" in taken.anew
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.predictor.state_dict().items())
+
+
+@pytest.mark.parametrize("key", ["online_network_state_dict", "target_network_state_dict"])
+def test_half_of_a_model_pth_is_refused(model_pth, key):
+    content = {name: value for name, value in model_pth[2].items() if name != key}
+    with pytest.raises(UserError, match=f"model.pth lacks {key}"):
+        take_over(byol(), content, "model.pth")
+
+
+def test_a_torchvision_state_dict_is_taken_without_its_classifier_by_both_networks():
+    original = torchvision.models.resnet18().eval()
+    network = byol()
+    take_over(network, original.state_dict(), "resnet18.pth")
+    original.fc = torch.nn.Identity()
+    network.eval()
+    with torch.no_grad():
+        torch.testing.assert_close(network.encoder(PICTURES), original(PICTURES))
+        torch.testing.assert_close(network.target.encoder(PICTURES), original(PICTURES))
+
+
+def test_older_files_of_torchvision_lack_the_counters_of_batch_norm():
+    state = {k: v for k, v in torchvision.models.resnet18().state_dict().items() if "num_batches" not in k}
+    network = byol()
+    take_over(network, state, "resnet18.pth")
+    assert torch.equal(network.encoder.conv1.weight, state["conv1.weight"])
+
+
+@pytest.mark.parametrize("name", ["resnet10t", "vit_tiny_patch16_224", "mobilenetv3_small_050"])
+def test_a_state_dict_of_timm_is_taken_whatever_its_classifier_is_called(name):
+    encoder = create_encoder(name, "imagenet", False, seed=0)
+    network = Byol(encoder, HIDDEN, PROJECTION, seed=0)
+    torch.manual_seed(5)
+    original = timm.create_model(name, num_classes=7)
+    take_over(network, original.state_dict(), "timm.pth")
+    for key, tensor in network.encoder.state_dict().items():
+        assert torch.equal(tensor, original.state_dict()[key]), key
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.pop("layer1.0.conv1.weight"), r"1 tensors are missing \(encoder.layer1.0.conv1.weight …\)"),
+        (lambda s: s.update({"layer9.weight": torch.zeros(1)}), r"1 are unknown to it \(encoder.layer9.weight …\)"),
+        (lambda s: s.update({"bn1.bias": torch.zeros(3)}), r"encoder.bn1.bias is \(3,\) there and \(64,\) here"),
+        (lambda s: s.update({"bn1.bias": "text"}), r"encoder.bn1.bias is str there"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_an_error_and_changes_nothing(change, message):
+    network = byol()
+    before = copy.deepcopy(network.state_dict())
+    state = dict(torchvision.models.resnet18().state_dict())
+    change(state)
+    with pytest.raises(UserError, match=message):
+        take_over(network, state, "x.pth")
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_another_stem_is_an_error():
+    with pytest.raises(UserError, match=r"conv1.weight is \(64, 3, 7, 7\) there and \(64, 3, 3, 3\) here"):
+        take_over(byol("small"), torchvision.models.resnet18().state_dict(), "x.pth")
+
+
+def test_another_architecture_is_an_error():
+    with pytest.raises(UserError, match=r"does not fit this network.*pretrain.encoder.name"):
+        take_over(small_state().network, torchvision.models.resnet18().state_dict(), "x.pth")
+
+
+def test_other_heads_than_those_of_model_pth_are_an_error(model_pth):
+    network = Byol(create_encoder("resnet18", "imagenet", False, seed=0), HIDDEN, PROJECTION + 1, seed=0)
+    with pytest.raises(UserError, match=r"projector.3.weight is \(8, 24\) there and \(9, 24\) here"):
+        take_over(network, model_pth[2], "model.pth")

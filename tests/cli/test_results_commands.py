@@ -1,0 +1,280 @@
+"""`kedro results`: which runs there are and how good they were."""
+
+import json
+import os
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from tests.support.kedro_runs import ROOT
+from tests.support.run_builder import (
+    BYOL_KNN,
+    BYOL_LOGISTIC,
+    PUBLISHED,
+    UNTRAINED_LOGISTIC,
+    RunBuilder,
+    right,
+    type_results,
+)
+
+OLD, MIDDLE, NEW = (f"2026-03-0{day}T10.00.00.000Z" for day in (1, 2, 3))
+PUBLISHED_ALGORITHM = ("BYOL", "logistic regression", "published")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> RunBuilder:
+    """OLD has trained an encoder for 7 epochs, MIDDLE has died, NEW evaluates OLD's encoder."""
+    builder = RunBuilder(tmp_path)
+    builder.complete(OLD, {BYOL_LOGISTIC: right(of=300, count=200)})
+    builder.encoder(OLD, recipe="seven", epochs="7")
+    builder.died(MIDDLE)
+    rows = {
+        PUBLISHED_ALGORITHM: right(of=300, count=260),
+        BYOL_LOGISTIC: right(of=300, count=211),
+        BYOL_KNN: right(of=300, count=150),
+        UNTRAINED_LOGISTIC: right(of=300, count=90),
+    }
+    command = "kedro run --env=test --pipelines=evaluate --params=data_root=" + 60 * "x"
+    builder.complete(
+        NEW, rows, reads={"encoder": OLD}, encoder=OLD, pipelines=["evaluate"], command=command
+    )  # fmt: skip
+    return builder
+
+
+def as_json(runs: RunBuilder, *words: str) -> list[dict]:
+    outcome = type_results(runs.data_root, "--format=json", *words)
+    assert outcome.exit_code == 0, outcome.output
+    return json.loads(outcome.output)
+
+
+def test_runs_are_listed_newest_first(runs: RunBuilder) -> None:
+    assert [run["run_id"] for run in as_json(runs)] == [NEW, MIDDLE, OLD]
+
+
+def test_limit_leaves_the_newest(runs: RunBuilder) -> None:
+    assert [run["run_id"] for run in as_json(runs, "--limit=1")] == [NEW]
+
+
+def test_a_run_without_results_is_not_complete(runs: RunBuilder) -> None:
+    assert [run["state"] for run in as_json(runs)] == ["complete", "no results", "complete"]
+
+
+def test_recipe_and_epochs_are_those_of_the_encoder(runs: RunBuilder) -> None:
+    newest = as_json(runs, "--limit=1")[0]
+    assert (newest["recipe"], newest["epochs"]) == ("seven", 7)
+
+
+def test_a_training_that_has_no_encoder_yet_is_told_by_its_own_parameters(runs: RunBuilder) -> None:
+    died = as_json(runs)[1]
+    assert (died["recipe"], died["epochs"], died["data"], died["encoder"]) == ("test", 2, "photos", "")
+
+
+@pytest.mark.parametrize(
+    ("pipelines", "made", "state"),
+    [
+        (["__default__"], ["encoder", "images_train"], "no results"),
+        (["baselines", "probes", "report"], [], "no results"),
+        (["evaluate", "predict"], ["predicted_pictures"], "no results"),
+        (["predict"], ["predicted_pictures"], "predictions"),
+        (["predict"], [], "no predictions"),
+        (["ingest", "pretrain"], ["encoder"], "only ingest,pretrain"),
+        (["ingest", "pretrain"], [], "no encoder"),
+        (["extract"], [], "only extract"),
+    ],
+)
+def test_a_run_without_results_says_what_there_is_of_it(
+    tmp_path: Path, pipelines: list[str], made: list[str], state: str
+) -> None:
+    builder = RunBuilder(tmp_path)
+    builder.died(NEW, pipelines=pipelines)
+    for entry in made:
+        builder.encoder(NEW) if entry == "encoder" else builder.write(entry, NEW, b"something")
+    assert as_json(builder)[0]["state"] == state
+
+
+def test_results_without_a_measured_row_are_for_want_of_labels(tmp_path: Path) -> None:
+    builder = RunBuilder(tmp_path)
+    builder.died(NEW)
+    builder.write("results", NEW, pd.DataFrame([PUBLISHED]).to_csv(index=False).encode())
+    assert as_json(builder)[0]["state"] == "no top-1"
+
+
+@pytest.fixture
+def unlabeled(tmp_path: Path) -> RunBuilder:
+    """NEW has results without a top-1, and the effective ranks of OLD."""
+    builder = RunBuilder(tmp_path)
+    rows = [{"features": "BYOL", "effective_rank": 211.43}, {"features": "untrained network", "effective_rank": 13.2}]
+    builder.write("quality_metrics", OLD, json.dumps({"rows": rows}).encode())
+    builder.died(NEW, reads={"quality_metrics": OLD})
+    builder.write("results", NEW, pd.DataFrame([PUBLISHED]).to_csv(index=False).encode())
+    return builder
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_a_run_without_labels_is_told_by_its_effective_rank(unlabeled: RunBuilder, form: str) -> None:
+    output = " ".join(type_results(unlabeled.data_root, f"--format={form}").output.split())
+    assert "no top-1; effective rank: BYOL 211.4, untrained 13.2" in output
+
+
+def test_a_run_without_any_score_is_no_row_of_dashes(unlabeled: RunBuilder) -> None:
+    assert "–" not in type_results(unlabeled.data_root).output
+
+
+def test_effective_ranks_are_unrounded_for_programs(unlabeled: RunBuilder) -> None:
+    assert as_json(unlabeled)[0]["effective_rank"] == {"BYOL": 211.43, "untrained": 13.2}
+    table = pd.read_csv(StringIO(type_results(unlabeled.data_root, "--format=csv").output))
+    assert table[["byol_effective_rank", "untrained_effective_rank"]].iloc[0].tolist() == [211.43, 13.2]
+
+
+@pytest.fixture
+def predictions(tmp_path: Path) -> RunBuilder:
+    """NEW has asked OLD's encoder, trained on a folder, about the pictures in /new; photos are today's source."""
+    builder = RunBuilder(tmp_path)
+    builder.encoder(OLD, recipe="mine", data="folder")
+    asked = {"source": "photos", "predict_root": "/new", "pretrain": {"recipe": "test", "epochs": 2}}
+    builder.died(NEW, pipelines=["predict"], reads={"encoder": OLD}, parameters=asked)
+    builder.write("predicted_pictures", NEW, b"something")
+    return builder
+
+
+def test_predictions_name_their_folder_and_what_their_encoder_was_trained_on(predictions: RunBuilder) -> None:
+    (run,) = as_json(predictions)
+    assert [run[name] for name in ("predict_root", "recipe", "data", "encoder")] == ["/new", "mine", "folder", OLD]
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_predictions_are_told_from_runs_that_died(predictions: RunBuilder, form: str) -> None:
+    output = type_results(predictions.data_root, f"--format={form}").output
+    assert "predictions of /new" in output
+    assert "folder" in output
+    assert "photos" not in output
+    assert "died" not in output
+
+
+def test_scores_are_the_logistic_rows_with_their_intervals_unrounded(runs: RunBuilder) -> None:
+    table = pd.read_csv(runs.path("results", NEW))
+    row = table[(table["features"] == "BYOL") & (table["protocol"] == "logistic")].iloc[0]
+    expected = {"top1": row["top1"], "ci_low": row["ci_low"], "ci_high": row["ci_high"]}
+    assert as_json(runs)[0]["rows"]["BYOL logistic"] == expected
+
+
+def test_published_rows_are_not_taken_for_the_runs_own(runs: RunBuilder) -> None:
+    assert as_json(runs)[0]["rows"]["PCA logistic"] is None
+
+
+def test_the_csv_holds_whole_values(runs: RunBuilder) -> None:
+    table = pd.read_csv(StringIO(type_results(runs.data_root, "--format=csv").output))
+    assert list(table["run_id"]) == [NEW, MIDDLE, OLD]
+    assert table["byol_knn_top1"][0] == 0.5
+    assert table["command"][0].endswith(60 * "x")
+
+
+def test_markdown_holds_the_whole_command(runs: RunBuilder) -> None:
+    head, rule, *rows = type_results(runs.data_root, "--format=markdown").lines
+    assert len(rows) == 3
+    assert {line.count("|") for line in (head, rule, *rows)} == {head.count("|")}
+    assert 60 * "x" in rows[0]
+
+
+def test_the_table_fits_a_hundred_columns_and_wraps_no_number(runs: RunBuilder) -> None:
+    outcome = type_results(runs.data_root)
+    assert max(map(len, outcome.lines)) <= 100
+    (line,) = (line for line in outcome.lines if NEW in line)
+    assert "70.3 %" in line
+
+
+def test_in_eighty_columns_only_the_command_is_cut(runs: RunBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("byol_kedro.cli.results_commands.WIDTH", 80)
+    lines = type_results(runs.data_root).lines
+    place = next(i for i, line in enumerate(lines) if NEW in line)
+    assert "70.3 %" in lines[place]
+    assert lines[place + 1].split("  ")[0].strip() == "seven, 7 epochs, photos"
+    assert lines[place + 2].rstrip().endswith("…")
+
+
+def test_the_table_says_which_run_has_no_results(runs: RunBuilder) -> None:
+    lines = type_results(runs.data_root).lines
+    place = next(i for i, line in enumerate(lines) if MIDDLE in line)
+    assert "no results" in lines[place + 2]
+
+
+def test_nothing_but_json_goes_to_stdout_where_kedro_logs_every_load(runs: RunBuilder, tmp_path: Path) -> None:
+    talkative = yaml.safe_load((ROOT / "conf/logging.yml").read_text("utf-8"))
+    talkative["loggers"]["kedro.io"] = {"level": "INFO"}
+    logging = tmp_path / "logging.yml"
+    logging.write_text(yaml.safe_dump(talkative))
+    kedro = Path(sys.executable).with_name("kedro")
+    done = subprocess.run(
+        [kedro, "results", "--env=test", f"--params=data_root={runs.data_root}", "--format=json"],
+        cwd=ROOT, capture_output=True, text=True, check=True, env=os.environ | {"KEDRO_LOGGING_CONFIG": str(logging)},
+    )  # fmt: skip
+    assert "Loading data" in done.stderr
+    assert len(json.loads(done.stdout)) == 3
+
+
+@pytest.mark.parametrize("words", [["--help"], [], ["diff", "latest", "previous", "--env=test"]])
+def test_looking_at_results_needs_no_torch(runs: RunBuilder, words: list[str]) -> None:
+    words = [*words, f"--params=data_root={runs.data_root}"]
+    code = (
+        "import sys\nfrom kedro.framework.cli.cli import main\n"
+        f"sys.argv = ['kedro', 'results', *{words!r}]\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    sys.exit(end.code or 100 * ('torch' in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["diff", "2027", "latest"], "2027: there is no such run; the newest: " + NEW),
+        (["diff", "latest", "2026-03"], f"2026-03: 3 runs begin so: {NEW}, {MIDDLE}, {OLD}; give more of the run_id"),
+        (["--params=data_rot=x"], "parameters: data_rot: there is no such parameter; did you mean data_root?"),
+        (["diff", "latest", "previous", "--env=tst"], "--env tst: there is no environment conf/tst; expected one of"),
+    ],
+)
+def test_a_mistake_is_one_line(runs: RunBuilder, words: list[str], expected: str) -> None:
+    outcome = type_results(runs.data_root, *words)
+    assert outcome.exit_code == 1
+    assert len(outcome.lines) == 1
+    assert expected in outcome.lines[0]
+
+
+@pytest.mark.parametrize("words", [[], ["diff", "latest", "previous"], ["prune", "--keep=1"]])
+def test_no_runs_yet_is_one_line_that_says_where(tmp_path: Path, words: list[str]) -> None:
+    outcome = type_results(tmp_path, *words)
+    assert outcome.exit_code == 1
+    (line,) = outcome.lines
+    assert line.startswith(f"Error: no runs yet: nothing in {tmp_path}")
+
+
+def test_previous_of_a_single_complete_run_is_an_error(tmp_path: Path) -> None:
+    builder = RunBuilder(tmp_path)
+    builder.complete(OLD, {BYOL_LOGISTIC: right(of=30, count=20)})
+    builder.died(NEW)
+    outcome = type_results(tmp_path, "diff", "latest", "previous")
+    (line,) = outcome.lines
+    assert line.startswith(f"Error: previous: {OLD} is the only complete run; make another, or name")
+
+
+def test_latest_without_a_complete_run_is_an_error(tmp_path: Path) -> None:
+    RunBuilder(tmp_path).died(NEW)
+    (line,) = type_results(tmp_path, "diff", "latest", NEW).lines
+    assert line.startswith("Error: latest: no run is complete; make one, or name a run_id")
+
+
+def test_the_environment_may_stand_before_the_command(runs: RunBuilder) -> None:
+    before = ["--env=test", f"--params=data_root={runs.data_root}"]
+    outcome = type_results(runs.data_root, *before, "prune", "--keep=5", place=False)
+    assert "nothing to remove" in outcome.output
+
+
+def test_list_is_a_command(runs: RunBuilder) -> None:
+    assert type_results(runs.data_root, "list", "--limit=1").output == type_results(runs.data_root, "--limit=1").output
+    newest = json.loads(type_results(runs.data_root, "list", "--format=json").output)
+    assert [run["run_id"] for run in newest] == [NEW, MIDDLE, OLD]

@@ -1,0 +1,165 @@
+"""What could break: an option of `kedro run` that is dropped without a word, or answered with a traceback."""
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from kedro.framework.startup import bootstrap_project
+
+from tests.support.kedro_runs import ROOT, Chain, Outcome, artifacts, error_of, type_kedro_run
+
+Run = Callable[..., Outcome]
+EXAMPLE = "expected an entry and a run_id: encoder:2026-01-31T12.00.00.000Z"
+
+
+def read(*words: str) -> dict[str, Any]:
+    """All options that `kedro run` reads of these words."""
+    bootstrap_project(ROOT)
+    from byol_kedro.cli import run  # noqa: PLC0415  (the project has to be bootstrapped first)
+
+    return run.make_context("run", list(words)).params
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Callable[[str], str]:
+    """Writes a file and gives the word that has `kedro run` read it."""
+
+    def write(text: str) -> str:
+        (tmp_path / "run.yml").write_text(text, "utf-8")
+        return f"--config={tmp_path}/run.yml"
+
+    return write
+
+
+def test_names_that_are_typed_twice_count_both() -> None:
+    words = ["--pipelines=ingest", "--pipelines", "pretrain", "--nodes=a", "-n", "b", "--load-versions=encoder:1"]
+    options = read(*words, "--load-versions=pca:2")
+    assert options["pipelines"] == ["ingest", "pretrain"]
+    assert options["node_names"] == ["a", "b"]
+    assert options["load_versions"] == {"encoder": "1", "pca": "2"}
+
+
+@pytest.mark.parametrize("option", ["--pipelines", "--nodes", "--tags", "--to-outputs", "--load-versions"])
+def test_an_empty_choice_does_not_mean_everything(option: str) -> None:
+    with pytest.raises(click.ClickException) as caught:
+        read(f"{option}= ,")
+    assert caught.value.message == f"{option} is empty, which would mean all; name some, or leave it out"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--runner=Nope"], "--runner: there is no runner 'Nope'; expected SequentialRunner or ThreadRunner"),
+        (["--runner="], "--runner: there is no runner ''"),
+        (["--runner=os.system"], "--runner: there is no runner 'os.system'"),
+        (["--runner=no.such.module"], "--runner: there is no runner 'no.such.module'"),
+        (["--runner-params=@x"], "--runner-params: found '@x', expected name=value"),
+        (["--runner-params=workers=2"], "--runner-params: SequentialRunner has no workers"),
+        (["--runner=ThreadRunner", "--runner-params=max_workers=x"], "max_workers: found 'x', expected a whole number"),
+        (["--runner=ThreadRunner", "--runner-params=max_workers=0"], "max_workers: found 0, expected a whole number"),
+        (["--load-versions=encoder:../../x"], f"--load-versions: found 'encoder:../../x', {EXAMPLE}"),
+        (["--load-versions=encoder"], f"--load-versions: found 'encoder', {EXAMPLE}"),
+        (["--load-versions=encoder:.."], f"--load-versions: found 'encoder:..', {EXAMPLE}"),
+        (["--load-versions=encoder:1,encoder:2"], "--load-versions: encoder is given twice"),
+        (["--load-versions=params:seed:1"], "[params] are not found in the catalog"),
+        (["--tags=nosuch"], "Pipeline contains no nodes after applying all provided filters"),
+        (["--from-nodes=nosuch"], "['nosuch']"),
+        (["--from-inputs=nosuch"], "['nosuch']"),
+        (["--namespaces=nosuch"], "['nosuch']"),
+        (["--pipeline=ingest", "--pipelines=report"], "cannot be used together"),
+        (["--async", "--runner-params=is_async=false"], "cannot be used together"),
+        (["--conf-source=/nosuch"], "--conf-source: there is no /nosuch"),
+        (["--conf-source="], "--conf-source: found ''"),
+        (["--conf-source=s3://bucket/conf"], "--conf-source s3://bucket/conf: Install s3fs"),
+        (["--config=/nosuch"], "--config: there is no file /nosuch"),
+    ],
+)
+def test_a_mistake_in_an_option_is_one_line(kedro_run: Run, tmp_path: Path, words: list[str], expected: str) -> None:
+    assert expected in error_of(kedro_run(*words))
+    assert not artifacts(tmp_path)
+
+
+def test_a_version_of_what_the_run_does_not_read_is_warned_of(chain_copy: Path, caplog) -> None:
+    words = ["--load-versions=raw_images:2026-01-31T12.00.00.000Z,pca:2026-01-31T12.00.00.000Z"]
+    with caplog.at_level(logging.WARNING):
+        assert type_kedro_run(chain_copy, "--pipelines=report", *words).exit_code == 0
+    for name in ("raw_images", "pca"):
+        assert f"--load-versions {name}: without effect: no version of it is read in this run" in caplog.messages
+
+
+def test_a_version_that_is_read_is_not(chain_copy: Path, chain: Chain, caplog) -> None:
+    (version,) = {path.parent.name for path in chain.versions("encoder")}
+    with caplog.at_level(logging.WARNING):
+        type_kedro_run(chain_copy, "--pipelines=extract", f"--load-versions=encoder:{version}")
+    assert not [message for message in caplog.messages if "without effect" in message]
+
+
+def test_a_file_of_options_is_read(config: Callable[[str], str]) -> None:
+    text = "run:\n  env: test\n  pipelines: [ingest, pretrain]\n  nodes: a\n  only-missing-outputs: true\n"
+    options = read(
+        config(text + "  load_versions: pca:2\n  params: {seed: 3, pretrain.epochs: 4, latent: {widths: [8]}}\n")
+    )
+    assert (options["env"], options["pipelines"], options["node_names"]) == ("test", ["ingest", "pretrain"], ["a"])
+    assert options["only_missing_outputs"] is True
+    assert options["load_versions"] == {"pca": "2"}
+    assert options["params"] == {"seed": 3, "pretrain": {"epochs": 4}, "latent": {"widths": [8]}}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_is_typed_goes_before_the_file_and_leaves_the_rest_of_it(
+    config: Callable[[str], str], *, turned: bool
+) -> None:
+    file = config("run: {env: test, params: {seed: 3, pretrain: {epochs: 4, batch_size: 5}}}")
+    words = [file, "--env=sample", "--params=pretrain.epochs=9"]
+    options = read(*(reversed(words) if turned else words))
+    assert options["env"] == "sample"
+    assert options["params"] == {"seed": 3, "pretrain": {"epochs": "9", "batch_size": 5}}
+
+
+def test_a_run_from_a_file_does_what_it_says(kedro_run: Run, tmp_path: Path, config: Callable[[str], str]) -> None:
+    outcome = kedro_run(config("run: {pipelines: ingest, params: {ingest: {photos: {test: 3}}}}"))
+    assert outcome.exit_code == 0, outcome.output
+    assert [path for path in tmp_path.glob("*/images_test.npy/*/images_test.json") if '"photos"' in path.read_text()]
+
+
+def test_the_package_reads_the_same_file(config: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    file = config("run: {env: nosuch}")
+    monkeypatch.setattr(sys, "argv", ["/x/byol_kedro/__main__.py", file])
+    monkeypatch.chdir(ROOT)
+    from byol_kedro.__main__ import main  # noqa: PLC0415  (the project has to be bootstrapped first)
+
+    with pytest.raises(click.ClickException) as caught:
+        main([file], standalone_mode=False)
+    assert "--env nosuch: there is no environment conf/nosuch" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "a block run is expected, such as run: {env: sample, params: {seed: 1}}"),
+        ("params: {seed: 1}", "a block run is expected"),
+        ("run: 3", "a block run is expected"),
+        ("- run", "names and values are expected, name: value; found a list"),
+        ("run:\n\tenv: test", ", line 2: found character that cannot start any token; indent with blanks"),
+        ("run: {pipline: ingest}", "run.pipline: there is no such option; did you mean pipeline?"),
+        ("run: {config: other.yml}", "run.config: there is no such option"),
+        ("run: {params: 3}", "run.params: found '3', expected name=value"),
+        ("run: {params: {sede: 3}}", "parameters: sede: there is no such parameter; did you mean seed?"),
+        ("run: {params: {seed: true}}", "seed: found True, neither true nor false is expected here"),
+        ("run: {params: {seed: '${x}'}}", "--params seed: found '${x}'"),
+        ("run: {params: {seed: 1, seed: 2}}", "line 1: found duplicate key seed"),
+        ("run: {load_versions: {encoder: x}}", "run.load_versions: a text or a list is expected"),
+        ("run: {load_versions: encoder}", f"--load-versions: found 'encoder', {EXAMPLE}"),
+        ("run: {only_missing_outputs: maybe}", "run.only_missing_outputs: true or false is expected, found 'maybe'"),
+        ("run: {runner: Nope}", "--runner: there is no runner 'Nope'"),
+        ("run: {1: 2}", "names and values are expected, name: value; found the name 1"),
+    ],
+)
+def test_a_mistake_in_a_file_of_options_is_one_line(
+    kedro_run: Run, config: Callable[[str], str], text: str, expected: str
+) -> None:
+    assert expected in error_of(kedro_run(config(text)))

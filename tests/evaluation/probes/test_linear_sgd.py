@@ -1,0 +1,94 @@
+"""The literature's linear evaluation against torch's own layer, loss, optimizer and schedule."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from byol_kedro.evaluation.metrics import top1, wilson_interval
+from byol_kedro.evaluation.probes.linear_sgd import linear_sgd, train_heads
+from byol_kedro.evaluation.probes.logistic import logistic
+from byol_kedro.evaluation.scaler import Scaler
+from byol_kedro.parameters import LinearSgd, Logistic
+from tests.support.probe_problems import blobs
+
+DEFAULTS = {"lrs": [0.01, 0.1], "momentum": 0.9, "batch_size": 32, "epochs": 20, "validation": 0.3}
+
+
+def fit(data, n_classes=4, seed=0, **changes):
+    return linear_sgd(data.train_x, data.train_y, data.test_x, n_classes, LinearSgd(**DEFAULTS | changes), seed)
+
+
+def tensors(data):
+    x = torch.from_numpy(Scaler.fit(data.train_x)(data.train_x))
+    return F.pad(x, (0, 1), value=1.0), F.one_hot(torch.from_numpy(data.train_y), 4).float()
+
+
+def torchs(inputs, targets, lr, params, seed):
+    """Weight and bias, (4, D + 1), of plain training of a torch.nn.Linear on the same batches."""
+    generator = torch.Generator().manual_seed(seed)
+    layer = torch.nn.Linear(12, 4)
+    with torch.no_grad():
+        for parameter in (layer.weight, layer.bias):
+            parameter.uniform_(-(12**-0.5), 12**-0.5, generator=generator)
+    optimizer = torch.optim.SGD(layer.parameters(), lr, momentum=params.momentum)
+    batches = -(-len(inputs) // params.batch_size)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, params.epochs * batches)
+    for _ in range(params.epochs):
+        for rows in torch.randperm(len(inputs), generator=generator).split(params.batch_size):
+            optimizer.zero_grad()
+            F.cross_entropy(layer(inputs[rows, :-1]), targets[rows].argmax(dim=1)).backward()
+            optimizer.step()
+            schedule.step()
+    return torch.cat([layer.weight, layer.bias[:, None]], dim=1).detach()
+
+
+@pytest.mark.parametrize("batch_size", [32, 37, 300], ids=["last smaller", "last much smaller", "whole set"])
+def test_every_head_is_what_torch_trains_alone_at_its_rate(batch_size):
+    inputs, targets = tensors(blobs(spread=2.0))
+    params = LinearSgd(**DEFAULTS | {"batch_size": batch_size, "epochs": 5})
+    ours = train_heads(inputs, targets, [0.003, 0.1], params, 3)
+    theirs = torch.stack([torchs(inputs, targets, lr, params, 3) for lr in (0.003, 0.1)])
+    torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+
+
+def test_a_rate_that_learns_nothing_is_not_chosen():
+    assert fit(blobs(spread=0.5), lrs=[1e-8, 0.1]).chosen == {"lr": 0.1}
+
+
+def test_a_rate_that_explodes_is_not_chosen():
+    assert fit(blobs(spread=1.5), lrs=[0.01, 1e6]).chosen == {"lr": 0.01}
+
+
+def test_the_smallest_of_equally_good_rates_is_chosen():
+    assert fit(blobs(spread=0.01), lrs=[0.3, 0.1, 0.2]).chosen == {"lr": 0.1}
+
+
+def test_the_chosen_rate_is_trained_again_on_all_of_train():
+    data = blobs(spread=2.0)
+    inputs, targets = tensors(data)
+    result = fit(data, lrs=[0.05], seed=4)
+    layer = train_heads(inputs, targets, [0.05], LinearSgd(**DEFAULTS), 4)[0]
+    np.testing.assert_array_equal(result.weights["weight"], layer[:, :-1].numpy())
+
+
+def test_top1_is_that_of_an_unregularised_logistic_regression_within_its_interval():
+    data = blobs(n_train=1000, n_test=2000, spread=2.0)
+    params = Logistic(cs=[1e4], validation=0.2)
+    theirs = top1(logistic(data.train_x, data.train_y, data.test_x, 4, params, 0).probabilities, data.test_y)
+    low, high = wilson_interval(theirs, 2000)
+    assert low <= top1(fit(data).probabilities, data.test_y) <= high
+
+
+def test_the_weights_give_the_probabilities():
+    data = blobs()
+    result = fit(data)
+    w = {name: array.astype(float) for name, array in result.weights.items()}
+    powers = np.exp((data.test_x - w["mean"]) / w["scale"] @ w["weight"].T + w["bias"])
+    np.testing.assert_allclose(result.probabilities, powers / powers.sum(axis=1, keepdims=True), atol=1e-5)
+
+
+def test_torchs_global_generator_is_left_alone():
+    before = torch.get_rng_state()
+    fit(blobs(), epochs=1)
+    assert torch.equal(torch.get_rng_state(), before)

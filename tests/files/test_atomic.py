@@ -1,0 +1,134 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from byol_kedro.errors import UserError
+from byol_kedro.files.atomic import replacing, replacing_all
+from tests.support.image_datasets import files_under
+
+
+def test_the_file_is_there_with_its_content_when_the_block_ends(tmp_path):
+    with replacing(tmp_path / "new" / "a.txt") as temporary:
+        temporary.write_text("whole")
+    assert files_under(tmp_path) == {"new", "new/a.txt"}
+    assert (tmp_path / "new" / "a.txt").read_text() == "whole"
+
+
+def write_half(path, error, needed=None):
+    with replacing(path, needed) as temporary:
+        temporary.write_text("half")
+        raise error
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_whatever_stops_the_block_leaves_neither_file_nor_folder(tmp_path, error):
+    with pytest.raises(error):
+        write_half(tmp_path / "deep" / "new" / "a.txt", error)
+    assert files_under(tmp_path) == set()
+
+
+def test_a_failure_keeps_the_file_that_was_there(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError):
+        write_half(path, RuntimeError)
+    assert files_under(tmp_path) == {"a.txt"}
+    assert path.read_text() == "old"
+
+
+def test_a_folder_that_another_save_uses_meanwhile_stays(tmp_path):
+    def other_save_then_failure():
+        with replacing(tmp_path / "new" / "a.txt"):
+            (tmp_path / "new" / "b.txt").touch()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        other_save_then_failure()
+    assert files_under(tmp_path) == {"new", "new/b.txt"}
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("kind", [OSError, lambda code, text: RuntimeError(f"I/O error: {text} (os error {code})")])
+def test_a_full_disk_is_one_line_that_says_what_is_needed_and_free(tmp_path, code, kind):
+    with pytest.raises(UserError) as caught:
+        write_half(tmp_path / "new" / "a.bin", kind(code, os.strerror(code)), needed=3_000_000_000)
+    message = str(caught.value)
+    assert "a.bin" in message
+    assert "3.0 GB needed" in message
+    assert "free" in message
+    assert "\n" not in message
+
+
+def test_a_disk_without_inodes_says_so_and_not_how_many_bytes_are_free(tmp_path, monkeypatch):
+    disk = os.statvfs(tmp_path)
+    none_left = os.statvfs_result((*disk[:5], 1000, 0, 0, *disk[8:]))
+    monkeypatch.setattr(os, "statvfs", lambda _: none_left)
+    with pytest.raises(UserError, match=r"could not write a\.bin .*\(no inode free: there are too many files"):
+        write_half(tmp_path / "a.bin", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+
+def test_of_a_disk_that_counts_no_inodes_the_bytes_are_told(tmp_path, monkeypatch):
+    disk = os.statvfs(tmp_path)
+    uncounted = os.statvfs_result((disk[0], 1000, disk[2], disk[3], 3_000_000, 0, 0, 0, *disk[8:]))
+    monkeypatch.setattr(os, "statvfs", lambda _: uncounted)
+    with pytest.raises(UserError, match=r"\(3\.0 GB free\)"):
+        write_half(tmp_path / "a.bin", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+
+def test_a_disk_without_room_for_a_folder_is_full_too(tmp_path, monkeypatch):
+    make = Path.mkdir
+
+    def only_the_first(self, **options):
+        if self.name == "new":
+            raise OSError(errno.ENOSPC, "full")
+        make(self, **options)
+
+    monkeypatch.setattr(Path, "mkdir", only_the_first)
+    with pytest.raises(UserError):
+        write_half(tmp_path / "deep" / "new" / "a.bin", None)
+    assert files_under(tmp_path) == set()
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.EFBIG])
+def test_what_the_file_system_refuses_is_one_line_that_names_the_file(tmp_path, code):
+    with pytest.raises(UserError, match=rf"a\.bin cannot be written: .*{os.strerror(code)}"):
+        write_half(tmp_path / "a.bin", OSError(code, os.strerror(code)))
+    assert files_under(tmp_path) == set()
+
+
+def test_a_place_below_a_file_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cannot be written: .*Not a directory"):
+        write_half(tmp_path / "file" / "new" / "a.bin", None)
+
+
+def write_empty(paths):
+    with replacing_all(paths) as temporaries:
+        for temporary in temporaries:
+            temporary.touch()
+
+
+def test_of_two_files_none_is_left_when_the_second_cannot_be_moved(tmp_path, monkeypatch):
+    move = Path.replace
+
+    def only_the_first(self: Path, target: Path) -> Path:
+        if target.name == "second":
+            raise OSError(errno.ENOSPC, "full")
+        return move(self, target)
+
+    monkeypatch.setattr(Path, "replace", only_the_first)
+    paths = [tmp_path / "new" / "first", tmp_path / "new" / "second"]
+    with pytest.raises(UserError):
+        write_empty(paths)
+    assert files_under(tmp_path) == set()
+
+
+def test_every_file_is_flushed_before_any_is_moved(tmp_path, monkeypatch):
+    events = []
+    move, sync = Path.replace, os.fsync
+    monkeypatch.setattr(Path, "replace", lambda self, target: (events.append("move"), move(self, target))[1])
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (events.append("flush"), sync(descriptor))[1])
+    write_empty([tmp_path / "a", tmp_path / "b"])
+    assert events[:4] == ["flush", "flush", "move", "move"]

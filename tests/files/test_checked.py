@@ -1,0 +1,198 @@
+"""What could break: a changed file that is taken for a checked one, or gigabytes read at every load."""
+
+import os
+import time
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from byol_kedro.files import checked
+from byol_kedro.files.checked import agrees, written
+
+
+class Reader:
+    """Measures files and counts how often."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self, path: Path) -> str:
+        self.times += 1
+        return sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def reader() -> Reader:
+    return Reader()
+
+
+@pytest.fixture
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that counts as large, and is as old as it has to be for a change to show."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(checked, "LARGE", 1)
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    settle()
+    return path
+
+
+def settle() -> None:
+    time.sleep(2 * checked.TICK / checked.SECOND)
+
+
+def proof_of(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checked, "_here", {})
+
+
+def test_a_file_that_does_not_change_is_read_once(large, reader, monkeypatch):
+    for _ in range(3):
+        assert agrees(large, proof_of(large), reader)
+    another_process(monkeypatch)
+    assert agrees(large, proof_of(large), reader)
+    assert reader.times == 1
+
+
+def test_a_small_one_is_read_once_by_each_process(large, reader, monkeypatch):
+    monkeypatch.setattr(checked, "LARGE", 100)
+    for _ in range(3):
+        assert agrees(large, proof_of(large), reader)
+    assert reader.times == 1
+    another_process(monkeypatch)
+    assert agrees(large, proof_of(large), reader)
+    assert reader.times == 2
+
+
+def test_what_was_measured_while_it_was_written_is_not_read(large, reader, monkeypatch):
+    written(large, proof_of(large))
+    assert agrees(large, proof_of(large), reader)
+    another_process(monkeypatch)
+    assert agrees(large, proof_of(large), reader)
+    assert reader.times == 0
+
+
+def test_a_file_that_disagrees_is_never_remembered(large, reader):
+    for _ in range(2):
+        assert not agrees(large, "another proof", reader)
+    assert reader.times == 2
+
+
+def overwrite(path: Path) -> None:
+    path.write_bytes(b"CONTENT")
+
+
+def overwrite_and_set_the_time_back(path: Path) -> None:
+    before = path.stat()
+    path.write_bytes(b"CONTENT")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def replace_and_set_the_time_back(path: Path) -> None:
+    before = path.stat()
+    other = path.with_name("other")
+    other.write_bytes(b"CONTENT")
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(path)
+
+
+def change_by_another_name(path: Path) -> None:
+    os.link(path, path.with_name("link"))
+    path.with_name("link").write_bytes(b"CONTENT")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [overwrite, overwrite_and_set_the_time_back, replace_and_set_the_time_back, change_by_another_name],
+)
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["the same process", "another process"])
+def test_every_change_shows_even_right_after_the_check(large, reader, change, elsewhere, monkeypatch):
+    proof = proof_of(large)
+    assert agrees(large, proof, reader)
+    change(large)
+    if elsewhere:
+        another_process(monkeypatch)
+    assert not agrees(large, proof, reader)
+
+
+@pytest.mark.parametrize("change", [overwrite, overwrite_and_set_the_time_back])
+def test_a_change_right_after_the_write_shows(large, reader, change):
+    for _ in range(20):
+        large.write_bytes(b"content")
+        proof = proof_of(large)
+        written(large, proof)
+        change(large)
+        assert not agrees(large, proof, reader)
+
+
+def test_a_change_right_after_a_small_file_was_written_and_loaded_shows(large, reader, monkeypatch):
+    monkeypatch.setattr(checked, "LARGE", 100)
+    for _ in range(20):
+        large.write_bytes(b"content")
+        proof = proof_of(large)
+        assert agrees(large, proof, reader)
+        overwrite(large)
+        assert not agrees(large, proof, reader)
+
+
+def test_where_a_file_system_keeps_whole_seconds_nothing_is_remembered_for_two(large, reader, monkeypatch):
+    """Else a second write within the second would not show."""
+    status = large.stat()
+
+    class Whole:
+        st_dev, st_ino, st_size, st_mtime_ns = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+        st_ctime_ns = status.st_ctime_ns // checked.SECOND * checked.SECOND
+
+    monkeypatch.setattr(Path, "stat", lambda _: Whole)
+    monkeypatch.setattr(checked.time, "time_ns", lambda: Whole.st_ctime_ns + checked.SECOND)
+    assert agrees(large, proof_of(large), reader)
+    assert agrees(large, proof_of(large), reader)
+    assert reader.times == 2
+
+
+def read_only(cache: Path) -> None:
+    cache.write_text("a file in the place of the folder")
+
+
+def cut(cache: Path) -> None:
+    for path in cache.rglob("*-*"):
+        path.write_text(path.read_text("utf-8")[:20], "utf-8")
+
+
+def not_text(cache: Path) -> None:
+    for path in cache.rglob("*-*"):
+        path.write_bytes(b"\xff\xfe")
+
+
+def test_without_a_place_to_remember_it_is_read_by_every_process(large, reader, monkeypatch):
+    read_only(large.parent / "cache")
+    for _ in range(2):
+        another_process(monkeypatch)
+        assert agrees(large, proof_of(large), reader)
+    assert reader.times == 2
+
+
+@pytest.mark.parametrize("harm", [cut, not_text])
+def test_what_is_remembered_and_damaged_counts_for_nothing(large, reader, harm, monkeypatch):
+    agrees(large, proof_of(large), reader)
+    harm(large.parent / "cache")
+    another_process(monkeypatch)
+    assert agrees(large, proof_of(large), reader)
+    assert reader.times == 2
+
+
+def test_nothing_is_written_beside_the_file(large, reader):
+    agrees(large, proof_of(large), reader)
+    assert {path.name for path in large.parent.iterdir()} == {"file", "cache"}
+
+
+def test_a_user_without_a_home_has_no_cache(large, reader, monkeypatch, tmp_path):
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    monkeypatch.chdir(tmp_path)
+    assert agrees(large, proof_of(large), reader)
+    assert not (tmp_path / "~").exists()

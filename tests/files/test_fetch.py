@@ -1,0 +1,248 @@
+import errno
+import os
+import shutil
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from byol_kedro.datasets.raw import RawImagesDataset
+from byol_kedro.errors import UserError
+from byol_kedro.files import download, fetch
+from byol_kedro.files.archives import unpack
+from byol_kedro.files.fetch import NEVER, fetch_and_unpack
+from byol_kedro.files.progress_bar import Meter
+from byol_kedro.parameters import Ingest
+from byol_kedro.sources import stl10
+from tests.support.image_datasets import STL10_SIDE, files_under, pack_stl10, write_stl10
+from tests.support.web import Answer, serve
+
+NOWHERE = "http://127.0.0.1:9/stl10_binary.tar.gz"  # the port of "discard"; nothing listens there
+
+
+@pytest.fixture(autouse=True)
+def _no_waits_and_no_proxy(monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(download, "FIRST_WAIT", 0)
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "raw"
+
+
+@pytest.fixture
+def packed(tmp_path):
+    """A small stl10_binary.tar.gz, and its description."""
+    return pack_stl10(tmp_path / "made")
+
+
+@pytest.fixture
+def archive(packed):
+    return packed[1]
+
+
+@pytest.fixture
+def web(packed):
+    with serve(packed[0].read_bytes(), name=packed[0].name) as server:
+        yield server
+
+
+def error_of(archive, root, url):
+    """The one line; nothing but what was there before is there afterwards."""
+    before = files_under(root)
+    with pytest.raises(UserError) as caught:
+        fetch_and_unpack(archive, root, url)
+    assert files_under(root) == before
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def unpacked(archive):
+    return {f"stl10_binary/{name}" for name in archive.members} | {"stl10_binary"}
+
+
+def test_stl10_that_is_missing_is_fetched_and_read(root, tmp_path, archive, web, monkeypatch):
+    monkeypatch.setattr(stl10, "STL10", archive)
+    handle = RawImagesDataset(source="stl10", filepath=str(root), url=web.url).load()
+    source = handle.open(Ingest.model_construct(image_size=STL10_SIDE), seed=0)
+    raw = np.fromfile(tmp_path / "made" / "stl10_binary" / "test_X.bin", dtype=np.uint8)
+    read = np.concatenate(list(source.stream("test").batches()))
+    np.testing.assert_array_equal(read, raw.reshape(-1, 3, STL10_SIDE, STL10_SIDE).swapaxes(2, 3))
+
+
+def test_the_archive_is_kept_and_nothing_else_is_left(root, archive, web):
+    fetch_and_unpack(archive, root, web.url)
+    assert files_under(root) == unpacked(archive) | {archive.name}
+
+
+def test_its_own_address_is_the_default(root, archive, web):
+    own = archive.__class__(**(vars(archive) | {"url": web.url}))
+    fetch_and_unpack(own, root, None)
+    assert web.asked == [None]
+
+
+def test_two_breaks_are_gone_over(root, archive, web):
+    web.answers += [Answer(cut=1000), Answer(cut=2000)]
+    fetch_and_unpack(archive, root, web.url)
+    assert web.asked == [None, "bytes=1000-", "bytes=3000-"]
+    assert unpacked(archive) <= files_under(root)
+
+
+def test_the_line_before_says_what_how_big_from_where_to_where(root, archive, web, caplog):
+    caplog.set_level("INFO")
+    fetch_and_unpack(archive, root, web.url)
+    (line,) = (record.getMessage() for record in caplog.records if record.getMessage().startswith("fetching"))
+    assert line.startswith("fetching stl10_binary.tar.gz (")
+    assert "kB, unpacked " in line
+    assert line.endswith(f" from {web.url} to {root}")
+
+
+def test_an_archive_put_there_by_hand_needs_no_net(root, packed, archive):
+    root.mkdir()
+    shutil.copy(packed[0], root)
+    fetch_and_unpack(archive, root, NOWHERE)
+    assert files_under(root) == unpacked(archive) | {archive.name}
+
+
+def test_an_archive_at_a_file_address_is_unpacked_where_it_lies(root, tmp_path, packed, archive):
+    place = tmp_path / "mirror with spaces" / "another name.tgz"
+    place.parent.mkdir()
+    shutil.copy(packed[0], place)
+    fetch_and_unpack(archive, root, place.as_uri())
+    assert files_under(root) == unpacked(archive)
+    assert place.exists()
+
+
+def test_a_file_address_where_nothing_is_says_so(root, tmp_path, archive):
+    root.mkdir()
+    assert f"there is no file {tmp_path / 'none.tar.gz'}" in error_of(archive, root, f"file://{tmp_path}/none.tar.gz")
+
+
+def test_what_is_there_is_not_asked_for(tmp_path, archive, web):
+    """Also where the files are the user's own, of other sizes."""
+    write_stl10(tmp_path / "own", count=30)
+    before = files_under(tmp_path / "own")
+    fetch_and_unpack(archive, tmp_path / "own", web.url)
+    assert web.asked == []
+    assert files_under(tmp_path / "own") == before
+
+
+def test_a_folder_that_lacks_a_file_is_completed(root, packed, archive, web):
+    shutil.copytree(packed[0].parent / "stl10_binary", root / "stl10_binary")
+    (root / "stl10_binary" / "unlabeled_X.bin").unlink()
+    fetch_and_unpack(archive, root, web.url)
+    assert files_under(root) == unpacked(archive) | {archive.name}
+
+
+def test_files_of_ones_own_are_never_mixed_with_others(root, archive, web):
+    folder = write_stl10(root, count=30)
+    (folder / "class_names.txt").unlink()
+    message = error_of(archive, root, web.url)
+    assert "class_names.txt is missing, and test_X.bin has 5760 bytes" in message
+    assert "remove the folder to have it fetched" in message
+    assert web.asked == []
+
+
+def test_never_forbids_the_net_and_makes_nothing(root, archive):
+    message = error_of(archive, root, NEVER)
+    assert "raw_url: never forbids to fetch it; put stl10_binary.tar.gz into" in message
+    assert not root.exists()
+
+
+def test_never_lets_an_archive_be_unpacked_that_is_there(root, packed, archive):
+    root.mkdir()
+    shutil.copy(packed[0], root)
+    fetch_and_unpack(archive, root, NEVER)
+    assert unpacked(archive) <= files_under(root)
+
+
+@pytest.mark.parametrize("change", [b"", b"more"])
+def test_a_wrong_archive_that_the_user_put_there_stays_and_is_named(root, archive, change):
+    root.mkdir()
+    (root / archive.name).write_bytes(bytes(archive.size) + change)
+    message = error_of(archive, root, NOWHERE)
+    assert str(root / archive.name) in message
+    assert "remove it to have that fetched" in message
+
+
+def test_a_404_says_what_else_can_be_done(root, archive, web):
+    root.mkdir()
+    web.answers += [Answer(404)]
+    message = error_of(archive, root, web.url)
+    assert "404 Not Found; or put stl10_binary.tar.gz into" in message
+    assert "raw_url=" in message
+
+
+def test_a_wrong_file_leaves_nothing(root, archive, web):
+    root.mkdir()
+    web.answers += [Answer(body=bytes(archive.size))]
+    assert "is removed" in error_of(archive, root, web.url)
+
+
+def test_too_small_a_disk_is_found_before_anything_is_fetched(root, archive, web, monkeypatch):
+    root.mkdir()
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: SimpleNamespace(free=archive.size + archive.unpacked_size - 1)
+    )
+    assert "needed to fetch and unpack" in error_of(archive, root, web.url)
+    assert web.asked == []
+
+
+def test_what_has_been_fetched_needs_no_room_again(root, packed, archive, web, monkeypatch):
+    root.mkdir()
+    (root / f"{archive.name}.part").write_bytes(packed[0].read_bytes()[:1000])
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: SimpleNamespace(free=archive.size - 1000 + archive.unpacked_size)
+    )
+    fetch_and_unpack(archive, root, web.url)
+    assert web.asked == ["bytes=1000-"]
+
+
+def test_a_disk_that_fills_up_keeps_what_came(root, archive, web, monkeypatch):
+    web.answers += [Answer(cut=1000)]
+
+    def full(meter, done):
+        if done > 1000:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Meter, "at", full)
+        with pytest.raises(UserError, match="the disk or the quota is full"):
+            fetch_and_unpack(archive, root, web.url)
+    assert files_under(root) == {f"{archive.name}.part"}
+    fetch_and_unpack(archive, root, web.url)
+    assert files_under(root) == unpacked(archive) | {archive.name}
+
+
+def test_a_root_that_cannot_be_made_is_one_line(tmp_path, archive):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"file/raw: Not a directory; choose another place with --params raw_root="):
+        fetch_and_unpack(archive, tmp_path / "file" / "raw", NOWHERE)
+
+
+def test_of_two_at_once_one_fetches_and_unpacks_and_the_other_waits(root, archive, web, monkeypatch):
+    calls = []
+    monkeypatch.setattr(fetch, "unpack", lambda *given: (calls.append(given), unpack(*given)))
+    web.answers += [Answer(cut=1000, hang=True)]
+    both = [threading.Thread(target=fetch_and_unpack, args=(archive, root, web.url)) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    both[1].join(0.3)
+    assert all(thread.is_alive() for thread in both)
+    web.going.set()
+    for thread in both:
+        thread.join(20)
+    assert web.asked == [None, "bytes=1000-"]
+    assert len(calls) == 1
+    assert files_under(root) == unpacked(archive) | {archive.name}
+
+
+def test_kedro_run_fetches_what_is_missing(kedro_run, tmp_path, archive, web, monkeypatch):
+    monkeypatch.setattr(stl10, "STL10", archive)
+    params = f"source=stl10,raw_url={web.url},ingest.image_size={STL10_SIDE}"
+    outcome = kedro_run("--pipelines=ingest", params=params)
+    assert outcome.exit_code == 0, outcome.output
+    assert (tmp_path / "raw" / "stl10_binary" / "train_X.bin").exists()
+    assert len(list(tmp_path.glob("02_intermediate/images_train.npy/*/images_train.npy"))) == 1

@@ -1,0 +1,166 @@
+"""What could break: weights that are no numbers, which make of every image the same and raise no error."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from kedro.io import Version
+
+from byol_kedro import load_encoder
+from byol_kedro.byol.networks import Byol, create_encoder
+from byol_kedro.byol.pretrained_weights import ONLINE, TARGET, pretrained_encoder, take_over
+from byol_kedro.datasets.images import Images, ImagesDataset
+from byol_kedro.datasets.tensors import Tensors, TensorsDataset
+from byol_kedro.errors import UserError
+from byol_kedro.pair_model.model import PairModel
+from byol_kedro.parameters import Predict, Probes
+from byol_kedro.pipelines.extract.nodes import extract, extract_unlabeled
+from byol_kedro.pipelines.predict.nodes import predict
+from byol_kedro.pipelines.probes.nodes import learn_from_less, measure_quality
+from tests.support.exports import type_export
+from tests.support.kedro_runs import Chain
+
+Read = Callable[[str], Tensors]
+ODD = pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+PROBES = {"published": "probe_published", "logistic": "probe_logistic", "mlp": "probe_mlp"}
+
+
+@pytest.fixture(scope="module")
+def read(chain: Chain) -> Read:
+    return lambda name: TensorsDataset(filepath=str(chain.versions(name)[-1])).load()
+
+
+@pytest.fixture(scope="module")
+def splits(chain: Chain) -> dict[str, Images]:
+    names = ("images_unlabeled", "images_train", "images_test")
+    return {name: ImagesDataset(filepath=str(chain.versions(name)[-1])).load() for name in names}
+
+
+def spoilt(tensors: Tensors, odd: float, name: str | None = None) -> Tensors:
+    """With one number, the last of the last array of floats or of the one that is named, that is none."""
+    arrays = {key: np.array(array) for key, array in tensors.arrays.items()}
+    name = name or [key for key, array in arrays.items() if array.dtype == np.float32][-1]
+    arrays[name].reshape(-1)[-1] = odd
+    return Tensors(arrays, tensors.header)
+
+
+@ODD
+def test_no_feature_is_extracted(read: Read, splits: dict[str, Images], odd: float) -> None:
+    encoder = spoilt(read("encoder"), odd)
+    with pytest.raises(UserError, match=r"the encoder's .* holds NaN or infinity \(1 numbers\); take an encoder"):
+        extract(encoder, splits["images_train"], splits["images_test"], "cpu")
+    with pytest.raises(UserError, match="holds NaN or infinity"):
+        extract_unlabeled(encoder, splits["images_unlabeled"], True, "cpu")  # as Kedro calls it
+
+
+def test_the_measure_of_two_views_is_not_taken(read: Read, splits: dict[str, Images]) -> None:
+    encoder, features, others = spoilt(read("encoder"), np.nan), read("latents_test"), read("reference_latents")
+    with pytest.raises(UserError, match="holds NaN or infinity"):
+        measure_quality(encoder, features, others, splits["images_test"], 0, "cpu")
+
+
+@pytest.mark.parametrize("entry", ["encoder", "latent_mlp", *PROBES.values()])
+def test_no_image_is_given_a_class_or_a_vector(
+    read: Read, splits: dict[str, Images], chain: Chain, entry: str, tmp_path: Path
+) -> None:
+    names = ("encoder", *PROBES.values(), "latent_mlp", "latents_train", "latents_test", "latents_unlabeled")
+    inputs = {name: read(name) for name in names} | {entry: spoilt(read(entry), np.nan)}
+    manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
+    probe = next((name for name, kept in PROBES.items() if kept == entry), "logistic")
+    with pytest.raises(UserError, match=f"{entry}.* holds NaN or infinity"):
+        predict(
+            new_pictures=tmp_path,
+            **splits,
+            parameters=Predict(probe=probe, neighbours=1),
+            probes=Probes.model_validate(manifest["parameters"]["probes"]),
+            seed=0,
+            device="cpu",
+            **inputs,
+        )
+
+
+def test_no_classifier_is_fitted_to_components_that_are_no_numbers(read: Read, splits: dict[str, Images]) -> None:
+    names = ("encoder", "latents_train", "latents_test", "reference_latents")
+    with pytest.raises(UserError, match="pca: components holds NaN or infinity"):
+        learn_from_less(
+            *(read(name) for name in names),
+            spoilt(read("pca"), np.nan, "components"),
+            splits["images_train"],
+            splits["images_test"],
+            None,
+            0,
+        )
+
+
+@ODD
+def test_neither_load_encoder_nor_the_export_takes_it(read: Read, odd: float, tmp_path: Path) -> None:
+    version = "2026-01-01T00.00.00.000Z"
+    path = tmp_path / "data/06_models/encoder.safetensors"
+    TensorsDataset(filepath=str(path), version=Version(None, version)).save(spoilt(read("encoder"), odd))
+    with pytest.raises(UserError, match=r"load_encoder: .* holds NaN or infinity"):
+        load_encoder(tmp_path / "data", device="cpu")
+    outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'e.safetensors'}")
+    assert outcome.exit_code == 1
+    assert "holds NaN or infinity" in outcome.output
+    assert not (tmp_path / "e.safetensors").exists()
+
+
+@pytest.fixture
+def network() -> Byol:
+    return Byol(create_encoder("test_resnet", "imagenet", False, seed=0), 24, 8, seed=0)
+
+
+@ODD
+@pytest.mark.parametrize("name", ["conv1.0.weight", "bn1.running_var"])
+def test_no_training_starts_from_it(network: Byol, odd: float, name: str) -> None:
+    state = {key: tensor.clone() for key, tensor in network.encoder.state_dict().items()}
+    state[name].view(-1)[0] = odd
+    before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
+    with pytest.raises(UserError, match=rf"w\.pth .*: encoder\.{name} holds NaN or infinity"):
+        take_over(network, state, "w.pth")
+    assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
+
+
+def test_no_training_starts_from_a_whole_model_of_it(network: Byol) -> None:
+    part = {f"projetion.net.{key}": tensor for key, tensor in network.projector.state_dict().items()}
+    part |= {f"encoder.{key}": tensor for key, tensor in network.encoder.state_dict().items()}
+    broken = {**part, "projetion.net.0.weight": torch.full_like(part["projetion.net.0.weight"], torch.nan)}
+    for content in ({ONLINE: broken, TARGET: part}, {ONLINE: part, TARGET: broken}):
+        with pytest.raises(UserError, match=r"projector\.0\.weight holds NaN or infinity"):
+            take_over(network, content, "model.pth")
+
+
+def test_no_reference_is_made_of_it() -> None:
+    weights = {
+        key: tensor.clone() for key, tensor in create_encoder("test_resnet", "imagenet", False, 0).state_dict().items()
+    }
+    weights["conv1.0.weight"][0] = torch.nan
+    with pytest.raises(UserError, match=r"mine\.safetensors is no test_resnet: conv1\.0\.weight holds NaN or infinity"):
+        pretrained_encoder("test_resnet", weights, "references.mine: mine.safetensors")
+
+
+@pytest.mark.parametrize("name", ["linear1.weight", "mean", "scale", "target_offset", "target_scale"])
+def test_no_pair_model_is_made_of_it(read: Read, name: str) -> None:
+    with pytest.raises(UserError, match=rf"latent_mlp: {name} holds NaN or infinity"):
+        PairModel.from_arrays(spoilt(read("latent_mlp"), np.nan, name).arrays)
+
+
+def test_a_class_without_training_images_is_no_fault_of_a_probe(
+    read: Read, splits: dict[str, Images], chain: Chain, tmp_path: Path
+) -> None:
+    """Its bias is minus infinity."""
+    names = ("encoder", *PROBES.values(), "latent_mlp", "latents_train", "latents_test", "latents_unlabeled")
+    inputs = {name: read(name) for name in names} | {"probe_logistic": spoilt(read("probe_logistic"), -np.inf, "bias")}
+    manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
+    predict(
+        new_pictures=tmp_path,
+        **splits,
+        parameters=Predict(probe="logistic", neighbours=1),
+        probes=Probes.model_validate(manifest["parameters"]["probes"]),
+        seed=0,
+        device="cpu",
+        **inputs,
+    )

@@ -1,0 +1,42 @@
+"""References on the command line: from `--params` to the rows of the results."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from safetensors.torch import save_file
+
+from tests.support.hub import NAME, hub, served, trained_weights, use_hub
+from tests.support.kedro_runs import Chain, artifacts, error_of, type_kedro_run
+
+
+def test_downloaded_given_and_supervised_networks_stand_in_the_results(
+    chain_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_file(trained_weights(1), tmp_path / "mine.safetensors")
+    given = f"references.hub={NAME},references.mine={NAME}@{tmp_path}/mine.safetensors,baselines.supervised=true"
+    with hub(served()) as (address, _):
+        use_hub(monkeypatch, address, tmp_path / "cache")
+        chain = Chain(chain_copy, type_kedro_run(chain_copy, "--pipeline=evaluate", params=given))
+    assert chain.outcome.exit_code == 0, chain.outcome.output
+    rows = pd.read_csv(chain.versions("results")[-1]).query("source == 'measured' and protocol == 'logistic'")
+    columns = ["features", "architecture", "dim", "epochs", "batch_size"]
+    table = rows[columns].astype(object).where(rows[columns].notna(), None).to_numpy().tolist()
+    assert table[1:4] == [
+        [f"hub ({NAME})", "test_resnet", 96, None, None],
+        [f"mine ({NAME})", "test_resnet", 96, None, None],
+        ["supervised, from scratch", "resnet10t", 512, 2, 32],
+    ]
+    report = chain.versions("report")[-1].read_text("utf-8")
+    assert report.count(f"hub ({NAME})") > 10  # results, who beats whom, calibration, classes, few labels, quality
+
+
+def test_a_misspelt_reference_stops_the_run_before_anything_is_trained(tmp_path: Path) -> None:
+    message = error_of(type_kedro_run(tmp_path, params="references.imagenet=resnet18.tv_in2k"))
+    assert "references.imagenet: timm knows no weights 'resnet18.tv_in2k'; close names: resnet18.tv_in1k" in message
+    assert not artifacts(tmp_path)
+
+
+def test_a_reference_cannot_take_a_name_that_is_taken(tmp_path: Path) -> None:
+    message = error_of(type_kedro_run(tmp_path, "--pipelines=ingest", params="references.untrained=resnet18"))
+    assert "references: 'untrained' cannot name a reference" in message

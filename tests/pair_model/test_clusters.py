@@ -1,0 +1,137 @@
+"""Clusters on blobs whose members are known."""
+
+import numpy as np
+import pytest
+from sklearn.metrics.cluster import contingency_matrix
+from sklearn.preprocessing import StandardScaler
+
+from byol_kedro.pair_model import clusters as module
+from byol_kedro.pair_model.clusters import SILHOUETTE, agreement, clusters, nearest_to_centers
+from byol_kedro.parameters import Clusters
+from tests.support.probe_problems import blobs
+
+METHODS = ["kmeans", "silhouette", "hdbscan"]
+
+
+def settings(method="kmeans", count=4, min_size=5):
+    return Clusters(method=method, count=count, min_size=min_size)
+
+
+def found(seed=0, params=None, **kwargs):
+    data = blobs(spread=0.05, **kwargs)
+    return data, *clusters(data.train_x, data.test_x, params or settings(), seed)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_blobs_that_lie_apart_are_found_in_train_and_test(method):
+    data, train, test = found(params=settings(method))
+    for cluster, label in ((train, data.train_y), (test, data.test_y)):
+        assert agreement(cluster, label) == {
+            "nmi": pytest.approx(1), "ari": pytest.approx(1), "purity": 1, "n": len(label),
+        }  # fmt: skip
+
+
+def test_the_silhouette_finds_how_many_blobs_there_are():
+    _, train, _ = found(params=settings("silhouette", count=9), classes=3)
+    assert len(set(train.tolist())) == 3
+
+
+def test_the_silhouette_may_look_at_pictures_of_one_cluster_alone():
+    points = np.random.default_rng(0).normal(0, 0.01, (SILHOUETTE + 500, 4)).astype(np.float32)
+    points[0] = 100  # a cluster of its own, hardly ever among those that are looked at
+    train, _ = clusters(points, points[:3], settings("silhouette", count=2), 0)
+    assert np.bincount(train).min() == 1
+
+
+def test_a_feature_in_large_units_does_not_decide_alone():
+    data = blobs(spread=0.05)
+    noise = np.random.default_rng(0).normal(size=(500, 1)).astype(np.float32)
+    train, test = (np.hstack([StandardScaler().fit_transform(x), 1e4 * noise[:len(x)]]).astype(np.float32)
+                   for x in (data.train_x, data.test_x))  # fmt: skip
+    assert agreement(clusters(train, test, settings(), 0)[0], data.train_y)["nmi"] > 0.9
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_test_pictures_do_not_move_the_clusters_of_train(method):
+    data, train, _ = found(params=settings(method))
+    again, _ = clusters(data.train_x, 100 + 50 * data.test_x, settings(method), 0)
+    np.testing.assert_array_equal(train, again)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_test_picture_is_where_the_same_training_picture_is(method):
+    data = blobs()
+    train, test = clusters(data.train_x, data.train_x[::-1].copy(), settings(method, count=7), 0)
+    np.testing.assert_array_equal(train[::-1], test)
+
+
+def test_the_same_seed_gives_the_same_clusters():
+    np.testing.assert_array_equal(found(seed=1, decades=0)[2], found(seed=1, decades=0)[2])
+
+
+@pytest.mark.parametrize("method", ["kmeans", "silhouette"])
+@pytest.mark.parametrize(("points", "count"), [(np.eye(2), 2), (np.ones((5, 3)), 1)], ids=["few", "all the same"])
+def test_there_are_no_more_clusters_than_different_pictures(method, points, count, recwarn):
+    points = points.astype(np.float32)
+    train, _ = clusters(points, points, settings(method, count=24), 0)
+    assert len(set(train.tolist())) == count
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_there_may_be_no_other_pictures(method):
+    _, others = clusters(blobs().train_x, np.zeros((0, 12), np.float32), settings(method), 0)
+    assert (others.shape, others.dtype) == ((0,), np.int64)
+
+
+def test_what_lies_in_no_cluster_is_minus_one():
+    data = blobs(spread=0.01, decades=0)
+    far = np.vstack([data.train_x, 9 * np.eye(12, dtype=np.float32)])
+    train, _ = clusters(far, data.test_x, settings("hdbscan", min_size=20), 0)
+    assert (train[-12:] == -1).all()
+    assert set(train[:-12].tolist()) == {0, 1, 2, 3}
+
+
+def test_fewer_pictures_than_a_cluster_of_hdbscan_needs_are_all_noise():
+    train, _ = clusters(np.eye(4, dtype=np.float32), np.eye(4, dtype=np.float32), settings("hdbscan", min_size=5), 0)
+    assert train.tolist() == [-1] * 4
+
+
+def test_too_many_pictures_for_hdbscan_are_all_noise_and_a_line_says_so(monkeypatch, caplog):
+    monkeypatch.setattr(module, "HDBSCAN_LIMIT", 299)
+    train, others = clusters(np.zeros((300, 4), np.float32), np.zeros((7, 4), np.float32), settings("hdbscan"), 0)
+    assert (train.tolist(), others.tolist()) == ([-1] * 300, [-1] * 7)
+    assert "latent.clusters.method: left out, hdbscan compares every two" in caplog.text
+    assert "300 are too many (at most 299); take kmeans" in caplog.text
+
+
+def test_purity_is_the_share_of_the_most_frequent_label_of_each_cluster():
+    generator = np.random.default_rng(0)
+    cluster, label = generator.integers(-1, 4, 200), generator.integers(0, 5, 200)
+    expected = contingency_matrix(label, cluster).max(axis=0).sum() / 200
+    assert agreement(cluster, label)["purity"] == pytest.approx(expected)
+
+
+def test_pictures_without_a_label_are_not_compared():
+    label = np.array([0, 0, 1, 1, -1, -1])
+    assert agreement(np.array([5, 5, 6, 6, 5, 6]), label) == {"nmi": 1, "ari": 1, "purity": 1, "n": 4}
+
+
+def test_without_labels_there_is_nothing_to_compare():
+    nothing = {"nmi": None, "ari": None, "purity": None, "n": 0}
+    assert agreement(np.array([0, 1]), np.array([-1, -1])) == nothing
+
+
+def test_the_nearest_to_a_center_of_train_come_first_and_noise_has_none():
+    train, clusters = np.array([[0.0], [0.2], [7]], np.float32), np.array([2, 2, 0])
+    vectors = np.array([[0.0], [1], [0.3], [9], [5], [6]], np.float32)
+    nearest = nearest_to_centers(train, clusters, vectors, np.array([2, 2, 2, -1, 0, 0]), 2)
+    assert {number: rows.tolist() for number, rows in nearest.items()} == {0: [5, 4], 2: [0, 2]}
+
+
+def test_other_images_move_neither_the_center_nor_the_scale():
+    """Standardized on these three, the second feature would count more, and the third image would be the nearest."""
+    train = np.array([[-1.0, -10], [1, 10]], np.float32)
+    others = np.array([[0.0, 4], [0.5, 0], [100, 0.1]], np.float32)
+    nearest = nearest_to_centers(train, np.zeros(2, int), others, np.zeros(3, int), 3)
+    assert nearest[0].tolist() == [0, 1, 2]

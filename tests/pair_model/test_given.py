@@ -1,0 +1,217 @@
+"""Given pairs: found by name, taken apart, counted where they are left out."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from byol_kedro.errors import UserError
+from byol_kedro.pair_model.given import named_pairs, saved_names, saved_pairs, saved_pictures
+from byol_kedro.pair_model.pairs import held_out
+from byol_kedro.pair_model.sampled import drawn_pairs
+from byol_kedro.pair_model.stack import Stack
+from tests.support.pair_problems import PAIRS, changed
+
+TRAIN = ["train/cat/1", "train/cat/2", "train/dog/3", "train/dog/7"]
+TEST = ["test/4.png", "test/5.png", "test/7"]
+
+
+def pair_file(*lines):
+    return pd.DataFrame(lines, columns=["left", "right", "psnr_1", "psnr_2"])
+
+
+def named(*lines, **settings):
+    return named_pairs(pair_file(*lines), [*TRAIN, *TEST], len(TRAIN), changed(PAIRS, **settings), 0)
+
+
+def many(train, test, pairs, seed=0):
+    """Names and a file with pairs of them."""
+    names = [f"train/{i}" for i in range(train)] + [f"test/{i}" for i in range(test)]
+    left, right = np.random.default_rng(seed).integers(0, train + test, (2, pairs))
+    return names, pair_file(*((names[a], names[b], 20.0, 20.0 + a) for a, b in zip(left, right, strict=True)))
+
+
+def test_drawn_and_named_pairs_have_the_same_schema():
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 3, 4, 4), dtype=np.uint8)
+    drawn = drawn_pairs([*TRAIN, *TEST], len(TRAIN), Stack([pixels]), PAIRS, 0)
+    pd.testing.assert_series_equal(drawn.dtypes, named(("1", "2", 20.0, 30.0)).dtypes)
+
+
+def test_a_named_pair_has_the_published_target():
+    table = named(("train/cat/1", "train/cat/2", 24.10993725, 20.06437337))
+    assert table["target"].tolist() == pytest.approx([1 / 44.17431062], rel=1e-12)
+    assert table[["psnr_1", "psnr_2"]].to_numpy().tolist() == [[24.10993725, 20.06437337]]
+
+
+@pytest.mark.parametrize("name", ["test/5.png", "5.png", "5"], ids=["full", "file", "stem"])
+def test_pictures_are_named_in_full_by_file_or_by_stem(name):
+    table = named(("1", "2", 20.0, 20.0), ("4", name, 20.0, 20.0))
+    assert table.loc[1, ["left", "right", "split"]].tolist() == ["test/4.png", "test/5.png", "test"]
+
+
+@pytest.mark.parametrize("name", ["9", "7"], ids=["nobody's", "two pictures'"])
+def test_unknown_names_are_counted_and_listed(name, caplog):
+    table = named(("1", "2", 20.0, 20.0), ("1", name, 20.0, 20.0), (name, "elsewhere", 20.0, 20.0))
+    assert len(table) == 1
+    assert caplog.messages[:-1] == [
+        f"2 of 3 given pairs left out, no picture or more than one has one of 2 names: '{name}', 'elsewhere'"
+    ]
+
+
+def test_of_very_many_unknown_names_the_first_are_listed(caplog):
+    named(("1", "2", 20.0, 20.0), *((f"no{i}", "1", 20.0, 20.0) for i in range(50)))
+    assert "one of 50 names: 'no0'" in caplog.text
+    assert caplog.messages[0].endswith("'no19' and 30 more")
+
+
+def test_pairs_across_the_splits_are_counted_in_one_line_and_left_out(caplog):
+    table = named(("1", "2", 20.0, 20.0), ("1", "4", 20.0, 20.0))
+    assert table["right"].tolist() == ["train/cat/2"]
+    assert caplog.messages[:-1] == ["1 of 2 given pairs left out, one picture of train and one of test"]
+
+
+def test_all_counts_are_of_all_given_pairs(caplog):
+    good, twice, itself, across = (
+        ("1", "2", 20.0, 20.0),
+        ("2", "1", 20.0, 20.0),
+        ("3", "3", 20.0, 20.0),
+        ("1", "4", 20.0, 20.0),
+    )
+    caplog.set_level(logging.INFO)
+    named(good, twice, itself, ("1", "no", 20.0, 20.0), across)
+    assert [message.split(",")[0] for message in caplog.messages] == [
+        "1 of 5 given pairs left out",  # of no image
+        "1 of 5 given pairs left out",  # an image with itself
+        "1 of 5 given pairs left out",  # given before
+        "1 of 5 given pairs left out",  # across the splits
+        "1 of 5 given pairs remain: 1 train",
+    ]
+
+
+def test_all_counts_are_of_all_saved_pairs(caplog):
+    caplog.set_level(logging.INFO)
+    left, right = np.concatenate([np.arange(60).reshape(2, 30)] * 2, axis=1)
+    saved_pairs(left, right, np.ones(60), PAIRS, 0)
+    assert {message.split(" given")[0].split(" of ")[1] for message in caplog.messages} == {"60"}
+    assert len(caplog.messages) > 2
+
+
+def test_how_many_pairs_remain_is_said_by_split(caplog):
+    caplog.set_level(logging.INFO)
+    named(("1", "2", 20.0, 20.0), ("1", "no", 20.0, 20.0), ("1", "4", 20.0, 20.0), ("4", "5", 20.0, 20.0))
+    assert caplog.messages[-1] == "2 of 4 given pairs remain: 1 train, 0 validation, 1 test"
+
+
+def test_how_many_saved_pairs_remain_is_said_by_split(caplog):
+    caplog.set_level(logging.INFO)
+    left, right = np.array([0, 2, 4, 1, 5]), np.array([1, 3, 5, 0, 0])
+    table = saved_pairs(left, right, np.ones(5), changed(PAIRS, split="pair"), 0)
+    assert len(table) == 4
+    assert caplog.messages[-1] == "4 of 5 given pairs remain: 3 train, 0 validation, 1 test"
+
+
+def test_by_pair_those_across_the_splits_stay():
+    across = [(left, right, 20.0, 20.0) for left, right in zip("12312", "44455", strict=True)]
+    assert len(named(*across, split="pair")) == 5
+
+
+def test_a_picture_with_itself_is_left_out(caplog):
+    assert len(named(("1", "2", 20.0, 20.0), ("3", "3", 20.0, 20.0))) == 1
+    assert "itself" in caplog.text
+
+
+def test_a_good_pair_file_is_silent(caplog):
+    caplog.set_level(logging.INFO)
+    named(("1", "2", 20.0, 20.0), ("4", "5", 20.0, 20.0))
+    assert caplog.messages == []
+
+
+def test_a_pair_file_without_a_training_pair_is_refused_with_an_example_of_a_name():
+    with pytest.raises(UserError, match=r"none of its 1 pairs .* found 'nobody', expected names like 'train/cat/1'"):
+        named(("nobody", "1", 20.0, 20.0))
+
+
+def test_no_picture_of_a_given_pair_is_in_two_splits():
+    names, file = many(60, 40, 3000)
+    table = named_pairs(file, names, 60, PAIRS, 0)
+    seen = [set(rows["left"]) | set(rows["right"]) for _, rows in table.groupby("split")]
+    assert len(seen) == 3
+    assert sum(map(len, seen)) == len(set.union(*seen))
+
+
+def test_given_pairs_keep_their_own_targets():
+    names, file = many(60, 40, 500)
+    table = named_pairs(file, names, 60, PAIRS, 0)
+    expected = {(row.left, row.right): 1 / (row.psnr_1 + row.psnr_2) for row in file.itertuples()}
+    assert [expected[row.left, row.right] for row in table.itertuples()] == pytest.approx(table["target"].tolist())
+
+
+def columns(**values):
+    return pd.DataFrame({"left": ["1", "3"], "right": ["2", "1"], **values})
+
+
+@pytest.mark.parametrize(
+    ("file", "column"),
+    [
+        (columns(target=[0.5, 0.25]), None),
+        (columns(psnr_1=[20.0, 20.0], psnr_2=[20.0, 20.0], target=[0.5, 0.25]), None),
+        (columns(target=[9.0, 9.0], lpips=[0.5, 0.25]), "lpips"),
+    ],
+    ids=["target", "target before psnr", "named"],
+)
+def test_any_column_can_be_the_target(file, column):
+    table = named_pairs(file, TRAIN, 4, changed(PAIRS, column=column), 0)
+    assert table["target"].tolist() == [0.5, 0.25]
+
+
+def test_a_column_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(UserError, match=r"no column 'lpips' of numbers, found target; .* latent.pairs.column"):
+        named_pairs(columns(target=[1.0, 2.0]), TRAIN, 4, changed(PAIRS, column="lpips"), 0)
+
+
+@pytest.mark.parametrize("target", [[0.5, -0.1], [0.0, 0.0]])
+def test_what_cannot_be_a_distance_is_refused(target):
+    with pytest.raises(UserError, match="must be 0 or more, and not always 0"):
+        named_pairs(columns(target=target), TRAIN, 4, PAIRS, 0)
+
+
+X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+
+
+def test_saved_features_that_are_equal_are_one_picture():
+    left, right = np.random.default_rng(1).integers(0, 40, (2, 300))
+    features, one, other = saved_pictures(X[left], X[right])
+    assert len(features) == len(np.unique([left, right]))
+    np.testing.assert_array_equal(features[one], X[left])
+    np.testing.assert_array_equal(features[other], X[right])
+
+
+@pytest.mark.parametrize("split", ["picture", "pair"])
+def test_saved_pairs_are_split_as_asked(split):
+    left, right = np.random.default_rng(1).integers(0, 40, (2, 2000))
+    table = saved_pairs(left, right, left / 7, changed(PAIRS, split=split), 0)
+    seen = [set(rows["left"]) | set(rows["right"]) for _, rows in table.groupby("split")]
+    apart = sum(map(len, seen)) == len(set.union(*seen))
+    assert len(seen) == 3
+    assert apart == (split == "picture")
+    assert set(table["left"]) <= set(saved_names(40))
+
+
+def test_saved_pairs_that_all_have_a_test_picture_cannot_be_split_by_picture():
+    seed = next(seed for seed in range(100) if held_out(5, 0.2, np.random.default_rng(seed))[0])
+    with pytest.raises(UserError, match=r"latent\.pairs\.split=pair"):
+        saved_pairs(np.zeros(4, np.int64), np.arange(1, 5), np.ones(4), PAIRS, seed)
+
+
+def test_a_pair_that_is_given_twice_is_never_in_two_splits():
+    names = [f"train/{number:02}" for number in range(40)]
+    rng = np.random.default_rng(0)
+    left, right = rng.integers(0, 40, (2, 200))
+    once = pd.DataFrame({"left": [names[i] for i in left], "right": [names[i] for i in right], "target": 1.0 + left})
+    mirrored = once.rename(columns={"left": "right", "right": "left"})
+    table = named_pairs(
+        pd.concat([once, mirrored, once], ignore_index=True), names, 40, changed(PAIRS, split="pair"), 0
+    )
+    pairs = [frozenset(pair) for pair in zip(table["left"], table["right"], strict=True)]
+    assert len(set(pairs)) == len(pairs)

@@ -1,0 +1,146 @@
+"""The map: who is on it, in which colour, and how large it is."""
+
+import sys
+from types import SimpleNamespace
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from byol_kedro.errors import UserError
+from byol_kedro.pair_model.map import draw_latent_map
+from byol_kedro.parameters import LatentMap
+from tests.support.probe_problems import blobs
+
+
+def settings(points=50, method="tsne"):
+    return LatentMap(method=method, points=points)
+
+
+CLASSES = ["ant", "bee", "cow", "doe"]
+
+
+def map_of(n=40, points=50, labels=None, vectors=None, seed=0, method="tsne"):
+    data = blobs(n, 10, dim=16, spread=0.05, decades=0)
+    labels = data.train_y if labels is None else np.full(n, labels)
+    table = pd.DataFrame({"name": [f"test/{i}" for i in range(n)], "label": labels, "cluster": np.arange(n) % 3})
+    return draw_latent_map(table, data.train_x if vectors is None else vectors, CLASSES, settings(points, method), seed)
+
+
+def shown(figure):
+    return [name for trace in figure.data for name in trace.text]
+
+
+def test_there_is_one_colour_for_each_class_in_the_order_of_the_classes():
+    figure = map_of()
+    assert [trace.name for trace in figure.data] == CLASSES
+    assert len({trace.marker.color for trace in figure.data}) == 4
+
+
+def test_a_point_lies_among_those_of_its_class_when_classes_lie_apart():
+    figure = map_of(n=80)
+    points = np.concatenate([np.column_stack([trace.x, trace.y]) for trace in figure.data])
+    label = np.concatenate([[i] * len(trace.x) for i, trace in enumerate(figure.data)])
+    apart = np.linalg.norm(points[:, None] - points, axis=2) + 1e9 * np.eye(len(points))
+    assert (label[apart.argmin(axis=1)] == label).mean() > 0.95
+
+
+def test_a_point_says_its_name_and_its_cluster():
+    trace = map_of().data[0]
+    assert [int(name.removeprefix("test/")) % 3 for name in trace.text] == list(trace.customdata)
+    assert "%{text}" in trace.hovertemplate
+    assert "%{customdata}" in trace.hovertemplate
+
+
+def test_every_picture_is_on_the_map_once_when_there_are_few():
+    assert sorted(shown(map_of(n=12))) == sorted(f"test/{i}" for i in range(12))
+
+
+def test_no_more_points_are_drawn_than_asked_and_none_twice():
+    names = shown(map_of(points=15))
+    assert len(names) == len(set(names)) == 15
+
+
+@pytest.mark.parametrize("vectors", [None, np.ones((40, 16), np.float32)], ids=["PCA start", "random start"])
+def test_the_same_seed_gives_the_same_map(vectors):
+    assert map_of(vectors=vectors, seed=2).to_json() == map_of(vectors=vectors, seed=2).to_json()
+
+
+def test_pictures_without_a_label_are_coloured_by_cluster():
+    assert [trace.name for trace in map_of(labels=-1).data] == ["cluster 0", "cluster 1", "cluster 2"]
+
+
+def test_what_lies_in_no_cluster_says_so():
+    table = pd.DataFrame({"name": list("abcd"), "label": -1, "cluster": [-1, 0, 0, -1]})
+    figure = draw_latent_map(table, np.eye(4, dtype=np.float32), CLASSES, settings(), 0)
+    assert [(trace.name, trace.text) for trace in figure.data] == [
+        ("no cluster", ("a", "d")),
+        ("cluster 0", ("b", "c")),
+    ]
+
+
+def test_the_axes_bear_no_numbers():
+    layout = map_of(n=12).layout
+    assert (layout.xaxis.showticklabels, layout.yaxis.showticklabels) == (False, False)
+
+
+def test_two_thousand_points_take_less_than_100_kilobytes(monkeypatch):
+    coordinates = 100 * np.random.default_rng(0).normal(size=(2000, 2)).astype(np.float32)
+    monkeypatch.setattr("byol_kedro.pair_model.map._tsne", lambda vectors, seed: coordinates)
+    assert len(map_of(n=2000, points=2000).to_json()) < 100_000
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_very_few_pictures_have_a_map(n):
+    assert len(shown(map_of(n=n))) == n
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_fewer_than_two_pictures_have_none(n):
+    table = pd.DataFrame({"name": ["test/0"], "label": [0], "cluster": [0]})[:n]
+    assert not draw_latent_map(table, np.zeros((n, 16), np.float32), CLASSES, settings(), 0).data
+
+
+@pytest.mark.parametrize("spread", [0, 1e-30, 1e30])
+def test_vectors_of_a_collapsed_or_exploded_model_have_a_map(spread):
+    vectors = spread * np.random.default_rng(0).normal(size=(20, 16))
+    figure = map_of(n=20, vectors=vectors.astype(np.float32))
+    assert np.isfinite([x for trace in figure.data for x in trace.x]).all()
+
+
+class FakeUmap:
+    """The first two coordinates; remembers how it was called."""
+
+    calls: ClassVar[list] = []
+
+    def __init__(self, **settings):
+        self.calls.append(settings)
+
+    def fit_transform(self, vectors):
+        return vectors[:, :2]
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"),
+    [
+        (40, {"n_neighbors": 15, "init": "spectral", "random_state": 3, "n_jobs": 1}),
+        (5, {"n_neighbors": 4, "init": "random", "random_state": 3, "n_jobs": 1}),
+    ],
+)
+def test_umap_is_called_with_the_seed_and_no_more_neighbours_than_there_are(n, expected, monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=FakeUmap))
+    figure = map_of(n=n, seed=3, method="umap")
+    assert FakeUmap.calls[-1] == expected
+    assert figure.layout.title.text == "Map of the latent vectors (UMAP)"
+
+
+def test_two_pictures_have_a_map_without_umap_being_asked(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=None))
+    assert len(shown(map_of(n=2, method="umap"))) == 2
+
+
+def test_without_umap_the_package_to_install_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(UserError, match=r"umap-learn, which is not installed; pip install 'byol-kedro\[umap\]'"):
+        map_of(method="umap")

@@ -1,0 +1,216 @@
+"""The latent MLP on problems with a known answer, and by hand in numpy."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.preprocessing import StandardScaler
+
+from byol_kedro.pair_model import training
+from byol_kedro.pair_model.model import PairModel
+from byol_kedro.pair_model.training import HISTORY, fit_pair_model, no_history, target_units
+from tests.support.pair_problems import SETTINGS, changed, linear_pairs, no_pairs, scaler_of
+
+QUICK = changed(SETTINGS, epochs=2)
+
+
+def trained(pairs, validation, settings, seed=0):
+    """Model and history, where the train images are those of the pairs."""
+    return fit_pair_model(pairs, validation, scaler_of(pairs), settings, seed)
+
+
+def fit(pairs=None, settings=QUICK, seed=0, validation=None):
+    return trained(pairs or linear_pairs(), validation or no_pairs(), settings, seed)[0]
+
+
+def distances(model, pairs):
+    z = model.vectors(pairs.features)
+    return np.linalg.norm(z[pairs.left] - z[pairs.right], axis=1)
+
+
+def l1(model, pairs):
+    return np.abs(model.target_offset + distances(model, pairs) / model.target_scale - pairs.target).mean()
+
+
+def mean_l1(pairs):
+    return np.abs(pairs.target - pairs.target.mean()).mean()
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return fit(settings=SETTINGS)
+
+
+def test_distances_of_new_pictures_are_far_nearer_to_their_target_than_the_mean_is(fitted):
+    unseen = linear_pairs(noise_seed=1)
+    assert l1(fitted, unseen) < 0.4 * mean_l1(unseen)
+
+
+def test_targets_far_from_zero_are_fitted_too():
+    far = replace(linear_pairs(), target=linear_pairs().target + 1)
+    assert l1(fit(far, SETTINGS), far) < 0.4 * mean_l1(far)
+
+
+def test_targets_are_scaled_to_a_mean_of_one_above_the_lowest():
+    target = np.random.default_rng(0).normal(50, 3, 1000)
+    offset, scale = target_units(target)
+    scaled = (target - offset) * scale
+    assert scaled.mean() == pytest.approx(1, rel=1e-5)
+    assert (scaled < 0).mean() == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(("target", "units"), [(np.full(9, 0.02), (0, 50)), (np.zeros(9), (0, 1))])
+def test_a_target_that_does_not_vary_has_a_scale(target, units):
+    assert target_units(target) == pytest.approx(units, rel=1e-6)
+
+
+def test_as_published_a_distance_is_the_target_itself():
+    model = fit(settings=changed(QUICK, scale_target=False))
+    assert (model.target_offset, model.target_scale) == (0, 1)
+
+
+def test_as_published_the_loss_is_that_of_the_unscaled_target():
+    settings = changed(QUICK, scale_target=False, lr=1e-12, epochs=1)
+    model, history = trained(linear_pairs(), no_pairs(), settings)
+    assert history["train_l1"].tolist() == pytest.approx([l1(model, linear_pairs())], rel=1e-3)
+
+
+def test_the_history_has_a_row_an_epoch_in_the_unit_of_the_target():
+    held = linear_pairs(noise_seed=1)
+    model, history = trained(linear_pairs(), held, SETTINGS)
+    assert list(history.columns) == list(no_history().columns) == HISTORY
+    assert history["epoch"].tolist() == list(range(1, 31))
+    assert history["validation_l1"].min() == pytest.approx(l1(model, held), rel=1e-4)
+    assert history["train_l1"].iloc[-1] < 0.3 * history["train_l1"].iloc[0]
+
+
+def test_the_rate_goes_down_a_cosine_or_stays():
+    rates = {
+        schedule: trained(linear_pairs(), no_pairs(), changed(QUICK, schedule=schedule))[1]["lr"].tolist()
+        for schedule in ("cosine", "constant")
+    }
+    assert rates["cosine"] == pytest.approx([0.003, 0.0015])
+    assert rates["constant"] == [0.003, 0.003]
+
+
+def test_the_epoch_with_the_least_validation_loss_is_kept_and_training_stops_after_the_patience():
+    # On pairs of noise every epoch but the first ones makes it worse for other pairs.
+    train, held = (
+        replace(linear_pairs(pairs=300, noise_seed=seed), target=np.random.default_rng(seed).random(300))
+        for seed in (0, 1)
+    )
+    settings = changed(SETTINGS, lr=0.01, patience=3, epochs=100)
+    model, history = trained(train, held, settings)
+    best = int(history["validation_l1"].idxmin())
+    assert len(history) == best + 1 + 3
+    assert l1(model, held) == pytest.approx(history["validation_l1"][best], rel=1e-4)
+
+
+def test_without_validation_pairs_the_last_epoch_counts():
+    _, history = trained(linear_pairs(), no_pairs(), changed(QUICK, patience=1, epochs=5))
+    assert len(history) == 5
+    assert history["validation_l1"].isna().all()
+
+
+def test_pieces_do_not_change_vectors_or_validation_loss(fitted, monkeypatch):
+    features, held = linear_pairs().features, linear_pairs(noise_seed=1)
+    whole, (_, history) = fitted.vectors(features), trained(linear_pairs(), held, QUICK)
+    monkeypatch.setattr("byol_kedro.pair_model.pairs.PIECE", 7)
+    monkeypatch.setattr(training, "PIECE", 7)
+    np.testing.assert_allclose(fitted.vectors(features), whole, atol=1e-5)
+    again = trained(linear_pairs(), held, QUICK)[1]
+    np.testing.assert_allclose(again["validation_l1"], history["validation_l1"], rtol=1e-5)
+
+
+def test_left_and_right_are_exchanged_without_a_change(fitted):
+    pairs = linear_pairs(noise_seed=1)
+    exchanged = replace(pairs, left=pairs.right, right=pairs.left)
+    np.testing.assert_array_equal(distances(fitted, pairs), distances(fitted, exchanged))
+
+
+def test_training_does_not_care_which_picture_is_left():
+    pairs = linear_pairs()
+    exchanged = replace(pairs, left=pairs.right, right=pairs.left)
+    # Distances, not vectors: the last bias moves all vectors alike, so that rounding alone decides on it.
+    one, other = (distances(fit(p), pairs) for p in (pairs, exchanged))
+    np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_saved_arrays_applied_by_hand_give_the_same_vectors(fitted):
+    arrays, features = fitted.to_arrays(), linear_pairs(noise_seed=1).features
+    z = (features - arrays["mean"]) / arrays["scale"]
+    z = np.maximum(z @ arrays["linear1.weight"].T + arrays["linear1.bias"], 0)
+    z = np.maximum(z @ arrays["linear2.weight"].T + arrays["linear2.bias"], 0)
+    z = z @ arrays["linear3.weight"].T + arrays["linear3.bias"]
+    np.testing.assert_allclose(fitted.vectors(features), z, atol=1e-5)
+
+
+def test_a_model_read_back_from_its_arrays_gives_the_same_vectors(fitted):
+    features = linear_pairs(noise_seed=1).features
+    again = PairModel.from_arrays(fitted.to_arrays())
+    np.testing.assert_array_equal(again.vectors(features), fitted.vectors(features))
+    assert (again.target_offset, again.target_scale) == (fitted.target_offset, fitted.target_scale)
+    assert (again.dimension, again.widths) == (16, [32, 16])
+
+
+def test_published_widths_have_the_names_and_shapes_of_the_replaced_system():
+    published = changed(QUICK, widths=[128, 128, 64, 32])
+    arrays = trained(linear_pairs(dim=512, pairs=100), no_pairs(512), published)[0].to_arrays()
+    assert {name: array.shape for name, array in arrays.items() if name.endswith("weight")} == {
+        "linear1.weight": (128, 512),
+        "linear2.weight": (128, 128),
+        "linear3.weight": (64, 128),
+        "linear4.weight": (32, 64),
+        "linear5.weight": (16, 32),
+    }
+
+
+def test_everything_is_float32(fitted):
+    assert {array.dtype for array in fitted.to_arrays().values()} == {np.dtype(np.float32)}
+    assert fitted.vectors(linear_pairs().features).dtype == np.float32
+
+
+def test_the_scaler_is_that_of_the_train_images_whichever_the_pairs_name():
+    images = linear_pairs(noise_seed=5)
+    theirs = StandardScaler().fit(images.features.astype(float))
+    few = replace(linear_pairs(pairs=20), features=linear_pairs().features + 1000)
+    model, _ = fit_pair_model(few, no_pairs(), scaler_of(images), QUICK, 0)
+    np.testing.assert_allclose(model.scaler.mean, theirs.mean_, rtol=1e-5)
+    np.testing.assert_allclose(model.scaler.scale, theirs.scale_, rtol=1e-5)
+    before = model.to_arrays()["mean"].copy()
+    model.vectors(linear_pairs().features + 1000)
+    np.testing.assert_array_equal(model.to_arrays()["mean"], before)
+
+
+@pytest.mark.parametrize("moved", [1, 7], ids=["global seed 1", "global seed 7"])
+def test_a_seed_gives_the_same_weights_whatever_the_global_one_is(moved):
+    torch.manual_seed(0)
+    one = fit(seed=5).to_arrays()
+    torch.manual_seed(moved)
+    other = fit(seed=5).to_arrays()
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_another_seed_gives_other_weights():
+    one, other = (fit(seed=seed).weights["linear1.weight"] for seed in (0, 1))
+    assert not np.array_equal(one, other)
+
+
+def test_the_last_pairs_count_when_they_fill_no_batch():
+    pairs = linear_pairs(pairs=65)
+    whole = fit(pairs).weights["linear1.weight"]
+    rounded = replace(pairs, left=pairs.left[:64], right=pairs.right[:64], target=pairs.target[:64])
+    assert not np.array_equal(whole, fit(rounded).weights["linear1.weight"])
+
+
+@pytest.mark.parametrize("features", [None, np.ones((200, 10), np.float32)], ids=["features", "constant features"])
+def test_a_constant_target_is_fitted_without_a_nan(features):
+    pairs = replace(linear_pairs(), target=np.full(2000, 0.02))
+    pairs = pairs if features is None else replace(pairs, features=features)
+    assert np.isfinite(fit(pairs).vectors(pairs.features)).all()
+
+
+def test_one_pair_is_enough():
+    pairs = linear_pairs(pairs=1)
+    assert np.isfinite(fit(pairs).vectors(pairs.features)).all()

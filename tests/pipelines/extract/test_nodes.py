@@ -1,0 +1,95 @@
+"""What could break: rows without their labels, features of another encoder, an unfair untrained network."""
+
+import numpy as np
+import pytest
+import torch
+
+from byol_kedro.byol.encoder import to_arrays, untrained_encoder
+from byol_kedro.byol.features import encode
+from byol_kedro.datasets.provenance import check_same_encoder
+from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.errors import UserError
+from byol_kedro.pipelines.extract.nodes import extract, extract_unlabeled
+from tests.support.encoder_inputs import TEST, TRAIN, references_of
+from tests.support.encoders import HEADER, moved
+from tests.support.pretrain_inputs import split
+from tests.support.trainings import CPU
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    header = HEADER.to_dict() | {"version": "v1", "fingerprint": "f1"}
+    return Tensors(to_arrays(moved(untrained_encoder(HEADER))), header)
+
+
+def test_every_picture_has_its_features_label_and_index(encoder):
+    model = moved(untrained_encoder(HEADER))
+    for latents, images in zip(extract(encoder, TRAIN, TEST, "cpu"), (TRAIN, TEST), strict=True):
+        assert np.array_equal(latents["features"], encode(model, images.pixels, HEADER, CPU))
+        assert np.array_equal(latents["labels"], images.labels)
+        assert np.array_equal(latents["index"], np.arange(len(images)))
+        assert [latents[name].dtype for name in ("features", "labels", "index")] == [np.float32, np.int64, np.int64]
+
+
+def test_features_name_their_encoder_and_their_pictures(encoder):
+    train, test = extract(encoder, TRAIN, TEST, "cpu")
+    references = references_of(encoder)
+    check_same_encoder(encoder, train, test, references)
+    assert [t.header["data_fingerprint"] for t in (train, test, references)] == [
+        "train-mark",
+        "test-mark",
+        "train-mark:test-mark",
+    ]
+    assert {t.header["data"] for t in (train, test, references)} == {"array"}
+
+
+def test_pictures_without_labels_have_features_when_they_are_asked_for(encoder):
+    latents = extract_unlabeled(encoder, TEST, unlabeled=True, device="cpu")
+    _, test = extract(encoder, TRAIN, TEST, "cpu")
+    assert all(np.array_equal(latents[name], test[name]) for name in ("features", "labels", "index"))
+    assert latents.header == test.header
+
+
+def test_pictures_without_labels_have_none_when_they_are_not_asked_for(encoder):
+    latents = extract_unlabeled(encoder, TEST, unlabeled=False, device="cpu")
+    assert {name: latents[name].shape for name in ("features", "labels", "index")} == {
+        "features": (0, 96),
+        "labels": (0,),
+        "index": (0,),
+    }
+    check_same_encoder(encoder, latents)
+
+
+@pytest.mark.parametrize(("count", "lines"), [(7, 1), (0, 0)])
+def test_what_would_ask_for_them_is_said_where_there_are_any(encoder, caplog, count, lines):
+    caplog.set_level("INFO")
+    extract_unlabeled(encoder, split("unlabeled", count), unlabeled=False, device="cpu")
+    assert sum("latent.unlabeled=true" in message for message in caplog.messages) == lines
+
+
+def test_the_reference_does_not_depend_on_what_was_learned(encoder):
+    other = Tensors(to_arrays(moved(untrained_encoder(HEADER), seed=1)), encoder.header)
+    one, two = (references_of(e) for e in (encoder, other))
+    assert all(np.array_equal(one[name], two[name]) for name in one.keys())  # noqa: SIM118  # Tensors is no dict
+
+
+def test_the_reference_has_features_and_labels_of_both_splits(encoder):
+    references = references_of(encoder)
+    assert {name: references[name].shape for name in references.keys()} == {  # noqa: SIM118  # Tensors is no dict
+        "untrained.train.features": (9, 96),
+        "untrained.train.labels": (9,),
+        "untrained.test.features": (7, 96),
+        "untrained.test.labels": (7,),
+    }
+    assert np.array_equal(references["untrained.test.labels"], TEST.labels)
+
+
+def test_a_file_that_is_no_encoder_is_one_line(encoder):
+    with pytest.raises(UserError, match="the encoder's header lacks architecture"):
+        extract(Tensors(encoder.arrays, {"version": "v", "fingerprint": "f"}), TRAIN, TEST, "cpu")
+
+
+def test_a_device_that_is_not_there_is_one_line(encoder, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(UserError, match="cuda is asked for"):
+        extract(encoder, TRAIN, TEST, "cuda")

@@ -1,0 +1,145 @@
+"""What could break: a reference left out in silence or a run that stops for it; rows that do not say what they are."""
+
+import json
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from byol_kedro.byol.encoder import to_arrays, untrained_encoder
+from byol_kedro.byol.features import encode_transformed
+from byol_kedro.byol.pretrained_weights import own_transform, pretrained_encoder
+from byol_kedro.datasets.probe_data import references
+from byol_kedro.datasets.provenance import training_of
+from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.errors import UserError
+from byol_kedro.pipelines.extract.references import check_references
+from tests.support.encoder_inputs import TEST, TRAIN, references_of
+from tests.support.encoders import HEADER, moved
+from tests.support.hub import NAME, hub, served, trained_weights, use_hub
+from tests.support.trainings import CPU, recipe
+
+NOBODY = "http://127.0.0.1:9"
+TRAINING = {"training": recipe(batch_size=4).model_dump_json(), "image_passes": "20"}
+
+
+@pytest.fixture
+def encoder():
+    header = HEADER.to_dict() | {"version": "v1", "fingerprint": "f1"} | TRAINING
+    return Tensors(to_arrays(moved(untrained_encoder(HEADER))), header)
+
+
+def about(latents):
+    return json.loads(latents.header["references"])
+
+
+def test_what_could_not_be_had_is_named_in_the_header(encoder, monkeypatch, tmp_path):
+    use_hub(monkeypatch, NOBODY, tmp_path / "cache")
+    assert json.loads(references_of(encoder, {"imagenet": NAME}).header["left_out"]) == ["imagenet"]
+    assert json.loads(references_of(encoder, {}).header["left_out"]) == []
+
+
+@pytest.mark.parametrize("where", ["hub", "safetensors", "pth"])
+def test_features_are_those_of_the_weights_wherever_they_come_from(encoder, tmp_path, monkeypatch, where):
+    weights, wanted = trained_weights(), NAME
+    if where == "safetensors":
+        save_file(weights, tmp_path / "mine.safetensors")
+        wanted = f"{NAME}@{tmp_path}/mine.safetensors"
+    elif where == "pth":
+        torch.save(weights, tmp_path / "mine.pth")
+        wanted = f"{NAME}@{tmp_path}/mine.pth"
+    with hub(served(weights=weights) if where == "hub" else {}) as (address, _):
+        use_hub(monkeypatch, address, tmp_path / "cache")
+        found = references_of(encoder, {"imagenet": wanted})
+    model = pretrained_encoder(NAME, weights, "here")
+    for split, images in (("train", TRAIN), ("test", TEST)):
+        expected = encode_transformed(model, images.pixels, own_transform(model), CPU)
+        np.testing.assert_array_equal(found[f"imagenet.{split}.features"], expected)
+        np.testing.assert_array_equal(found[f"imagenet.{split}.labels"], images.labels)
+    assert about(found)["imagenet"] == {
+        "features": "imagenet (test_resnet.r160_in1k)",
+        "facts": {"architecture": "test_resnet"},
+    }
+
+
+def test_without_a_network_one_line_says_so_and_the_rest_is_there(encoder, tmp_path, monkeypatch, caplog):
+    use_hub(monkeypatch, NOBODY, tmp_path)
+    save_file(trained_weights(), tmp_path / "mine.safetensors")
+    with caplog.at_level(logging.INFO):
+        found = references_of(encoder, {"imagenet": NAME, "mine": f"{NAME}@{tmp_path}/mine.safetensors"})
+    assert list(about(found)) == ["untrained", "mine"]
+    (line,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.INFO]
+    assert line.startswith("references.imagenet: left out, the weights test_resnet.r160_in1k are not at hand (")
+    assert line.endswith("; without a network name a file: test_resnet.r160_in1k@FILE")
+
+
+def test_weights_that_timm_has_no_address_of_are_left_out_in_one_line(encoder, caplog):
+    found = references_of(encoder, {"coat": "coatnet_0_224"})
+    assert list(about(found)) == ["untrained"]
+    assert "timm knows no address of them on the hub" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ("resnt18", "references.x: timm knows no weights 'resnt18'"),
+        (f"{NAME}@nowhere.pth", "references.x: there is no file nowhere.pth"),
+    ],
+)
+def test_a_wrong_name_or_file_is_an_error(wanted, message):
+    with pytest.raises(UserError, match=message):
+        check_references({"x": wanted})
+
+
+def test_a_file_that_holds_code_is_refused_and_not_run(encoder, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (tmp_path.joinpath("sprung").touch, ())
+
+    torch.save({"fc.weight": Trap()}, tmp_path / "trap.pth")
+    with pytest.raises(UserError, match=r"references\.x: .*holds more than tensors"):
+        references_of(encoder, {"x": f"{NAME}@{tmp_path}/trap.pth"})
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_references_become_problems_with_their_own_facts(encoder):
+    found = references_of(encoder, supervised=True)
+    (untrained, nothing), (supervised, facts) = references(found, TEST)
+    assert (untrained.features, nothing) == ("untrained network", {})
+    assert supervised.features == "supervised, from scratch"
+    assert facts == {"architecture": "test_resnet", "epochs": 2, "batch_size": 4, "seed": 4}  # 2 × 8 of 9 pictures
+    assert (supervised.train_x.shape, supervised.test_x.shape) == ((9, 96), (7, 96))
+    assert not np.array_equal(supervised.train_x, untrained.train_x)
+
+
+def test_the_supervised_network_learns_from_the_labels_of_train_alone(encoder):
+    one = references_of(encoder, supervised=True)
+    unknown = replace(TRAIN, labels=np.where(np.arange(9) < 8, TRAIN.labels, -1))
+    fewer = references_of(encoder, supervised=True, train=unknown)
+    assert not np.array_equal(one["supervised.test.features"], fewer["supervised.test.features"])
+    np.testing.assert_array_equal(fewer["supervised.train.labels"], unknown.labels)
+
+
+@pytest.mark.parametrize(
+    ("header", "labels", "why"),
+    [
+        ({"training": "{}"}, TRAIN.labels, "does not say how it was trained"),
+        ({}, np.full(9, -1), "train has no two classes"),
+    ],
+    ids=["an older encoder", "no labels"],
+)
+def test_where_there_is_nothing_to_train_by_one_line_says_so(encoder, header, labels, why, caplog):
+    old = Tensors(encoder.arrays, encoder.header | header)
+    with caplog.at_level(logging.INFO):
+        found = references_of(old, supervised=True, train=replace(TRAIN, labels=labels))
+    assert list(about(found)) == ["untrained"]
+    assert [message for message in caplog.messages if why in message] == caplog.messages
+
+
+def test_an_encoder_says_how_it_was_trained_where_its_header_does(encoder):
+    assert training_of(encoder) == (recipe(batch_size=4), 20)
+    older = {name: value for name, value in encoder.header.items() if name not in TRAINING}
+    assert training_of(Tensors({}, older)) is None

@@ -1,0 +1,496 @@
+"""The nodes of latent, one after the other, on pictures whose brightness tells the class."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+from safetensors.numpy import save_file
+from scipy.spatial.distance import cosine
+from torch import nn
+
+from byol_kedro.datasets.events import EventFolder
+from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.errors import UserError
+from byol_kedro.pair_model import baselines
+from byol_kedro.pipelines.pair_model import create_pipeline, nodes
+from tests.support.evaluation_inputs import ENCODER, ENCODER_MARKS, KNOWN, images, latents, reference_latents
+from tests.support.event_files import points
+from tests.support.pair_problems import SETTINGS, changed
+
+LATENT = changed(SETTINGS, widths=[16, 8], epochs=5, map={"method": "tsne", "points": 20})
+NO_FILE = pd.DataFrame(columns=["left", "right", "psnr_1", "psnr_2"])
+NO_TENSORS = Tensors({"x1": np.zeros((0, 0), np.float32), "x2": np.zeros((0, 0), np.float32), "y": np.zeros(0)}, {})
+SAVED = [
+    "image_pairs", "latent_mlp", "latent_history", "pair_predictions", "latent_vectors", "cluster_list",
+    "latent_metrics", "latent_map", "cluster_sheet",
+]  # fmt: skip
+
+
+def latent(**values):
+    return changed(LATENT, **values)
+
+
+def with_pairs(**values):
+    return latent(pairs=LATENT.pairs.model_dump() | values)
+
+
+def unlabeled(count=0):
+    """Features of the first `count` test pictures, as if they had no labels."""
+    test = latents("test")
+    arrays = {"features": test["features"][:count], "labels": np.full(count, -1), "index": np.arange(count)}
+    return Tensors(arrays, test.header)
+
+
+class Kept(MemoryDataset):
+    """Stays after its last consumer, as what lies on a disk does."""
+
+    def _release(self):
+        pass
+
+
+def run(encoder=ENCODER, pair_file=NO_FILE, train=None, settings=LATENT, **others):
+    given = {
+        "encoder": encoder,
+        "latents_train": train or latents("train"),
+        "latents_test": latents("test"),
+        "latents_unlabeled": unlabeled(),
+        "reference_latents": reference_latents(),
+        "images_train": images("train"),
+        "images_test": images("test"),
+        "images_unlabeled": images("test"),
+        "pair_file": pair_file,
+        "pair_tensors": NO_TENSORS,
+        "event_files": EventFolder(Path("nowhere")),
+        "params:latent": settings,
+        "params:tensorboard": False,
+        "params:seed": 0,
+    } | others
+    catalog = DataCatalog(
+        {name: MemoryDataset(value, copy_mode="assign") for name, value in given.items()}
+        | {name: Kept(copy_mode="assign") for name in SAVED}
+        | {name: MemoryDataset(copy_mode="assign") for name in ("picture_pool", "given_pairs")}
+    )
+    SequentialRunner().run(create_pipeline(), catalog)
+    return {name: catalog.load(name) for name in SAVED}
+
+
+@pytest.fixture(scope="module")
+def outcome():
+    return run()
+
+
+def test_it_runs_on_saved_latents_alone():
+    assert create_pipeline().inputs() == {
+        "encoder", "latents_train", "latents_test", "latents_unlabeled", "reference_latents",
+        "images_train", "images_test", "images_unlabeled", "pair_file", "pair_tensors",
+        "event_files", "params:latent", "params:tensorboard", "params:seed",
+    }  # fmt: skip
+
+
+def test_only_the_features_of_all_pictures_and_given_pairs_are_not_saved():
+    assert create_pipeline().all_outputs() == {*SAVED, "picture_pool", "given_pairs"}
+
+
+def test_the_model_names_its_encoder_and_its_shape(outcome):
+    assert outcome["latent_mlp"].header == ENCODER_MARKS | {
+        "widths": "[16, 8]", "feature_dim": "12", "weights_from": "",
+    }  # fmt: skip
+
+
+def test_every_picture_has_a_row_with_its_own_label(outcome):
+    table = outcome["latent_vectors"]
+    assert table["name"].tolist() == images("train").names + images("test").names
+    assert table["split"].tolist() == ["train"] * 60 + ["test"] * 30
+    assert table["label"].tolist() == [*images("train").labels, *images("test").labels]
+    assert table["class"].tolist() == [images("train").class_names[label] for label in table["label"]]
+
+
+def test_latent_vectors_have_sixteen_float32_columns(outcome):
+    types = outcome["latent_vectors"].dtypes.astype(str).to_dict()
+    axes = {f"z{axis}": "float32" for axis in range(16)}
+    about = {"name": "str", "split": "str", "label": "int64", "class": "str", "cluster": "int64"}
+    assert types == about | axes
+
+
+def embed(latent_mlp, train=None, test=None, others=None):
+    splits = (images("train"), images("test"), images("test"))
+    features = (train or latents("train"), test or latents("test"), others or unlabeled())
+    return nodes.embed(ENCODER, latent_mlp, *features, *splits, LATENT, 0)[0]
+
+
+def test_rows_are_named_by_the_index_of_the_latents(outcome):
+    train = latents("train")
+    backwards = Tensors({name: array[::-1].copy() for name, array in train.arrays.items()}, train.header)
+    named, again = (
+        embed(outcome["latent_mlp"], train=one).set_index("name").sort_index().filter(regex="^(z|label)")
+        for one in (train, backwards)
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(named, again)
+
+
+def test_metrics_are_json_without_nan_and_name_the_encoder_and_the_pictures(outcome):
+    metrics = outcome["latent_metrics"]
+    assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
+    assert (metrics["encoder_version"], metrics["data_fingerprint"]) == ("v1", "test-pictures")
+
+
+def test_metrics_count_the_pairs_and_say_the_units(outcome):
+    pairs = outcome["latent_metrics"]["pairs"]
+    assert (pairs["train"], pairs["validation"], pairs["test"]) == (192, 48, 60)
+    assert pairs["mean target"] == pytest.approx(targets(outcome["image_pairs"], "train").mean())
+    assert pairs["target_scale"] == outcome["latent_mlp"]["target_scale"][0]
+    assert "mean target of the training pairs" in pairs["unit"]
+
+
+def targets(table, split):
+    return table.loc[table["split"] == split, "target"]
+
+
+def test_metrics_are_those_of_the_test_pairs(outcome):
+    row, *others = outcome["latent_metrics"]["rows"]
+    lines = outcome["pair_predictions"]
+    unit = targets(outcome["image_pairs"], "train").mean()
+    assert {row["n"], *(other["n"] for other in others)} == {60}
+    assert row["l1"] == pytest.approx(lines["difference"].mean() / unit)
+
+
+def test_a_line_of_the_test_pairs_has_both_names_target_output_and_difference(outcome):
+    lines, pairs = outcome["pair_predictions"], outcome["image_pairs"].query("split == 'test'").reset_index(drop=True)
+    pd.testing.assert_frame_equal(lines[["left", "right", "target"]], pairs[["left", "right", "target"]])
+    np.testing.assert_allclose(lines["difference"], (lines["pair model"] - lines["target"]).abs())
+
+
+def test_the_output_is_the_distance_of_the_two_latent_vectors(outcome):
+    z = outcome["latent_vectors"].set_index("name").filter(regex="^z")
+    lines, (offset, scale) = (
+        outcome["pair_predictions"],
+        (outcome["latent_mlp"][name][0] for name in ("target_offset", "target_scale")),
+    )
+    apart = np.linalg.norm(z.loc[lines["left"]].to_numpy() - z.loc[lines["right"]].to_numpy(), axis=1)
+    np.testing.assert_allclose(lines["pair model"], offset + apart / scale, rtol=1e-5)
+
+
+def test_clusters_are_compared_with_the_labels_of_test(outcome):
+    assert {"method": "kmeans", "k": 3, "n": 30}.items() <= outcome["latent_metrics"]["clusters"].items()
+
+
+def test_the_list_has_a_cluster_for_each_name(outcome):
+    pd.testing.assert_frame_equal(outcome["cluster_list"], outcome["latent_vectors"][["name", "cluster"]])
+
+
+def test_the_sheet_has_a_row_for_each_cluster_of_test(outcome):
+    clusters = outcome["latent_vectors"].query("split == 'test'")["cluster"].nunique()
+    assert outcome["cluster_sheet"].shape[0] == clusters * (64 + 2)
+
+
+def test_a_row_of_the_sheet_begins_with_a_picture_of_its_cluster(outcome):
+    pixels, test = images("test").pixels, outcome["latent_vectors"].query("split == 'test'")
+    for row, number in enumerate(sorted(set(test["cluster"]))):
+        shown = outcome["cluster_sheet"][66 * row : 66 * row + 64 : 16, 96 : 96 + 64 : 16].transpose(2, 0, 1)
+        (place,) = np.flatnonzero((pixels == shown).all(axis=(1, 2, 3)))
+        assert test["cluster"].iloc[place] == number
+
+
+def test_the_history_has_a_row_for_each_epoch(outcome):
+    assert outcome["latent_history"]["epoch"].tolist() == [1, 2, 3, 4, 5]
+
+
+def test_the_map_shows_test_pictures_only(outcome):
+    names = {name for trace in outcome["latent_map"].data for name in trace.text}
+    assert len(names) == 20
+    assert names <= set(images("test").names)
+
+
+def test_test_latents_do_not_move_the_model(outcome):
+    test = latents("test")
+    moved = Tensors(test.arrays | {"features": test["features"] + 1000}, test.header)
+    again = run(latents_test=moved)["latent_mlp"]
+    assert all(np.array_equal(outcome["latent_mlp"][name], again[name]) for name in again.keys())  # noqa: SIM118  # no mapping
+
+
+def test_the_pairs_of_a_given_file_are_taken_instead_of_drawn_ones():
+    rows = [(f"train/{i:02}", f"train/{i + 1:02}", 20.0 + i, 20.0) for i in range(20)]
+    given = run(pair_file=pd.DataFrame(rows, columns=NO_FILE.columns))
+    assert given["image_pairs"]["psnr_1"].tolist() == [20.0 + i for i in range(20)]
+
+
+def test_a_pair_file_without_test_pairs_gives_a_model_and_no_scores():
+    given = run(pair_file=pd.DataFrame([("train/01", "train/02", 20.0, 20.0)], columns=NO_FILE.columns))
+    assert {row["l1"] for row in given["latent_metrics"]["rows"]} == {None}
+
+
+def test_without_labels_there_are_clusters_and_no_agreement():
+    def nameless(split):
+        return Tensors(latents(split).arrays | {"labels": np.full(len(images(split)), -1)}, latents(split).header)
+
+    given = run(train=nameless("train"), latents_test=nameless("test"))
+    assert given["latent_metrics"]["clusters"] == {
+        "method": "kmeans", "k": 3, "nmi": None, "ari": None, "purity": None, "n": 0, "in none": 0,
+    }  # fmt: skip
+    assert given["latent_map"].data[0].name.startswith("cluster ")
+
+
+def of_another_encoder(tensors):
+    return Tensors(tensors.arrays, tensors.header | {"encoder_fingerprint": "e2"})
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_model_is_not_fitted_to_latents_of_another_encoder(split):
+    with pytest.raises(UserError, match="extract"):
+        run(**{f"latents_{split}": of_another_encoder(latents(split))})
+
+
+@pytest.mark.parametrize("other", ["latent_mlp", "train", "test", "others"])
+def test_latents_and_model_of_different_encoders_give_no_vectors(other, outcome):
+    given = {
+        "latent_mlp": outcome["latent_mlp"], "train": latents("train"), "test": latents("test"), "others": unlabeled(3),
+    }  # fmt: skip
+    given[other] = of_another_encoder(given[other])
+    with pytest.raises(UserError, match="extract"):
+        embed(**given)
+
+
+def test_latents_of_other_pictures_are_refused():
+    with pytest.raises(UserError, match="run the pipeline extract again"):
+        run(images_train=replace(images("train"), fingerprint="other"))
+
+
+def test_where_the_network_of_the_target_was_left_out_there_is_no_model_either(caplog):
+    left_out = reference_latents()
+    left_out.header["left_out"] = '["imagenet"]'
+    given = run(reference_latents=left_out, settings=with_pairs(target="cosine", reference="imagenet"))
+    assert "no target: the network 'imagenet' was left out; so are pair model, clusters and map" in caplog.text
+    assert given["image_pairs"].empty
+    assert list(given["image_pairs"]) == ["left", "right", "target", "psnr_1", "psnr_2", "split"]
+    assert dict(given["latent_mlp"].arrays) == {}
+
+
+def first(split, count):
+    """The first `count` images of a split, and their features."""
+    some, all_ = images(split), latents(split)
+    kept = replace(some, pixels=some.pixels[:count], labels=some.labels[:count], names=some.names[:count])
+    return kept, Tensors({name: array[:count] for name, array in all_.arrays.items()}, all_.header)
+
+
+def test_without_a_test_pair_the_model_is_fitted_as_ever_and_not_measured(outcome, caplog):
+    test, features = first("test", 1)
+    given = run(images_test=test, latents_test=features)
+    assert "the pair model is not measured: no test pair among 60 train and 1 test images" in caplog.text
+    assert given["pair_predictions"].empty
+    assert {row["l1"] for row in given["latent_metrics"]["rows"]} == {None}
+    train = outcome["latent_vectors"]["split"] == "train"
+    pd.testing.assert_frame_equal(given["latent_vectors"][:-1], outcome["latent_vectors"][train])
+
+
+def test_without_a_training_pair_there_is_no_model_and_nothing_of_it(caplog):
+    train, features = first("train", 1)
+    given = run(images_train=train, train=features)
+    assert (
+        "nothing to fit a pair model to, without which there are no clusters and no map: no train pair" in caplog.text
+    )
+    assert dict(given["latent_mlp"].arrays) == {}
+    assert given["latent_mlp"].header == ENCODER_MARKS
+    for name in ("latent_history", "pair_predictions", "latent_vectors", "cluster_list"):
+        assert given[name].empty, name
+    assert not given["latent_map"].data
+    assert given["latent_metrics"]["rows"] == []
+    assert given["latent_metrics"]["clusters"]["k"] == 0
+    assert json.loads(json.dumps(given["latent_metrics"], allow_nan=False)) == given["latent_metrics"]
+
+
+def test_each_epoch_can_be_watched(tmp_path, outcome):
+    again = run(event_files=EventFolder(tmp_path), **{"params:tensorboard": True})
+    (folder,) = tmp_path.glob("latent-*")
+    curves = points(folder)
+    assert set(curves) == {"lr", "train_l1", "validation_l1"}
+    for name, curve in curves.items():
+        np.testing.assert_allclose(curve, outcome["latent_history"][["epoch", name]], rtol=1e-6)
+    pd.testing.assert_frame_equal(again["latent_history"], outcome["latent_history"])
+
+
+def test_pictures_without_labels_have_vectors_and_clusters_too(outcome):
+    table = embed(outcome["latent_mlp"], others=unlabeled(7))
+    rest = table[table["split"] == "unlabeled"]
+    assert rest["label"].tolist() == [-1] * 7
+    # They are the test pictures, seen again.
+    again = table[table["split"] == "test"].head(7)
+    np.testing.assert_array_equal(rest.filter(regex="^z|cluster"), again.filter(regex="^z|cluster"))
+
+
+def test_features_of_unlabeled_images_that_were_not_extracted_are_a_line(outcome, caplog):
+    splits = (images("train"), images("test"), images("test"))
+    settings = LATENT.model_copy(update={"unlabeled": True})
+    nodes.embed(ENCODER, outcome["latent_mlp"], latents("train"), latents("test"), unlabeled(), *splits, settings, 0)
+    assert "latent.unlabeled has no effect here" in caplog.text
+
+
+def test_the_cosine_is_that_of_the_reference_that_is_named():
+    table = run(settings=with_pairs(target="cosine"))["image_pairs"]
+    features = dict(zip(images("train").names + images("test").names, [*KNOWN.train_x, *KNOWN.test_x], strict=True))
+    theirs = [cosine(features[row.left], features[row.right]) for row in table.itertuples()]
+    np.testing.assert_allclose(table["target"], theirs, atol=1e-6)
+
+
+def test_a_reference_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(UserError, match=r"no network 'dinov2', it has untrained"):
+        run(settings=with_pairs(target="cosine", reference="dinov2"))
+
+
+def test_by_pair_is_seen_in_the_metrics():
+    assert run(settings=with_pairs(split="pair"))["latent_metrics"]["pairs"]["split by"] == "pair"
+
+
+def saved_tensors(dim=12):
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(50, dim)).astype(np.float32)
+    left, right = generator.integers(0, 50, (2, 2000))
+    return Tensors({"x1": x[left], "x2": x[right], "y": np.abs(x[left] - x[right])[:, 0].astype(float)}, {})
+
+
+def test_saved_features_of_pairs_are_fitted_instead_of_drawn_ones(caplog):
+    given = run(pair_tensors=saved_tensors())
+    assert given["image_pairs"]["left"].str.startswith("pairs.pt/").all()
+    assert given["latent_metrics"]["rows"][0]["n"] > 20
+    assert "names no encoder" in caplog.text
+
+
+def told(caplog, **given):
+    """What is said of the pairs."""
+    with caplog.at_level("INFO", "byol_kedro"):
+        run(**given)
+    return [message for message in caplog.messages if message.startswith("pairs: ")]
+
+
+def test_that_pairs_are_drawn_is_said_where_they_are(caplog):
+    assert told(caplog) == ["pairs: none given, 300 drawn, their target (psnr) computed"]
+
+
+def test_fewer_pairs_than_asked_for_are_not_passed_over_in_silence(caplog):
+    every = sum(images * (images - 1) // 2 for images in (48, 12, 30))  # within each split
+    (line,) = told(caplog, settings=with_pairs(count=9000))
+    assert line.startswith(f"pairs: none given, {every:,} drawn, their target (psnr) computed; 9,000 were asked for")
+
+
+def test_with_saved_features_nothing_is_said_of_drawn_pairs(caplog):
+    assert told(caplog, pair_tensors=saved_tensors()) == ["pairs: 2,000 given, as saved features in pairs.pt"]
+
+
+def test_with_a_pair_file_nothing_is_said_of_drawn_pairs(caplog):
+    file = pd.DataFrame([("train/01", "train/02", 20.0, 20.0)], columns=NO_FILE.columns)
+    assert told(caplog, pair_file=file) == ["pairs: 1 given, by name in the pair file"]
+
+
+def test_saved_features_of_another_width_are_refused():
+    with pytest.raises(UserError, match=r"features have 5 numbers, those of the encoder 12"):
+        run(pair_tensors=saved_tensors(5))
+
+
+def test_a_pair_file_and_saved_features_are_too_much():
+    with pytest.raises(UserError, match="which pairs are meant"):
+        run(pair_file=pd.DataFrame([("train/01", "train/02", 20.0, 20.0)], columns=NO_FILE.columns),
+            pair_tensors=saved_tensors())  # fmt: skip
+
+
+def train_statistics():
+    """Mean and standard deviation of the features of all train images."""
+    features = KNOWN.train_x.astype(np.float64)
+    return features.mean(axis=0), features.std(axis=0)
+
+
+@pytest.fixture
+def imported(tmp_path):
+    """A network, and the file of its weights as the replaced system saved them."""
+    layers = [nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 16)]
+    state = {f"linear{i}.{name}": w for i, n in ((1, 0), (2, 2)) for name, w in layers[n].state_dict().items()}
+    torch.save(state, tmp_path / "512_16.pt")
+    return nn.Sequential(*layers), str(tmp_path / "512_16.pt")
+
+
+def test_imported_weights_are_used_as_they_are(imported):
+    network, path = imported
+    given = run(settings=latent(weights_from=path))
+    mean, deviation = train_statistics()
+    with torch.no_grad():
+        expected = network(torch.from_numpy(((KNOWN.train_x - mean) / deviation).astype(np.float32))).numpy()
+    found = given["latent_vectors"].query("split == 'train'").filter(regex="^z").to_numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert len(given["latent_history"]) == 0
+    assert given["latent_mlp"].header["widths"] == "[8]"
+
+
+OTHER_PAIRS = {
+    "fewer pairs": {"settings": {"count": 20}},
+    "another split": {"settings": {"split": "pair"}},
+    "another seed": {"params:seed": 7},
+    "a pair file": {"pair_file": pd.DataFrame([("train/01", "train/02", 20.0, 20.0)], columns=NO_FILE.columns)},
+}
+
+
+def of_other_pairs(name, **settings):
+    """A run whose pairs are others, of the same images and features."""
+    others = dict(OTHER_PAIRS[name])
+    given = latent(**settings, pairs=LATENT.pairs.model_dump() | others.pop("settings", {}))
+    return run(settings=given, **others)
+
+
+@pytest.mark.parametrize("name", OTHER_PAIRS)
+def test_vectors_of_imported_weights_do_not_depend_on_the_pairs(name, imported):
+    weights = {"weights_from": imported[1]}
+    one, other = (given["latent_vectors"].filter(regex="^z") for given in (
+        run(settings=latent(**weights)), of_other_pairs(name, **weights)))  # fmt: skip
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+@pytest.mark.parametrize("name", OTHER_PAIRS)
+def test_features_are_standardized_on_all_train_images_and_on_no_others(name):
+    mlp = of_other_pairs(name)["latent_mlp"]
+    np.testing.assert_allclose([mlp["mean"], mlp["scale"]], train_statistics(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["another split", "fewer pairs"])
+def test_what_the_references_are_fitted_to_are_the_train_images(name, monkeypatch):
+    seen = []
+    original = baselines._principal_axes
+    monkeypatch.setattr(baselines, "_principal_axes", lambda *given: seen.append(given) or original(*given))
+    of_other_pairs(name)
+    ((features, scaler),) = seen
+    np.testing.assert_array_equal(features, KNOWN.train_x)
+    np.testing.assert_allclose([scaler.mean, scaler.scale], train_statistics(), rtol=1e-5)
+
+
+def test_weights_of_another_encoder_are_refused(tmp_path, outcome):
+    mlp = of_another_encoder(outcome["latent_mlp"])
+    save_file(mlp.arrays, tmp_path / "latent_mlp.safetensors", metadata=mlp.header)
+    with pytest.raises(UserError, match=r"fitted to features of encoder v1, .* --load-versions"):
+        run(settings=latent(weights_from=str(tmp_path / "latent_mlp.safetensors")))
+
+
+def test_weights_of_a_run_give_its_vectors_again(tmp_path, outcome):
+    mlp = outcome["latent_mlp"]
+    save_file(mlp.arrays, tmp_path / "latent_mlp.safetensors", metadata=mlp.header)
+    again = run(settings=latent(weights_from=str(tmp_path / "latent_mlp.safetensors")))
+    pd.testing.assert_frame_equal(again["latent_vectors"], outcome["latent_vectors"])
+
+
+def test_where_there_is_no_cluster_everything_still_comes_out():
+    given = run(settings=latent(clusters={"method": "hdbscan", "count": 3, "min_size": 61}))
+    assert {"k": 0, "in none": 30}.items() <= given["latent_metrics"]["clusters"].items()
+    assert set(given["cluster_list"]["cluster"]) == {-1}
+    assert given["cluster_sheet"].ndim == 3
+
+
+def test_a_pickled_module_is_refused_with_what_to_do(tmp_path):
+    torch.save(nn.Linear(12, 16), tmp_path / "512_16.pt")
+    with pytest.raises(UserError, match=r"latent.weights_from: .* runs whatever code .*model.state_dict\(\)"):
+        run(settings=latent(weights_from=str(tmp_path / "512_16.pt")))
+
+
+@pytest.mark.parametrize(("word", "widths"), [("256-128", [256, 128]), (64, [64]), ([8, 4], [8, 4])])
+def test_widths_can_be_given_as_one_word(word, widths):
+    assert latent(widths=word).widths == widths

@@ -1,0 +1,283 @@
+"""What could break: what pretraining leaves for the other stages, what it tells, what it reads of the labels."""
+
+import dataclasses
+import logging
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
+from byol_kedro.byol.monitor import Row
+from byol_kedro.byol.schedule import Plan
+from byol_kedro.byol.state import initial_state
+from byol_kedro.byol.statistics import channel_statistics
+from byol_kedro.datasets.provenance import training_of
+from byol_kedro.errors import UserError
+from byol_kedro.log import in_words
+from byol_kedro.pipelines.pretrain import create_pipeline
+from byol_kedro.pipelines.pretrain.artifacts import describe
+from byol_kedro.pipelines.pretrain.online_eval import online_measures
+from byol_kedro.pipelines.pretrain.progress import ProgressReport, tell_plan
+from tests.support.encoders import HEADER
+from tests.support.pretrain_inputs import TRAIN, UNLABELED, split
+from tests.support.resuming import run
+from tests.support.trainings import CPU, SIZE, recipe
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("checkpoints"), recipe(accumulate=2, batch_size=5), 3)
+
+
+def test_the_header_says_what_was_trained_on_what_and_how(trained):
+    header = EncoderHeader.from_dict(trained[0].header)
+    mean, std = channel_statistics([UNLABELED.pixels, TRAIN.pixels])
+    assert header == EncoderHeader(
+        architecture="test_resnet",
+        stem="imagenet",
+        zero_init_residual=False,
+        image_size=SIZE,
+        feature_dim=96,
+        mean=mean,
+        std=std,
+        data="array",
+        data_fingerprint="unlabeled-mark:train-mark",
+        recipe="test",
+        epochs=2,
+        batch_size=10,
+        projection_dim=8,
+        hidden_dim=24,
+        seed=3,
+    )
+
+
+def test_the_header_holds_all_parameters_and_how_many_pictures_the_steps_have_seen(trained):
+    assert training_of(trained[0]) == (recipe(accumulate=2, batch_size=5), 40)  # 4 steps of 2 × 5
+
+
+def test_a_channel_that_never_changes_is_divided_by_one():
+    flat = [dataclasses.replace(images, pixels=images.pixels.copy()) for images in (UNLABELED, TRAIN)]
+    for images in flat:
+        images.pixels[:, 2] = 77
+    header = describe(initial_state(recipe(), SIZE, 0, CPU), recipe(), *flat, 0)
+    assert (header.mean[2], header.std[2]) == (77 / 255, 1)
+
+
+def test_the_encoder_is_trained_and_can_be_restored(trained):
+    encoder = trained[0]
+    restored = restore_encoder(EncoderHeader.from_dict(encoder.header), encoder.arrays)
+    start = initial_state(recipe(), SIZE, 3, CPU).network.encoder
+    assert not torch.equal(restored.state_dict()["bn1.weight"], start.state_dict()["bn1.weight"])
+
+
+def test_encoder_and_heads_together_are_the_whole_of_both_networks(trained):
+    network = initial_state(recipe(), SIZE, 0, CPU).network
+    encoder, heads, _ = trained
+    names = {f"encoder.{name}" for name in encoder.keys()} | set(heads.keys())  # noqa: SIM118  # Tensors is no dict
+    assert names == set(network.state_dict())
+
+
+def test_the_history_ends_with_the_last_step_and_its_knn(trained):
+    history = trained[2]
+    assert list(history.columns) == [field.name for field in dataclasses.fields(Row)]
+    assert history["step"].tolist() == [1, 2, 3, 4]
+    assert history["epoch"].tolist() == [0.5, 1.0, 1.5, 2.0]
+    assert history["knn_top1"].notna().tolist() == [False, True, False, True]
+    assert history["effective_rank"].notna().tolist() == [False, True, False, True]
+
+
+def test_without_normalisation_mean_is_zero_and_deviation_one(tmp_path):
+    encoder, _, _ = run(tmp_path, recipe(normalise=False, epochs=1))
+    header = EncoderHeader.from_dict(encoder.header)
+    assert (header.mean, header.std) == ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+def test_too_few_pictures_stop_before_any_work(tmp_path):
+    with pytest.raises(UserError, match="found 22"):
+        run(tmp_path, recipe(batch_size=23))
+
+
+def test_pretraining_reads_no_test_picture():
+    assert create_pipeline().inputs() == {
+        "images_unlabeled",
+        "images_train",
+        "checkpoints",
+        "event_files",
+        "params:pretrain",
+        "params:seed",
+        "params:device",
+        "params:tensorboard",
+    }
+
+
+def measured(network, images, per_side):
+    settings = recipe(online_knn={"images": per_side}).online_knn
+    return online_measures(images, settings, HEADER, 0, CPU)(network)
+
+
+class Brightness(torch.nn.Module):
+    """Features that tell dark from bright."""
+
+    head_hidden_size = 2
+
+    def forward(self, x):
+        level = x.mean(dim=(1, 2, 3))
+        return torch.stack((level, -level), dim=1)
+
+
+def brightness():
+    network = torch.nn.Module()
+    network.encoder, network.projector = Brightness(), torch.nn.Linear(2, 2)
+    return network
+
+
+def dark_and_bright(labels):
+    pixels = np.where(np.arange(40)[:, None, None, None] % 2, 250, 5).astype(np.uint8)
+    return dataclasses.replace(TRAIN, pixels=np.broadcast_to(pixels, (40, 3, 4, 4)), labels=labels)
+
+
+@pytest.mark.parametrize(("labels", "expected"), [(np.arange(40) % 2, 1.0), (1 - np.arange(40) // 20, None)])
+def test_knn_is_perfect_where_features_are_the_classes_and_chance_where_they_are_not(labels, expected):
+    top1 = measured(brightness(), dark_and_bright(labels), 20)["knn_top1"]
+    assert top1 == expected if expected is not None else 0.2 < top1 < 0.8
+
+
+def test_knn_guesses_one_half_from_the_other_and_never_reads_a_picture_without_label(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "byol_kedro.pipelines.pretrain.online_eval.encode",
+        lambda _encoder, pixels, *_: seen.append(pixels) or np.ones((len(pixels), 2), np.float32),
+    )
+    labels = np.where(np.arange(40) < 30, np.arange(40) % 2, -1)
+    images = dataclasses.replace(split("train", 40), labels=labels)
+    measured(brightness(), images, 10)
+    rows = {picture.tobytes() for picture in seen[0]}
+    labelled = {picture.tobytes() for picture in images.pixels[:30]}
+    assert len(rows) == len(seen[0]) == 20
+    assert rows <= labelled
+
+
+def test_pictures_without_labels_have_a_rank_and_no_knn():
+    assert measured(brightness(), UNLABELED, 10).keys() == {"effective_rank"}
+
+
+def test_of_fewer_than_two_images_nothing_is_measured(caplog):
+    caplog.set_level("INFO")
+    one = dataclasses.replace(TRAIN, pixels=TRAIN.pixels[:1], labels=TRAIN.labels[:1])
+    assert measured(brightness(), one, 10) == {}
+    assert caplog.messages == [
+        "the history will have no kNN top-1 and no effective rank: 1 of 1 training images have a label, 2 expected"
+    ]
+
+
+def test_the_rank_is_that_of_what_the_projector_makes_of_the_features():
+    flat, line = brightness(), brightness()
+    with torch.no_grad():
+        flat.projector.weight.zero_()  # all pictures one vector: a collapse
+        line.projector.weight.copy_(torch.eye(2))
+        line.projector.bias.copy_(torch.tensor([5.0, 5.0]))  # beside the direction in which pictures differ
+    images = dark_and_bright(np.arange(40) % 2)
+    assert measured(flat, images, 20)["effective_rank"] == pytest.approx(1, abs=1e-4)
+    assert 1.05 < measured(line, images, 20)["effective_rank"] <= 2.001
+
+
+def test_a_training_of_one_step_has_a_last_line(caplog):
+    plan = Plan(recipe(epochs=1), 8, 0)
+    with caplog.at_level(logging.INFO), ProgressReport(plan, "CPU", terminal=False) as report:
+        report(1, Row(1, 1.0, 3.0, 0.1, 0.9, 8.0, 1.0, 0.25))
+    assert [record.getMessage() for record in caplog.records] == [
+        "epoch 1.0 of 1, loss 3.000, kNN top-1 within train 25.0%, done"
+    ]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def watched(caplog, seconds_a_step, *, steps=40, std=1.0, upto=40):
+    """The lines that a training of `steps` steps logs, one row every ten."""
+    clock = Clock()
+    plan = Plan(recipe(epochs=steps // 10), 80, 0)  # ten steps an epoch
+    with caplog.at_level(logging.INFO), ProgressReport(plan, "CPU", terminal=False, clock=clock) as report:
+        for done in range(1, upto + 1):
+            clock.now += seconds_a_step
+            row = Row(done, done / 10, 3.0, 0.1, 0.9, 8.0, std, 0.25) if done % 10 == 0 else None
+            report(done, row)
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_the_number_of_steps_is_told_before_the_first(caplog):
+    with caplog.at_level(logging.INFO):
+        tell_plan(Plan(recipe(epochs=80, batch_size=256, optimizer={"warmup_epochs": 2}), 3000, 0), 96)
+    told = "3,000 pictures of 96×96 in steps of 256: 11 steps an epoch, 880 in all, 22 of them warm-up"
+    assert caplog.messages == [told]
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_training_that_is_over_before_its_warm_up_is_warned_of(caplog, epochs):
+    tell_plan(Plan(recipe(epochs=epochs, optimizer={"warmup_epochs": 2}), 80, 0), 96)
+    assert caplog.messages[-1].endswith(
+        f"set pretrain.optimizer.warmup_epochs, now 2, well below pretrain.epochs, now {epochs}"
+    )
+
+
+def test_a_long_training_is_announced_with_what_takes_minutes(caplog):
+    lines = watched(caplog, 10.0, steps=80_000, upto=3)
+    hint = "--env=sample takes minutes, on photographs of its own"
+    assert lines[0] == f"pretraining will take about 9 days on this CPU; {hint}"
+
+
+def test_a_short_training_is_announced_without_advice(caplog):
+    assert watched(caplog, 6.0)[0] == "pretraining will take about 4 minutes on this CPU"
+
+
+def test_each_epoch_has_a_line_with_the_time_left(caplog):
+    lines = watched(caplog, 1.0)
+    assert lines[2] == "epoch 2.0 of 4, loss 3.000, kNN top-1 within train 25.0%, 20 seconds left"
+    assert lines[-1] == "epoch 4.0 of 4, loss 3.000, kNN top-1 within train 25.0%, done"
+    assert len(lines) == 1 + 4
+
+
+def test_within_a_long_epoch_a_line_comes_every_twenty_seconds(caplog):
+    lines = watched(caplog, 7.0, upto=9)
+    assert lines[1:] == ["step 4 of 40, 4 minutes left", "step 7 of 40, 4 minutes left"]
+
+
+def test_a_collapse_is_told_once(caplog):
+    lines = watched(caplog, 1.0, std=1e-4)
+    assert [line.split(":")[0] for line in lines].count("the features are collapsing") == 1
+
+
+def test_on_a_terminal_there_is_a_bar_and_no_line_but_the_estimate(caplog, capsys):
+    clock = Clock()
+    plan = Plan(recipe(epochs=4), 80, 0)
+    with caplog.at_level(logging.INFO), ProgressReport(plan, "CPU", terminal=True, clock=clock) as report:
+        for done in range(1, 41):
+            clock.now += 30.0
+            report(done, None)
+    assert [record.getMessage() for record in caplog.records] == ["pretraining will take about 20 minutes on this CPU"]
+    assert "pretraining" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "0 seconds"),
+        (1, "1 second"),
+        (90, "90 seconds"),
+        (180, "3 minutes"),
+        (5400, "90 minutes"),
+        (777600, "9 days"),
+    ],
+)
+def test_times_in_words(seconds, words):
+    assert in_words(seconds) == words
+
+
+def test_an_unmeasured_knn_is_not_a_number():
+    assert math.isnan(Row(1, 1.0, 1.0, 0.1, 0.9, 1.0, 0.1).knn_top1)

@@ -1,0 +1,112 @@
+"""The nodes on folds, few labels and quality: what they save and what they refuse."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.errors import UserError
+from byol_kedro.evaluation.pca import fit_pca
+from byol_kedro.evaluation.representation import effective_rank
+from byol_kedro.pipelines.probes.nodes import learn_from_less, measure_quality
+from tests.support.evaluation_inputs import ENCODER, PROBES, images, latents, reference_latents
+
+FOLDS = [np.arange(0, 30), np.arange(30, 60)]
+
+
+def pca(fingerprint="train-pictures"):
+    return Tensors(fit_pca(images("train").pixels, 5, 0), {"data": "photos", "data_fingerprint": fingerprint})
+
+
+def run(folds=FOLDS, **changes):
+    inputs = {
+        "latents_train": latents("train"),
+        "latents_test": latents("test"),
+        "reference_latents": reference_latents(),
+        "pca": pca(),
+        "images_train": replace(images("train"), folds=folds),
+        "images_test": images("test"),
+    } | changes
+    return learn_from_less(ENCODER, *inputs.values(), PROBES, 0)
+
+
+def test_folds_are_of_all_protocols_for_features_and_of_two_for_pixels():
+    folds, _ = run()
+    counts = {}
+    for row in folds["rows"]:
+        counts.setdefault(row["features"], []).append(row["protocol"])
+    features = ["knn", "knn200", "published", "linear_sgd", "logistic", "mlp"]
+    assert counts == {"BYOL": features, "untrained network": features, "pixels, PCA 5": ["logistic", "knn"]}
+
+
+def test_few_labels_are_of_all_features():
+    _, few = run()
+    assert list(dict.fromkeys(row["features"] for row in few["rows"])) == ["BYOL", "untrained network", "pixels, PCA 5"]
+
+
+def test_without_folds_there_are_few_labels_alone():
+    folds, few = run(folds=[])
+    assert (folds["rows"], len(few["rows"])) == ([], 9)
+
+
+def test_folds_count_in_pictures_and_not_in_rows_of_the_latents():
+    train = latents("train")
+    backwards = Tensors({name: array[::-1] for name, array in train.arrays.items()}, train.header)
+    first = [FOLDS[0][:20]]
+    knn = [run(first, latents_train=each)[0]["rows"][0]["top1"] for each in (train, backwards)]
+    assert knn[0] == knn[1]
+
+
+@pytest.mark.parametrize("output", [0, 1])
+def test_metrics_name_the_encoder_and_the_data_and_are_json(output):
+    metrics = json.loads(json.dumps(run()[output]))
+    found = metrics["encoder_version"], metrics["data"], metrics["data_fingerprint"]
+    assert found == ("v1", "photos", "test-pictures")
+
+
+@pytest.mark.parametrize("name", ["latents_train", "latents_test", "reference_latents"])
+def test_features_of_another_encoder_are_refused(name):
+    right = {
+        "latents_train": latents("train"),
+        "latents_test": latents("test"),
+        "reference_latents": reference_latents(),
+    }
+    other = replace(right[name], header=right[name].header | {"encoder_version": "v0"})
+    with pytest.raises(UserError, match="v0 meet encoder v1"):
+        run(**{name: other})
+
+
+@pytest.mark.parametrize("name", ["images_train", "images_test"])
+def test_features_of_other_pictures_are_refused(name):
+    other = replace(images("train" if name == "images_train" else "test"), fingerprint="other")
+    with pytest.raises(UserError, match="run the pipeline extract again"):
+        run(**{name: other})
+
+
+def test_components_of_other_pictures_are_refused():
+    with pytest.raises(UserError, match="meet photos pictures"):
+        run(pca=pca("other-pictures"))
+
+
+def test_quality_is_that_of_the_test_pictures_features():
+    rows = measure_quality(ENCODER, latents("test"), reference_latents(), images("test"), 0, "cpu")["rows"]
+    expected = effective_rank(latents("test")["features"])
+    assert [(row["features"], row["effective_rank"]) for row in rows] == [
+        ("BYOL", expected),
+        ("untrained network", expected),
+    ]
+
+
+def test_quality_needs_no_labels():
+    unknown = latents("test").arrays | {"labels": np.full(30, -1)}
+    nameless = replace(latents("test"), arrays=unknown)
+    metrics = measure_quality(ENCODER, nameless, reference_latents(), images("test"), 0, "cpu")
+    assert len(metrics["rows"]) == 2
+
+
+def test_quality_of_another_encoders_features_is_refused():
+    other = replace(latents("test"), header=latents("test").header | {"encoder_version": "v0"})
+    with pytest.raises(UserError, match="v0 meet encoder v1"):
+        measure_quality(ENCODER, other, reference_latents(), images("test"), 0, "cpu")

@@ -1,0 +1,74 @@
+"""What could break: views of another recipe, networks that are shown different ones, labels that are looked at."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from byol_kedro.byol.augmentation.augment import augment
+from byol_kedro.byol.encoder import restore_encoder, to_arrays, untrained_encoder
+from byol_kedro.byol.seeds import ALIGNMENT, stream_seed
+from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.pipelines.probes import views
+from byol_kedro.pipelines.probes.views import two_views
+from tests.support.encoders import HEADER, moved
+from tests.support.pretrain_inputs import split
+from tests.support.trainings import CPU, VIEW, recipe
+
+TEST = split("test", 12)
+WHOLE = VIEW | {"crop_area": [1.0, 1.0], "crop_aspect": [1.0, 1.0]} | dict.fromkeys(
+    ("flip", "jitter", "grey", "blur", "solarize"), 0.0
+)  # fmt: skip
+
+
+def encoder(first=VIEW, second=VIEW):
+    training = recipe(views={"first": first, "second": second}).model_dump_json()
+    header = HEADER.to_dict() | {"version": "v", "fingerprint": "f", "training": training, "image_passes": "20"}
+    return Tensors(to_arrays(moved(untrained_encoder(HEADER))), header)
+
+
+def test_both_views_are_the_networks_answers_to_pictures_augmented_as_in_training():
+    trained = encoder(second=VIEW | {"solarize": 1.0})
+    found = two_views(trained, TEST, 5, CPU)
+    networks = {
+        "BYOL": restore_encoder(HEADER, trained.arrays),
+        "untrained network": untrained_encoder(HEADER),
+    }
+    recipe_views = recipe(views={"first": VIEW, "second": VIEW | {"solarize": 1.0}}).views
+    for place, view in enumerate((recipe_views.first, recipe_views.second)):
+        generator = torch.Generator().manual_seed(stream_seed(5, ALIGNMENT, place))
+        mean, std = torch.tensor(HEADER.mean), torch.tensor(HEADER.std)
+        pictures = augment(torch.from_numpy(TEST.pixels), view, generator, mean=mean, std=std)
+        for name, network in networks.items():
+            with torch.no_grad():
+                expected = network(pictures)
+            np.testing.assert_allclose(found[name][place], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_views_that_change_nothing_are_the_same_point():
+    for first, second in two_views(encoder(WHOLE, WHOLE), TEST, 0, CPU).values():
+        np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-5)
+
+
+def test_at_most_so_many_pictures_are_viewed_the_same_for_every_run(monkeypatch):
+    monkeypatch.setattr(views, "VIEWED", 5)
+    one, two, other = (two_views(encoder(), TEST, seed, CPU)["BYOL"][0] for seed in (0, 0, 1))
+    assert one.shape == (5, 96)
+    assert np.array_equal(one, two)
+    assert not np.array_equal(one, other)
+
+
+def test_no_label_is_looked_at():
+    unknown = replace(TEST, labels=np.full(12, -1))
+    one, two = (two_views(encoder(), images, 0, CPU)["BYOL"] for images in (TEST, unknown))
+    assert np.array_equal(one, two)
+
+
+@pytest.mark.parametrize("missing", ["training", "image_passes"])
+def test_an_encoder_that_does_not_name_its_views_has_no_alignment_and_one_line_says_so(missing, caplog):
+    old = encoder()
+    del old.header[missing]
+    with caplog.at_level("INFO"):
+        assert two_views(old, TEST, 0, CPU) == {}
+    assert caplog.messages == ["alignment: left out, the encoder's header does not say which views it was trained on"]

@@ -1,0 +1,18 @@
+"""What could break: a finished training that is done again, or a repeated command that gives another encoder."""
+
+from pathlib import Path
+
+from tests.support.kedro_runs import Chain, header, type_kedro_run
+
+
+def test_a_finished_training_is_reused_under_a_version_of_the_new_run(chain_copy: Path, caplog) -> None:
+    with caplog.at_level("INFO"):
+        outcome = type_kedro_run(chain_copy, "--pipelines=pretrain")
+    again = Chain(chain_copy, outcome)
+    assert outcome.exit_code == 0, outcome.output
+    assert "this training is finished" in caplog.text
+    first, second = (header(path) for path in again.versions("encoder"))
+    assert first["version"] != second["version"]
+    assert first["fingerprint"] == second["fingerprint"]
+    histories = [path.read_bytes() for path in again.versions("training_history")]
+    assert histories[0] == histories[1]

@@ -1,0 +1,64 @@
+"""What could break: numbers that depend on the runner, and a runner that gives up after the training."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from kedro.runner import ParallelRunner
+
+from byol_kedro.errors import UserError
+from tests.support.artifacts import contents
+from tests.support.kedro_runs import ROOT, Chain, Outcome, type_kedro_run
+
+Run = Callable[..., Outcome]
+
+
+@pytest.mark.parametrize(
+    "runner",
+    [
+        *(pytest.param("--runner=ThreadRunner", id=f"threads-{time}") for time in range(3)),
+        pytest.param("--runner-params=is_async=True", id="async"),
+    ],
+)
+def test_every_runner_writes_the_same_to_the_last_bit(chain: Chain, tmp_path: Path, runner: str) -> None:
+    outcome = type_kedro_run(tmp_path, runner)
+    assert outcome.exit_code == 0, outcome.output
+    expected, found = contents(chain.data_root), contents(tmp_path)
+    assert len(expected) > 40
+    assert found.keys() == expected.keys()
+    assert [name for name in expected if found[name] != expected[name]] == []
+    manifest = json.loads(next(tmp_path.glob("*/run_manifest.json/*/*")).read_text("utf-8"))
+    assert runner in manifest["command"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--runner=ParallelRunner"], "--runner=ParallelRunner: nodes in separate processes would not know"),
+        (["--runner=kedro.runner.ParallelRunner"], "expected SequentialRunner or ThreadRunner"),
+        (["--runner=os.path"], "there is no runner 'os.path'"),
+        (["--runner=AbstractRunner"], "there is no runner 'AbstractRunner'"),
+    ],
+)
+def test_what_is_no_runner_here_is_one_line_before_the_first_node(
+    kedro_run: Run, tmp_path: Path, words: list[str], message: str
+) -> None:
+    outcome = kedro_run(*words)
+    assert outcome.exit_code == 1
+    assert len(outcome.lines) == 1
+    assert message in outcome.output
+    assert not list(tmp_path.rglob("*.*"))
+
+
+def test_a_program_that_runs_nodes_in_processes_is_refused_too(tmp_path: Path) -> None:
+    bootstrap_project(ROOT)
+    params = {"data_root": str(tmp_path), "raw_root": str(tmp_path / "raw")}
+    with (
+        KedroSession.create(ROOT, env="test", runtime_params=params) as session,
+        pytest.raises(UserError, match="ParallelRunner"),
+    ):
+        session.run(runner=ParallelRunner())
+    assert not list(tmp_path.rglob("*.*"))

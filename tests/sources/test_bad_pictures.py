@@ -1,0 +1,160 @@
+"""Each bad picture or folder of pictures is one clear line, and nothing is written."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from byol_kedro.files.decode import UnreadablePicture, decode
+from byol_kedro.sources import folder
+from tests.support.bad_pictures import BAD_PICTURES
+from tests.support.picture_folders import SIDE, decode_here, ingested, labelled_folder, write_picture, write_tree
+from tests.support.spoiling import Spoil, both, error_of, files, folders, tree
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    monkeypatch.setattr(folder, "decode_all", decode_here)
+
+
+@pytest.mark.parametrize("name", BAD_PICTURES)
+def test_a_bad_picture_is_named_with_what_is_wrong(tmp_path, name):
+    file, write, expected = BAD_PICTURES[name]
+    root = labelled_folder(tmp_path / "raw")
+    write_tree(root, ["test/a/0.png", "unlabeled/0.png"])
+    write(root / "train/a" / file)
+    message = error_of("folder", root, tmp_path / "out")
+    assert f"train/a/{file} (" in message
+    assert expected in message
+    assert "1 of 9 pictures for train" in message
+
+
+@pytest.mark.parametrize("name", BAD_PICTURES)
+def test_a_bad_picture_is_unreadable_to_whoever_decodes_it(tmp_path, name):
+    file, write, _ = BAD_PICTURES[name]
+    write(tmp_path / file)
+    with pytest.raises(UnreadablePicture):
+        decode(tmp_path / file, SIDE)
+
+
+def write_broken(root: Path) -> None:
+    labelled_folder(root)
+    for number in range(30):
+        (root / f"train/a/bad{number:02}.png").write_bytes(b"no picture")
+
+
+FOLDERS: dict[str, tuple[Spoil, str]] = {
+    "nothing there": (lambda _: None, "raw_root RAW is not there: name the folder of the pictures"),
+    "a file": (lambda root: root.write_bytes(b""), "raw_root RAW is no folder"),
+    "an empty folder": (folders("."), "no picture below RAW; expected files that end in .bmp, .gif"),
+    "text files": (files("a.txt", "b/c.txt"), "no picture below RAW (but 2 × .txt)"),
+    "hidden files": (files(".a.png", "b/.c.png"), "no picture below RAW (but 2 × hidden)"),
+    "an empty train": (folders("train/a", "train/b"), "no picture below RAW/train; expected"),
+    "test alone": (tree("test/a/0.png"), "no picture below RAW"),
+    "an empty test": (both(labelled_folder, folders("test/a")), "RAW/test holds no picture: put some there"),
+    "a Train": (tree("Train/a/0.png", "Train/b/0.png"), "RAW/Train: folders are named unlabeled, train, test"),
+    "a picture beside the classes": (both(labelled_folder, tree("train/x.png")), "RAW/train/x.png lies beside folders"),
+    "a test picture beside the classes": (both(labelled_folder, tree("test/x.png")), "RAW/test/x.png lies beside"),
+    "a class that train lacks": (
+        both(labelled_folder, tree("test/c/x.png")),
+        "RAW/test/c/x.png: train has no picture of class c, it has a, b",
+    ),
+    "a class whose name differs in case": (both(labelled_folder, tree("test/A/x.png")), "no picture of class A"),
+    "classes in test alone": (tree("train/0.png", "test/a/1.png", "test/b/2.png"), "RAW/test has folders for 2"),
+    "a class that only the broken are of": (
+        both(labelled_folder, files("train/c/x.png")),
+        "train/c/x.png (no picture: a JPEG",
+    ),
+    "a name with a line break": (both(labelled_folder, files("train/a/x\ny.png")), "train/a/x\\ny.png (no picture"),
+    "a name of strange bytes": (both(labelled_folder, files("train/a/\udcff.png")), "train/a/\\xff.png (no picture"),
+    "a broken picture that is held out or not": (both(tree("0.png", "1.png"), files("2.png")), "2.png (no picture"),
+    "a broken picture in test": (both(labelled_folder, files("test/a/x.png")), "1 of 1 pictures for test"),
+    "a broken picture in unlabeled": (both(labelled_folder, files("unlabeled/x.png")), "1 of 1 pictures for unlabeled"),
+    "thirty broken pictures": (
+        write_broken,
+        "cannot be read, 0 are allowed (ingest.max_broken: 0): train/a/bad",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_that_cannot_be_taken_is_one_line(tmp_path, name):
+    spoil, expected = FOLDERS[name]
+    spoil(tmp_path / "raw")
+    message = error_of("folder", tmp_path / "raw", tmp_path / "out")
+    assert expected.replace("RAW", str(tmp_path / "raw")) in message
+
+
+def test_of_many_broken_pictures_the_first_ten_are_named_and_no_more_are_read(tmp_path):
+    write_broken(tmp_path / "raw")
+    write_picture(tmp_path / "raw/test/a/0.png", 99)
+    message = error_of("folder", tmp_path / "raw", tmp_path / "out", max_broken=0.1)
+    assert "at least 10 of 38 pictures for train" in message
+    assert "3 are allowed (ingest.max_broken: 0.1)" in message
+    assert [f"bad{number:02}.png (" in message for number in range(11)] == [True] * 10 + [False]
+
+
+def with_broken(root: Path, good: int, broken: int) -> Path:
+    write_tree(root, ["train/0.png", "train/1.png", *(f"unlabeled/{n}.png" for n in range(good))])
+    (root / "unlabeled").mkdir(exist_ok=True)
+    for n in range(broken):
+        (root / f"unlabeled/bad{n}.png").write_bytes(b"no picture")
+    return root
+
+
+@pytest.mark.parametrize(("good", "part"), [(13, 0.01), (1, 0.01), (98, 0.01), (0, 1.0)])
+def test_one_broken_image_is_left_out_however_few_there_are(tmp_path, good, part):
+    root = with_broken(tmp_path / "raw", good, 1)
+    images = ingested("folder", root, tmp_path / "out", max_broken=part)["unlabeled"]
+    assert len(images) == good
+    assert list(images.broken) == ["unlabeled/bad0.png"]
+
+
+@pytest.mark.parametrize(
+    ("good", "broken", "part", "found"),
+    [
+        (13, 1, 0, "1 of 14 pictures for unlabeled in RAW cannot be read, 0 are allowed (ingest.max_broken: 0): "),
+        (12, 2, 0.01, "2 of 14 pictures for unlabeled in RAW cannot be read, 1 is allowed (ingest.max_broken: 0.01)"),
+        (0, 1, 0.01, "1 of 1 pictures for unlabeled in RAW cannot be read, 0 are allowed"),
+    ],
+)
+def test_none_may_be_broken_where_that_is_asked_for_nor_two_of_a_few_nor_the_only_one(
+    tmp_path, good, broken, part, found
+):
+    root = with_broken(tmp_path / "raw", good, broken)
+    message = error_of("folder", root, tmp_path / "out", max_broken=part)
+    assert found.replace("RAW", str(root)) in message
+
+
+@pytest.mark.parametrize(("good", "broken", "enough"), [(71, 9, 0.12), (71, 29, 0.29), (0, 3, 1.0), (997, 3, 0.01)])
+def test_what_the_error_says_to_allow_is_enough(tmp_path, monkeypatch, good, broken, enough):
+    monkeypatch.setattr(folder, "NAMED", 100)
+    root = with_broken(tmp_path / "raw", good, broken)
+    message = error_of("folder", root, tmp_path / "out", max_broken=0.001)
+    assert message.endswith(f"or have them left out with --params ingest.max_broken={enough:g}")
+    assert len(ingested("folder", root, tmp_path / "out", max_broken=enough)["unlabeled"].broken) == broken
+
+
+def test_a_raw_root_that_this_user_may_not_read_is_named(tmp_path, monkeypatch):
+    root = labelled_folder(tmp_path / "raw")
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("byol_kedro.sources.layout.Path.iterdir", refuse)
+    message = error_of("folder", root, tmp_path / "out")
+    assert message == f"{root}: Permission denied; mend its mode or its owner, or name another place"
+
+
+def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    root = labelled_folder(tmp_path / "raw")
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("train/b"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr("byol_kedro.sources.walk.os.scandir", refuse)
+    message = error_of("folder", root, tmp_path / "out")
+    assert message == f"folder {root}/train/b cannot be read: Permission denied"

@@ -1,0 +1,200 @@
+"""What could break: an image that a run has drawn is learned from, or one of the user's is left out without a word."""
+
+import logging
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from byol_kedro.datasets.new_pictures import NewPicturesDataset
+from byol_kedro.datasets.raw import RawImages
+from byol_kedro.errors import UserError
+from byol_kedro.pipelines.ingest.data_summary import tell
+from byol_kedro.sources import folder as module
+from byol_kedro.sources.outputs import MANIFEST
+from tests.support.image_datasets import NEW, OLD, ingest_parameters
+from tests.support.kedro_runs import ROOT
+from tests.support.picture_folders import SIDE, SPLITS, colours, decode_here, ingested, write_picture, write_tree
+
+IMAGES = ("02_intermediate/sample_grid.png", "06_models/first_views.png", "08_reporting/cluster_sheet.png")
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    monkeypatch.setattr(module, "decode_all", decode_here)
+
+
+def write_outputs(data_root: Path, *versions: str) -> Path:
+    """What runs write, as far as it matters here."""
+    for version in versions or (OLD, NEW):
+        for number, name in enumerate(IMAGES):
+            write_picture(data_root / name / version / Path(name).name, 900 + number)
+        manifest = data_root / "08_reporting/run_manifest.json" / version / "run_manifest.json"
+        manifest.parent.mkdir(parents=True)
+        manifest.write_text("{}")
+        (data_root / "08_reporting/more.csv").write_text("")
+    return data_root
+
+
+def ingest(root: Path, out: Path, version: str = NEW):
+    return ingested("folder", root, out, version)
+
+
+def found(root: Path) -> list[int]:
+    """The colors of all images that ingest takes."""
+    images = ingest(root, root.parent / "out")
+    return sorted(colour for split in SPLITS for colour in colours(images[split]))
+
+
+def test_a_manifest_lies_where_the_catalog_puts_it():
+    entry = yaml.safe_load((ROOT / "conf/base/catalog.yml").read_text("utf-8"))["run_manifest"]
+    assert entry["filepath"] == f"${{_root}}/{MANIFEST}"
+
+
+def test_every_entry_lies_in_a_folder_that_is_known_for_an_output():
+    from byol_kedro.sources.outputs import _LAYER  # noqa: PLC0415
+
+    catalog = yaml.safe_load((ROOT / "conf/base/catalog.yml").read_text("utf-8"))
+    paths = [entry["filepath"] for name, entry in catalog.items() if name[0] != "_" and "filepath" in entry]
+    outputs = [path.removeprefix("${_root}/") for path in paths if path.startswith("${_root}/")]
+    assert len(outputs) > 40
+    assert all(_LAYER.fullmatch(path.split("/")[0]) for path in outputs)
+
+
+PLACES = {
+    "below the images": "deep/er/runs",
+    "beside the images": "runs",
+    "with a dot in its name": "runs.png",
+    "the folder of the images": ".",
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_loose_images_are_all_that_is_taken_wherever_runs_write(tmp_path, place):
+    root = write_tree(tmp_path / "raw", [f"{n}.png" for n in range(6)] + ["deep/6.png"])
+    write_outputs(root / PLACES[place])
+    assert found(root) == list(range(7))
+
+
+@pytest.mark.parametrize("place", ["train", "unlabeled", "test", "train/a", "unlabeled/deep", "."])
+def test_images_in_splits_are_all_that_is_taken_wherever_runs_write(tmp_path, place):
+    names = [f"train/{label}/{n}.png" for label in "ab" for n in range(3)] + ["test/a/0.png", "unlabeled/deep/0.png"]
+    root = write_tree(tmp_path / "raw", names)
+    write_outputs(root / place / ("runs" if place in ("train/a", "unlabeled/deep") else "."))
+    images = ingest(root, tmp_path / "out")
+    assert [len(images[split]) for split in SPLITS] == [1, 6, 1]
+    assert images["train"].class_names == ["a", "b"]
+
+
+def test_how_many_places_were_passed_over_is_said(tmp_path, caplog):
+    root = write_tree(tmp_path / "raw", ["train/0.png", "train/1.png", "unlabeled/2.png", "unlabeled/x.heic"])
+    write_outputs(root / "unlabeled/one")
+    write_outputs(root / "unlabeled/two")
+    images = ingest(root, tmp_path / "out")
+    assert images["unlabeled"].ignored == {"outputs of runs": 2, ".heic": 1}
+    with caplog.at_level(logging.INFO):
+        tell(images)
+    assert "1 file of other kinds passed over: .heic 1; outputs of runs passed over in 2 places" in caplog.text
+
+
+def test_a_further_run_changes_nothing(tmp_path):
+    root = write_tree(tmp_path / "raw", [f"{n}.png" for n in range(6)])
+    write_outputs(root, OLD)
+    ingest(root, tmp_path / "out", OLD)
+    write_outputs(root, NEW)
+    (root / "06_models/checkpoints").mkdir()
+    (root / "06_models/checkpoints/x.safetensors").write_text("")
+    ingest(root, tmp_path / "out", NEW)
+    assert (tmp_path / f"out/train.npy/{NEW}/train.npy").stat().st_nlink == 2
+
+
+def test_images_below_a_data_root_are_read_where_they_are_asked_for(tmp_path):
+    """As of the default: data/01_raw below data."""
+    root = write_tree(write_outputs(tmp_path / "data") / "01_raw", [f"{n}.png" for n in range(6)])
+    assert found(root) == list(range(6))
+
+
+def test_an_image_beside_outputs_is_neither_read_nor_left_out_in_silence(tmp_path):
+    root = write_tree(tmp_path / "raw", [f"{n}.png" for n in range(6)])
+    write_picture(write_outputs(root / "runs") / "mine/x.png")
+    with pytest.raises(UserError, match=r"raw/runs is a data_root, .* but it holds mine/x.png: move that"):
+        RawImages("folder", root).open(ingest_parameters(SIDE), 0)
+
+
+@pytest.mark.parametrize(
+    "place", ["02_intermediate", "02_intermediate/sample_grid.png", f"02_intermediate/sample_grid.png/{NEW}"]
+)
+def test_outputs_that_are_asked_for_are_refused(tmp_path, place):
+    outputs = write_outputs(tmp_path / "data") / place
+    write_tree(tmp_path / "raw", ["train/0.png", "train/1.png"])
+    (tmp_path / "link").symlink_to(outputs)
+    (tmp_path / "raw/unlabeled").symlink_to(outputs)
+    for source in ("folder", "array"):
+        for root in (outputs, tmp_path / "link", tmp_path / "raw/../data" / place):
+            with pytest.raises(UserError, match=r"^raw_root: .* lies where runs write"):
+                RawImages(source, root).open(ingest_parameters(SIDE), 0)
+    with pytest.raises(UserError, match="raw/unlabeled lies where runs write"):
+        RawImages("folder", tmp_path / "raw").open(ingest_parameters(SIDE), 0)
+    with pytest.raises(UserError, match=r"^predict_root: .* lies where runs write"):
+        NewPicturesDataset.load.__wrapped__(NewPicturesDataset(filepath=str(tmp_path / "link")))
+
+
+LINKS = {
+    "the data_root": ".",
+    "its folder": "02_intermediate",
+    "an entry": IMAGES[0],
+    "a version": f"{IMAGES[0]}/{NEW}",
+    "a file": f"{IMAGES[0]}/{NEW}/sample_grid.png",
+}
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_a_link_into_outputs_is_not_followed(tmp_path, name):
+    root = write_tree(tmp_path / "raw", [f"{n}.png" for n in range(6)])
+    write_outputs(tmp_path / "data")
+    (tmp_path / "first").symlink_to(tmp_path / "data" / LINKS[name])
+    (root / "x.png").symlink_to(tmp_path / "first")
+    assert found(root) == list(range(6))
+
+
+def test_links_to_images_of_ones_own_are_followed(tmp_path):
+    write_outputs(tmp_path / "data")
+    write_tree(tmp_path / "data/mine", ["0.png", "1.png"])
+    root = write_tree(tmp_path / "raw", ["2.png", "3.png"])
+    (root / "more").symlink_to(tmp_path / "data/mine")
+    (root / "x.png").symlink_to(tmp_path / "data/mine/1.png")
+    assert found(root) == [0, 0, 1, 1, 1]
+
+
+def test_an_entry_that_was_copied_elsewhere_is_still_an_output(tmp_path):
+    root = write_tree(tmp_path / "raw", [f"{n}.png" for n in range(6)])
+    write_outputs(tmp_path / "data")
+    for name in IMAGES:
+        shutil.copytree(tmp_path / "data" / name, root / "kept" / Path(name).name)
+    assert found(root) == list(range(6))
+
+
+def test_folders_that_only_look_like_outputs_are_read(tmp_path):
+    """Of another project of Kedro, or of somebody who numbers folders."""
+    names = ["02_intermediate/0.png", "08_reporting/1.png", "cats.png/2.png", f"{OLD}/3.png", f"x.png/{OLD}/4.png"]
+    root = write_tree(tmp_path / "raw", names)
+    (root / "02_intermediate/table.csv" / OLD).mkdir(parents=True)
+    assert found(root) == list(range(5))
+
+
+def test_what_is_asked_about_are_no_outputs(tmp_path):
+    root = write_tree(tmp_path / "new", ["0.png", "deep/1.png"])
+    write_outputs(root)
+    write_outputs(root / "deep/runs")
+    loaded = NewPicturesDataset(filepath=str(root)).load()
+    assert loaded.names == ["0.png", "deep/1.png"]
+    assert loaded.ignored == {"outputs of runs": 2}
+
+
+def test_a_folder_of_nothing_but_outputs_is_named(tmp_path):
+    root = write_outputs(tmp_path / "data")
+    with pytest.raises(UserError, match=r"no picture below .*/data \(but 1 × outputs of runs\)"):
+        RawImages("folder", root).open(ingest_parameters(SIDE), 0)
+    with pytest.raises(UserError, match="outputs of runs passed over in 1 place"):
+        NewPicturesDataset.load.__wrapped__(NewPicturesDataset(filepath=str(root)))

@@ -1,0 +1,165 @@
+"""What could break: names that become one, a folder that is too deep, and a path that is no line of text."""
+
+import logging
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from byol_kedro.errors import UserError
+from byol_kedro.sources import folder as module
+from byol_kedro.sources.walk import LONGEST, passed_over, printable, walk
+from tests.support.picture_folders import colours, decode_here, ingested, labelled_folder, write_picture
+from tests.support.spoiling import error_of
+
+ODD = [b"a\nb", b"\xff\xfe", b"\x1b[31mred", b"a\\b", b"[x]", b"s*r", b"q?", b" lead ", b"{x}", b"%s", b"c #d", b"-x"]
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch):
+    monkeypatch.setattr(module, "decode_all", decode_here)
+
+
+@given(st.binary(min_size=1, max_size=6), st.binary(min_size=1, max_size=6))
+def test_two_names_are_two_when_they_are_printed(one, two):
+    names = {os.fsdecode(one), os.fsdecode(two)}
+    assert len(set(map(printable, names))) == len(names)
+    assert all(printable(name).isprintable() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (b"\xff", rb"\xff"),  # a byte, and the letters that it is written as
+        (b"a\nb", rb"a\nb"),
+        (b"\x85", "\x85".encode()),  # a byte that is no UTF-8, and a letter of that number
+        (b"\xa0", "\xa0".encode()),
+        ("\u200b".encode(), rb"\u200b"),
+    ],
+)
+def test_two_images_are_two_though_their_names_look_alike(tmp_path, one, two):
+    for colour, name in enumerate((one, two)):
+        write_picture(tmp_path / "raw/train" / os.fsdecode(name) / "x.png", colour)
+        write_picture(tmp_path / "raw/test" / os.fsdecode(name) / "x.png", 10 + colour)
+    images = ingested("folder", tmp_path / "raw", tmp_path / "out")
+    assert len(set(images["train"].class_names)) == 2
+    for split in ("train", "test"):
+        assert len(set(images[split].names)) == 2
+    train, test = (dict(zip(images[s].labels.tolist(), colours(images[s]), strict=True)) for s in ("train", "test"))
+    assert {label: colour + 10 for label, colour in train.items()} == test
+
+
+def test_both_of_two_broken_images_are_named(tmp_path):
+    root = labelled_folder(tmp_path / "raw")
+    write_picture(root / "test/a/0.png")
+    for name in (b"\xff.png", rb"\xff.png"):
+        (root / "train/a" / os.fsdecode(name)).write_bytes(b"no picture")
+    broken = ingested("folder", root, tmp_path / "out", max_broken=0.5)["train"].broken
+    assert sorted(broken) == [r"train/a/\\xff.png", r"train/a/\xff.png"]
+
+
+def deepen(root: Path, count: int) -> None:
+    """A folder so many folders below `root`, with an image; its path may be too long to be given at once."""
+    here = Path.cwd()
+    try:
+        os.chdir(root)
+        for _ in range(count):
+            Path("d").mkdir()
+            os.chdir("d")
+        write_picture(Path("x.png"), 7)
+    finally:
+        os.chdir(here)
+
+
+@pytest.fixture
+def deep(tmp_path):
+    yield tmp_path
+    # What lies deeper than a path may be long is brought up, piece by piece.
+    while (tmp_path / "raw" / ("d/" * 900)).is_dir():
+        (tmp_path / "raw" / ("d/" * 900) / "d").rename(tmp_path / "rest")
+        _remove(tmp_path / "raw")
+        (tmp_path / "rest").rename(tmp_path / "raw")
+    _remove(tmp_path / "raw")
+
+
+def _remove(folder: Path) -> None:
+    """`shutil.rmtree` calls itself for each folder below."""
+    folders = [folder]
+    while (below := folders[-1] / "d").is_dir():
+        folders.append(below)
+    for one in reversed(folders):
+        for path in one.iterdir():
+            path.unlink()
+        one.rmdir()
+
+
+def test_a_folder_1500_deep_is_read(deep):
+    (deep / "raw").mkdir()
+    deepen(deep / "raw", 1500)
+    for colour in (8, 9):
+        write_picture(deep / f"raw/{colour}.png", colour)
+    images = ingested("folder", deep / "raw", deep / "out")
+    assert sorted(colours(images["train"]) + colours(images["test"])) == [7, 8, 9]
+    assert "d/" * 1500 + "x.png" in images["train"].names + images["test"].names
+
+
+def test_a_folder_whose_path_is_longer_than_paths_may_be_is_one_line(deep):
+    (deep / "raw").mkdir()
+    deepen(deep / "raw", 2200)
+    message = error_of("folder", deep / "raw", deep / "out")
+    assert message.startswith(f"folder {deep}/raw/d/d")
+    assert message.endswith("/d/d cannot be read: File name too long")
+    assert len(message) < LONGEST + 60
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_raw_root_of_any_name_is_read_and_printed_on_one_line(tmp_path, caplog, name):
+    root = labelled_folder(tmp_path / os.fsdecode(name))
+    (root / "notes.md").write_text("")
+    (root / "train/empty").mkdir()
+    with caplog.at_level(logging.INFO):
+        assert len(ingested("folder", root, tmp_path / "out")["train"]) == 6
+    assert all(line.isprintable() for line in caplog.messages)
+    (root / "train/a/x.png").write_bytes(b"no picture")
+    message = error_of("folder", root, tmp_path / "other")
+    assert message.isprintable()
+    shutil.rmtree(root)
+    assert error_of("folder", root, tmp_path / "other").isprintable()
+    root.write_text("")
+    for source in ("folder", "array", "stl10", "cifar10"):
+        assert error_of(source, root, tmp_path / "other").isprintable()
+
+
+@pytest.mark.parametrize("split", ["unlabeled", "train", "test"])
+@pytest.mark.parametrize("state", ["is", "leads to nowhere, which is"])
+def test_a_split_that_is_no_folder_is_not_taken_for_missing(tmp_path, split, state):
+    """A link to a folder of the net that is away: without test, a part of train would be held out."""
+    root = labelled_folder(tmp_path / "raw")
+    write_picture(root / "test/a/0.png")
+    (root / split).rename(tmp_path / "aside") if (root / split).exists() else None
+    (root / split).write_text("") if state == "is" else (root / split).symlink_to("nowhere")
+    assert f"{root}/{split} {state} no folder" in error_of("folder", root, tmp_path / "out")
+
+
+def test_of_a_link_to_nowhere_the_state_is_not_that_of_a_file(tmp_path):
+    (tmp_path / "x.png").symlink_to("nowhere")
+    (file,) = walk(tmp_path, Counter())
+    assert (file.name, file.state, file.unreadable) == ("x.png", "", "No such file or directory")
+
+
+def test_a_link_to_nowhere_without_an_ending_is_counted_as_one(tmp_path):
+    """It may be one to a folder of the net that is away."""
+    (tmp_path / "2024").symlink_to("nowhere")
+    (tmp_path / "notes.txt").symlink_to("nowhere")
+    ignored = Counter()
+    assert list(walk(tmp_path, ignored)) == []
+    assert ignored == {"links that lead nowhere": 2}
+    assert passed_over(ignored) == "2 files of other kinds passed over: links that lead nowhere 2"
+
+
+def test_a_user_error_is_one_line_whatever_it_is_given():
+    assert str(UserError("a\nb\x1b[31m\udcff \x85 é 日本 \\ ü")) == r"a\nb\x1b[31m\xff \u0085 é 日本 \ ü"

@@ -1,0 +1,60 @@
+"""Pairs whose target is known."""
+
+import numpy as np
+
+from byol_kedro.evaluation.scaler import Scaler
+from byol_kedro.pair_model.pairs import PairSet, Pool
+from byol_kedro.pair_model.stack import Stack
+from byol_kedro.parameters import Clusters, Latent, LatentMap, Pairs
+
+PAIRS = Pairs(
+    count=300, target="psnr", reference="untrained", balanced=False, column=None, split="picture", validation=0.2
+)
+SETTINGS = Latent(
+    pairs=PAIRS,
+    widths=[32, 16],
+    lr=0.003,
+    schedule="cosine",
+    batch_size=64,
+    epochs=30,
+    patience=30,
+    scale_target=True,
+    weights_from=None,
+    unlabeled=False,
+    clusters=Clusters(method="kmeans", count=3, min_size=5),
+    map=LatentMap(method="tsne", points=50),
+)
+
+
+def changed(block, **values):
+    """A block with other values, validated."""
+    return type(block).model_validate(block.model_dump() | values)
+
+
+def linear_pairs(pictures=200, pairs=2000, dim=10, noise_seed=0):
+    """The target is the distance of a fixed random linear map of the features, to three dimensions."""
+    generator = np.random.default_rng(noise_seed)
+    features = generator.normal(size=(pictures, dim)).astype(np.float32)
+    left = generator.integers(0, pictures, pairs)
+    right = (left + generator.integers(1, pictures, pairs)) % pictures
+    mapped = features @ np.random.default_rng(99).normal(size=(dim, 3))
+    target = 0.01 * np.linalg.norm(mapped[left] - mapped[right], axis=1)
+    # Shift and scale hide from the model what only a scaler finds.
+    return PairSet((features * 50 + 7).astype(np.float32), left, right, target)
+
+
+def scaler_of(pairs):
+    """Of the features of all images, as if these were the train images."""
+    return Scaler.fit(pairs.features)
+
+
+def pool_of(pairs):
+    """A pool whose train images are those of the pairs."""
+    names = [f"train/{i}" for i in range(len(pairs.features))]
+    return Pool(names, Stack([pairs.features]), pairs.features)
+
+
+def no_pairs(dim=10):
+    """Of a split that has none."""
+    none = np.zeros(0, np.int64)
+    return PairSet(np.zeros((0, dim), np.float32), none, none, np.zeros(0))

@@ -1,0 +1,67 @@
+"""Folders of small pictures."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from byol_kedro.datasets.images import Images, ImagesDataset
+from byol_kedro.datasets.raw import RawImages
+from byol_kedro.files.decode import UnreadablePicture, decode
+from byol_kedro.files.decoders import Decoded
+from tests.support.image_datasets import NEW, at, ingest_parameters
+
+SPLITS = ("unlabeled", "train", "test")
+SIDE = 8
+
+
+def decode_here(paths: Iterable[Path], size: int) -> Iterator[Decoded]:
+    """In the place of `decode_all`, whose processes take longer to start than small pictures to decode."""
+    for path in paths:
+        try:
+            yield decode(path, size)
+        except UnreadablePicture as reason:
+            yield reason
+
+
+def write_picture(path: Path, colour: int = 0) -> Path:
+    """A picture of one colour, which tells it from others."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (SIDE, SIDE), (colour % 256, colour // 256, 0)).save(path, format="PNG")
+    return path
+
+
+def write_tree(root: Path, names: Iterable[str]) -> Path:
+    """A picture at each name, each of a colour of its own."""
+    for colour, name in enumerate(names):
+        write_picture(root / name, colour)
+    return root
+
+
+def labelled_folder(root: Path, per_class: int = 4, classes: str = "ab") -> Path:
+    """train/a/0.png and so on."""
+    return write_tree(root, [f"train/{name}/{n}.png" for name in classes for n in range(per_class)])
+
+
+def ingested(
+    source: str, root: Path, out: Path, version: str = NEW, image_size: int = SIDE, **changes: object
+) -> dict[str, Images]:
+    """What ingest saves of a source, loaded again."""
+    opened = RawImages(source, root).open(ingest_parameters(image_size, **changes), seed=0)
+    streams = {split: opened.stream(split) for split in SPLITS}
+    datasets = {split: ImagesDataset(filepath=str(out / f"{split}.npy"), version=at(version)) for split in SPLITS}
+    for split, dataset in datasets.items():
+        dataset.save(streams[split])
+    return {split: dataset.load() for split, dataset in datasets.items()}
+
+
+def colours(images: Images) -> list[int]:
+    """Of the pictures of `write_picture`."""
+    return [int(picture[0, 0, 0]) + 256 * int(picture[1, 0, 0]) for picture in np.asarray(images.pixels)]
+
+
+def noise(path: Path, seed: int = 0) -> Path:
+    """A picture of random pixels, as a file."""
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path)
+    return path

@@ -1,0 +1,62 @@
+"""Small problems whose difficulty is known."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from byol_kedro.evaluation.probes.run import Problem
+from byol_kedro.parameters import FewLabels, Knn, LinearSgd, Logistic, Mlp, Probes, Published, WeightedKnn
+
+PROBES = Probes(
+    knn=Knn(neighbours=5),
+    knn200=WeightedKnn(neighbours=20, temperature=0.07),
+    published=Published(lr=0.01, batch_size=32, epochs=10, seeds=2),
+    linear_sgd=LinearSgd(lrs=[0.01, 0.1], momentum=0.9, batch_size=32, epochs=10, validation=0.3),
+    logistic=Logistic(cs=[0.001, 0.1, 10.0], validation=0.3),
+    mlp=Mlp(hidden_dim=8, lr=0.01, weight_decay=0, batch_size=32, epochs=5, patience=3, validation=0.3),
+    few_labels=FewLabels(counts=[1, 5], draws=2, c=1.0),
+)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Features (N, D) float32 and labels (N,) int64 of a training and a test set."""
+
+    train_x: np.ndarray
+    train_y: np.ndarray
+    test_x: np.ndarray
+    test_y: np.ndarray
+
+
+def blobs(n_train=300, n_test=200, dim=12, classes=4, spread=1.0, seed=0, decades=2):
+    """One normal cloud a class; a larger `spread` mixes them. Features are scaled by 10 to the ± `decades`."""
+    generator = np.random.default_rng(seed)
+    centres = generator.normal(size=(classes, dim))
+    scales, shift = 10 ** generator.uniform(-decades, decades, dim), generator.normal(size=dim)
+
+    def draw(n):
+        y = generator.permutation(np.arange(n) % classes)
+        x = centres[y] + spread * generator.normal(size=(n, dim))
+        return (scales * x + shift).astype(np.float32), y
+
+    return Known(*draw(n_train), *draw(n_test))
+
+
+def xor(n_train=400, n_test=400, seed=0):
+    """Two classes in four quadrants: no line tells them apart better than a coin does."""
+    generator = np.random.default_rng(seed)
+
+    def draw(n):
+        x = generator.uniform(-1, 1, size=(n, 2))
+        return x.astype(np.float32), (x[:, 0] * x[:, 1] > 0).astype(np.int64)
+
+    return Known(*draw(n_train), *draw(n_test))
+
+
+def problem(**changes):
+    data = blobs(120, 50, spread=2.0)
+    names = [f"test/{i:03}" for i in range(50)]
+    parts = (data.train_x, data.train_y, data.test_x, data.test_y)
+    return replace(
+        Problem("BYOL", *parts, index=np.arange(50), names=names, class_names=["ant", "bee", "cat", "dog"]), **changes
+    )

@@ -1,0 +1,72 @@
+"""What could break: a cell of a notebook that prints thousands of names."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from byol_kedro.byol.encoder import to_arrays, untrained_encoder
+from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.new_pictures import NewPictures
+from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.evaluation.probes.run import Problem
+from byol_kedro.inference import FrozenEncoder
+from byol_kedro.log import Brief, brief
+from byol_kedro.pair_model.embeddings import Vectors
+from byol_kedro.pair_model.pairs import Pool
+from byol_kedro.pipelines.predict.known import Known
+from byol_kedro.runs.history import Run
+from byol_kedro.sources.stream import ImageStream, Index
+from tests.support.encoders import HEADER
+from tests.support.trainings import CPU
+
+
+@dataclass(frozen=True, repr=False)
+class Split(Brief):
+    """An example."""
+
+    names: list[str]
+    pixels: np.ndarray
+    source: str
+
+
+def test_a_list_is_told_by_its_first_and_its_length_an_array_by_its_shape():
+    split = Split([f"train/{i}" for i in range(8000)], np.zeros((4, 3, 2, 2), np.uint8), "stl10")
+    assert repr(split) == (
+        "Split(names=['train/0', 'train/1', 'train/2', … (8,000)], pixels=uint8 (4, 3, 2, 2), source='stl10')"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ([], "[]"),
+        (["a", "b", "c"], "['a', 'b', 'c']"),
+        ({"a": 1, "b": 2}, "{a, b}"),
+        (dict.fromkeys("abcd"), "{a, b, c, … (4)}"),
+        (torch.zeros(2, 3), "torch.float32 (2, 3)"),
+        ("x" * 100, "'" + 59 * "x" + "…"),
+        ("two\nlines", r"'two\nlines'"),
+        (None, "None"),
+    ],
+)
+def test_what_is_told_of(value, told):
+    assert brief(value) == told
+
+
+MANY = [f"a long name of an image {i}" for i in range(5000)]
+HOLDERS = [Images, NewPictures, Index, ImageStream, Tensors, Problem, Vectors, Pool, Known, FrozenEncoder, Run]
+
+
+@pytest.mark.parametrize("kind", HOLDERS)
+def test_whatever_holds_many_names_is_told_in_one_line(kind):
+    values = {field.name: MANY for field in dataclasses.fields(kind)}
+    if kind is FrozenEncoder:
+        values |= {"model": untrained_encoder(HEADER), "header": HEADER, "device": CPU}
+    if kind is Tensors:
+        values = {"arrays": to_arrays(untrained_encoder(HEADER)), "header": dict.fromkeys(MANY, "")}
+    told = repr(kind(**values))
+    assert "\n" not in told
+    assert len(told) < 150 * len(values)

@@ -1,0 +1,241 @@
+"""What could break: a parameter that arrives as another one than was typed, without a word."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kedro.framework.context import KedroContext
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+
+from byol_kedro.errors import UserError
+from tests.support.kedro_runs import ROOT, Outcome, artifacts, error_of
+
+Run = Callable[..., Outcome]
+# Each of them means something in YAML, to OmegaConf, to fsspec, to Kedro, in a pattern of files, or on another system.
+MEANINGFUL = [
+    "#", "a #2", ":", "a: b", "a:b", "@x", "[a", "[a]", "{a: 1}", "None", "~", "~/x", "1_000", "010", "1e-3", ".5",
+    "1:30", "0x10", "yes", "off", "true", "2024-01-01", "ä", "日本", "👩\u200d💻", "x" * 99, "'a'", '"a', "&a", "*a",
+    "!a", "|", ">", "%a", "`a`", "- a", "---", "...", "?", "=", "a=b", "a\\", "/", "//a/b", "..", "C:/x", "C:\\x",
+    "c:x", "a::b", "$x", "a%20b", "nan", ".inf", "-1", "1.0", "NULL", "a\u00a0b", "\u200b", "\ufeff", "e\u0301",
+    "run[1]",
+]  # fmt: skip
+REFUSED = [
+    "${", "${x}", "${oc.env:HOME}", "???", " a", "a ", "", "a\nb", "a\tb", "\x00", "\x1b[31m", "\u2028", "\ud800",
+    "a,b", "a,", ",", "~nobody_has_this_name/x", "file:///x", "file:/x", "memory://x", "s3://b/x", "zip::s3://b",
+    "\\\\a\\b",
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def project(monkeypatch: pytest.MonkeyPatch) -> None:
+    bootstrap_project(ROOT)
+    monkeypatch.chdir(ROOT)
+
+
+def read(*words: str) -> dict[str, Any]:
+    """The parameters that `kedro run` reads of these words. ClickException where it prints one line instead."""
+    from byol_kedro.cli import run  # noqa: PLC0415  (the project has to be bootstrapped first)
+
+    return run.make_context("run", list(words)).params["params"]
+
+
+def context_of(params: dict[str, Any]) -> KedroContext:
+    context = KedroSession.create(ROOT, env="test", runtime_params=params).load_context()
+    context._pipelines_to_validate = []  # which would import torch
+    return context
+
+
+def arrived(name: str, text: str) -> str:
+    """What the catalog takes for the folder `name` when `text` is typed."""
+    catalog = context_of(read(f"--params={name}={text}")).catalog
+    if name == "predict_root":
+        return str(catalog.get("new_pictures")._root)
+    return str(catalog.get("encoder")._filepath).removesuffix("/06_models/encoder.safetensors")
+
+
+def same_place(found: str, text: str) -> bool:
+    return Path(found or "/") == ROOT / os.path.expanduser(text)  # noqa: PTH111  (pathlib refuses what it cannot expand)
+
+
+@pytest.mark.parametrize("name", ["data_root", "predict_root"])
+@pytest.mark.parametrize("text", MEANINGFUL)
+def test_a_folder_arrives_as_it_was_typed(name: str, text: str) -> None:
+    assert same_place(arrived(name, text), text)
+
+
+@pytest.mark.parametrize("name", ["data_root", "predict_root"])
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_can_be_no_folder_is_one_line(name: str, text: str) -> None:
+    with pytest.raises((UserError, click.ClickException)) as caught:
+        arrived(name, text)
+    assert len(str(caught.value).splitlines()) == 1
+    assert str(caught.value)
+
+
+def outcome_of(name: str, text: str) -> tuple[str | None, str]:
+    """What arrives, or None and the line that is printed instead."""
+    try:
+        return arrived(name, text), ""
+    except (UserError, click.ClickException) as error:
+        return None, str(error)
+
+
+@settings(deadline=None)
+@given(st.text(min_size=1, max_size=40), st.sampled_from(["data_root", "predict_root"]))
+def test_any_text_arrives_as_it_was_typed_or_is_one_line(text: str, name: str) -> None:
+    found, line = outcome_of(name, text.replace(",", "\\,"))
+    if found is None:
+        assert len(line.splitlines()) == 1
+    elif text != "null":
+        assert same_place(found, text)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.text(min_size=1, max_size=12) | st.sampled_from(MEANINGFUL), st.sampled_from(["data_root", "predict_root"]))
+def test_a_run_with_any_folder_that_holds_nothing_ends_in_one_line(text: str, name: str) -> None:
+    from byol_kedro.cli import run  # noqa: PLC0415  (the project has to be bootstrapped first)
+
+    elsewhere = "--params=data_root=/nowhere" if name == "predict_root" else "--params=seed=1"
+    words = ["--env=test", "--pipelines=predict", elsewhere, f"--params={name}={text}"]
+    result = CliRunner().invoke(run, words)
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert error_of(Outcome(result.exit_code, result.output))
+
+
+def test_a_comma_in_a_value_is_typed_after_a_backslash() -> None:
+    assert read(r"--params=raw_root=/a\,b=1,seed=2") == {"raw_root": "/a,b=1", "seed": "2"}
+
+
+def test_params_that_are_typed_twice_count_both() -> None:
+    words = ("--params=seed=1", "--params", "pretrain.epochs=3,data_root=x\\", "--params=pretrain.batch_size=4")
+    assert read(*words) == {"seed": "1", "data_root": "x\\", "pretrain": {"epochs": "3", "batch_size": "4"}}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--params=seed=1,seed=2"], "seed is given twice"),
+        (["--params=seed=1", "--params=seed=2"], "seed is given twice"),
+        (["--params=pretrain.epochs=3,pretrain=4"], "pretrain is given twice"),
+        (["--params=pretrain=4,pretrain.epochs=3"], "pretrain.epochs is given twice"),
+        (["--params=raw_root=/a,tensorboard"], "found 'tensorboard', expected name=value"),
+        (["--params=seed:3"], "found 'seed:3', expected name=value"),
+        (["--params==3"], "'' is no name of a parameter"),
+        (["--params=pretrain.=3"], "'pretrain.' is no name of a parameter"),
+        (["--params=pretrain..epochs=3"], "'pretrain..epochs' is no name of a parameter"),
+        ([f"--params={'a.' * 5000}a=3"], ".a' is no name of a parameter"),
+    ],
+)
+def test_what_is_no_list_of_names_and_values_is_one_line(words: list[str], expected: str) -> None:
+    with pytest.raises(click.ClickException) as caught:
+        read(*words)
+    assert expected in caught.value.message
+    assert len(caught.value.message.splitlines()) == 1
+
+
+def loaded(params: dict[str, Any], name: str) -> Any:
+    """What a node gets for its input `params:<name>`."""
+    return context_of(params).catalog.load(f"params:{name}")
+
+
+@pytest.mark.parametrize(
+    ("typed", "name", "expected"),
+    [
+        ("seed=1.0", "seed", 1),
+        ("seed=010", "seed", 10),
+        ("seed=1_000", "seed", 1000),
+        ("seed= 7", "seed", 7),
+        ("pretrain.optimizer.lr=1", "pretrain.optimizer.lr", 1.0),
+        ("pretrain.optimizer.lr=.5", "pretrain.optimizer.lr", 0.5),
+        ("pretrain.optimizer.lr=1e-3", "pretrain.optimizer.lr", 0.001),
+        ("pretrain.resume=off", "pretrain.resume", False),
+        ("tensorboard=true", "tensorboard", True),
+        ("pretrain.recipe=2024-01-01", "pretrain.recipe", "2024-01-01"),
+        ("pretrain.recipe=010", "pretrain.recipe", "010"),
+        ("pretrain.recipe=yes", "pretrain.recipe", "yes"),
+        ("pretrain.checkpoint.steps=null", "pretrain.checkpoint.steps", None),
+        ("pretrain.checkpoint.steps=5", "pretrain.checkpoint.steps", 5),
+        ("latent.widths=256-64", "latent.widths", [256, 64]),
+        (r"latent.widths=[256\,64]", "latent.widths", [256, 64]),
+        (r"probes.few_labels.counts=[1\,5]", "probes.few_labels.counts", [1, 5]),
+        (r"pretrain.views.first.crop_area=[0.5\,1]", "pretrain.views.first.crop_area", [0.5, 1.0]),
+        ("references.mine=resnet18.tv_in1k", "references.mine", "resnet18.tv_in1k"),
+    ],
+)
+def test_a_node_gets_the_value_that_was_checked(typed: str, name: str, expected: Any) -> None:
+    found = loaded(read(f"--params={typed}"), name)
+    assert (found, type(found)) == (expected, type(expected))
+
+
+def test_a_node_gets_the_checked_value_also_of_what_a_program_gives() -> None:
+    found = loaded({"seed": 1.0, "pretrain": {"optimizer": {"lr": 1}}}, "seed")
+    assert (found, type(found)) == (1, int)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("seed=1:30", "seed: found '1:30', should be a valid integer"),
+        ("seed=true", "seed: found 'true', should be a valid integer"),
+        ("seed=0x10", "seed: found '0x10', should be a valid integer"),
+        ("seed=1.5", "seed: found 1.5, should be a valid integer"),
+        ("seed=1e3", "seed: found 1e3, should be a valid integer"),
+        ("seed=", "seed: found '', should be a valid integer"),
+        ("seed=null", "seed: found None, should be a valid integer"),
+        ("pretrain.epochs=99999999999999999999", "should be less than 2147483648"),
+        ("pretrain.optimizer.lr=nan", "pretrain.optimizer.lr: found 'nan', should be a finite number"),
+        ("pretrain.optimizer.lr=1e400", "should be a finite number"),
+        ("pretrain.resume=maybe", "pretrain.resume: found 'maybe', should be a valid boolean"),
+        ("pretrain.views=3", "pretrain.views: found 3, should be a valid dictionary"),
+        ("pretrain.views.first.crop_area.x=3", "pretrain.views.first.crop_area: a list in one place and a block"),
+        ("probes.few_labels.counts=[1", "probes.few_labels.counts: found '[1', a list such as [1,2] is expected"),
+        ("probes.few_labels.counts=" + 5000 * "[", "a list such as [1,2] is expected"),
+        ("raw_url=http://[", "raw_url: found 'http://[', invalid IPv6 URL"),
+        ("raw_url=http://host:99999/x", "raw_url: found 'http://host:99999/x', port out of range"),
+        ("latent.pairs.column=${x}", "--params latent.pairs.column: found '${x}', which stands for another value"),
+    ],
+)
+def test_what_is_none_of_the_parameter_is_one_line(kedro_run: Run, tmp_path: Path, typed: str, expected: str) -> None:
+    assert expected in error_of(kedro_run("--pipelines=report", params=typed))
+    assert not artifacts(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        ({"seed": True}, "seed: found True, neither true nor false is expected here"),
+        ({"pretrain": {"optimizer": {"lr": False}}}, "pretrain.optimizer.lr: found False, neither true nor false"),
+        ({"raw_root": 2024}, "raw_root: found 2024, should be a valid string; in a file of conf/ write it in quotes"),
+        ({"raw_root": None}, "raw_root: found None, should be a valid string"),
+    ],
+)
+def test_what_a_file_gives_is_not_made_into_something_else(params: dict[str, Any], expected: str) -> None:
+    with pytest.raises(UserError, match=expected):
+        context_of(params)
+
+
+def test_a_whole_number_with_a_point_trains_and_is_written_down_as_one(kedro_run: Run, tmp_path: Path) -> None:
+    outcome = kedro_run("--pipelines=ingest", params="seed=1.0,ingest.image_size=16.0")
+    assert outcome.exit_code == 0, outcome.output
+    (manifest,) = tmp_path.glob("08_reporting/run_manifest.json/*/*.json")
+    parameters = json.loads(manifest.read_text("utf-8"))["parameters"]
+    assert json.dumps([parameters["seed"], parameters["ingest"]["image_size"]]) == "[1, 16]"
+
+
+def test_a_folder_with_a_name_that_is_too_long_is_one_line(kedro_run: Run, tmp_path: Path) -> None:
+    message = error_of(kedro_run("--pipelines=ingest", params=f"data_root={tmp_path}/{'x' * 300}"))
+    assert "File name too long" in message
+    assert not artifacts(tmp_path)
+
+
+def test_a_number_is_a_name_of_a_folder(kedro_run: Run) -> None:
+    outcome = kedro_run("--pipelines=ingest", params="source=folder,raw_root=2024")
+    assert f"raw_root {ROOT / '2024'}" in error_of(outcome)
