@@ -1,6 +1,6 @@
 """Random views a second on one core, as a markdown table: `python benchmarks/augmentation.py [--size 96]`.
 
-The distributions are the two views of conf/base, with the same normalisation, drawn for each image by itself unless a
+The distributions are the two views of conf/base, with the same normalization, drawn for each image by itself unless a
 line says otherwise. kornia and lightly take part where they can be imported. Times are of the thread, not of the
 clock, so that a busy machine disturbs less; in every round each contestant runs once, the table has the medians.
 """
@@ -50,7 +50,7 @@ def steps(view: View, size: int, t: ModuleType) -> list[Any]:
         t.RandomResizedCrop(size, view.crop_area, view.crop_aspect, CUBIC),
         t.RandomHorizontalFlip(view.flip),
         t.RandomApply([t.ColorJitter(**jitter_of(view))], view.jitter),
-        t.RandomGrayscale(view.grey),
+        t.RandomGrayscale(view.gray),
         t.RandomApply([blur], view.blur),
         t.RandomSolarize(128, view.solarize),
     ]
@@ -79,7 +79,7 @@ def kornia(images: torch.Tensor, view: View) -> Contestant:
         k.RandomResizedCrop((size, size), view.crop_area, view.crop_aspect, resample="bicubic"),
         k.RandomHorizontalFlip(p=view.flip),
         k.ColorJitter(**jitter_of(view), p=view.jitter),
-        k.RandomGrayscale(p=view.grey),
+        k.RandomGrayscale(p=view.gray),
         k.RandomGaussianBlur((kernel_size(size),) * 2, view.blur_sigma, p=view.blur),
         k.RandomSolarize((0.5, 0.5), (0.0, 0.0), p=view.solarize),
         k.Normalize(torch.tensor(MEAN), torch.tensor(STD)),
@@ -96,7 +96,7 @@ def lightly(images: torch.Tensor, view: View) -> Contestant:
         cj_prob=view.jitter,
         **{f"cj_{name[:n]}": value for (name, value), n in zip(jitter_of(view).items(), (6, 8, 3, 3), strict=True)},
         min_scale=view.crop_area[0],
-        random_gray_scale=view.grey,
+        random_gray_scale=view.gray,
         gaussian_blur=view.blur,
         solarization_prob=view.solarize,
         sigmas=view.blur_sigma,

@@ -3,7 +3,7 @@
     python benchmarks/collapse.py [--epochs 4] [--every 56]
 
 Trains the sample's recipe on the built-in photographs twice: as it is, and without the predictor, which is what keeps
-BYOL from giving all pictures one vector (2006.07733, §5). Prints both curves side by side, as docs/recipes.md has them.
+BYOL from giving all images one vector (2006.07733, §5). Prints both curves side by side, as docs/recipes.md has them.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from torch import nn
 
-from byol_kedro.byol.batches import place_pictures
+from byol_kedro.byol.batches import place_images
 from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.optimizer import create_optimizer
 from byol_kedro.byol.schedule import Plan
@@ -33,7 +33,7 @@ SEED = 0
 
 
 def sample(data_root: str, epochs: int) -> tuple[Images, Images, Pretrain]:
-    """The sample's pictures without and with labels, and its recipe."""
+    """The sample's images without and with labels, and its recipe."""
     bootstrap_project(ROOT)
     given = {"data_root": data_root, "pretrain": {"epochs": epochs}}
     with KedroSession.create(ROOT, env="sample", runtime_params=given) as session:
@@ -49,15 +49,15 @@ def without_predictor(state: TrainState, parameters: Pretrain) -> TrainState:
     return dataclasses.replace(state, optimizer=create_optimizer(state.network, parameters.optimizer))
 
 
-def curve(unlabeled: Images, labelled: Images, parameters: Pretrain, *, predictor: bool) -> list[Row]:
-    plan = Plan(parameters, len(unlabeled) + len(labelled), SEED)
-    state = initial_state(parameters, labelled.pixels.shape[-1], SEED, torch.device("cpu"))
-    header = describe(state, parameters, unlabeled, labelled, SEED)
+def curve(unlabeled: Images, labeled: Images, parameters: Pretrain, *, predictor: bool) -> list[Row]:
+    plan = Plan(parameters, len(unlabeled) + len(labeled), SEED)
+    state = initial_state(parameters, labeled.pixels.shape[-1], SEED, torch.device("cpu"))
+    header = describe(state, parameters, unlabeled, labeled, SEED)
     if not predictor:
         state = without_predictor(state, parameters)
-    pictures = place_pictures([unlabeled.pixels, labelled.pixels], state.device)
-    measure = online_measures(labelled, parameters.online_knn, header, SEED, state.device)
-    return train(state, pictures, plan, header.mean, header.std, measure=measure)
+    images = place_images([unlabeled.pixels, labeled.pixels], state.device)
+    measure = online_measures(labeled, parameters.online_knn, header, SEED, state.device)
+    return train(state, images, plan, header.mean, header.std, measure=measure)
 
 
 def main() -> None:
@@ -66,8 +66,8 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=56, help="steps between two lines")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        unlabeled, labelled, parameters = sample(folder, given.epochs)
-        healthy, collapsed = (curve(unlabeled, labelled, parameters, predictor=p) for p in (True, False))
+        unlabeled, labeled, parameters = sample(folder, given.epochs)
+        healthy, collapsed = (curve(unlabeled, labeled, parameters, predictor=p) for p in (True, False))
     print("| step | loss | feature std | effective rank | kNN | loss | feature std | effective rank | kNN |")
     print("|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
     for pair in zip(healthy, collapsed, strict=True):

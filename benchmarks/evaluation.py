@@ -1,7 +1,7 @@
 """Time and memory of the evaluation at STL-10's sizes, as a markdown table: `python benchmarks/evaluation.py`.
 
 Each line runs in a process of its own, so that its peak memory is its own; imports and inputs are part of it.
-`--small` runs all lines on a tenth of the pictures, to see that they work; `--only WORD` those whose name has it.
+`--small` runs all lines on a tenth of the images, to see that they work; `--only WORD` those whose name has it.
 """
 
 import argparse
@@ -40,7 +40,7 @@ CLASSES, DIM, COMPONENTS, SIDE = 10, 512, 256, 96
 
 @dataclass(frozen=True)
 class Sizes:
-    """Pictures with a label to train on and to test on, all that are trained on, and in each of the ten folds."""
+    """Images with a label to train on and to test on, all that are trained on, and in each of the ten folds."""
 
     train: int = 5_000
     test: int = 8_000
@@ -51,15 +51,15 @@ class Sizes:
 def features(n: int, seed: int, dim: int = DIM) -> tuple[np.ndarray, np.ndarray]:
     """Overlapping clouds, (n, dim) float32 and (n,) int64."""
     generator = np.random.default_rng(seed)
-    centres = np.random.default_rng(0).normal(size=(CLASSES, dim)).astype(np.float32)
+    centers = np.random.default_rng(0).normal(size=(CLASSES, dim)).astype(np.float32)
     y = generator.integers(0, CLASSES, n)
     x = generator.standard_normal((n, dim), np.float32)
     for i, label in enumerate(y):
-        x[i] += 0.12 * centres[label]  # in place: the inputs must not be what makes the peak
+        x[i] += 0.12 * centers[label]  # in place: the inputs must not be what makes the peak
     return x, y
 
 
-def pictures(n: int, seed: int) -> np.ndarray:
+def images(n: int, seed: int) -> np.ndarray:
     """(n, 3, 96, 96) uint8 of noise: the arithmetic does not depend on what it is done to."""
     return np.random.default_rng(seed).integers(0, 256, (n, 3, SIDE, SIDE), np.uint8)
 
@@ -150,7 +150,7 @@ def usual_loop(known: Problem, seed: int) -> tuple[float, float]:
 
 
 def pca(sizes: Sizes, _: str) -> str:
-    train, test = pictures(sizes.train, 0), pictures(sizes.test, 1)
+    train, test = images(sizes.train, 0), images(sizes.test, 1)
     start = time.perf_counter()
     weights = fit_pca(train, COMPONENTS, 0)
     fitted = time.perf_counter() - start
@@ -164,19 +164,19 @@ def large_knn(sizes: Sizes, library: str) -> str:
     if library == "ours":
         guess = knn(train_x, train_y, test_x, CLASSES, PROBES.knn, 0).probabilities.argmax(axis=1)
     else:
-        theirs = KNeighborsClassifier(PROBES.knn.neighbours, metric="cosine", algorithm="brute")
+        theirs = KNeighborsClassifier(PROBES.knn.neighbors, metric="cosine", algorithm="brute")
         guess = theirs.fit(train_x, train_y).predict(test_x)
     return line(start, f"top-1 {100 * np.mean(guess == test_y):.1f} %")
 
 
 def duplicates(sizes: Sizes, _: str) -> str:
-    """Hashes of all pictures, a piece at a time, and the nearest of each test picture."""
-    piece = pictures(500, 0)
+    """Hashes of all images, a piece at a time, and the nearest of each test image."""
+    piece = images(500, 0)
     start = time.perf_counter()
     hashes = np.concatenate([perceptual_hash(piece) for _ in range(-(-(sizes.pool + sizes.test) // len(piece)))])
     hashed = time.perf_counter() - start
     nearest(hashes[: sizes.test], hashes[sizes.test :])
-    return line(start, f"hashes {hashed:.1f} s, without reading the pictures")
+    return line(start, f"hashes {hashed:.1f} s, without reading the images")
 
 
 def spread(values: list[float] | tuple[float, ...]) -> str:
@@ -195,16 +195,16 @@ def lines(sizes: Sizes) -> list[tuple[str, Callable[[Sizes, str], str], str]]:
         (f"whole evaluation of three kinds of features, {shape}, ten folds of {sizes.fold:,}", whole, ""),
         *((f"{name} ({protocol}), {shape}", classifier, protocol) for protocol, name in CLASSIFIER.items()),
         (f"published, five seeds beside the usual DataLoader loop, {shape}", seeds_beside_the_usual_loop, ""),
-        (f"PCA {COMPONENTS}, {sizes.train:,} pictures of {SIDE} by {SIDE}", pca, ""),
+        (f"PCA {COMPONENTS}, {sizes.train:,} images of {SIDE} by {SIDE}", pca, ""),
         (f"kNN, {sizes.pool:,} / {sizes.test:,}, {DIM}-d", large_knn, "ours"),
         ("the same kNN, scikit-learn's brute force", large_knn, "theirs"),
-        (f"near duplicates, {sizes.pool:,} / {sizes.test:,} pictures of {SIDE} by {SIDE}", duplicates, ""),
+        (f"near duplicates, {sizes.pool:,} / {sizes.test:,} images of {SIDE} by {SIDE}", duplicates, ""),
     ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--small", action="store_true", help="a tenth of the pictures")
+    parser.add_argument("--small", action="store_true", help="a tenth of the images")
     parser.add_argument("--only", default="", metavar="WORD", help="lines whose name has it")
     arguments = parser.parse_args()
     sizes = Sizes(500, 800, 10_500, 100) if arguments.small else Sizes()

@@ -35,10 +35,10 @@ from byol_kedro.sources.photos import PHOTOGRAPHS
 WIDTH, HEIGHT, SIDE = 500, 375, 96
 QUALITY = 90
 ENLARGED = 1.5  # at most; a photograph that is enlarged further has no detail to lose
-MARGIN = 1.2  # a photograph is this much larger than a picture, so that parts differ
+MARGIN = 1.2  # a photograph is this much larger than an image, so that parts differ
 
 
-def write_pictures(folder: Path, count: int) -> list[Path]:
+def write_images(folder: Path, count: int) -> list[Path]:
     """Different parts of the photographs, in turn."""
     folder.mkdir(parents=True)
     generator = np.random.default_rng(0)
@@ -81,8 +81,8 @@ class Torchvision(Dataset[torch.Tensor]):
         return len(self.paths)
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        picture = decode_jpeg(read_file(str(self.paths[index])), mode=ImageReadMode.RGB)
-        resized = F.resize(picture, [SIDE], interpolation=F.InterpolationMode.BILINEAR, antialias=True)
+        image = decode_jpeg(read_file(str(self.paths[index])), mode=ImageReadMode.RGB)
+        resized = F.resize(image, [SIDE], interpolation=F.InterpolationMode.BILINEAR, antialias=True)
         return F.center_crop(resized, [SIDE, SIDE])
 
 
@@ -108,7 +108,7 @@ def compare(paths: list[Path], rounds: int) -> None:
     for name, column in zip(ways, zip(*times, strict=True), strict=True):
         ratio = statistics.median(row[0] / own for row, own in zip(times, column, strict=True))
         rate = len(paths) / statistics.median(column)
-        print(f"{name:28} {rate:7.0f} pictures/s, median of {rounds} ratios to the first {ratio:.2f}")
+        print(f"{name:28} {rate:7.0f} images/s, median of {rounds} ratios to the first {ratio:.2f}")
 
 
 def difference(paths: list[Path]) -> None:
@@ -143,19 +143,19 @@ def ingest(root: Path, target: Path, version: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=2000, help="pictures")
+    parser.add_argument("--count", type=int, default=2000, help="images")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=None, help="where the files are made")
     given = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         root = Path(name)
-        paths = write_pictures(root / "raw", given.count)
+        paths = write_images(root / "raw", given.count)
         compare(paths, given.rounds)
         difference(paths[:200])
         print(f"ingest {ingest(root / 'raw', root / 'out', '2026-01-01T00.00.00.000Z'):.2f} s")
         print(f"again, nothing changed {ingest(root / 'raw', root / 'out', '2026-01-02T00.00.00.000Z'):.3f} s")
-        write_pictures(root / "raw/more", max(1, given.count // 100))
+        write_images(root / "raw/more", max(1, given.count // 100))
         print(f"again, a hundredth added {ingest(root / 'raw', root / 'out', '2026-01-03T00.00.00.000Z'):.2f} s")
 
 

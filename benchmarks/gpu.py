@@ -1,10 +1,10 @@
-"""How fast a training is on a GPU, by precision, with and without torch.compile, and by where the pictures lie.
+"""How fast a training is on a GPU, by precision, with and without torch.compile, and by where the images lie.
 
     python benchmarks/gpu.py [--rounds 3] [--steps 50] [--size 96] [--batch 256] [--encoder resnet18] [--device auto]
 
 The recipe is that of conf/base. Bare: both views through online network and heads, both through the target, backward,
 on views that lie ready. Training: the whole loop. Each round does `--steps` of both, one after the other; the table has
-medians, and the time that 80 epochs over STL-10's 105,000 pictures would take at the measured speed, without kNN and
+medians, and the time that 80 epochs over STL-10's 105,000 images would take at the measured speed, without kNN and
 checkpoints. It runs on a CPU too, where the figures mean little: --steps 2 --rounds 1 --size 32 --batch 8.
 """
 
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import yaml
 
-from byol_kedro.byol.batches import CudaCopy, DevicePictures, HostPictures, Pictures, PrefetchedPictures
+from byol_kedro.byol.batches import CudaCopy, DeviceImages, HostImages, Images, PrefetchedImages
 from byol_kedro.byol.device import autocast_dtype, resolve_device
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import initial_state
@@ -28,7 +28,7 @@ from train_step import RECIPE, bare_passes, seconds
 
 IMAGES, EPOCHS = 105_000, 80
 HALF = (0.5, 0.5, 0.5)
-LR = 0.001  # the pictures are noise: nothing is to be learned, nothing may diverge
+LR = 0.001  # the images are noise: nothing is to be learned, nothing may diverge
 
 
 def recipe(given: argparse.Namespace, precision: str, *, compiled: bool) -> Pretrain:
@@ -39,7 +39,7 @@ def recipe(given: argparse.Namespace, precision: str, *, compiled: bool) -> Pret
     return Pretrain.model_validate(values)
 
 
-def measure(parameters: Pretrain, given: argparse.Namespace, pictures: Pictures, device: torch.device) -> list[str]:
+def measure(parameters: Pretrain, given: argparse.Namespace, images: Images, device: torch.device) -> list[str]:
     """Images a second of bare passes and of the training, the ratio of the two, minutes for 80 epochs."""
     torch.compiler.reset()
     state = initial_state(parameters, given.size, 0, device)
@@ -51,9 +51,9 @@ def measure(parameters: Pretrain, given: argparse.Namespace, pictures: Pictures,
     )
     rounds = []
     for number in range(given.rounds + 1):
-        plan = Plan(parameters.model_copy(update={"epochs": number + 1}), pictures.count, 0)
+        plan = Plan(parameters.model_copy(update={"epochs": number + 1}), images.count, 0)
         bare = seconds(lambda: [bare_passes(state, views, dtype) for _ in range(given.steps)], device)
-        loop = seconds(lambda plan=plan: train(state, pictures, plan, HALF, HALF), device)
+        loop = seconds(lambda plan=plan: train(state, images, plan, HALF, HALF), device)
         rounds.append((bare, loop))
     rounds = rounds[1:]  # the first compiles and sets up buffers
     seen = given.steps * given.batch
@@ -75,19 +75,19 @@ def main() -> None:
     device = resolve_device(given.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
     print(f"{given.encoder}, {given.size} px, batch {given.batch}, {name}, torch {torch.__version__}\n")
-    print("| precision | compiled | pictures | bare, images/s | training, images/s | ratio | 80 epochs, minutes |")
+    print("| precision | compiled | images | bare, images/s | training, images/s | ratio | 80 epochs, minutes |")
     print("|---|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "pictures.npy"
+        path = Path(folder) / "images.npy"
         shape = (given.steps * given.batch, 3, given.size, given.size)
         np.save(path, np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
         parts = [np.load(path, mmap_mode="r")]
-        there = DevicePictures(parts, device)
-        apart = PrefetchedPictures(parts, CudaCopy(device)) if device.type == "cuda" else HostPictures(parts, device)
+        there = DeviceImages(parts, device)
+        apart = PrefetchedImages(parts, CudaCopy(device)) if device.type == "cuda" else HostImages(parts, device)
         cases = [(*case, there) for case in product(("float32", "bfloat16", "float16"), (False, True))]
-        for precision, compiled, pictures in [*cases, ("bfloat16", False, apart)]:
-            row = measure(recipe(given, precision, compiled=compiled), given, pictures, device)
-            place = "on the device" if pictures is there else "in a memory map"
+        for precision, compiled, images in [*cases, ("bfloat16", False, apart)]:
+            row = measure(recipe(given, precision, compiled=compiled), given, images, device)
+            place = "on the device" if images is there else "in a memory map"
             print("|", " | ".join([precision, "yes" if compiled else "no", place, *row]), "|", flush=True)
 
 

@@ -3,9 +3,9 @@
     python benchmarks/ingest.py --count 20000
     python benchmarks/ingest.py --files 100000
 
-makes files in STL-10's layout with random pixels, then three times: copies the pictures' files, flushes the copies to
+makes files in STL-10's layout with random pixels, then three times: copies the images' files, flushes the copies to
 the disk, and ingests through the datasets, which flush too. Each ingest runs in a process of its own; its peak memory
-is that process's, packages included. Another one then opens the unlabeled pictures. Needs three times
+is that process's, packages included. Another one then opens the unlabeled images. Needs three times
 count x 27,648 bytes in --folder.
 
 With --files it makes a folder of so many tiny files of ten classes instead, and ingests it several times: how long it
@@ -27,20 +27,20 @@ import numpy as np
 from PIL import Image
 
 SIDE = 96
-LABELLED = 100  # pictures in train and in test; the rest is unlabeled
+LABELED = 100  # images in train and in test; the rest is unlabeled
 SPLITS = ("unlabeled", "train", "test")
 
 
 def write_stl10(folder: Path, count: int) -> None:
-    """`count` unlabeled pictures and a few labelled ones, (3, 96, 96) uint8 each."""
+    """`count` unlabeled images and a few labeled ones, (3, 96, 96) uint8 each."""
     folder.mkdir()
     generator = np.random.default_rng(0)
-    for split, left in zip(SPLITS, (count, LABELLED, LABELLED), strict=True):
+    for split, left in zip(SPLITS, (count, LABELED, LABELED), strict=True):
         with (folder / f"{split}_X.bin").open("wb") as file:
             for start in range(0, left, 500):
                 file.write(generator.bytes(3 * SIDE**2 * min(500, left - start)))
     for split in ("train", "test"):
-        (np.arange(LABELLED) % 10 + 1).astype(np.uint8).tofile(folder / f"{split}_y.bin")
+        (np.arange(LABELED) % 10 + 1).astype(np.uint8).tofile(folder / f"{split}_y.bin")
     (folder / "class_names.txt").write_text("".join(f"class{i}\n" for i in range(10)))
     (folder / "fold_indices.txt").write_text("0 1 2 3\n")
 
@@ -74,7 +74,7 @@ def ingest(root: Path, target: Path) -> None:
 
 
 def open_again(path: Path) -> None:
-    """What reading the pictures costs whoever opens them; prints seconds and bytes beyond the imports' own."""
+    """What reading the images costs whoever opens them; prints seconds and bytes beyond the imports' own."""
     from byol_kedro.datasets.images import ImagesDataset  # noqa: PLC0415
 
     before, start = resident(), time.perf_counter()
@@ -128,7 +128,7 @@ def again(root: Path, count: int, rounds: int = 5) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=20_000, help="unlabeled pictures; STL-10 has 100000")
+    parser.add_argument("--count", type=int, default=20_000, help="unlabeled images; STL-10 has 100000")
     parser.add_argument("--files", type=int, help="tiny files; ingested again and again")
     parser.add_argument("--folder", type=Path, default=None, help="where the files are made")
     parser.add_argument("--child", nargs=2, type=Path, help=argparse.SUPPRESS)
@@ -147,12 +147,12 @@ def main() -> None:
             return
         write_stl10(root / "stl10_binary", given.count)
         pairs = [measure(root) for _ in range(3)]
-    size = (given.count + 2 * LABELLED) * 3 * SIDE**2
+    size = (given.count + 2 * LABELED) * 3 * SIDE**2
     copied, ingested, peak, opened, held = (statistics.median(column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(second / first for first, second, *_ in pairs)
     print(f"{size / 1e9:.2f} GB: ingest {ingested:.2f} s, copy {copied:.2f} s, median ratio of 3 pairs {ratio:.2f}")
     print(f"peak memory of ingest {peak / 1e6:.0f} MB")
-    print(f"opening the unlabeled pictures {opened:.2f} s, {held / 1e6:.0f} MB resident beyond the imports")
+    print(f"opening the unlabeled images {opened:.2f} s, {held / 1e6:.0f} MB resident beyond the imports")
 
 
 def measure(root: Path) -> tuple[float, ...]:

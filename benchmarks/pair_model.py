@@ -36,16 +36,16 @@ from byol_kedro.parameters import Latent
 PARAMETERS = Path(__file__).parents[1] / "conf" / "base" / "parameters_latent.yml"
 LATENT = Latent(**yaml.safe_load(PARAMETERS.read_text(encoding="utf-8"))["latent"])
 DIM, STEPS = 512, 100
-PICTURES, PAIRS = 100_000, 100_000
+IMAGES, PAIRS = 100_000, 100_000
 NAMES = {"ours": "a step of 512 pairs", "bare": "the bare passes with Adam", "usual": "the usual DataLoader loop"}
 WIDTHS = (DIM, *LATENT.widths, 16)
 
 
-def problem(pictures: int, pairs: int) -> PairSet:
+def problem(images: int, pairs: int) -> PairSet:
     """Noise: how long a step takes does not depend on what is learned."""
     generator = np.random.default_rng(0)
-    left, right = generator.integers(0, pictures, (2, pairs))
-    return PairSet(generator.standard_normal((pictures, DIM), np.float32), left, right, generator.random(pairs))
+    left, right = generator.integers(0, images, (2, pairs))
+    return PairSet(generator.standard_normal((images, DIM), np.float32), left, right, generator.random(pairs))
 
 
 def network() -> nn.Sequential:
@@ -68,7 +68,7 @@ def bare(pairs: PairSet) -> None:
 
 
 def usual(pairs: PairSet) -> None:
-    """Both pictures' features of each pair saved, a DataLoader over them, the network called twice."""
+    """Both images' features of each pair saved, a DataLoader over them, the network called twice."""
     model = network()
     optimizer = torch.optim.Adam(model.parameters(), lr=LATENT.lr)
     tensors = (pairs.features[pairs.left], pairs.features[pairs.right], pairs.target.astype(np.float32))
@@ -95,13 +95,13 @@ def milliseconds(loops: dict[str, Callable[[PairSet], None]], rounds: int) -> di
 
 
 def large(folder: str) -> str:
-    """100,000 pictures and pairs: features read from their file, the model fitted, tried, and all embedded."""
+    """100,000 images and pairs: features read from their file, the model fitted, tried, and all embedded."""
     dataset = TensorsDataset(filepath=f"{folder}/latents.safetensors", version=Version("a", "a"))
     start, before = time.perf_counter(), peak()
     stored = dataset.load()
-    names = [f"train/{i}" for i in range(PICTURES)]
+    names = [f"train/{i}" for i in range(IMAGES)]
     generator = np.random.default_rng(0)
-    left, right = generator.integers(0, PICTURES, (2, PAIRS))
+    left, right = generator.integers(0, IMAGES, (2, PAIRS))
     split = np.repeat(SPLITS, [PAIRS * 72 // 100, PAIRS * 8 // 100, PAIRS * 20 // 100])
     table = pair_table(names, left, right, generator.random(PAIRS), split)
     features = mapped(stored, "features")
@@ -129,11 +129,11 @@ def main() -> None:
     for name, what in NAMES.items():
         print(f"| {what} | {times[name]:.2f} | {times[name] / times['ours']:.2f} |", flush=True)
     with tempfile.TemporaryDirectory() as folder, get_context("spawn").Pool(1) as pool:
-        features = problem(PICTURES, 1).features
+        features = problem(IMAGES, 1).features
         TensorsDataset(filepath=f"{folder}/latents.safetensors", version=Version(None, "a")).save(
             Tensors({"features": features}, {})
         )
-        print(f"| {PICTURES:,} pictures and pairs, {LATENT.epochs} epochs | {pool.apply(large, (folder,))} | |")
+        print(f"| {IMAGES:,} images and pairs, {LATENT.epochs} epochs | {pool.apply(large, (folder,))} | |")
 
 
 if __name__ == "__main__":

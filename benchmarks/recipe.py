@@ -1,9 +1,9 @@
-"""How good a recipe's features are after a number of passes over the pictures.
+"""How good a recipe's features are after a number of passes over the images.
 
     python benchmarks/recipe.py --env sample --epochs 3 --seeds 0 1 2 --raw-root FOLDER [--image-size 32]
 
-FOLDER holds pictures in STL-10's layout (`stl10_binary/`). For each seed: ingest, pretraining from nothing, baselines,
-probes, in a folder of its own that is removed afterwards. Prints top-1 on the test pictures.
+FOLDER holds images in STL-10's layout (`stl10_binary/`). For each seed: ingest, pretraining from nothing, baselines,
+probes, in a folder of its own that is removed afterwards. Prints top-1 on the test images.
 """
 
 import argparse

@@ -17,7 +17,7 @@ from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.evaluation.metrics import percent, wilson_interval
 from byol_kedro.export.write import write
 from tests.support.encoders import OLDER
-from tests.support.exports import assert_same, frozen, normalised
+from tests.support.exports import assert_same, frozen, normalized
 from tests.support.kedro_runs import ROOT, Chain, type_kedro_run
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -63,7 +63,7 @@ def test_the_answers_are_read(place: Path, chain_copy: Path) -> None:
     (place / "cat.jpg").rename(place / "new" / "cat.jpg")
     (place / "new" / "broken.png").write_text("no image")
     run = Chain(chain_copy, type_kedro_run(chain_copy, "--pipelines=predict", params=f"predict_root={place}/new"))
-    names = executed("predict.md", "read_parquet", run_id=run.versions("predicted_pictures")[-1].parent.name)
+    names = executed("predict.md", "read_parquet", run_id=run.versions("predicted_images")[-1].parent.name)
     assert names["features"].shape == (1, 512)
     assert list(names["read"]["path"]) == ["cat.jpg"]
 
@@ -73,7 +73,7 @@ def test_an_export_of_a_small_stem_is_loaded_by_timm(place: Path) -> None:
     encoder = frozen(stem="small")
     write(encoder, "timm", place / "encoder.safetensors")
     model = executed("predict.md", "conv1")["model"].eval()
-    assert_same(model(normalised(encoder)).numpy(), encoder)
+    assert_same(model(normalized(encoder)).numpy(), encoder)
 
 
 @torch.no_grad()
@@ -83,7 +83,7 @@ def test_the_artifact_itself_is_loaded_by_timm(place: Path) -> None:
     saved = Tensors(to_arrays(encoder.model), encoder.header.to_dict())
     TensorsDataset(filepath=str(folder), version=Version(None, OLDER)).save(saved)
     model = executed("artifacts.md", "timm")["model"].eval()
-    assert_same(model(normalised(encoder)).numpy(), encoder)
+    assert_same(model(normalized(encoder)).numpy(), encoder)
 
 
 def test_no_environment_has_a_small_stem() -> None:

@@ -13,7 +13,7 @@ from byol_kedro import load_encoder
 from byol_kedro.byol.encoder import to_arrays, untrained_encoder
 from byol_kedro.byol.features import encode
 from byol_kedro.errors import UserError
-from byol_kedro.files.decode import UnreadablePicture, decode
+from byol_kedro.files.decode import UnreadableImage, decode
 from tests.support.deep_images import ramp, write_png
 from tests.support.encoders import HEADER, NEWER, OLDER, moved, save_encoder
 from tests.support.kedro_runs import modules_after
@@ -33,8 +33,8 @@ def pixels() -> np.ndarray:
 @pytest.fixture
 def files(pixels: np.ndarray, tmp_path: Path) -> list[Path]:
     paths = [tmp_path / f"{i}.png" for i in range(len(pixels))]
-    for path, picture in zip(paths, pixels, strict=True):
-        Image.fromarray(picture.transpose(1, 2, 0)).save(path)
+    for path, image in zip(paths, pixels, strict=True):
+        Image.fromarray(image.transpose(1, 2, 0)).save(path)
     return paths
 
 
@@ -46,9 +46,9 @@ def test_an_array_a_path_a_text_and_an_image_give_what_the_pipelines_give(encode
         np.testing.assert_allclose(features, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_more_pictures_than_a_batch_keep_their_order(encoder, pixels, monkeypatch):
+def test_more_images_than_a_batch_keep_their_order(encoder, pixels, monkeypatch):
     monkeypatch.setattr("byol_kedro.inference.BATCH", 2)
-    images = [Image.fromarray(picture.transpose(1, 2, 0)) for picture in pixels]
+    images = [Image.fromarray(image.transpose(1, 2, 0)) for image in pixels]
     np.testing.assert_allclose(encoder(images), encoder(pixels), rtol=1e-5, atol=1e-5)
 
 
@@ -59,7 +59,7 @@ def test_an_image_is_treated_as_its_file(encoder, tmp_path):
     np.testing.assert_allclose(encoder([Image.open(path)]), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_no_pictures_give_no_features(encoder):
+def test_no_images_give_no_features(encoder):
     assert encoder([]).shape == (0, 96)
 
 
@@ -69,8 +69,8 @@ def test_the_header_says_what_it_is(encoder):
 
 
 @pytest.mark.parametrize("one", ["cat.png", Path("cat.png"), Image.new("RGB", (4, 4))], ids=["str", "path", "image"])
-def test_a_single_picture_is_refused(encoder, one):
-    with pytest.raises(TypeError, match="several pictures are expected, found one"):
+def test_a_single_image_is_refused(encoder, one):
+    with pytest.raises(TypeError, match="several images are expected, found one"):
         encoder(one)
 
 
@@ -85,9 +85,9 @@ def test_an_array_of_floats_is_refused(encoder):
         encoder(np.zeros((1, 3, 16, 16), np.float32))
 
 
-def test_a_broken_picture_is_named(encoder, files):
-    files[3].write_text("no picture")
-    with pytest.raises(UnreadablePicture, match=rf"images\[3\], {files[3]}: no picture"):
+def test_a_broken_image_is_named(encoder, files):
+    files[3].write_text("no image")
+    with pytest.raises(UnreadableImage, match=rf"images\[3\], {files[3]}: no image"):
         encoder(files)
 
 
@@ -95,7 +95,7 @@ def test_an_opened_image_whose_file_is_cut_is_named(encoder, tmp_path):
     path = tmp_path / "cut.png"
     Image.effect_noise((64, 64), 50).save(path)
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(UnreadablePicture, match=r"images\[0\], .*PngImageFile.*: image file is truncated"):
+    with pytest.raises(UnreadableImage, match=r"images\[0\], .*PngImageFile.*: image file is truncated"):
         encoder([Image.open(path)])
 
 
@@ -124,7 +124,7 @@ def test_others_are_not_spoken_of(encoder, files, pixels, caplog):
 
 @pytest.mark.parametrize("size", [(0, 8), (8, 0), (0, 0)])
 def test_an_image_without_a_pixel_is_named(encoder, size):
-    with pytest.raises(UnreadablePicture, match=r"images\[1\], .*: there is no pixel in"):
+    with pytest.raises(UnreadableImage, match=r"images\[1\], .*: there is no pixel in"):
         encoder([Image.new("RGB", (8, 8)), Image.new("RGB", size)])
 
 

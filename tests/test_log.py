@@ -9,7 +9,7 @@ import torch
 
 from byol_kedro.byol.encoder import to_arrays, untrained_encoder
 from byol_kedro.datasets.images import Images
-from byol_kedro.datasets.new_pictures import NewPictures
+from byol_kedro.datasets.new_images import NewImages
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.probes.run import Problem
 from byol_kedro.inference import FrozenEncoder
@@ -57,7 +57,7 @@ def test_what_is_told_of(value, told):
 
 
 MANY = [f"a long name of an image {i}" for i in range(5000)]
-HOLDERS = [Images, NewPictures, Index, ImageStream, Tensors, Problem, Vectors, Pool, Known, FrozenEncoder, Run]
+HOLDERS = [Images, NewImages, Index, ImageStream, Tensors, Problem, Vectors, Pool, Known, FrozenEncoder, Run]
 
 
 @pytest.mark.parametrize("kind", HOLDERS)

@@ -41,7 +41,7 @@ def test_the_latents_show_a_row_for_each_test_image(shown: list[Mapping[str, str
     assert re.fullmatch(r"\(\(64, 512\), dtype\('float32'\)\)", text(shown[3]))
 
 
-def test_the_neighbors_are_a_picture_and_eight_names_the_image_itself_first(shown: list[Mapping[str, str]]) -> None:
+def test_the_neighbors_are_a_image_and_eight_names_the_image_itself_first(shown: list[Mapping[str, str]]) -> None:
     assert "image/png" in shown[4]
     names = re.findall(r"'(test/[^']+)'", text(shown[5]))
     assert len(set(names)) == 8

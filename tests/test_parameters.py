@@ -57,7 +57,7 @@ def arrived(name: str, text: str) -> str:
     """What the catalog takes for the folder `name` when `text` is typed."""
     catalog = context_of(read(f"--params={name}={text}")).catalog
     if name == "predict_root":
-        return str(catalog.get("new_pictures")._root)
+        return str(catalog.get("new_images")._root)
     return str(catalog.get("encoder")._filepath).removesuffix("/06_models/encoder.safetensors")
 
 

@@ -42,7 +42,7 @@ class ProjectHooks:
                 return
         refuse_pinned_outputs(run_params["load_versions"] or {}, pipeline)
         inputs = pipeline.inputs()
-        # What later nodes would refuse, when the pictures have been read or the encoder has been trained.
+        # What later nodes would refuse, when the images have been read or the encoder has been trained.
         if "params:device" in inputs:
             from byol_kedro.byol.device import resolve_device
 
@@ -120,7 +120,7 @@ class ProjectHooks:
             pin(dataset, str(dataset.resolve_save_version()))
 
     def _predict_command(self, run_params: dict[str, Any], catalog: CatalogProtocol[Any, Any]) -> str:
-        """What asks the encoder of this run about the pictures of a folder."""
+        """What asks the encoder of this run about the images of a folder."""
         from byol_kedro.runs.command_line import kedro_run
         from byol_kedro.runs.pins import ENCODER
         from byol_kedro.runs.validation import parameters_of, with_conf_source

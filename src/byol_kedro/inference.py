@@ -1,4 +1,4 @@
-"""A trained encoder in a program of one's own: pictures in, features out, nothing of Kedro."""
+"""A trained encoder in a program of one's own: images in, features out, nothing of Kedro."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.byol.features import BATCH, WHOSE, encode
 from byol_kedro.byol.finite import ANY_FINITE
 from byol_kedro.errors import UserError
-from byol_kedro.files.decode import NarrowPixels, UnreadablePicture, are_narrow, decode, narrow_words, square
+from byol_kedro.files.decode import NarrowPixels, UnreadableImage, are_narrow, decode, narrow_words, square
 from byol_kedro.files.paths import expanded
 from byol_kedro.files.user_files import is_regular
 from byol_kedro.files.versioned import tell_passed_over, version_files
@@ -48,18 +48,18 @@ class FrozenEncoder(Brief):
         """Features (N, D) float32 of `images`, row for row.
 
         images: paths and PIL images in any order, of any size, which are treated as ingest treats files; or an
-        array (N, 3, S, S) uint8 of RGB pictures, where S is `header.image_size`. Paths and PIL images are held
+        array (N, 3, S, S) uint8 of RGB images, where S is `header.image_size`. Paths and PIL images are held
         256 at a time, so that any number may come, and are decoded in this process. A line of the log counts those that
         use a small part of the range of their values, and come out black or flat. A PIL image is decoded whole; of a
         path of a large JPEG only as much as is needed, so that the two differ by less than what the JPEG has lost.
 
         Raises:
-            TypeError: a single picture instead of several, or something in them that is neither path nor PIL image.
-            ValueError: an array of another shape or type; UnreadablePicture, one of its kind, for a broken picture.
+            TypeError: a single image instead of several, or something in them that is neither path nor PIL image.
+            ValueError: an array of another shape or type; UnreadableImage, one of its kind, for a broken image.
             UserError: a feature is NaN or infinite: the training of the encoder has diverged.
         """
         if isinstance(images, str | PathLike | Image.Image):
-            raise TypeError(f"several pictures are expected, found one, {images}; for its features: encoder([…])[0]")
+            raise TypeError(f"several images are expected, found one, {images}; for its features: encoder([…])[0]")
         narrow: list[bool] = []
         batches = self._checked(images, narrow) if isinstance(images, np.ndarray) else self._squares(images, narrow)
         whose = f"{WHOSE} {self.version}".rstrip()
@@ -77,7 +77,7 @@ class FrozenEncoder(Brief):
     def _squares(self, images: Iterable[ImageLike], narrow: list[bool]) -> Iterator[NDArray[np.uint8]]:
         size, left = self.header.image_size, enumerate(images)
         while some := list(islice(left, BATCH)):
-            squares = [_square(picture, size, f"images[{position}]") for position, picture in some]
+            squares = [_square(image, size, f"images[{position}]") for position, image in some]
             narrow.extend(isinstance(square, NarrowPixels) for square in squares)
             yield np.stack(squares)
 
@@ -86,22 +86,22 @@ class FrozenEncoder(Brief):
         if pixels.shape[1:] != (3, size, size) or pixels.dtype != np.uint8:
             raise ValueError(
                 f"an array (N, 3, {size}, {size}) uint8 is expected, found {pixels.shape} {pixels.dtype}; other "
-                "pictures are given as a list of paths or PIL images"
+                "images are given as a list of paths or PIL images"
             )
         narrow.extend(are_narrow(pixels).tolist())
         return [pixels]
 
 
-def _square(picture: ImageLike, size: int, name: str) -> NDArray[np.uint8]:
-    if not isinstance(picture, str | PathLike | Image.Image):
+def _square(image: ImageLike, size: int, name: str) -> NDArray[np.uint8]:
+    if not isinstance(image, str | PathLike | Image.Image):
         raise TypeError(
-            f"{name}: a path or a PIL image is expected, found {type(picture).__name__}; arrays and tensors are "
+            f"{name}: a path or a PIL image is expected, found {type(image).__name__}; arrays and tensors are "
             f"given as one array (N, 3, {size}, {size}) uint8"
         )
     try:
-        return square(picture, size) if isinstance(picture, Image.Image) else decode(Path(picture), size)
+        return square(image, size) if isinstance(image, Image.Image) else decode(Path(image), size)
     except Exception as reason:  # noqa: BLE001  # of a PIL image only now read: whatever its decoder stumbles over
-        raise UnreadablePicture(f"{name}, {picture}: {reason}") from None
+        raise UnreadableImage(f"{name}, {image}: {reason}") from None
 
 
 def open_encoder(path: Path, device: str) -> FrozenEncoder:

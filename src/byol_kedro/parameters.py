@@ -89,7 +89,7 @@ class Photos(Block):
 
 
 class Ingest(Block):
-    """`test_fraction` of train is held out where a source has no test pictures.
+    """`test_fraction` of train is held out where a source has no test images.
 
     At most `max_broken` of a split's files may be unreadable; above 0, one of them in any case.
     """
@@ -114,7 +114,7 @@ class Heads(Block):
 
 
 class View(Block):
-    """The distribution that one view is drawn from; `flip`, `jitter`, `grey`, `blur`, `solarize` are probabilities."""
+    """The distribution that one view is drawn from; `flip`, `jitter`, `gray`, `blur`, `solarize` are probabilities."""
 
     crop_area: tuple[PositiveFloat, PositiveFloat]
     crop_aspect: tuple[PositiveFloat, PositiveFloat]
@@ -124,7 +124,7 @@ class View(Block):
     contrast: Fraction
     saturation: Fraction
     hue: Annotated[float, Field(ge=0, le=0.5)]
-    grey: Fraction
+    gray: Fraction
     blur: Fraction
     blur_sigma: tuple[PositiveFloat, PositiveFloat]
     solarize: Fraction
@@ -137,7 +137,7 @@ class View(Block):
                 message = f"{name} must go from low to high, found {low} to {high}"
                 raise ValueError(message)
         if self.crop_area[1] > 1:
-            message = f"crop_area is a part of the picture, at most 1, found {self.crop_area[1]}"
+            message = f"crop_area is a part of the image, at most 1, found {self.crop_area[1]}"
             raise ValueError(message)
         return self
 
@@ -167,7 +167,7 @@ class Tau(Block):
 
 
 class OnlineKnn(Block):
-    """kNN top-1 on labelled pictures after every `every_epochs` epochs, over at most `images` a side."""
+    """kNN top-1 on labeled images after every `every_epochs` epochs, over at most `images` a side."""
 
     every_epochs: PositiveInt
     images: PositiveInt
@@ -186,7 +186,7 @@ class Pretrain(Block):
     encoder: Encoder
     heads: Heads
     views: Views
-    normalise: bool
+    normalize: bool
     epochs: PositiveInt
     batch_size: Annotated[int, Field(ge=2)]
     accumulate: PositiveInt
@@ -216,13 +216,13 @@ class Baselines(Block):
 
 
 class Knn(Block):
-    neighbours: PositiveInt
+    neighbors: PositiveInt
 
 
 class WeightedKnn(Block):
-    """kNN whose `neighbours` vote with exp(similarity / `temperature`)."""
+    """kNN whose `neighbors` vote with exp(similarity / `temperature`)."""
 
-    neighbours: PositiveInt
+    neighbors: PositiveInt
     temperature: PositiveFloat
 
 
@@ -239,7 +239,7 @@ class Published(Block):
 
 
 class LinearSgd(Block):
-    """The literature's linear evaluation; the rate is the best of `lrs` on `validation` of the training pictures."""
+    """The literature's linear evaluation; the rate is the best of `lrs` on `validation` of the training images."""
 
     lrs: Annotated[list[LearningRate], Field(min_length=1)]
     momentum: Annotated[float, Field(ge=0, lt=1)]
@@ -249,7 +249,7 @@ class LinearSgd(Block):
 
 
 class Logistic(Block):
-    """scikit-learn's logistic regression; C is the best of `cs` on `validation` of the training pictures."""
+    """scikit-learn's logistic regression; C is the best of `cs` on `validation` of the training images."""
 
     cs: Annotated[list[PositiveFloat], Field(min_length=1)]
     validation: Annotated[float, Field(gt=0, lt=1)]
@@ -268,7 +268,7 @@ class Mlp(Block):
 
 
 class FewLabels(Block):
-    """Curves over labels a class: `counts`, then all of them; `draws` random choices of pictures for each."""
+    """Curves over labels a class: `counts`, then all of them; `draws` random choices of images for each."""
 
     counts: Annotated[list[PositiveInt], Field(min_length=1)]
     draws: PositiveInt
@@ -286,11 +286,11 @@ class Probes(Block):
 
 
 class Pairs(Block):
-    """Which pairs of pictures there are, where nobody has given any, and how pairs are split.
+    """Which pairs of images there are, where nobody has given any, and how pairs are split.
 
     `target` is computed for `count` drawn pairs, `cosine` in the features `reference` of reference_latents;
     `balanced` spreads them over its range. `column` is the target's in a pair file, null for `target` or the
-    published 1/(psnr_1 + psnr_2). `validation` is a part of the training pictures or, split by pair, pairs.
+    published 1/(psnr_1 + psnr_2). `validation` is a part of the training images or, split by pair, pairs.
     """
 
     count: Annotated[int, Field(ge=10)]
@@ -298,12 +298,12 @@ class Pairs(Block):
     reference: str
     balanced: bool
     column: str | None
-    split: Literal["picture", "pair"]
+    split: Literal["image", "pair"]
     validation: Annotated[float, Field(ge=0, lt=1)]
 
 
 class Clusters(Block):
-    """`silhouette` takes the k-means of 2 to `count` centres that it is highest for; `min_size` is HDBSCAN's."""
+    """`silhouette` takes the k-means of 2 to `count` centers that it is highest for; `min_size` is HDBSCAN's."""
 
     method: Literal["kmeans", "silhouette", "hdbscan"]
     count: Annotated[int, Field(ge=2)]
@@ -311,7 +311,7 @@ class Clusters(Block):
 
 
 class LatentMap(Block):
-    """A map of at most `points` test pictures; `umap` needs the extra of that name."""
+    """A map of at most `points` test images; `umap` needs the extra of that name."""
 
     method: Literal["tsne", "umap"]
     points: Annotated[int, Field(ge=10)]
@@ -345,10 +345,10 @@ class Latent(Block):
 
 
 class Predict(Block):
-    """The classifier that names the class of a new picture, and how many training pictures are named beside it."""
+    """The classifier that names the class of a new image, and how many training images are named beside it."""
 
     probe: Literal["published", "logistic", "mlp", "knn", "knn200"]
-    neighbours: PositiveInt
+    neighbors: PositiveInt
 
 
 class Parameters(Block):

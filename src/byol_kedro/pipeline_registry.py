@@ -20,7 +20,7 @@ def register_pipelines() -> dict[str, Pipeline]:
 
 
 def build_pipelines(names: Iterable[str]) -> dict[str, Pipeline]:
-    """The pipelines `names`, which are among `NAMES`; `__default__` goes from raw pictures to the report."""
+    """The pipelines `names`, which are among `NAMES`; `__default__` goes from raw images to the report."""
     return {name: _everything() if name == "__default__" else _create(name) for name in names}
 
 

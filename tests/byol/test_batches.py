@@ -1,10 +1,10 @@
-"""What could break: pictures of the wrong part, maps read whole."""
+"""What could break: images of the wrong part, maps read whole."""
 
 import numpy as np
 import pytest
 import torch
 
-from byol_kedro.byol.batches import DevicePictures, HostPictures, place_pictures
+from byol_kedro.byol.batches import DeviceImages, HostImages, place_images
 
 CPU = torch.device("cpu")
 
@@ -14,7 +14,7 @@ def parts(*lengths):
     return [rng.integers(0, 256, (n, 3, 4, 4), dtype=np.uint8) for n in lengths]
 
 
-@pytest.mark.parametrize("kind", [HostPictures, DevicePictures])
+@pytest.mark.parametrize("kind", [HostImages, DeviceImages])
 @pytest.mark.parametrize("picked", [[0, 4, 5, 6, 11], [0, 1], [7, 11], [5, 6], [5]])
 def test_a_batch_is_what_indexing_the_joined_parts_gives(kind, picked):
     arrays = parts(5, 1, 6)
@@ -38,13 +38,13 @@ def test_a_memory_map_is_not_read_whole(tmp_path):
             return taken
 
     watched = Watched()
-    (batch,) = place_pictures([watched], CPU).batches([torch.tensor([2, 7])])
+    (batch,) = place_images([watched], CPU).batches([torch.tensor([2, 7])])
     assert (len(batch), watched.rows) == (2, 2)
 
 
 def test_an_empty_part_counts_for_nothing():
     empty, filled = parts(0, 3)
-    pictures = place_pictures([empty, filled], CPU)
-    assert pictures.count == 3
-    (batch,) = pictures.batches([torch.tensor([2])])
+    images = place_images([empty, filled], CPU)
+    assert images.count == 3
+    (batch,) = images.batches([torch.tensor([2])])
     assert np.array_equal(batch.numpy(), filled[2:])

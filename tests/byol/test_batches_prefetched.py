@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from byol_kedro.byol.batches import CudaCopy, HostPictures, PrefetchedPictures, ahead, place_pictures
+from byol_kedro.byol.batches import CudaCopy, HostImages, PrefetchedImages, ahead, place_images
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.train import train
-from tests.support.trainings import CPU, pictures, recipe, small_state
+from tests.support.trainings import CPU, images, recipe, small_state
 
 
 def background_threads():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("pictures")]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("images")]
 
 
 @pytest.fixture(autouse=True)
@@ -98,19 +98,19 @@ class FakeCopy:
         return batch
 
 
-PARTS = [pictures(13, seed=1), pictures(9, seed=2)]
+PARTS = [images(13, seed=1), images(9, seed=2)]
 
 
 def test_prefetched_batches_are_those_that_are_gathered_when_they_are_wanted():
     plan = Plan(recipe(epochs=3), 22, 0)
     copy = FakeCopy()
-    ours = list(PrefetchedPictures(PARTS, copy).batches(plan.batches(1)))
-    theirs = list(HostPictures(PARTS, CPU).batches(plan.batches(1)))
+    ours = list(PrefetchedImages(PARTS, copy).batches(plan.batches(1)))
+    theirs = list(HostImages(PARTS, CPU).batches(plan.batches(1)))
     assert len(ours) == len(theirs) == plan.steps - 1
     assert all(map(torch.equal, ours, theirs))
     names = {what: {name for event, name in copy.events if event == what} for what in ("start", "wait")}
     assert names["wait"] == {threading.current_thread().name}
-    assert all(name.startswith("pictures") for name in names["start"])
+    assert all(name.startswith("images") for name in names["start"])
 
 
 def trained(placed, **given):
@@ -121,7 +121,7 @@ def trained(placed, **given):
 
 
 def test_a_training_from_prefetched_batches_ends_with_the_same_weights():
-    ours, theirs = trained(PrefetchedPictures(PARTS, FakeCopy())), trained(HostPictures(PARTS, CPU))
+    ours, theirs = trained(PrefetchedImages(PARTS, FakeCopy())), trained(HostImages(PARTS, CPU))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
@@ -133,11 +133,11 @@ def test_a_training_that_stops_takes_its_thread_with_it(error):
             raise error
 
     with pytest.raises(error):
-        trained(PrefetchedPictures(PARTS, FakeCopy()), watch=stop)
+        trained(PrefetchedImages(PARTS, FakeCopy()), watch=stop)
     assert background_threads() == []
 
 
-def test_a_picture_that_cannot_be_read_stops_the_training_with_its_error():
+def test_a_image_that_cannot_be_read_stops_the_training_with_its_error():
     class Broken(FakeCopy):
         def start(self, make):
             if [what for what, _ in self.events].count("start") == 3:
@@ -145,7 +145,7 @@ def test_a_picture_that_cannot_be_read_stops_the_training_with_its_error():
             return super().start(make)
 
     with pytest.raises(OSError, match="the file was cut"):
-        trained(PrefetchedPictures(PARTS, Broken()))
+        trained(PrefetchedImages(PARTS, Broken()))
 
 
 class FakeStream:
@@ -198,16 +198,16 @@ def test_a_copy_has_a_stream_of_its_own_and_the_device_waits_for_it_before_it_re
     assert cuda == ["computing: wait for event", "kept for computing"]
 
 
-@pytest.mark.parametrize(("free", "kind"), [(10**9, "DevicePictures"), (10, "PrefetchedPictures")])
-def test_on_a_gpu_pictures_lie_there_whole_where_they_fit_and_are_prefetched_where_not(monkeypatch, free, kind):
+@pytest.mark.parametrize(("free", "kind"), [(10**9, "DeviceImages"), (10, "PrefetchedImages")])
+def test_on_a_gpu_images_lie_there_whole_where_they_fit_and_are_prefetched_where_not(monkeypatch, free, kind):
     made = []
-    for name in ("DevicePictures", "PrefetchedPictures"):
+    for name in ("DeviceImages", "PrefetchedImages"):
         monkeypatch.setattr(f"byol_kedro.byol.batches.{name}", lambda *_, name=name: made.append(name))
     monkeypatch.setattr("byol_kedro.byol.batches.CudaCopy", lambda _device: None)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (free, free))
-    place_pictures(PARTS, torch.device("cuda"))
+    place_images(PARTS, torch.device("cuda"))
     assert made == [kind]
 
 
-def test_pictures_on_the_host_are_gathered_in_the_thread_that_asks():
-    assert isinstance(place_pictures([*PARTS, np.empty((0, 3, 16, 16), np.uint8)], CPU), HostPictures)
+def test_images_on_the_host_are_gathered_in_the_thread_that_asks():
+    assert isinstance(place_images([*PARTS, np.empty((0, 3, 16, 16), np.uint8)], CPU), HostImages)

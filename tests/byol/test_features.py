@@ -1,4 +1,4 @@
-"""What could break: rows lost or exchanged, the normalisation of another encoder, a network left in the wrong mode."""
+"""What could break: rows lost or exchanged, the normalization of another encoder, a network left in the wrong mode."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ import torch
 from byol_kedro.byol.encoder import restore_encoder, to_arrays, untrained_encoder
 from byol_kedro.byol.features import encode, project
 from tests.support.encoders import HEADER, moved
-from tests.support.trainings import CPU, pictures
+from tests.support.trainings import CPU, images
 
 
 def encoder():
@@ -17,16 +17,16 @@ def encoder():
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 4, 10, 11, 256])
-def test_every_picture_has_its_row_whatever_the_batch_size(batch_size):
-    pixels, model = pictures(11), encoder()
+def test_every_image_has_its_row_whatever_the_batch_size(batch_size):
+    pixels, model = images(11), encoder()
     one_by_one = np.concatenate([encode(model, pixels[i : i + 1], HEADER, CPU) for i in range(11)])
     features = encode(model, pixels, HEADER, CPU, batch_size)
     assert (features.shape, features.dtype) == ((11, HEADER.feature_dim), np.float32)
     np.testing.assert_allclose(features, one_by_one, rtol=1e-4, atol=1e-5)
 
 
-def test_features_are_the_networks_answer_to_normalised_pixels():
-    pixels, model = pictures(5), encoder()
+def test_features_are_the_networks_answer_to_normalized_pixels():
+    pixels, model = images(5), encoder()
     x = (pixels / 255.0 - np.reshape(HEADER.mean, (3, 1, 1))) / np.reshape(HEADER.std, (3, 1, 1))
     with torch.no_grad():
         expected = model(torch.from_numpy(x.astype(np.float32)))
@@ -34,7 +34,7 @@ def test_features_are_the_networks_answer_to_normalised_pixels():
 
 
 def test_another_mean_gives_other_features():
-    pixels, model = pictures(5), encoder()
+    pixels, model = images(5), encoder()
     other = dataclasses.replace(HEADER, mean=(0.4, 0.4, 0.4))
     assert not np.allclose(encode(model, pixels, HEADER, CPU), encode(model, pixels, other, CPU))
 
@@ -42,22 +42,22 @@ def test_another_mean_gives_other_features():
 def test_a_network_in_training_is_encoded_in_evaluation_mode_and_goes_on_training():
     model = encoder().train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    features = encode(model, pictures(5), HEADER, CPU)
+    features = encode(model, images(5), HEADER, CPU)
     assert model.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
-    assert np.array_equal(features, encode(model.eval(), pictures(5), HEADER, CPU))
+    assert np.array_equal(features, encode(model.eval(), images(5), HEADER, CPU))
 
 
-def test_no_pictures_give_an_empty_table_of_the_right_width():
-    assert encode(encoder(), pictures(0), HEADER, CPU).shape == (0, HEADER.feature_dim)
+def test_no_images_give_an_empty_table_of_the_right_width():
+    assert encode(encoder(), images(0), HEADER, CPU).shape == (0, HEADER.feature_dim)
 
 
 def test_a_read_only_map_is_encoded_without_a_warning(tmp_path, recwarn):
-    np.save(tmp_path / "pixels.npy", pictures(5))
+    np.save(tmp_path / "pixels.npy", images(5))
     mapped = np.load(tmp_path / "pixels.npy", mmap_mode="r")
     model = encoder()
     recwarn.clear()
-    assert np.array_equal(encode(model, mapped, HEADER, CPU), encode(model, pictures(5), HEADER, CPU))
+    assert np.array_equal(encode(model, mapped, HEADER, CPU), encode(model, images(5), HEADER, CPU))
     assert len(recwarn) == 0
 
 

@@ -17,7 +17,7 @@ from byol_kedro.errors import UserError
 from byol_kedro.files.weights import read_weights
 
 NAME = "test_resnet"
-PICTURES = torch.rand((2, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+IMAGES = torch.rand((2, 3, 32, 32), generator=torch.Generator().manual_seed(0))
 
 
 def network(seed, name=NAME, **options):
@@ -33,7 +33,7 @@ def network(seed, name=NAME, **options):
 
 def features(encoder):
     with torch.no_grad():
-        return encoder.eval().forward_head(encoder.forward_features(PICTURES), pre_logits=True)
+        return encoder.eval().forward_head(encoder.forward_features(IMAGES), pre_logits=True)
 
 
 def under(prefix, state):

@@ -40,7 +40,7 @@ def test_the_small_stem_keeps_the_resolution_until_the_first_stage():
     assert seen == [(2, 64, 16, 16)]
 
 
-def test_zero_initialised_residual_branches_let_a_block_pass_its_input():
+def test_zero_initialized_residual_branches_let_a_block_pass_its_input():
     encoder = create_encoder("resnet18", "small", True, 0)
     x = torch.rand(2, 64, 8, 8)
     torch.testing.assert_close(encoder.layer1(x), x)
@@ -143,7 +143,7 @@ def test_what_an_architecture_does_not_have_is_a_user_error(changes, match):
         small(**changes)
 
 
-def test_a_transformer_takes_pictures_of_the_given_size():
+def test_a_transformer_takes_images_of_the_given_size():
     encoder = small(name="test_vit", image_size=32).eval()
     with torch.no_grad():
         assert encoder(torch.zeros(2, 3, 32, 32)).shape == (2, feature_dim(encoder))

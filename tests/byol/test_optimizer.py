@@ -1,4 +1,4 @@
-"""What could break: decay on norms and biases, LARS scaling them, the target among what is optimised."""
+"""What could break: decay on norms and biases, LARS scaling them, the target among what is optimized."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def test_norms_and_biases_are_not_decayed():
 
 @pytest.mark.parametrize("decay_all", [True, False])
 @pytest.mark.parametrize("name", ["sgd", "lars", "adamw"])
-def test_all_of_the_online_network_is_optimised_and_nothing_of_the_target(name, decay_all):
+def test_all_of_the_online_network_is_optimized_and_nothing_of_the_target(name, decay_all):
     network = small_state().network
     settings = recipe(optimizer={"name": name, "decay_norms_and_biases": decay_all}).optimizer
     optimizer = create_optimizer(network, settings)

@@ -1,4 +1,4 @@
-"""What could break: weights of another network taken in silence, a picture prepared otherwise than its authors did."""
+"""What could break: weights of another network taken in silence, an image prepared otherwise than its authors did."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from byol_kedro.byol.features import encode_transformed
 from byol_kedro.byol.pretrained_weights import check_timm_name, hub_repository, own_transform, pretrained_encoder
 from byol_kedro.errors import UserError
 from tests.support.hub import NAME, trained_weights
-from tests.support.trainings import CPU, pictures
+from tests.support.trainings import CPU, images
 
 
 def prepared(pixels):
@@ -23,7 +23,7 @@ def prepared(pixels):
 
 
 def test_features_are_those_of_a_plain_timm_network_with_its_own_transform():
-    pixels, weights = pictures(5, size=32), trained_weights()
+    pixels, weights = images(5, size=32), trained_weights()
     plain = timm.create_model("test_resnet", num_classes=1000)
     plain.load_state_dict(weights)
     with torch.no_grad():
@@ -34,15 +34,15 @@ def test_features_are_those_of_a_plain_timm_network_with_its_own_transform():
 
 
 @pytest.mark.parametrize("name", ["resnet18.tv_in1k", "resnet50.a1_in1k", "vit_small_patch14_dinov2.lvd142m"])
-def test_a_transform_has_the_size_and_normalisation_of_its_weights(name):
+def test_a_transform_has_the_size_and_normalization_of_its_weights(name):
     with torch.device("meta"):
         model = timm.create_model(name, num_classes=0)
     transform = own_transform(model)
     config = timm.get_pretrained_cfg(name)
-    grey = transform(Image.new("RGB", (96, 96), (128, 128, 128)))
-    assert tuple(grey.shape) == config.input_size
+    gray = transform(Image.new("RGB", (96, 96), (128, 128, 128)))
+    assert tuple(gray.shape) == config.input_size
     expected = (128 / 255 - torch.tensor(config.mean)) / torch.tensor(config.std)
-    torch.testing.assert_close(grey.amax(dim=(1, 2)), expected)
+    torch.testing.assert_close(gray.amax(dim=(1, 2)), expected)
 
 
 def test_a_classifier_and_counters_are_left_out_and_counters_may_be_missing():

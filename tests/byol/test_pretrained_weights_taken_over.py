@@ -13,7 +13,7 @@ from byol_kedro.errors import UserError
 from tests.support.trainings import small_state
 
 HIDDEN, PROJECTION = 24, 8
-PICTURES = torch.rand((3, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+IMAGES = torch.rand((3, 3, 32, 32), generator=torch.Generator().manual_seed(0))
 
 
 def byol(stem="imagenet"):
@@ -41,7 +41,7 @@ def theirs(seed):
 
 def projections(network):
     with torch.no_grad():
-        return network.projetion.net(network.encoder(PICTURES).flatten(1))
+        return network.projetion.net(network.encoder(IMAGES).flatten(1))
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +61,9 @@ def test_both_networks_of_model_pth_give_what_they_gave(model_pth):
     take_over(network, content, "model.pth")
     network.eval()
     with torch.no_grad():
-        torch.testing.assert_close(network.encoder(PICTURES), online.encoder(PICTURES).flatten(1))
-        torch.testing.assert_close(network(PICTURES)[0], projections(online))
-        torch.testing.assert_close(network.target(PICTURES), projections(target))
+        torch.testing.assert_close(network.encoder(IMAGES), online.encoder(IMAGES).flatten(1))
+        torch.testing.assert_close(network(IMAGES)[0], projections(online))
+        torch.testing.assert_close(network.target(IMAGES), projections(target))
 
 
 def test_of_model_pth_the_predictor_alone_starts_anew(model_pth):
@@ -88,8 +88,8 @@ def test_a_torchvision_state_dict_is_taken_without_its_classifier_by_both_networ
     original.fc = torch.nn.Identity()
     network.eval()
     with torch.no_grad():
-        torch.testing.assert_close(network.encoder(PICTURES), original(PICTURES))
-        torch.testing.assert_close(network.target.encoder(PICTURES), original(PICTURES))
+        torch.testing.assert_close(network.encoder(IMAGES), original(IMAGES))
+        torch.testing.assert_close(network.target.encoder(IMAGES), original(IMAGES))
 
 
 def test_older_files_of_torchvision_lack_the_counters_of_batch_norm():

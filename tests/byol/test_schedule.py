@@ -1,4 +1,4 @@
-"""What could break: pictures seen twice or never in an epoch, orders that repeat, rows and scores at wrong steps."""
+"""What could break: images seen twice or never in an epoch, orders that repeat, rows and scores at wrong steps."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from tests.support.trainings import recipe
 
 
 @given(count=st.integers(4, 200), batch=st.integers(2, 9), accumulate=st.integers(1, 3))
-def test_an_epoch_takes_each_picture_at_most_once_in_whole_steps(count, batch, accumulate):
+def test_an_epoch_takes_each_image_at_most_once_in_whole_steps(count, batch, accumulate):
     if count < batch * accumulate:
         return
     plan = Plan(recipe(batch_size=batch, accumulate=accumulate), count, seed=0)
@@ -39,18 +39,18 @@ def test_the_order_depends_on_seed_and_epoch_alone():
 
 
 def test_a_batch_larger_than_the_data_is_one_line_that_says_found_expected_and_what_to_do():
-    with pytest.raises(UserError, match=r"8 x 1 = 8 pictures, found 7 .*lower pretrain.batch_size, and") as error:
+    with pytest.raises(UserError, match=r"8 x 1 = 8 images, found 7 .*lower pretrain.batch_size, and") as error:
         Plan(recipe(), 7, seed=0)
     assert "\n" not in str(error.value)
 
 
 def test_where_micro_batches_are_accumulated_their_number_is_what_to_lower():
-    with pytest.raises(UserError, match=r"8 x 4 = 32 pictures, found 31 .*lower pretrain.accumulate, and"):
+    with pytest.raises(UserError, match=r"8 x 4 = 32 images, found 31 .*lower pretrain.accumulate, and"):
         Plan(recipe(accumulate=4), 31, seed=0)
 
 
 def test_where_a_micro_batch_alone_is_too_large_their_number_would_not_help():
-    with pytest.raises(UserError, match=r"8 x 4 = 32 pictures, found 7 .*lower pretrain.batch_size, and"):
+    with pytest.raises(UserError, match=r"8 x 4 = 32 images, found 7 .*lower pretrain.batch_size, and"):
         Plan(recipe(accumulate=4), 7, seed=0)
 
 

@@ -1,4 +1,4 @@
-"""What could break: statistics of a part of the pictures, or inexact ones; a map that is read whole."""
+"""What could break: statistics of a part of the images, or inexact ones; a map that is read whole."""
 
 import mmap
 import sys
@@ -33,12 +33,12 @@ def test_a_channel_that_never_changes_has_deviation_zero(value):
     assert (mean[2], std[2]) == (value / 255, 0)
 
 
-def test_no_pictures_have_no_statistics():
+def test_no_images_have_no_statistics():
     assert channel_statistics(parts(0, 0)) == ((), ())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what is resident is read from /proc")
-def test_the_pieces_of_a_map_are_its_pictures_and_do_not_stay_in_memory(tmp_path, monkeypatch):
+def test_the_pieces_of_a_map_are_its_images_and_do_not_stay_in_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(statistics, "PIECE", 16)
     pixels = np.random.default_rng(0).integers(0, 256, (64, 3, 64, 64), dtype=np.uint8)
     pixels.tofile(tmp_path / "pixels")

@@ -16,7 +16,7 @@ LABELS = np.arange(40) % 2
 
 
 def bright_and_dark(labels, seed=0):
-    """Pictures (N, 3, 16, 16) uint8 of noise, those with label 1 brighter."""
+    """Images (N, 3, 16, 16) uint8 of noise, those with label 1 brighter."""
     noise = np.random.default_rng(seed).integers(0, 120, (len(labels), 3, 16, 16))
     return (noise + 130 * labels[:, None, None, None]).astype(np.uint8)
 
@@ -41,7 +41,7 @@ def test_the_warm_up_keeps_its_share_of_the_steps():
     assert plan.rates(plan.steps // 4 - 1)[0] == peak == pytest.approx(0.05)
 
 
-def test_a_batch_larger_than_the_labelled_pictures_becomes_as_large():
+def test_a_batch_larger_than_the_labeled_images_becomes_as_large():
     plan = supervised_plan(recipe(batch_size=64, accumulate=4), 1200, 40, 0)
     assert (plan.parameters.batch_size, plan.parameters.accumulate, plan.steps) == (40, 1, 30)
 
@@ -55,8 +55,8 @@ def test_what_the_labels_tell_apart_the_features_tell_apart():
     assert np.mean(guess == labels) > 0.95
 
 
-def test_each_picture_is_trained_with_its_own_label():
-    told, plain = [], dict.fromkeys(("flip", "jitter", "grey", "blur", "solarize"), 0.0)
+def test_each_image_is_trained_with_its_own_label():
+    told, plain = [], dict.fromkeys(("flip", "jitter", "gray", "blur", "solarize"), 0.0)
     views = {"first": VIEW | plain | {"crop_area": [1.0, 1.0], "crop_aspect": [1.0, 1.0]}, "second": VIEW}
     plan = supervised_plan(recipe(views=views), 400, 40, 0)
     train_supervised(bright_and_dark(LABELS), LABELS, HEADER, plan, CPU, lambda _epoch, loss: told.append(loss))

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from byol_kedro.byol.augmentation.augment import augment
-from byol_kedro.byol.batches import place_pictures
+from byol_kedro.byol.batches import place_images
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.seeds import stream_seed
 from byol_kedro.byol.state import initial_state
 from byol_kedro.byol.train import train
 from byol_kedro.errors import UserError
-from tests.support.trainings import CPU, SIZE, VIEW, pictures, recipe, small_state
+from tests.support.trainings import CPU, SIZE, VIEW, images, recipe, small_state
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
@@ -21,7 +21,7 @@ MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 def run(parameters, *, count=20, size=SIZE, seed=0, state=None, **given):
     state = state or small_state(seed)
     plan = Plan(parameters, count, seed)
-    rows = train(state, place_pictures([pictures(count, size)], CPU), plan, MEAN, STD, **given)
+    rows = train(state, place_images([images(count, size)], CPU), plan, MEAN, STD, **given)
     return state, rows
 
 
@@ -67,10 +67,10 @@ def test_training_that_stopped_goes_on_bit_for_bit_from_what_its_state_names():
     assert equal(weights(straight), weights(fresh))
 
 
-# Of smaller pictures oneDNN's bfloat16 leaves a part of a weight's gradient as it found the memory.
+# Of smaller images oneDNN's bfloat16 leaves a part of a weight's gradient as it found the memory.
 @pytest.mark.parametrize(("precision", "size"), [("float32", SIZE), ("bfloat16", 32), ("float16", SIZE)])
 def test_the_loss_falls_on_a_small_set_and_weights_stay_in_float32(precision, size):
-    mild = VIEW | {"crop_area": [0.5, 1.0], "jitter": 0.0, "grey": 0.0, "blur": 0.0, "solarize": 0.0}
+    mild = VIEW | {"crop_area": [0.5, 1.0], "jitter": 0.0, "gray": 0.0, "blur": 0.0, "solarize": 0.0}
     views = {"first": mild, "second": mild}
     easy = recipe(epochs=12, batch_size=16, views=views, tau={"base": 0.5}, precision=precision)
     state, rows = run(easy, count=32, size=size, state=small_state(precision=precision))
@@ -124,7 +124,7 @@ def seen_by_the_networks(monkeypatch, parameters):
     return seen[0]
 
 
-def test_pictures_are_normalised_before_the_networks_see_them(monkeypatch):
+def test_images_are_normalized_before_the_networks_see_them(monkeypatch):
     first, second = seen_by_the_networks(monkeypatch, recipe(epochs=1, batch_size=20))
     assert not torch.equal(first, second)
     for view in (first, second):
@@ -132,14 +132,14 @@ def test_pictures_are_normalised_before_the_networks_see_them(monkeypatch):
 
 
 def test_each_view_is_drawn_from_its_own_distribution(monkeypatch):
-    plain = VIEW | {"crop_area": [1.0, 1.0], "jitter": 0.0, "grey": 0.0, "blur": 0.0, "solarize": 0.0, "flip": 0.0}
-    views = {"first": plain, "second": plain | {"grey": 1.0}}
+    plain = VIEW | {"crop_area": [1.0, 1.0], "jitter": 0.0, "gray": 0.0, "blur": 0.0, "solarize": 0.0, "flip": 0.0}
+    views = {"first": plain, "second": plain | {"gray": 1.0}}
     first, second = seen_by_the_networks(monkeypatch, recipe(epochs=1, batch_size=20, views=views))
     assert not torch.allclose(first[:, 0], first[:, 1])
     assert torch.allclose(second[:, 0], second[:, 1])
 
 
-def test_streams_of_neighbouring_seeds_and_epochs_differ():
+def test_streams_of_neighboring_seeds_and_epochs_differ():
     assert len({stream_seed(seed, 2, epoch) for seed in range(20) for epoch in range(20)}) == 400
 
 

@@ -77,8 +77,8 @@ def test_other_errors_of_the_system_keep_their_traceback() -> None:
 
 def test_a_name_with_the_end_of_a_line_in_it_leaves_one_line() -> None:
     with pytest.raises(click.ClickException) as caught, one_line():
-        raise UserError("a\nb\u2028c\x1b[31m: no picture")
-    assert caught.value.message == r"a\nb\u2028c\x1b[31m: no picture"
+        raise UserError("a\nb\u2028c\x1b[31m: no image")
+    assert caught.value.message == r"a\nb\u2028c\x1b[31m: no image"
 
 
 @pytest.mark.parametrize(

@@ -79,8 +79,8 @@ def test_a_training_that_has_no_encoder_yet_is_told_by_its_own_parameters(runs: 
     [
         (["__default__"], ["encoder", "images_train"], "no results"),
         (["baselines", "probes", "report"], [], "no results"),
-        (["evaluate", "predict"], ["predicted_pictures"], "no results"),
-        (["predict"], ["predicted_pictures"], "predictions"),
+        (["evaluate", "predict"], ["predicted_images"], "no results"),
+        (["predict"], ["predicted_images"], "predictions"),
         (["predict"], [], "no predictions"),
         (["ingest", "pretrain"], ["encoder"], "only ingest,pretrain"),
         (["ingest", "pretrain"], [], "no encoder"),
@@ -133,12 +133,12 @@ def test_effective_ranks_are_unrounded_for_programs(unlabeled: RunBuilder) -> No
 
 @pytest.fixture
 def predictions(tmp_path: Path) -> RunBuilder:
-    """NEW has asked OLD's encoder, trained on a folder, about the pictures in /new; photos are today's source."""
+    """NEW has asked OLD's encoder, trained on a folder, about the images in /new; photos are today's source."""
     builder = RunBuilder(tmp_path)
     builder.encoder(OLD, recipe="mine", data="folder")
     asked = {"source": "photos", "predict_root": "/new", "pretrain": {"recipe": "test", "epochs": 2}}
     builder.died(NEW, pipelines=["predict"], reads={"encoder": OLD}, parameters=asked)
-    builder.write("predicted_pictures", NEW, b"something")
+    builder.write("predicted_images", NEW, b"something")
     return builder
 
 

@@ -1,4 +1,4 @@
-"""The datasets that come from kedro-datasets, and the picture: round trips, failures, previews."""
+"""The datasets that come from kedro-datasets, and the image: round trips, failures, previews."""
 
 import errno
 import inspect
@@ -19,7 +19,7 @@ from PIL import Image
 from byol_kedro.datasets.documents import JSONDataset
 from byol_kedro.datasets.tables import CSVDataset, ParquetDataset
 from byol_kedro.errors import UserError
-from tests.support.dataset_kinds import CASES, PICTURE
+from tests.support.dataset_kinds import CASES, IMAGE
 from tests.support.image_datasets import NEW, OLD, at, files_under
 
 each_kind = pytest.mark.parametrize("kind", CASES)
@@ -110,11 +110,11 @@ def test_floats_come_back_from_csv_bit_for_bit(tmp_path, values):
     assert dataset.load()["a"].astype(float).tolist() == values
 
 
-def test_the_picture_preview_is_the_png(tmp_path):
+def test_the_image_preview_is_the_png(tmp_path):
     import base64  # noqa: PLC0415  # of this test alone
 
     dataset = dataset_of("png", tmp_path)
-    dataset.save(PICTURE)
+    dataset.save(IMAGE)
     shown = Image.open(BytesIO(base64.b64decode(dataset.preview())))
-    np.testing.assert_array_equal(np.asarray(shown), PICTURE)
+    np.testing.assert_array_equal(np.asarray(shown), IMAGE)
     assert Path(dataset._get_load_path()).read_bytes().startswith(b"\x89PNG")

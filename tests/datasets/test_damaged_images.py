@@ -12,7 +12,7 @@ from byol_kedro.files import checked
 from byol_kedro.files.integrity import DamagedError
 from tests.support.damage import DAMAGE, flip, whole_or_one_line
 from tests.support.image_datasets import NEW, OLD, images_dataset, random_pixels, stream_of
-from tests.support.picture_folders import colours, ingested, labelled_folder, write_picture
+from tests.support.image_folders import colors, ingested, labeled_folder, write_image
 
 FILES = ["images.npy", "images.json", "images.json.sha256"]
 
@@ -94,13 +94,13 @@ def test_ingest_reads_anew_what_is_damaged_in_the_last_version(
 
 @pytest.mark.parametrize("name", FILES)
 def test_of_a_damaged_version_no_image_is_taken_over(tmp_path: Path, name: str) -> None:
-    root, out = labelled_folder(tmp_path / "raw"), tmp_path / "out"
-    before = colours(ingested("folder", root, out, OLD)["train"])
+    root, out = labeled_folder(tmp_path / "raw"), tmp_path / "out"
+    before = colors(ingested("folder", root, out, OLD)["train"])
     path = out / "train.npy" / OLD / name.replace("images", "train")
     flip(path, -30, bit=3)
-    write_picture(root / "train" / "a" / "new.png", 99)
+    write_image(root / "train" / "a" / "new.png", 99)
     again = ingested("folder", root, out, NEW)["train"]
-    assert sorted(colours(again)) == sorted([*before, 99])
+    assert sorted(colors(again)) == sorted([*before, 99])
 
 
 def test_a_copy_of_the_last_version_is_read_before_it_is_trusted(

@@ -1,4 +1,4 @@
-"""What could break: points and pictures that TensorBoard does not show, or shows twice; a full disk."""
+"""What could break: points and images that TensorBoard does not show, or shows twice; a full disk."""
 
 import errno
 import logging
@@ -10,7 +10,7 @@ import pytest
 from byol_kedro.datasets.events import EventFolder, EventsDataset
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Parameters
-from tests.support.event_files import picture, points
+from tests.support.event_files import image, points
 
 
 def write(folder, name, done, steps):
@@ -24,11 +24,11 @@ def test_points_are_those_that_were_written_and_what_was_not_measured_is_left_ou
     assert points(tmp_path / "a") == {"loss": [(1, 0.125), (5, 0.625)]}
 
 
-def test_a_picture_keeps_its_pixels(tmp_path):
+def test_a_image_keeps_its_pixels(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
     with EventFolder(tmp_path).writer("a", done=0) as writer:
-        writer.picture("views", 1, pixels)
-    assert np.array_equal(picture(tmp_path / "a", "views"), pixels)
+        writer.image("views", 1, pixels)
+    assert np.array_equal(image(tmp_path / "a", "views"), pixels)
 
 
 def test_all_is_in_the_file_when_a_call_returns(tmp_path):

@@ -72,7 +72,7 @@ def test_an_empty_split_can_be_saved_loaded_and_previewed(tmp_path):
 
 
 def unread() -> Iterator[np.ndarray]:
-    raise AssertionError("the pictures were read again")
+    raise AssertionError("the images were read again")
 
 
 def test_an_unchanged_origin_gives_a_link_to_the_last_version_unread(tmp_path):
@@ -119,7 +119,7 @@ def test_a_stream_that_gives_another_number_leaves_nothing(tmp_path, count):
     with pytest.raises(DatasetError) as caught:
         images_dataset(tmp_path, NEW).save(stream_of(random_pixels(5), batches=lambda: iter([random_pixels(count)])))
     assert isinstance(caught.value.__cause__, UserError)
-    assert f"gave {count} pictures, 5 expected" in str(caught.value.__cause__)
+    assert f"gave {count} images, 5 expected" in str(caught.value.__cause__)
     assert files_under(tmp_path) == set()
     assert not images_dataset(tmp_path, NEW).exists()
 
@@ -149,7 +149,7 @@ def test_what_a_killed_save_left_is_no_version_and_goes_with_the_next_save(tmp_p
     assert not left.parent.exists()
 
 
-def test_a_full_disk_says_how_much_the_pictures_need(tmp_path):
+def test_a_full_disk_says_how_much_the_images_need(tmp_path):
     def full():
         yield random_pixels(2)
         raise OSError(errno.ENOSPC, "full")

@@ -9,7 +9,7 @@ from tests.support.memory import resident
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what is resident is read from /proc")
-def test_pictures_of_the_version_before_do_not_stay_in_memory(tmp_path):
+def test_images_of_the_version_before_do_not_stay_in_memory(tmp_path):
     pixels, keys = random_pixels(64, side=64), np.arange(128).view(np.uint8).reshape(64, 16)
     pixels.tofile(tmp_path / "before")
     mapped = np.memmap(tmp_path / "before", dtype=np.uint8, mode="r", shape=pixels.shape)

@@ -30,7 +30,7 @@ def test_the_handle_opens_the_source(tmp_path):
     assert source.stream("test").count == 16
 
 
-def test_raw_pictures_are_never_written(tmp_path):
+def test_raw_images_are_never_written(tmp_path):
     with pytest.raises(DatasetError, match="only read"):
         RawImagesDataset(source="photos", filepath=str(tmp_path)).save("anything")
 

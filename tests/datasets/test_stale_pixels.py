@@ -18,7 +18,7 @@ from byol_kedro.sources import stl10 as stl10_module
 from byol_kedro.sources.cifar10 import BATCHES, CIFAR10
 from byol_kedro.sources.photos import Photograph
 from tests.support.image_datasets import NEW, OLD, random_pixels, write_stl10
-from tests.support.picture_folders import SIDE, SPLITS, colours, decode_here, ingested
+from tests.support.image_folders import SIDE, SPLITS, colors, decode_here, ingested
 from tests.support.written_sources import write_npy
 
 DATE = (10**18, 10**18)  # nanoseconds, of every file as of those that came in one archive
@@ -29,10 +29,10 @@ def in_this_process(monkeypatch):
     monkeypatch.setattr(folder, "decode_all", decode_here)
 
 
-def write_bmp(path: Path, colour: int) -> Path:
-    """All of one size, whatever the colour."""
+def write_bmp(path: Path, color: int) -> Path:
+    """All of one size, whatever the color."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (SIDE, SIDE), (colour % 256, colour // 256, 0)).save(path, format="BMP")
+    Image.new("RGB", (SIDE, SIDE), (color % 256, color // 256, 0)).save(path, format="BMP")
     os.utime(path, ns=DATE)
     return path
 
@@ -189,7 +189,7 @@ def test_a_linked_folder_of_a_class_is_read_again_when_it_leads_elsewhere(tmp_pa
     ingested("folder", one, tmp_path / "out", OLD)
     (one / "train/c").unlink()
     (one / "train/c").symlink_to(two / "unlabeled/a")
-    assert colours(ingested("folder", one, tmp_path / "out", NEW)["train"])[-3:] == [100, 101, 102]
+    assert colors(ingested("folder", one, tmp_path / "out", NEW)["train"])[-3:] == [100, 101, 102]
 
 
 def test_files_that_are_numbered_anew_keep_their_own_pixels(tmp_path):
@@ -203,25 +203,25 @@ def test_files_that_are_numbered_anew_keep_their_own_pixels(tmp_path):
         for before, after in zip(files[5:], files[4:], strict=False):
             before.rename(after)
     again = ingested("folder", tmp_path / "raw", tmp_path / "out", NEW)["train"]
-    assert colours(again) == [n for start in (0, 1) for n in range(start, 60, 2) if n // 2 != 4]
+    assert colors(again) == [n for start in (0, 1) for n in range(start, 60, 2) if n // 2 != 4]
 
 
 def test_two_files_that_change_names_change_pixels(tmp_path):
     one, _ = two_roots(tmp_path, images)
-    before = colours(ingested("folder", one, tmp_path / "out", OLD)["train"])
+    before = colors(ingested("folder", one, tmp_path / "out", OLD)["train"])
     (one / "train/a/0.bmp").rename(one / "aside")
     (one / "train/a/1.bmp").rename(one / "train/a/0.bmp")
     (one / "aside").rename(one / "train/a/1.bmp")
-    after = colours(ingested("folder", one, tmp_path / "out", NEW)["train"])
+    after = colors(ingested("folder", one, tmp_path / "out", NEW)["train"])
     assert after == [before[1], before[0], *before[2:]]
 
 
 def test_photographs_of_another_installation_are_read(tmp_path, monkeypatch):
     for seed in (0, 1):
         generator = np.random.default_rng(seed)
-        picture = Image.fromarray(generator.integers(0, 256, (64, 64, 3), dtype=np.uint8))
+        image = Image.fromarray(generator.integers(0, 256, (64, 64, 3), dtype=np.uint8))
         (tmp_path / str(seed)).mkdir()
-        picture.save(tmp_path / f"{seed}/x.bmp")
+        image.save(tmp_path / f"{seed}/x.bmp")
     few = {"unlabeled": 1, "train": 1, "test": 1}
     prints = []
     for version, place in ((OLD, "0"), (NEW, "1")):

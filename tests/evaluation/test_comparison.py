@@ -1,4 +1,4 @@
-"""Two classifiers on the same pictures: differences, intervals and p values of every pair."""
+"""Two classifiers on the same images: differences, intervals and p values of every pair."""
 
 import numpy as np
 import pandas as pd
@@ -47,13 +47,13 @@ def test_points_are_the_first_top1_less_the_second_in_percentage_points():
     np.testing.assert_allclose(found, [shares[0] - shares[1], shares[0] - shares[2], shares[1] - shares[2]])
 
 
-def test_pictures_that_one_alone_has_right_are_counted():
+def test_images_that_one_alone_has_right_are_counted():
     row = table(*THREE).iloc[1]
     a, b = right(0.7, 1), right(0.4, 3)
     assert (row["only_a"], row["only_b"], row["n"]) == (np.sum(a > b), np.sum(b > a), N)
 
 
-def test_pictures_are_matched_by_their_names_and_not_by_their_place():
+def test_images_are_matched_by_their_names_and_not_by_their_place():
     hits = right(0.5, 4)
     names = [f"test/{i:03}" for i in range(N)]
     backwards = guesses("pixels", "knn", hits[::-1], names[::-1])
@@ -61,7 +61,7 @@ def test_pictures_are_matched_by_their_names_and_not_by_their_place():
     assert (row["only_a"], row["only_b"]) == (0, 0)
 
 
-def test_only_pictures_that_both_have_guessed_count():
+def test_only_images_that_both_have_guessed_count():
     row = table(guesses("BYOL", "knn", right(0.5, 1)), guesses("pixels", "knn", right(0.5, 2)[:100])).iloc[0]
     assert row["n"] == 100
 

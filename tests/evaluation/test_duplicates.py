@@ -1,4 +1,4 @@
-"""Perceptual hashes: a second writing, what they take for the same picture, and what the pixels say to that."""
+"""Perceptual hashes: a second writing, what they take for the same image, and what the pixels say to that."""
 
 import io
 
@@ -42,8 +42,8 @@ def bits_between(a, b):
 
 def test_the_hash_is_the_sign_of_scipys_cosine_transform_about_its_median():
     images = np.random.default_rng(0).integers(0, 256, (20, 3, 24, 40), dtype=np.uint8)
-    grey = np.tensordot(images.astype(float), [0.299, 0.587, 0.114], axes=([1], [0]))
-    waves = dctn(grey, axes=(1, 2))[:, 1:9, 1:9].reshape(20, 64)
+    gray = np.tensordot(images.astype(float), [0.299, 0.587, 0.114], axes=([1], [0]))
+    waves = dctn(gray, axes=(1, 2))[:, 1:9, 1:9].reshape(20, 64)
     # dctn multiplies every wave by the same 4: the median moves with it.
     bits = waves > np.median(waves, axis=1, keepdims=True)
     expected = np.packbits(bits, axis=1).view(np.uint64)[:, 0]
@@ -59,7 +59,7 @@ def test_the_hash_is_the_sign_of_scipys_cosine_transform_about_its_median():
         lambda image: image.point(lambda value: min(255, value + 20)),
         lambda image: image.convert("L").convert("RGB"),
     ],
-    ids=["jpeg", "smaller", "brighter", "grey"],
+    ids=["jpeg", "smaller", "brighter", "gray"],
 )
 def test_a_copy_that_was_changed_a_little_is_near(side, change):
     images = [image for image in patches(side) if np.asarray(image).std() > 20]  # a plain wall has no features to hash
@@ -78,9 +78,9 @@ def test_different_photographs_are_not_near(side):
 def wall(seed, slope=0.0, spot=0):
     """A wall (3, 32, 32) with a grain of its own, darker downwards by `slope` in all, a spot in its corner."""
     grain = np.random.default_rng(seed).normal(0, 2, (32, 32))
-    grey = 128 + grain - slope * np.linspace(0, 1, 32)[:, None]
-    grey[29:, 2:5] += spot
-    return np.round([grey] * 3).astype(np.uint8)
+    gray = 128 + grain - slope * np.linspace(0, 1, 32)[:, None]
+    gray[29:, 2:5] += spot
+    return np.round([gray] * 3).astype(np.uint8)
 
 
 def test_two_walls_with_a_spot_in_the_same_place_are_near_and_not_alike():
@@ -94,23 +94,23 @@ def test_two_slopes_of_the_same_direction_are_not_alike():
     assert not alike(wall(0, slope=60), wall(1, slope=60))
 
 
-def test_of_plain_pictures_nothing_can_be_told():
+def test_of_plain_images_nothing_can_be_told():
     below, faint = np.full((3, 16, 16), 80, np.uint8), np.full((3, 16, 16), 90, np.uint8)
-    faint[2, 4:8, 4:8] += 1  # a tenth of a grey level
+    faint[2, 4:8, 4:8] += 1  # a tenth of a gray level
     assert not alike(faint, faint)
     assert not alike(below, faint)
 
 
 def test_a_negative_is_not_alike():
-    picture = pixels(patches(32))[5]
-    assert not alike(picture, 255 - picture)
+    image = pixels(patches(32))[5]
+    assert not alike(image, 255 - image)
 
 
 def test_agreement_is_that_of_scipys_rank_correlation(monkeypatch):
     squares = pixels(patches(32))[5:7]
-    grey = [np.tensordot([0.299, 0.587, 0.114], square.astype(float), axes=1) for square in squares]
-    inner = [x - x.mean(axis=0) - x.mean(axis=1, keepdims=True) + x.mean() for x in grey]
-    expected = float(min(spearmanr(*np.round(pair).reshape(2, -1))[0] for pair in (grey, inner)))
+    gray = [np.tensordot([0.299, 0.587, 0.114], square.astype(float), axes=1) for square in squares]
+    inner = [x - x.mean(axis=0) - x.mean(axis=1, keepdims=True) + x.mean() for x in gray]
+    expected = float(min(spearmanr(*np.round(pair).reshape(2, -1))[0] for pair in (gray, inner)))
     for limit, answer in ((expected - 1e-9, True), (expected + 1e-9, False)):
         monkeypatch.setattr(duplicates, "ALIKE", limit)
         assert alike(*squares) is answer
@@ -125,5 +125,5 @@ def test_the_nearest_is_found_wherever_it_stands():
     assert rows.tolist() == [row.index(min(row)) for row in table]
 
 
-def test_no_pictures_have_no_hashes():
+def test_no_images_have_no_hashes():
     assert perceptual_hash(np.zeros((0, 3, 8, 8), np.uint8)).shape == (0,)

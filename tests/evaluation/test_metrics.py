@@ -26,7 +26,7 @@ from byol_kedro.evaluation.probes.base import Fit
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7], [0.3, 0.5, 0.2], [0.6, 0.3, 0.1]], np.float32)
 TRUTH = np.array([0, 2, 1, 1])
 WORDS = {"classifier": "kNN", "protocol": "knn", "features": "BYOL"}
-SETTINGS = {"neighbours": 5}
+SETTINGS = {"neighbors": 5}
 
 
 def row(probabilities=PROBABILITIES):
@@ -91,7 +91,7 @@ def test_a_row_says_what_it_is_of():
     assert found == WORDS | {"dim": 512, "top1": 0.75, "n": 4, "seed": 3, "chosen": {"C": 0.1}}
 
 
-def test_the_table_has_one_line_a_picture():
+def test_the_table_has_one_line_a_image():
     columns = table()[["index", "name", "truth", "guess"]].to_numpy().tolist()
     assert columns == [[5, "a", 0, 0], [6, "b", 2, 2], [8, "c", 1, 1], [9, "d", 1, 0]]
 

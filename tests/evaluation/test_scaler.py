@@ -1,4 +1,4 @@
-"""Standardisation against scikit-learn's."""
+"""Standardization against scikit-learn's."""
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
@@ -7,7 +7,7 @@ from byol_kedro.evaluation.scaler import Scaler
 from tests.support.probe_problems import blobs
 
 
-def test_test_features_are_standardised_as_scikit_learn_does():
+def test_test_features_are_standardized_as_scikit_learn_does():
     data = blobs()
     theirs = StandardScaler().fit(data.train_x.astype(float)).transform(data.test_x.astype(float))
     np.testing.assert_allclose(Scaler.fit(data.train_x)(data.test_x), theirs, atol=1e-4)

@@ -65,7 +65,7 @@ def test_sums_of_numpy_are_the_same_before_and_after_whoever_goes_in_and_out():
     assert np.array_equal(matrix @ matrix.T, expected)
 
 
-def test_centres_of_k_means_are_the_same_each_time_with_any_number_of_threads():
+def test_centers_of_k_means_are_the_same_each_time_with_any_number_of_threads():
     points = np.random.default_rng(0).standard_normal((3000, 16)).astype(np.float32)
     with threadpool_limits(4):
         found = [_kmeans(points, 10, seed=0).cluster_centers_.tobytes() for _ in range(6)]

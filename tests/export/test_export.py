@@ -24,7 +24,7 @@ from byol_kedro.export.write import FORMATS, Format, write
 from byol_kedro.inference import FrozenEncoder
 from tests.support.damage import flip
 from tests.support.encoders import NEWER, OLDER, save_encoder
-from tests.support.exports import PIXELS, assert_same, frozen, normalised, type_export
+from tests.support.exports import PIXELS, assert_same, frozen, normalized, type_export
 from tests.support.kedro_runs import ROOT
 from tests.support.trainings import CPU
 
@@ -47,7 +47,7 @@ def test_torchvisions_resnet_takes_the_file_and_lacks_only_its_classifier(resnet
     missing, unexpected = model.load_state_dict(load_file(tmp_path / "e.safetensors"), strict=False)
     assert (missing, unexpected) == (["fc.weight", "fc.bias"], [])
     model.fc = torch.nn.Identity()
-    assert_same(model(normalised(resnet18)).numpy(), resnet18)
+    assert_same(model(normalized(resnet18)).numpy(), resnet18)
 
 
 @torch.no_grad()
@@ -55,10 +55,10 @@ def test_timm_makes_the_network_from_the_file_alone(resnet18, tmp_path):
     path = tmp_path / "e.safetensors"
     write(resnet18, "timm", path)
     model = timm.create_model("resnet18", num_classes=0, checkpoint_path=path).eval()
-    assert_same(model(normalised(resnet18)).numpy(), resnet18)
+    assert_same(model(normalized(resnet18)).numpy(), resnet18)
 
 
-def test_onnxruntime_takes_any_number_of_uint8_pictures(small, tmp_path):
+def test_onnxruntime_takes_any_number_of_uint8_images(small, tmp_path):
     write(small, "onnx", tmp_path / "e.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "e.onnx", providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
@@ -69,7 +69,7 @@ def test_onnxruntime_takes_any_number_of_uint8_pictures(small, tmp_path):
 
 @torch.no_grad()
 @pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
-def test_torchscript_takes_any_number_of_uint8_pictures(small, tmp_path):
+def test_torchscript_takes_any_number_of_uint8_images(small, tmp_path):
     write(small, "torchscript", tmp_path / "e.pt")
     model = torch.jit.load(tmp_path / "e.pt")
     assert_same(model(torch.from_numpy(PIXELS)).numpy(), small)
@@ -129,7 +129,7 @@ def test_a_file_that_computes_otherwise_is_not_written(resnet18, name, tmp_path,
 
 
 @pytest.mark.parametrize("field", ["mean", "std"])
-def test_a_normalisation_that_is_not_the_headers_is_not_written(small, field, tmp_path, monkeypatch):
+def test_a_normalization_that_is_not_the_headers_is_not_written(small, field, tmp_path, monkeypatch):
     header = EncoderHeader(**{**vars(small.header), field: (0.21, 0.22, 0.23)})
     other, form = FrozenEncoder(header, OLDER, "mark", small.model, CPU), FORMATS["torchscript"]
     monkeypatch.setitem(FORMATS, "torchscript", Format(lambda _, path: form.write(other, path), form.features))

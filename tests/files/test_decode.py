@@ -5,27 +5,27 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from byol_kedro.files.decode import UnreadablePicture, decode
+from byol_kedro.files.decode import UnreadableImage, decode
 from byol_kedro.files.decoders import decode_all
 
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "BMP": "bmp", "TIFF": "tif", "GIF": "gif"}
 
 
 def smooth(width=45, height=30, channels=3, seed=0):
-    """A picture without sharp edges, so that a resampling has one right answer up to rounding."""
+    """An image without sharp edges, so that a resampling has one right answer up to rounding."""
     small = np.random.default_rng(seed).integers(0, 256, (4, 6, channels), dtype=np.uint8)
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
     return Image.fromarray(small.squeeze(), mode=None).convert(mode).resize((width, height), Image.Resampling.BILINEAR)
 
 
-def saved(folder, image, name="picture.png", **options):
+def saved(folder, image, name="image.png", **options):
     path = folder / name
     image.save(path, **options)
     return path
 
 
 def reference(image, size):
-    """The middle square of an RGB picture, by whole pixels, then resampled."""
+    """The middle square of an RGB image, by whole pixels, then resampled."""
     side = min(image.size)
     left, top = ((length - side) // 2 for length in image.size)
     square = image.crop((left, top, left + side, top + side))
@@ -38,14 +38,14 @@ def psnr(a, b):
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_each_format_gives_the_middle_square_that_pillow_gives(tmp_path, kind):
-    path = saved(tmp_path, smooth(44), f"picture.{FORMATS[kind]}", format=kind)
+    path = saved(tmp_path, smooth(44), f"image.{FORMATS[kind]}", format=kind)
     with Image.open(path) as file:
         expected = reference(file.convert("RGB"), 16)
-    picture = decode(path, 16)
-    assert picture.shape == (3, 16, 16)
-    assert picture.dtype == np.uint8
+    image = decode(path, 16)
+    assert image.shape == (3, 16, 16)
+    assert image.dtype == np.uint8
     # Resampled from the square alone, its edge misses the pixels beyond it.
-    assert np.abs(picture.astype(int) - expected)[:, 2:-2, 2:-2].max() <= 1
+    assert np.abs(image.astype(int) - expected)[:, 2:-2, 2:-2].max() <= 1
 
 
 @pytest.mark.parametrize("size", [(45, 30), (30, 45), (16, 200), (200, 16), (7, 5), (1, 9)])
@@ -53,23 +53,23 @@ def test_every_shape_becomes_a_square(tmp_path, size):
     assert decode(saved(tmp_path, smooth(*size)), 16).shape == (3, 16, 16)
 
 
-def test_a_picture_of_the_right_size_is_unchanged(tmp_path):
+def test_a_image_of_the_right_size_is_unchanged(tmp_path):
     image = smooth(16, 16)
     np.testing.assert_array_equal(decode(saved(tmp_path, image), 16), np.asarray(image).transpose(2, 0, 1))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["jpg", "png", "webp", "tif"])
-def test_pictures_stand_as_their_exif_says(tmp_path, orientation, kind):
+def test_images_stand_as_their_exif_says(tmp_path, orientation, kind):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = saved(tmp_path, smooth(), f"picture.{kind}", exif=exif)
+    path = saved(tmp_path, smooth(), f"image.{kind}", exif=exif)
     upright = saved(tmp_path, ImageOps.exif_transpose(Image.open(path)).convert("RGB"), "upright.png")
     assert np.abs(decode(path, 16).astype(int) - decode(upright, 16)).max() <= 1
 
 
-def test_a_broken_exif_leaves_the_picture_as_it_is(tmp_path):
-    path = saved(tmp_path, smooth(), "picture.jpg", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+def test_a_broken_exif_leaves_the_image_as_it_is(tmp_path):
+    path = saved(tmp_path, smooth(), "image.jpg", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
     plain = saved(tmp_path, smooth(), "plain.jpg")
     np.testing.assert_array_equal(decode(path, 16), decode(plain, 16))
 
@@ -80,7 +80,7 @@ def test_every_kind_of_pixels_becomes_rgb(tmp_path, mode):
     kind = "jpg" if mode in {"CMYK", "YCbCr"} else "tif" if mode == "PA" else "png"
     if mode == "PA":
         image = smooth(16, 16).convert("P").convert("PA")
-    path = saved(tmp_path, image, f"picture.{kind}")
+    path = saved(tmp_path, image, f"image.{kind}")
     decoded = decode(path, 16)
     if mode == "I;16":
         assert np.unique(decoded).tolist() == [128]
@@ -91,12 +91,12 @@ def test_every_kind_of_pixels_becomes_rgb(tmp_path, mode):
 
 def test_sixteen_bits_keep_their_whole_range(tmp_path):
     values = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
-    picture = decode(saved(tmp_path, Image.fromarray(values)), 16)
-    np.testing.assert_array_equal(picture[0], np.rint(values / 257).astype(np.uint8))
+    image = decode(saved(tmp_path, Image.fromarray(values)), 16)
+    np.testing.assert_array_equal(image[0], np.rint(values / 257).astype(np.uint8))
 
 
 def test_twelve_bits_in_a_tiff_keep_their_whole_range(tmp_path):
-    path = tmp_path / "picture.tif"
+    path = tmp_path / "image.tif"
     values = np.linspace(0, 4095, 256).astype(int).reshape(16, 16)
     pairs = values.reshape(-1, 2)
     packed = b"".join(((a << 12) | b).to_bytes(3, "big") for a, b in pairs.tolist())
@@ -113,82 +113,82 @@ def test_twelve_bits_in_a_tiff_keep_their_whole_range(tmp_path):
 
 def test_where_white_is_zero_black_and_white_are_not_exchanged(tmp_path):
     values = np.full((16, 16), 65535, np.uint16)
-    path = saved(tmp_path, Image.fromarray(values), "picture.tif", tiffinfo={262: 0})
+    path = saved(tmp_path, Image.fromarray(values), "image.tif", tiffinfo={262: 0})
     assert decode(path, 16).max() == 0
 
 
 def test_what_shines_through_lies_on_white(tmp_path):
     rgba = np.zeros((16, 16, 4), np.uint8)
     rgba[:, :8, 3] = 255  # black on the left, nothing on the right
-    picture = decode(saved(tmp_path, Image.fromarray(rgba)), 16)
-    assert picture[:, :, :8].max() == 0
-    assert picture[:, :, 8:].min() == 255
+    image = decode(saved(tmp_path, Image.fromarray(rgba)), 16)
+    assert image[:, :, :8].max() == 0
+    assert image[:, :, 8:].min() == 255
 
 
-def test_colour_behind_what_is_transparent_does_not_bleed(tmp_path):
+def test_color_behind_what_is_transparent_does_not_bleed(tmp_path):
     rgba = np.zeros((64, 64, 4), np.uint8)
     rgba[..., 0] = 255  # red everywhere, seen on the left alone
     rgba[:, :32, 3] = 255
-    picture = decode(saved(tmp_path, Image.fromarray(rgba)), 16)
-    assert picture[0].min() == 255  # red and white and what is between have all of red
+    image = decode(saved(tmp_path, Image.fromarray(rgba)), 16)
+    assert image[0].min() == 255  # red and white and what is between have all of red
 
 
-@pytest.mark.parametrize("colour", [0, (0,), b"\0"])
-def test_a_transparent_colour_of_a_palette_is_white(tmp_path, colour):
+@pytest.mark.parametrize("color", [0, (0,), b"\0"])
+def test_a_transparent_color_of_a_palette_is_white(tmp_path, color):
     image = Image.new("P", (16, 16), 0)
     image.putpalette([0, 0, 200] * 256)
-    path = saved(tmp_path, image, "picture.gif" if colour == 0 else "picture.png", transparency=0)
+    path = saved(tmp_path, image, "image.gif" if color == 0 else "image.png", transparency=0)
     assert decode(path, 16).min() == 255
 
 
 @pytest.mark.parametrize("kind", ["gif", "webp", "png", "tif"])
 def test_the_first_of_several_frames_is_taken(tmp_path, kind):
-    frames = [Image.new("RGB", (16, 16), colour) for colour in ("black", "white")]
-    path = saved(tmp_path, frames[0], f"picture.{kind}", save_all=True, append_images=frames[1:])
+    frames = [Image.new("RGB", (16, 16), color) for color in ("black", "white")]
+    path = saved(tmp_path, frames[0], f"image.{kind}", save_all=True, append_images=frames[1:])
     assert decode(path, 16).max() < 8
 
 
-def test_a_camera_s_jpeg_with_a_second_picture_is_read(tmp_path):
-    frames = [Image.new("RGB", (64, 64), colour) for colour in ("black", "white")]
-    path = saved(tmp_path, frames[0], "picture.jpg", format="MPO", save_all=True, append_images=frames[1:])
+def test_a_camera_s_jpeg_with_a_second_image_is_read(tmp_path):
+    frames = [Image.new("RGB", (64, 64), color) for color in ("black", "white")]
+    path = saved(tmp_path, frames[0], "image.jpg", format="MPO", save_all=True, append_images=frames[1:])
     assert decode(path, 16).max() < 8
 
 
 @pytest.mark.parametrize("size", [(500, 375), (501, 373), (375, 500), (1000, 750)])
 def test_a_draft_of_a_jpeg_is_as_good_as_all_of_its_pixels(tmp_path, size, monkeypatch):
     image = smooth(*size).convert("RGB")
-    path = saved(tmp_path, image, "picture.jpg", quality=90)
+    path = saved(tmp_path, image, "image.jpg", quality=90)
     drafted = decode(path, 96)
     monkeypatch.setattr("byol_kedro.files.decode.DRAFT", 1000)
     assert psnr(drafted, decode(path, 96)) > 50
 
 
-def test_a_draft_does_not_shift_the_picture(tmp_path):
+def test_a_draft_does_not_shift_the_image(tmp_path):
     # 373 pixels in a draft by 2 are 187, half a pixel more than there is; taken whole, stripes wander.
     stripes = np.round(127.5 + 127.5 * np.cos(np.arange(373) * np.pi / 8)).astype(np.uint8)
     image = Image.fromarray(np.tile(stripes, (373, 1))).convert("RGB")
-    path = saved(tmp_path, image, "picture.jpg", quality=95)
+    path = saved(tmp_path, image, "image.jpg", quality=95)
     assert psnr(decode(path, 96), reference(image, 96)) > 35
 
 
-def test_of_a_picture_with_odd_metadata_the_pixels_are_read_without_a_warning(tmp_path):
-    path = saved(tmp_path, smooth(), "picture.jpg", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+def test_of_a_image_with_odd_metadata_the_pixels_are_read_without_a_warning(tmp_path):
+    path = saved(tmp_path, smooth(), "image.jpg", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        (picture,) = decode_all([path], 16)
+        (image,) = decode_all([path], 16)
     plain = saved(tmp_path, smooth(), "plain.jpg")
-    np.testing.assert_array_equal(picture, decode(plain, 16), strict=True)
+    np.testing.assert_array_equal(image, decode(plain, 16), strict=True)
 
 
 def test_the_reason_is_one_line_without_the_path(tmp_path):
     path = tmp_path / "a\nb.png"
-    path.write_bytes(b"no picture")
-    with pytest.raises(UnreadablePicture) as caught:
+    path.write_bytes(b"no image")
+    with pytest.raises(UnreadableImage) as caught:
         decode(path, 16)
-    assert str(caught.value) == "no picture: a JPEG, PNG, WebP, BMP, TIFF or GIF expected"
+    assert str(caught.value) == "no image: a JPEG, PNG, WebP, BMP, TIFF or GIF expected"
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
-    with pytest.raises(UnreadablePicture):
+    with pytest.raises(UnreadableImage):
         decode(tmp_path / "pipe.jpg", 16)

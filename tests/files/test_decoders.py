@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from byol_kedro.files import decoders
-from byol_kedro.files.decode import UnreadablePicture, decode
+from byol_kedro.files.decode import UnreadableImage, decode
 from byol_kedro.files.decoders import decode_all
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
+def images(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("images")
     paths = [folder / f"{number}.png" for number in range(40)]
     for number, path in enumerate(paths):
         Image.new("RGB", (20, 20), (number, 0, 0)).save(path)
@@ -24,26 +24,26 @@ def pictures(tmp_path_factory):
 
 
 def reds(decoded):
-    return [-1 if isinstance(one, UnreadablePicture) else int(one[0, 0, 0]) for one in decoded]
+    return [-1 if isinstance(one, UnreadableImage) else int(one[0, 0, 0]) for one in decoded]
 
 
-def test_pictures_come_in_the_order_of_their_paths(pictures):
-    assert reds(decode_all(pictures, 8, processes=3)) == list(range(40))
+def test_images_come_in_the_order_of_their_paths(images):
+    assert reds(decode_all(images, 8, processes=3)) == list(range(40))
 
 
-def test_each_is_what_one_process_decodes(pictures):
-    for path, picture in zip(pictures, decode_all(pictures, 8), strict=True):
-        np.testing.assert_array_equal(picture, decode(path, 8), strict=True)
+def test_each_is_what_one_process_decodes(images):
+    for path, image in zip(images, decode_all(images, 8), strict=True):
+        np.testing.assert_array_equal(image, decode(path, 8), strict=True)
 
 
-def test_a_picture_that_cannot_be_read_stands_in_its_place(pictures, tmp_path):
-    (tmp_path / "bad.png").write_bytes(b"no picture")
-    decoded = list(decode_all([*pictures[:9], tmp_path / "bad.png", *pictures[9:]], 8))
+def test_a_image_that_cannot_be_read_stands_in_its_place(images, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    decoded = list(decode_all([*images[:9], tmp_path / "bad.png", *images[9:]], 8))
     assert reds(decoded) == [*range(9), -1, *range(9, 40)]
-    assert str(decoded[9]).startswith("no picture")
+    assert str(decoded[9]).startswith("no image")
 
 
-def test_no_paths_are_no_pictures():
+def test_no_paths_are_no_images():
     assert list(decode_all([], 8)) == []
 
 
@@ -54,14 +54,14 @@ def test_names_in_any_script_and_of_any_bytes_are_found(tmp_path):
     assert reds(decode_all((tmp_path / name for name in names), 8)) == [7] * len(names)
 
 
-def test_few_paths_are_taken_before_pictures_are_asked_for(pictures):
+def test_few_paths_are_taken_before_images_are_asked_for(images):
     taken = 0
 
     def endless():
         nonlocal taken
         while True:
             taken += 1
-            yield pictures[0]
+            yield images[0]
 
     decoded = decode_all(endless(), 8, processes=2)
     assert len(list(islice(decoded, 100))) == 100
@@ -74,9 +74,9 @@ def children():
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for the processes")
-def test_no_process_is_left_when_the_reader_stops_early(pictures):
+def test_no_process_is_left_when_the_reader_stops_early(images):
     before = children()
-    decoded = decode_all(pictures, 8, processes=2)
+    decoded = decode_all(images, 8, processes=2)
     next(decoded)
     assert children() - before
     del decoded
@@ -84,18 +84,18 @@ def test_no_process_is_left_when_the_reader_stops_early(pictures):
     assert children() == before
 
 
-def test_a_file_that_every_decoder_dies_of_costs_one_picture(pictures, tmp_path, monkeypatch):
+def test_a_file_that_every_decoder_dies_of_costs_one_image(images, tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text(
         "import os, pathlib\nstat, deadly = pathlib.Path.stat, {'5.png', '6.png'}\n"
         "pathlib.Path.stat = lambda path, **how: os.abort() if path.name in deadly else stat(path, **how)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    found = list(decode_all(pictures, 8, processes=1))
+    found = list(decode_all(images, 8, processes=1))
     assert reds(found) == [-1 if number in {5, 6} else number for number in range(40)]
     assert str(found[5]) == "the decoder died of it (SIGABRT)"
 
 
-def test_a_file_that_one_decoder_dies_of_is_given_to_another(pictures, tmp_path, monkeypatch):
+def test_a_file_that_one_decoder_dies_of_is_given_to_another(images, tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text(
         "import os, pathlib\nstat = pathlib.Path.stat\n"
         "def first(path, **how):\n"
@@ -107,28 +107,28 @@ def test_a_file_that_one_decoder_dies_of_is_given_to_another(pictures, tmp_path,
         "pathlib.Path.stat = first\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    assert reds(decode_all(pictures[:4], 8, processes=1)) == list(range(4))
+    assert reds(decode_all(images[:4], 8, processes=1)) == list(range(4))
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for the processes")
-def test_ctrl_c_on_a_terminal_does_not_reach_a_decoder(pictures):
+def test_ctrl_c_on_a_terminal_does_not_reach_a_decoder(images):
     before = children()
-    decoded = decode_all(pictures, 8, processes=1)
+    decoded = decode_all(images, 8, processes=1)
     next(decoded)
     assert os.getpgrp() not in {os.getpgid(int(process)) for process in children() - before}
 
 
-def test_a_decoder_that_cannot_start_is_no_unreadable_picture(pictures, monkeypatch):
+def test_a_decoder_that_cannot_start_is_no_unreadable_image(images, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(RuntimeError, match="did not start"):
-        list(decode_all(pictures, 8))
+        list(decode_all(images, 8))
 
 
-def test_a_script_without_a_main_guard_can_decode(pictures, tmp_path):
+def test_a_script_without_a_main_guard_can_decode(images, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "from pathlib import Path\nfrom byol_kedro.files.decoders import decode_all\n"
-        f"print(sum(picture.shape[1] for picture in decode_all([Path({str(pictures[0])!r})], 8)))\n"
+        f"print(sum(image.shape[1] for image in decode_all([Path({str(images[0])!r})], 8)))\n"
     )
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
     assert done.stdout == "8\n"

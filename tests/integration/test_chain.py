@@ -13,17 +13,17 @@ CLASSIFIERS = {"kNN", "logistic regression", "MLP"}
 
 
 def versioned_entries() -> list[str]:
-    """Those of the chain: what is said of new pictures is none of it."""
+    """Those of the chain: what is said of new images is none of it."""
     catalog = yaml.safe_load((ROOT / "conf/base/catalog.yml").read_text("utf-8"))
     names = [name for name, entry in catalog.items() if isinstance(entry, dict) and entry.get("versioned")]
-    return [name for name in names if name != "predicted_pictures"]
+    return [name for name in names if name != "predicted_images"]
 
 
 def results(path: Path) -> pd.DataFrame:
     return pd.read_csv(path)
 
 
-def test_one_command_goes_from_pictures_to_a_report(chain: Chain) -> None:
+def test_one_command_goes_from_images_to_a_report(chain: Chain) -> None:
     assert chain.outcome.exit_code == 0, chain.outcome.output
 
 
@@ -34,7 +34,7 @@ def test_every_versioned_entry_is_written_under_the_runs_own_version(chain: Chai
 
 
 def test_the_run_ends_with_the_table_and_the_path_of_the_report(chain: Chain) -> None:
-    assert "Top-1 on the test pictures" in chain.outcome.output
+    assert "Top-1 on the test images" in chain.outcome.output
     assert chain.outcome.lines[-2].startswith("Report: ")
     assert Path(chain.outcome.lines[-2].removeprefix("Report: ")) == chain.versions("report")[-1]
 
@@ -63,7 +63,7 @@ def test_everything_learned_from_latents_names_the_encoder(chain: Chain) -> None
         assert derived["encoder_fingerprint"] == encoder["fingerprint"], name
 
 
-def test_predictions_hold_every_classifiers_guess_for_every_test_picture(chain: Chain) -> None:
+def test_predictions_hold_every_classifiers_guess_for_every_test_image(chain: Chain) -> None:
     predictions = pd.read_parquet(chain.versions("predictions")[-1])
     summary = json.loads(chain.versions("data_summary")[-1].read_text("utf-8"))
     measured = results(chain.versions("results")[-1]).query("source == 'measured'")

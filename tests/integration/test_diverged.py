@@ -25,7 +25,7 @@ from byol_kedro.parameters import Baselines, Probes
 from byol_kedro.pipelines.baselines.nodes import baselines
 from byol_kedro.pipelines.extract.nodes import extract, extract_references, extract_unlabeled
 from byol_kedro.pipelines.pair_model.inputs import reference_features, vectors
-from byol_kedro.pipelines.pair_model.nodes import pool_pictures
+from byol_kedro.pipelines.pair_model.nodes import pool_images
 from byol_kedro.pipelines.probes.nodes import measure_quality, probes
 from tests.support.encoders import HEADER
 from tests.support.evaluation_inputs import ENCODER, PROBES, images, latents, reference_latents
@@ -92,7 +92,7 @@ def measured(latents_test, others):
 DOORS = {
     "latents_train": [
         lambda odd: probes(ENCODER, odd, GIVEN["latents_test"], SPLITS[1], PROBES, 0),
-        lambda odd: pool_pictures(ENCODER, odd, GIVEN["latents_test"], *SPLITS, Tensors({"y": np.zeros(0)}, {})),
+        lambda odd: pool_images(ENCODER, odd, GIVEN["latents_test"], *SPLITS, Tensors({"y": np.zeros(0)}, {})),
         lambda odd: vectors(None, "train", odd, SPLITS[0]),
     ],
     "latents_test": [

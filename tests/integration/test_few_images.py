@@ -63,7 +63,7 @@ NO_PAIR = "nothing to fit a pair model to, without which there are no clusters a
 NO_TEST = "no test images: what is measured on them is left out"
 NO_QUALITY = "quality: left out, found 1 test images, 2 expected"
 NO_MAP = "latent_map: left out, found 1 test images, 2 expected"
-NO_CLASSIFIERS = "expected at least 2 classes to learn and 1 test picture"
+NO_CLASSIFIERS = "expected at least 2 classes to learn and 1 test image"
 
 # What there is, and the lines that say what is left out.
 RUNS: dict[str, tuple[Make, str, tuple[str, ...]]] = {

@@ -72,9 +72,9 @@ def test_no_image_is_given_a_class_or_a_vector(
     probe = next((name for name, kept in PROBES.items() if kept == entry), "logistic")
     with pytest.raises(UserError, match=f"{entry}.* holds NaN or infinity"):
         predict(
-            new_pictures=tmp_path,
+            new_images=tmp_path,
             **splits,
-            parameters=Predict(probe=probe, neighbours=1),
+            parameters=Predict(probe=probe, neighbors=1),
             probes=Probes.model_validate(manifest["parameters"]["probes"]),
             seed=0,
             device="cpu",
@@ -156,9 +156,9 @@ def test_a_class_without_training_images_is_no_fault_of_a_probe(
     inputs = {name: read(name) for name in names} | {"probe_logistic": spoilt(read("probe_logistic"), -np.inf, "bias")}
     manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
     predict(
-        new_pictures=tmp_path,
+        new_images=tmp_path,
         **splits,
-        parameters=Predict(probe="logistic", neighbours=1),
+        parameters=Predict(probe="logistic", neighbors=1),
         probes=Probes.model_validate(manifest["parameters"]["probes"]),
         seed=0,
         device="cpu",

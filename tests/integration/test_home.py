@@ -38,7 +38,7 @@ def test_folders_that_are_typed(home: Path) -> None:
     assert str(catalog.get("checkpoints")._filepath) == f"{home}/d/06_models/checkpoints"
     assert str(catalog.get("raw_images")._filepath) == str(home)
     assert str(catalog.get("pair_file")._filepath) == f"{home}/pairs.txt"
-    assert str(catalog.get("new_pictures")._root) == f"{home}/new"
+    assert str(catalog.get("new_images")._root) == f"{home}/new"
 
 
 def test_folders_in_globals_yml(home: Path) -> None:

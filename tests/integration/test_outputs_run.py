@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.image_folders import write_tree
 from tests.support.kedro_runs import Chain, Outcome, type_kedro_run
-from tests.support.picture_folders import write_tree
 
 
 @pytest.mark.parametrize("data_root", ["raw/runs", "raw", "raw/unlabeled"])

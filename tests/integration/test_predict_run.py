@@ -11,22 +11,22 @@ from kedro.io import Version
 
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.parameters import Predict
+from tests.support.image_folders import noise
 from tests.support.kedro_runs import ROOT, Chain, artifacts, error_of, type_kedro_run
-from tests.support.picture_folders import noise
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three new pictures."""
-    (tmp_path / "new pictures").mkdir()
+    """Three new images."""
+    (tmp_path / "new images").mkdir()
     for seed in range(3):
-        noise(tmp_path / "new pictures" / f"{seed}.png", seed)
-    return tmp_path / "new pictures"
+        noise(tmp_path / "new images" / f"{seed}.png", seed)
+    return tmp_path / "new images"
 
 
 def test_kedro_run_writes_one_version_and_says_where(chain_copy: Path, folder: Path) -> None:
     outcome = type_kedro_run(chain_copy, "--pipeline=predict", params=f"predict_root={folder}")
-    (written,) = Chain(chain_copy, outcome).versions("predicted_pictures")
+    (written,) = Chain(chain_copy, outcome).versions("predicted_images")
     assert outcome.exit_code == 0, outcome.output
     assert outcome.lines[-1] == f"Predictions: {written}"
     assert outcome.output.count(str(written)) == 1
@@ -47,11 +47,11 @@ def train_another(data_root: Path) -> str:
     return old.name
 
 
-def test_a_probe_of_other_training_pictures_does_not_answer(chain_copy: Path, folder: Path) -> None:
+def test_a_probe_of_other_training_images_does_not_answer(chain_copy: Path, folder: Path) -> None:
     assert type_kedro_run(chain_copy, "--pipelines=ingest,extract", params="seed=5").exit_code == 0
     before = artifacts(chain_copy)
     message = error_of(type_kedro_run(chain_copy, "--pipelines=predict", params=f"predict_root={folder}"))
-    assert message.startswith("Error: a probe of training pictures ")
+    assert message.startswith("Error: a probe of training images ")
     assert "run the pipeline evaluate again" in message
     assert artifacts(chain_copy) == before
 

@@ -78,7 +78,7 @@ def test_a_target_of_features_that_the_run_does_not_compute_stops_it(
 
 PAIRS = {
     "a line that is none": ("train/astronaut/0000 train/astronaut/0001 20 x\n", "pairs.txt, line 1: `name1 name2"),
-    "names of other images": ("a b 20 20\n", "pair_file: none of its 1 pairs lies within the 128 train pictures"),
+    "names of other images": ("a b 20 20\n", "pair_file: none of its 1 pairs lies within the 128 train images"),
 }
 
 

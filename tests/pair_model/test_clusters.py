@@ -36,7 +36,7 @@ def test_the_silhouette_finds_how_many_blobs_there_are():
     assert len(set(train.tolist())) == 3
 
 
-def test_the_silhouette_may_look_at_pictures_of_one_cluster_alone():
+def test_the_silhouette_may_look_at_images_of_one_cluster_alone():
     points = np.random.default_rng(0).normal(0, 0.01, (SILHOUETTE + 500, 4)).astype(np.float32)
     points[0] = 100  # a cluster of its own, hardly ever among those that are looked at
     train, _ = clusters(points, points[:3], settings("silhouette", count=2), 0)
@@ -52,14 +52,14 @@ def test_a_feature_in_large_units_does_not_decide_alone():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_test_pictures_do_not_move_the_clusters_of_train(method):
+def test_test_images_do_not_move_the_clusters_of_train(method):
     data, train, _ = found(params=settings(method))
     again, _ = clusters(data.train_x, 100 + 50 * data.test_x, settings(method), 0)
     np.testing.assert_array_equal(train, again)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_test_picture_is_where_the_same_training_picture_is(method):
+def test_a_test_image_is_where_the_same_training_image_is(method):
     data = blobs()
     train, test = clusters(data.train_x, data.train_x[::-1].copy(), settings(method, count=7), 0)
     np.testing.assert_array_equal(train[::-1], test)
@@ -71,7 +71,7 @@ def test_the_same_seed_gives_the_same_clusters():
 
 @pytest.mark.parametrize("method", ["kmeans", "silhouette"])
 @pytest.mark.parametrize(("points", "count"), [(np.eye(2), 2), (np.ones((5, 3)), 1)], ids=["few", "all the same"])
-def test_there_are_no_more_clusters_than_different_pictures(method, points, count, recwarn):
+def test_there_are_no_more_clusters_than_different_images(method, points, count, recwarn):
     points = points.astype(np.float32)
     train, _ = clusters(points, points, settings(method, count=24), 0)
     assert len(set(train.tolist())) == count
@@ -79,7 +79,7 @@ def test_there_are_no_more_clusters_than_different_pictures(method, points, coun
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_there_may_be_no_other_pictures(method):
+def test_there_may_be_no_other_images(method):
     _, others = clusters(blobs().train_x, np.zeros((0, 12), np.float32), settings(method), 0)
     assert (others.shape, others.dtype) == ((0,), np.int64)
 
@@ -92,12 +92,12 @@ def test_what_lies_in_no_cluster_is_minus_one():
     assert set(train[:-12].tolist()) == {0, 1, 2, 3}
 
 
-def test_fewer_pictures_than_a_cluster_of_hdbscan_needs_are_all_noise():
+def test_fewer_images_than_a_cluster_of_hdbscan_needs_are_all_noise():
     train, _ = clusters(np.eye(4, dtype=np.float32), np.eye(4, dtype=np.float32), settings("hdbscan", min_size=5), 0)
     assert train.tolist() == [-1] * 4
 
 
-def test_too_many_pictures_for_hdbscan_are_all_noise_and_a_line_says_so(monkeypatch, caplog):
+def test_too_many_images_for_hdbscan_are_all_noise_and_a_line_says_so(monkeypatch, caplog):
     monkeypatch.setattr(module, "HDBSCAN_LIMIT", 299)
     train, others = clusters(np.zeros((300, 4), np.float32), np.zeros((7, 4), np.float32), settings("hdbscan"), 0)
     assert (train.tolist(), others.tolist()) == ([-1] * 300, [-1] * 7)
@@ -112,7 +112,7 @@ def test_purity_is_the_share_of_the_most_frequent_label_of_each_cluster():
     assert agreement(cluster, label)["purity"] == pytest.approx(expected)
 
 
-def test_pictures_without_a_label_are_not_compared():
+def test_images_without_a_label_are_not_compared():
     label = np.array([0, 0, 1, 1, -1, -1])
     assert agreement(np.array([5, 5, 6, 6, 5, 6]), label) == {"nmi": 1, "ari": 1, "purity": 1, "n": 4}
 

@@ -1,4 +1,4 @@
-"""The table of latent vectors: what stands in a row belongs to one picture."""
+"""The table of latent vectors: what stands in a row belongs to one image."""
 
 from dataclasses import replace
 
@@ -47,7 +47,7 @@ def test_without_a_pair_model_there_are_the_same_columns_and_no_rows():
     pd.testing.assert_frame_equal(no_vectors(), table[:0])
 
 
-def test_a_split_without_pictures_has_no_rows():
+def test_a_split_without_images_has_no_rows():
     table = latent_table(
         split_of("train", 12), [split_of("test", 5), split_of("unlabeled", 0)], ["left", "right"], TWO, 0
     )

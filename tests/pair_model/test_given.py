@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from byol_kedro.errors import UserError
-from byol_kedro.pair_model.given import named_pairs, saved_names, saved_pairs, saved_pictures
+from byol_kedro.pair_model.given import named_pairs, saved_images, saved_names, saved_pairs
 from byol_kedro.pair_model.pairs import held_out
 from byol_kedro.pair_model.sampled import drawn_pairs
 from byol_kedro.pair_model.stack import Stack
@@ -45,17 +45,17 @@ def test_a_named_pair_has_the_published_target():
 
 
 @pytest.mark.parametrize("name", ["test/5.png", "5.png", "5"], ids=["full", "file", "stem"])
-def test_pictures_are_named_in_full_by_file_or_by_stem(name):
+def test_images_are_named_in_full_by_file_or_by_stem(name):
     table = named(("1", "2", 20.0, 20.0), ("4", name, 20.0, 20.0))
     assert table.loc[1, ["left", "right", "split"]].tolist() == ["test/4.png", "test/5.png", "test"]
 
 
-@pytest.mark.parametrize("name", ["9", "7"], ids=["nobody's", "two pictures'"])
+@pytest.mark.parametrize("name", ["9", "7"], ids=["nobody's", "two images'"])
 def test_unknown_names_are_counted_and_listed(name, caplog):
     table = named(("1", "2", 20.0, 20.0), ("1", name, 20.0, 20.0), (name, "elsewhere", 20.0, 20.0))
     assert len(table) == 1
     assert caplog.messages[:-1] == [
-        f"2 of 3 given pairs left out, no picture or more than one has one of 2 names: '{name}', 'elsewhere'"
+        f"2 of 3 given pairs left out, no image or more than one has one of 2 names: '{name}', 'elsewhere'"
     ]
 
 
@@ -68,7 +68,7 @@ def test_of_very_many_unknown_names_the_first_are_listed(caplog):
 def test_pairs_across_the_splits_are_counted_in_one_line_and_left_out(caplog):
     table = named(("1", "2", 20.0, 20.0), ("1", "4", 20.0, 20.0))
     assert table["right"].tolist() == ["train/cat/2"]
-    assert caplog.messages[:-1] == ["1 of 2 given pairs left out, one picture of train and one of test"]
+    assert caplog.messages[:-1] == ["1 of 2 given pairs left out, one image of train and one of test"]
 
 
 def test_all_counts_are_of_all_given_pairs(caplog):
@@ -116,7 +116,7 @@ def test_by_pair_those_across_the_splits_stay():
     assert len(named(*across, split="pair")) == 5
 
 
-def test_a_picture_with_itself_is_left_out(caplog):
+def test_a_image_with_itself_is_left_out(caplog):
     assert len(named(("1", "2", 20.0, 20.0), ("3", "3", 20.0, 20.0))) == 1
     assert "itself" in caplog.text
 
@@ -132,7 +132,7 @@ def test_a_pair_file_without_a_training_pair_is_refused_with_an_example_of_a_nam
         named(("nobody", "1", 20.0, 20.0))
 
 
-def test_no_picture_of_a_given_pair_is_in_two_splits():
+def test_no_image_of_a_given_pair_is_in_two_splits():
     names, file = many(60, 40, 3000)
     table = named_pairs(file, names, 60, PAIRS, 0)
     seen = [set(rows["left"]) | set(rows["right"]) for _, rows in table.groupby("split")]
@@ -179,26 +179,26 @@ def test_what_cannot_be_a_distance_is_refused(target):
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 
 
-def test_saved_features_that_are_equal_are_one_picture():
+def test_saved_features_that_are_equal_are_one_image():
     left, right = np.random.default_rng(1).integers(0, 40, (2, 300))
-    features, one, other = saved_pictures(X[left], X[right])
+    features, one, other = saved_images(X[left], X[right])
     assert len(features) == len(np.unique([left, right]))
     np.testing.assert_array_equal(features[one], X[left])
     np.testing.assert_array_equal(features[other], X[right])
 
 
-@pytest.mark.parametrize("split", ["picture", "pair"])
+@pytest.mark.parametrize("split", ["image", "pair"])
 def test_saved_pairs_are_split_as_asked(split):
     left, right = np.random.default_rng(1).integers(0, 40, (2, 2000))
     table = saved_pairs(left, right, left / 7, changed(PAIRS, split=split), 0)
     seen = [set(rows["left"]) | set(rows["right"]) for _, rows in table.groupby("split")]
     apart = sum(map(len, seen)) == len(set.union(*seen))
     assert len(seen) == 3
-    assert apart == (split == "picture")
+    assert apart == (split == "image")
     assert set(table["left"]) <= set(saved_names(40))
 
 
-def test_saved_pairs_that_all_have_a_test_picture_cannot_be_split_by_picture():
+def test_saved_pairs_that_all_have_a_test_image_cannot_be_split_by_image():
     seed = next(seed for seed in range(100) if held_out(5, 0.2, np.random.default_rng(seed))[0])
     with pytest.raises(UserError, match=r"latent\.pairs\.split=pair"):
         saved_pairs(np.zeros(4, np.int64), np.arange(1, 5), np.ones(4), PAIRS, seed)

@@ -1,4 +1,4 @@
-"""The map: who is on it, in which colour, and how large it is."""
+"""The map: who is on it, in which color, and how large it is."""
 
 import sys
 from types import SimpleNamespace
@@ -32,7 +32,7 @@ def shown(figure):
     return [name for trace in figure.data for name in trace.text]
 
 
-def test_there_is_one_colour_for_each_class_in_the_order_of_the_classes():
+def test_there_is_one_color_for_each_class_in_the_order_of_the_classes():
     figure = map_of()
     assert [trace.name for trace in figure.data] == CLASSES
     assert len({trace.marker.color for trace in figure.data}) == 4
@@ -53,7 +53,7 @@ def test_a_point_says_its_name_and_its_cluster():
     assert "%{customdata}" in trace.hovertemplate
 
 
-def test_every_picture_is_on_the_map_once_when_there_are_few():
+def test_every_image_is_on_the_map_once_when_there_are_few():
     assert sorted(shown(map_of(n=12))) == sorted(f"test/{i}" for i in range(12))
 
 
@@ -67,7 +67,7 @@ def test_the_same_seed_gives_the_same_map(vectors):
     assert map_of(vectors=vectors, seed=2).to_json() == map_of(vectors=vectors, seed=2).to_json()
 
 
-def test_pictures_without_a_label_are_coloured_by_cluster():
+def test_images_without_a_label_are_colored_by_cluster():
     assert [trace.name for trace in map_of(labels=-1).data] == ["cluster 0", "cluster 1", "cluster 2"]
 
 
@@ -92,12 +92,12 @@ def test_two_thousand_points_take_less_than_100_kilobytes(monkeypatch):
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
-def test_very_few_pictures_have_a_map(n):
+def test_very_few_images_have_a_map(n):
     assert len(shown(map_of(n=n))) == n
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_fewer_than_two_pictures_have_none(n):
+def test_fewer_than_two_images_have_none(n):
     table = pd.DataFrame({"name": ["test/0"], "label": [0], "cluster": [0]})[:n]
     assert not draw_latent_map(table, np.zeros((n, 16), np.float32), CLASSES, settings(), 0).data
 
@@ -128,14 +128,14 @@ class FakeUmap:
         (5, {"n_neighbors": 4, "init": "random", "random_state": 3, "n_jobs": 1}),
     ],
 )
-def test_umap_is_called_with_the_seed_and_no_more_neighbours_than_there_are(n, expected, monkeypatch):
+def test_umap_is_called_with_the_seed_and_no_more_neighbors_than_there_are(n, expected, monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=FakeUmap))
     figure = map_of(n=n, seed=3, method="umap")
     assert FakeUmap.calls[-1] == expected
     assert figure.layout.title.text == "Map of the latent vectors (UMAP)"
 
 
-def test_two_pictures_have_a_map_without_umap_being_asked(monkeypatch):
+def test_two_images_have_a_map_without_umap_being_asked(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=None))
     assert len(shown(map_of(n=2, method="umap"))) == 2
 

@@ -42,7 +42,7 @@ def fitted():
     return fit(settings=SETTINGS)
 
 
-def test_distances_of_new_pictures_are_far_nearer_to_their_target_than_the_mean_is(fitted):
+def test_distances_of_new_images_are_far_nearer_to_their_target_than_the_mean_is(fitted):
     unseen = linear_pairs(noise_seed=1)
     assert l1(fitted, unseen) < 0.4 * mean_l1(unseen)
 
@@ -129,7 +129,7 @@ def test_left_and_right_are_exchanged_without_a_change(fitted):
     np.testing.assert_array_equal(distances(fitted, pairs), distances(fitted, exchanged))
 
 
-def test_training_does_not_care_which_picture_is_left():
+def test_training_does_not_care_which_image_is_left():
     pairs = linear_pairs()
     exchanged = replace(pairs, left=pairs.right, right=pairs.left)
     # Distances, not vectors: the last bias moves all vectors alike, so that rounding alone decides on it.

@@ -19,7 +19,7 @@ def table(*rows):
     return pair_table(NAMES, np.array(left), np.array(right), np.array(target), np.array(split))
 
 
-def test_pairs_point_at_the_features_of_their_pictures():
+def test_pairs_point_at_the_features_of_their_images():
     pool = pool_of(np.arange(3.0).reshape(3, 1), np.array([[3.0]]), names=NAMES[::-1])
     pairs = pair_set(table((0, 3, 0.1, "train"), (1, 0, 0.2, "train"), (2, 2, 0.3, "test")), "train", pool)
     assert pairs.features[pairs.left].tolist() == [[3.0], [2.0]]

@@ -15,14 +15,14 @@ from tests.support.pair_problems import PAIRS, changed
 TRAIN, TEST = 60, 50
 
 
-def pictures(count, side=8, seed=0):
+def images(count, side=8, seed=0):
     """Of different contrast, so that pairs differ by different amounts."""
     generator = np.random.default_rng(seed)
     noise = generator.integers(-127, 128, (count, 3, side, side))
     return (128 + noise * generator.random((count, 1, 1, 1))).astype(np.uint8)
 
 
-PIXELS = pictures(TRAIN + TEST)
+PIXELS = images(TRAIN + TEST)
 NAMES = [f"train/{i}" for i in range(TRAIN)] + [f"test/{i}" for i in range(TEST)]
 
 
@@ -30,14 +30,14 @@ def draw(train=TRAIN, names=NAMES, pixels=PIXELS, seed=0, **settings):
     return drawn_pairs(names, train, Stack([pixels[:train], pixels[train:]]), changed(PAIRS, **settings), seed)
 
 
-@given(pictures=st.integers(2, 60), count=st.integers(0, 400), seed=st.integers(0, 5))
+@given(images=st.integers(2, 60), count=st.integers(0, 400), seed=st.integers(0, 5))
 @settings(deadline=None)
-def test_drawn_pairs_are_different_and_never_a_picture_with_itself(pictures, count, seed):
-    left, right = distinct_pairs(count, pictures, np.random.default_rng(seed))
+def test_drawn_pairs_are_different_and_never_a_image_with_itself(images, count, seed):
+    left, right = distinct_pairs(count, images, np.random.default_rng(seed))
     assert len({frozenset(pair) for pair in zip(left.tolist(), right.tolist(), strict=True)}) == len(left)
-    assert len(left) == min(count, pictures * (pictures - 1) // 2)
+    assert len(left) == min(count, images * (images - 1) // 2)
     assert (left != right).all()
-    assert set(left.tolist()) | set(right.tolist()) <= set(range(pictures))
+    assert set(left.tolist()) | set(right.tolist()) <= set(range(images))
 
 
 def test_drawn_pairs_are_distinct_where_triangle_numbers_are_large():
@@ -50,25 +50,25 @@ def test_drawn_pairs_are_distinct_where_triangle_numbers_are_large():
     balanced=st.booleans(),
 )  # fmt: skip
 @settings(max_examples=40, deadline=None)
-def test_no_picture_is_in_pairs_of_two_splits(train, test, count, seed, balanced):
+def test_no_image_is_in_pairs_of_two_splits(train, test, count, seed, balanced):
     names = [f"train/{i}" for i in range(train)] + [f"test/{i}" for i in range(test)]
-    table = draw(train, names, pictures(train + test), seed, count=count, balanced=balanced)
+    table = draw(train, names, images(train + test), seed, count=count, balanced=balanced)
     seen = {split: set(rows["left"]) | set(rows["right"]) for split, rows in table.groupby("split")}
     assert sum(map(len, seen.values())) == len(set().union(*seen.values()))
     assert all(name.startswith("test/") == (split == "test") for split in seen for name in seen[split])
 
 
-@pytest.mark.parametrize("split", ["picture", "pair"])
+@pytest.mark.parametrize("split", ["image", "pair"])
 @pytest.mark.parametrize("target", ["psnr", "ssim", "cosine"])
 @pytest.mark.parametrize(("train", "test"), [(0, 0), (1, 0), (1, 1), (2, 1), (1, 2), (2, 0)])
-def test_a_single_picture_is_in_no_pair(train, test, target, split):
+def test_a_single_image_is_in_no_pair(train, test, target, split):
     names = [f"train/{i}" for i in range(train)] + [f"test/{i}" for i in range(test)]
-    values = np.ones((train + test, 4), np.float32) if target == "cosine" else pictures(train + test)
+    values = np.ones((train + test, 4), np.float32) if target == "cosine" else images(train + test)
     table = draw(train, names, values, target=target, split=split, balanced=True)
     expected = {name for name, count in (("train", train), ("test", test)) if count == 2}
-    if split == "picture":
+    if split == "image":
         assert set(table["split"]) == expected
-    assert len(table) == (len(expected) if split == "picture" else (train + test) * (train + test - 1) // 2)
+    assert len(table) == (len(expected) if split == "image" else (train + test) * (train + test - 1) // 2)
     assert list(table.dtypes.astype(str)) == ["str", "str", "float64", "float64", "float64", "str"]
 
 
@@ -77,7 +77,7 @@ def test_a_fifth_of_the_drawn_pairs_are_test_pairs_and_a_share_of_the_rest_valid
     assert counts == {"train": 128, "validation": 32, "test": 40}
 
 
-def test_by_pair_pictures_of_test_pairs_are_trained_on_too():
+def test_by_pair_images_of_test_pairs_are_trained_on_too():
     table = draw(split="pair")
     seen = {split: set(rows["left"]) | set(rows["right"]) for split, rows in table.groupby("split")}
     assert len(seen["test"] & seen["train"]) > 0.9 * len(seen["test"])

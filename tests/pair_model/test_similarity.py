@@ -10,7 +10,7 @@ from byol_kedro.pair_model.similarity import pair_ssim
 from byol_kedro.pair_model.stack import Stack
 
 
-def pictures(height=20, width=12):
+def images(height=20, width=12):
     """Noise, flat ones, and steps, so that means and variances differ."""
     generator = np.random.default_rng(0)
     noise = generator.integers(0, 256, (4, 3, height, width))
@@ -24,33 +24,33 @@ LEFT, RIGHT = (np.array(rows) for rows in zip(*[(i, j) for i in range(11) for j 
 
 @pytest.mark.parametrize("size", [(20, 12), (7, 7), (7, 40)])
 def test_ssim_is_that_of_scikit_image(size):
-    pixels = pictures(*size)
+    pixels = images(*size)
     theirs = [structural_similarity(pixels[i], pixels[j], channel_axis=0) for i, j in zip(LEFT, RIGHT, strict=True)]
     np.testing.assert_allclose(pair_ssim(Stack([pixels[:5], pixels[5:]]), LEFT, RIGHT), theirs, atol=1e-6)
 
 
-def test_sums_of_the_largest_pictures_do_not_overflow():
+def test_sums_of_the_largest_images_do_not_overflow():
     pixels = np.full((2, 1, 1024, 1024), 255, np.uint8)
     assert pair_ssim(Stack([pixels]), np.array([0]), np.array([1])) == [1]
 
 
 def test_pieces_do_not_change_the_result(monkeypatch):
-    stack = Stack([pictures()])
+    stack = Stack([images()])
     whole = pair_ssim(stack, LEFT, RIGHT)
     monkeypatch.setattr(module, "PIXELS", 1)
     np.testing.assert_array_equal(pair_ssim(stack, LEFT, RIGHT), whole)
 
 
-def test_a_picture_is_like_itself():
+def test_a_image_is_like_itself():
     rows = np.arange(11)
-    np.testing.assert_allclose(pair_ssim(Stack([pictures()]), rows, rows), 1)
+    np.testing.assert_allclose(pair_ssim(Stack([images()]), rows, rows), 1)
 
 
-def test_pictures_smaller_than_the_window_are_refused():
-    with pytest.raises(UserError, match=r"windows of 7×7 pixels, the pictures have 12×6"):
-        pair_ssim(Stack([pictures(6, 12)]), LEFT, RIGHT)
+def test_images_smaller_than_the_window_are_refused():
+    with pytest.raises(UserError, match=r"windows of 7×7 pixels, the images have 12×6"):
+        pair_ssim(Stack([images(6, 12)]), LEFT, RIGHT)
 
 
 def test_no_pairs_have_no_ssim():
     none = np.zeros(0, np.int64)
-    assert pair_ssim(Stack([pictures()]), none, none).shape == (0,)
+    assert pair_ssim(Stack([images()]), none, none).shape == (0,)

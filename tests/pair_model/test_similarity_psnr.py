@@ -9,7 +9,7 @@ from byol_kedro.pair_model.similarity import pair_psnr
 from byol_kedro.pair_model.stack import Stack
 
 
-def pictures(count=7, side=5):
+def images(count=7, side=5):
     return np.random.default_rng(0).integers(0, 256, (count, 3, side, side), dtype=np.uint8)
 
 
@@ -20,19 +20,19 @@ def rows(*numbers):
 @pytest.mark.parametrize("chunk_bytes", [1, 160, 1 << 20], ids=["a pair a chunk", "two pairs a chunk", "one chunk"])
 def test_psnr_is_that_of_scikit_image(monkeypatch, chunk_bytes):
     monkeypatch.setattr(similarity, "CHUNK_BYTES", chunk_bytes)
-    pixels = pictures()
+    pixels = images()
     left, right = rows(0, 3, 6, 2, 1), rows(1, 5, 0, 6, 2)
     theirs = [peak_signal_noise_ratio(pixels[i], pixels[j]) for i, j in zip(left, right, strict=True)]
     np.testing.assert_allclose(pair_psnr(Stack([pixels]), left, right), theirs, rtol=1e-12)
 
 
-def test_one_grey_level_apart_everywhere_is_48_13_decibel():
+def test_one_gray_level_apart_everywhere_is_48_13_decibel():
     pixels = np.stack([np.full((3, 4, 4), 200, np.uint8), np.full((3, 4, 4), 201, np.uint8)])
     np.testing.assert_allclose(pair_psnr(Stack([pixels]), rows(0, 1), rows(1, 0)), 48.1308036, rtol=1e-8)
 
 
-def test_the_same_picture_twice_has_the_highest_finite_value():
-    pixels = np.repeat(pictures(1), 2, axis=0)
+def test_the_same_image_twice_has_the_highest_finite_value():
+    pixels = np.repeat(images(1), 2, axis=0)
     assert pair_psnr(Stack([pixels]), rows(0), rows(1)) == [100]
 
 
@@ -42,4 +42,4 @@ def test_black_beside_white_stays_above_zero():
 
 
 def test_no_pairs_have_no_psnr():
-    assert pair_psnr(Stack([pictures()]), rows(), rows()).shape == (0,)
+    assert pair_psnr(Stack([images()]), rows(), rows()).shape == (0,)

@@ -37,7 +37,7 @@ def test_environment_parameters_and_pins_are_those_of_the_run() -> None:
 
 
 def test_a_path_with_blanks_is_quoted_for_the_shell() -> None:
-    assert "--params=raw_root=/my pictures" in shlex.split(hint(params={"raw_root": "/my pictures"}))
+    assert "--params=raw_root=/my images" in shlex.split(hint(params={"raw_root": "/my images"}))
 
 
 def test_outside_of_a_project_the_package_is_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,4 +141,4 @@ def test_the_last_screen_asks_the_encoder_of_the_configuration_that_was_given(
     assert f"--conf-source={conf}" in words
     outcome = typed(*words)
     assert outcome.exit_code == 0, outcome.output
-    assert f"{tmp_path}/of conf/07_model_output/predicted_pictures.parquet" in outcome.output
+    assert f"{tmp_path}/of conf/07_model_output/predicted_images.parquet" in outcome.output

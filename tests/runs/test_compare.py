@@ -100,20 +100,20 @@ def test_packages_revision_and_what_was_read_are_compared(runs: RunBuilder) -> N
     assert "timm" not in outcome.output
 
 
-def test_a_large_difference_on_the_same_pictures_is_more_than_noise(runs: RunBuilder) -> None:
+def test_a_large_difference_on_the_same_images_is_more_than_noise(runs: RunBuilder) -> None:
     runs.complete(A, {BYOL_LOGISTIC: right(of=400, count=200)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=400, count=260)})
     assert "+15.0 more than noise (p < 0.001, McNemar)" in words(diff(runs))
 
 
 def test_a_small_difference_is_within_noise_with_the_exact_p(runs: RunBuilder) -> None:
-    # Four pictures that B alone has right: twice 1/16, exactly.
+    # Four images that B alone has right: twice 1/16, exactly.
     runs.complete(A, {BYOL_LOGISTIC: right(of=400, count=200)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=400, count=204)})
     assert "+1.0 within noise (p = 0.125, McNemar)" in words(diff(runs))
 
 
-def test_guesses_are_paired_by_the_names_of_the_pictures(runs: RunBuilder) -> None:
+def test_guesses_are_paired_by_the_names_of_the_images(runs: RunBuilder) -> None:
     # The builder writes predictions in no order. 12 discordant pairs of one side: 2 / 2**12, which no unpaired test of
     # 50 % and 53 % would find.
     runs.complete(A, {BYOL_LOGISTIC: right(of=400, count=200)})
@@ -121,21 +121,19 @@ def test_guesses_are_paired_by_the_names_of_the_pictures(runs: RunBuilder) -> No
     assert "more than noise (p < 0.001, McNemar)" in words(diff(runs, B, A))
 
 
-def test_other_test_pictures_are_compared_as_two_proportions(runs: RunBuilder) -> None:
+def test_other_test_images_are_compared_as_two_proportions(runs: RunBuilder) -> None:
     # Pooled 0.5: z = 0.1 / sqrt(0.25 * 2 / 100) = 1.414, a p of 0.157.
     runs.complete(A, {BYOL_LOGISTIC: right(of=100, count=45)})
-    runs.complete(B, {BYOL_LOGISTIC: right(of=100, count=55)}, pictures="others")
+    runs.complete(B, {BYOL_LOGISTIC: right(of=100, count=55)}, images="others")
     assert "within noise (p = 0.157, z-test)" in words(diff(runs))
 
 
 @pytest.mark.parametrize(("mark", "said"), [("pixels", False), ("other pixels", True), (None, False)])
-def test_that_the_test_pictures_are_others_is_said_above_the_rows(
-    runs: RunBuilder, mark: str | None, said: bool
-) -> None:
+def test_that_the_test_images_are_others_is_said_above_the_rows(runs: RunBuilder, mark: str | None, said: bool) -> None:
     runs.complete(A, {BYOL_LOGISTIC: right(of=100, count=45)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=100, count=55)}, mark=mark)
     above, _, _ = words(diff(runs)).partition("features A B")
-    assert ("A and B were not tested on the same pictures: what differs says nothing about the" in above) == said
+    assert ("A and B were not tested on the same images: what differs says nothing about the" in above) == said
 
 
 @pytest.mark.parametrize(("counts", "points"), [((57, 50), "−7.0"), ((50, 57), "+7.0"), ((50, 50), "+0.0")])
@@ -146,24 +144,24 @@ def test_points_have_the_reports_minus(runs: RunBuilder, counts: tuple[int, int]
 
 
 @pytest.mark.parametrize("mark", ["other pixels", None])
-def test_pictures_of_equal_names_are_not_paired_where_they_are_not_known_to_be_the_same(
+def test_images_of_equal_names_are_not_paired_where_they_are_not_known_to_be_the_same(
     runs: RunBuilder, mark: str | None
 ) -> None:
     runs.complete(A, {BYOL_LOGISTIC: right(of=100, count=45)}, mark=mark and "pixels")
     runs.complete(B, {BYOL_LOGISTIC: right(of=100, count=55)}, mark=mark)
     screen = words(diff(runs))
     assert "within noise (p = 0.157, z-test)" in screen
-    assert "z-test: of two proportions, since no guesses are known that both runs made on the same pictures" in screen
+    assert "z-test: of two proportions, since no guesses are known that both runs made on the same images" in screen
 
 
-def test_pictures_of_a_run_whose_metrics_are_gone_are_not_paired(runs: RunBuilder) -> None:
+def test_images_of_a_run_whose_metrics_are_gone_are_not_paired(runs: RunBuilder) -> None:
     runs.complete(A, {BYOL_LOGISTIC: right(of=100, count=45)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=100, count=55)})
     runs.path("probe_metrics", A).unlink()
     assert "within noise (p = 0.157, z-test)" in words(diff(runs))
 
 
-def test_a_run_that_only_reports_has_the_pictures_of_the_metrics_that_it_read(runs: RunBuilder) -> None:
+def test_a_run_that_only_reports_has_the_images_of_the_metrics_that_it_read(runs: RunBuilder) -> None:
     runs.complete(A, {BYOL_LOGISTIC: right(of=400, count=200)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=400, count=204)}, reads={"probe_metrics": A})
     assert "+1.0 within noise (p = 0.125, McNemar)" in words(diff(runs))
@@ -178,7 +176,7 @@ def test_rows_of_one_classifier_are_told_apart_by_how_it_learned(runs: RunBuilde
     assert [cell for cell in first_cells if cell.startswith(("kNN", "logistic"))] == names
 
 
-def test_the_number_of_test_pictures_counts_where_predictions_are_gone(runs: RunBuilder) -> None:
+def test_the_number_of_test_images_counts_where_predictions_are_gone(runs: RunBuilder) -> None:
     runs.complete(A, {BYOL_LOGISTIC: right(of=10_000, count=4500)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=10_000, count=5500)})
     runs.path("predictions", A).unlink()
@@ -204,7 +202,7 @@ def test_rows_that_are_right_on_the_same_images_are_no_tests(runs: RunBuilder) -
     runs.complete(B, SEVEN | same)
     screen = words(diff(runs))
     assert "+7.0 more than noise (p = 0.0156, McNemar)" in screen
-    assert screen.count("+0.0 right on the same pictures") == 3
+    assert screen.count("+0.0 right on the same images") == 3
     assert "Holm-adjusted over the rows that have one (1)" in screen
 
 
@@ -251,5 +249,5 @@ def test_the_screen_fits_a_hundred_columns(runs: RunBuilder) -> None:
     rng = np.random.default_rng(0)
     keys = [BYOL_LOGISTIC, ("untrained network", "logistic regression", "published")]
     runs.complete(A, {key: rng.random(200) < 0.5 for key in keys}, command="kedro run", parameters={"data": "y" * 90})
-    runs.complete(B, {key: rng.random(200) < 0.6 for key in keys}, command="kedro run", pictures="others")
+    runs.complete(B, {key: rng.random(200) < 0.6 for key in keys}, command="kedro run", images="others")
     assert max(map(len, diff(runs).lines)) <= 100

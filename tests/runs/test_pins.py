@@ -1,4 +1,4 @@
-"""What could break: a pinned encoder that meets the features, probes or pictures of another one."""
+"""What could break: a pinned encoder that meets the features, probes or images of another one."""
 
 import json
 import shutil
@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.support.image_folders import noise
 from tests.support.kedro_runs import Chain, type_kedro_run
-from tests.support.picture_folders import noise
 
 
 @pytest.fixture(scope="module")
 def two(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
-    """A data_root with two encoders, each evaluated on pictures of its own, and their versions, the older one first."""
+    """A data_root with two encoders, each evaluated on images of its own, and their versions, the older one first."""
     root = Path(shutil.copytree(chain.data_root, tmp_path_factory.mktemp("two") / "data"))
     assert type_kedro_run(root, params="seed=1").exit_code == 0
     older, newer = (path.parent.name for path in Chain(root, chain.outcome).versions("encoder"))
@@ -53,7 +53,7 @@ def test_what_is_pinned_itself_stays(two: tuple[Path, str, str]) -> None:
     assert set(read.values()) == {older}
 
 
-def test_a_pinned_encoder_is_evaluated_on_the_newest_pictures_and_answers_with_these(
+def test_a_pinned_encoder_is_evaluated_on_the_newest_images_and_answers_with_these(
     two: tuple[Path, str, str], tmp_path: Path
 ) -> None:
     root, older, newer = Path(shutil.copytree(two[0], tmp_path / "data")), *two[1:]
@@ -66,7 +66,7 @@ def test_a_pinned_encoder_is_evaluated_on_the_newest_pictures_and_answers_with_t
 
 
 @pytest.mark.parametrize("pipeline", ["predict", "probes", "report"])
-def test_newer_pictures_do_not_come_between_features_and_their_own(
+def test_newer_images_do_not_come_between_features_and_their_own(
     two: tuple[Path, str, str], tmp_path: Path, pipeline: str
 ) -> None:
     root, newer = Path(shutil.copytree(two[0], tmp_path / "data")), two[2]

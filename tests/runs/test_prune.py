@@ -101,7 +101,7 @@ def test_it_says_how_many_bytes_of_how_many_runs_it_frees(runs: RunBuilder) -> N
 def test_predictions_that_are_older_than_the_kept_runs_go_and_the_dry_run_names_them(runs: RunBuilder) -> None:
     asked = "2026-03-01T11.00.00.000Z"
     runs.died(asked, pipelines=["predict"], parameters={"predict_root": "/new"})
-    runs.write("predicted_pictures", asked, b"something")
+    runs.write("predicted_images", asked, b"something")
     lines = prune(runs, "--dry-run")
     assert f"{asked}  predictions of /new, 2 versions  kedro run" in lines[0]
     assert "(1 predictions, 1 complete)" in lines[2]

@@ -220,13 +220,13 @@ def test_what_the_run_of_a_version_that_stays_was_made_from_stays(runs: RunBuild
 
 
 def test_what_killed_processes_left_of_a_kept_run_goes_but_not_in_a_dry_run(runs: RunBuilder) -> None:
-    left = version(runs, SECOND, "predicted_pictures") / ".predicted_pictures.parquet.0123abcd.tmp"
+    left = version(runs, SECOND, "predicted_images") / ".predicted_images.parquet.0123abcd.tmp"
     left.write_bytes(b"half of it")
     prune(runs, "--dry-run")
     assert left.exists()
     prune(runs)
     assert not left.exists()
-    assert runs.path("predicted_pictures", SECOND).exists()
+    assert runs.path("predicted_images", SECOND).exists()
 
 
 def test_a_parameter_that_names_a_folder_above_keeps_nothing(runs: RunBuilder) -> None:

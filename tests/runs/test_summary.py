@@ -90,8 +90,7 @@ def test_a_run_of_the_pair_model_shows_what_its_metrics_say(chain_copy: Path, ch
     shown = {line.split("│")[1].strip(): line.split("│")[2].split()[0] for line in run.outcome.lines if "│" in line}
     assert shown == {row["model"]: f"{row['l1']:.3f}" for row in metrics["rows"]}
     assert (
-        f"{metrics['clusters']['k']} clusters (kmeans); with the classes of 64 test pictures: NMI "
-        in run.outcome.output
+        f"{metrics['clusters']['k']} clusters (kmeans); with the classes of 64 test images: NMI " in run.outcome.output
     )
 
 

@@ -24,7 +24,7 @@ def test_names_that_are_no_blocks_are_not(caplog) -> None:
     assert warned(caplog, {"data_root": "x", "seed": 3, "raw_root": "y"}, "pretrain") == []
 
 
-def test_a_single_parameter_that_a_node_reads_is_not_but_its_neighbours_are(caplog) -> None:
+def test_a_single_parameter_that_a_node_reads_is_not_but_its_neighbors_are(caplog) -> None:
     typed = {"latent": {"unlabeled": True, "epochs": 3}}
     line = "latent.epochs: without effect: nothing in this run reads that"
     assert warned(caplog, typed, "latent.unlabeled") == [line]

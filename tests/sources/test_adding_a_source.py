@@ -8,8 +8,8 @@ import numpy as np
 
 from byol_kedro.sources import SOURCES
 from tests.support.image_datasets import random_pixels
+from tests.support.image_folders import SIDE, SPLITS, ingested
 from tests.support.kedro_runs import ROOT
-from tests.support.picture_folders import SIDE, SPLITS, ingested
 
 
 def test_the_diff_that_adds_a_source_adds_one(tmp_path, monkeypatch):

@@ -3,14 +3,14 @@ import pytest
 
 from byol_kedro.sources import array as module
 from tests.support.image_datasets import NEW, OLD
-from tests.support.picture_folders import SPLITS, ingested
+from tests.support.image_folders import SPLITS, ingested
 from tests.support.written_sources import SIDE, pixels_of, write_npy, write_npz
 
 
 @pytest.mark.parametrize("write", [write_npy, write_npz])
 @pytest.mark.parametrize("channels_last", [False, True])
-def test_arrays_give_their_pictures_and_labels(tmp_path, monkeypatch, write, channels_last):
-    monkeypatch.setattr(module, "PIECE", 3 * 3 * SIDE**2)  # three pictures
+def test_arrays_give_their_images_and_labels(tmp_path, monkeypatch, write, channels_last):
+    monkeypatch.setattr(module, "PIECE", 3 * 3 * SIDE**2)  # three images
     pixels = {split: pixels_of(7, seed) for seed, split in enumerate(SPLITS)}
     labels = np.array([0, 1, 2, 0, 1, 2, 0])
     arrays = {split: array.transpose(0, 2, 3, 1) if channels_last else array for split, array in pixels.items()}
@@ -36,9 +36,9 @@ def test_without_test_a_part_of_each_class_is_held_out(tmp_path):
         np.testing.assert_array_equal(images[split].labels, labels[rows])
 
 
-def test_one_file_of_pictures_is_all_without_label(tmp_path):
-    root = write_npy(tmp_path / "raw", pictures=pixels_of(8))
-    images = ingested("array", root / "pictures.npy", tmp_path / "out")
+def test_one_file_of_images_is_all_without_label(tmp_path):
+    root = write_npy(tmp_path / "raw", images=pixels_of(8))
+    images = ingested("array", root / "images.npy", tmp_path / "out")
     assert [len(images[split]) for split in SPLITS] == [0, 6, 2]
     assert all((images[split].labels == -1).all() for split in SPLITS)
     assert images["train"].class_names == []
@@ -60,8 +60,8 @@ def test_an_npz_that_lies_alone_in_raw_root_is_read_with_the_names_beside_it(tmp
     pixels, labels = pixels_of(6), np.arange(6) % 2
     root = write_npz(tmp_path / "raw", train=pixels, train_labels=labels, test=pixels, test_labels=labels).parent
     (root / "class_names.txt").write_text("cat\ndog\n", encoding="utf-8")
-    (root / "._pictures.npz").write_bytes(b"what macOS keeps beside it")
-    for number, raw_root in enumerate((root, root / "pictures.npz")):
+    (root / "._images.npz").write_bytes(b"what macOS keeps beside it")
+    for number, raw_root in enumerate((root, root / "images.npz")):
         images = ingested("array", raw_root, tmp_path / f"out{number}")
         np.testing.assert_array_equal(images["train"].pixels, pixels)
         assert images["train"].labels.tolist() == labels.tolist()

@@ -66,8 +66,8 @@ ARRAYS: dict[str, tuple[Spoil, str]] = {
     "nothing there": (lambda _: None, "raw_root RAW: a folder of .npy files, an .npy or an .npz expected"),
     "no arrays": (folders("."), "no unlabeled and no train found among no arrays"),
     "test alone": (arrays(test=PIXELS), "no unlabeled and no train found among test"),
-    "floats": (arrays(train=PIXELS / 255), "train.npy: pictures of float64 found, uint8 of 0 to 255 expected"),
-    "grey pictures": (arrays(train=PIXELS[:, 0]), "shape (6, 8, 8) found, (N, 8, 8, 3) or (N, 3, 8, 8) expected"),
+    "floats": (arrays(train=PIXELS / 255), "train.npy: images of float64 found, uint8 of 0 to 255 expected"),
+    "gray images": (arrays(train=PIXELS[:, 0]), "shape (6, 8, 8) found, (N, 8, 8, 3) or (N, 3, 8, 8) expected"),
     "four channels": (arrays(train=np.zeros((2, 8, 8, 4), np.uint8)), "shape (2, 8, 8, 4) found"),
     "another side": (arrays(train=random_pixels(2, 12)), "set ingest.image_size: 12"),
     "no square": (arrays(train=np.zeros((2, 8, 9, 3), np.uint8)), "shape (2, 8, 9, 3) found"),
@@ -85,7 +85,7 @@ ARRAYS: dict[str, tuple[Spoil, str]] = {
     "a negative label": (arrays(train=PIXELS, train_labels=LABELS - 1), "label -1 at position 0, 0 to 2147483647"),
     "numbers that are no classes": (
         arrays(train=PIXELS, train_labels=LABELS * 5_000_000),
-        "label 5000000 found among 6 pictures; number the classes from 0 on",
+        "label 5000000 found among 6 images; number the classes from 0 on",
     ),
     "one class": (arrays(train=PIXELS, train_labels=LABELS * 0), "one class found, two or more expected"),
     "an unknown class in test": (
@@ -112,7 +112,7 @@ ARRAYS: dict[str, tuple[Spoil, str]] = {
     "a pipe, which nobody writes into": (pipe, "train.npy is a pipe; a file is expected"),
     "no image": (arrays(train=PIXELS, unlabeled=PIXELS[:0]), "unlabeled.npy: it holds no image; leave it out"),
     "arrays of other names": (arrays(x_train=PIXELS), "found among x_train.npy; name the arrays so"),
-    "several archives": (two_archives, "found among other.npz, pictures.npz; name the arrays so"),
+    "several archives": (two_archives, "found among other.npz, images.npz; name the arrays so"),
     "more images than a number can hold": (claims((2**56, 8, 8, 3 << 8)), "0 bytes of data found"),
     "a size that wraps around to nothing": (claims((2**58, 8, 8, 3)), "0 bytes of data found, 55340232221128654848"),
     "a negative number of images": (claims((-2, 8, 8, 3)), "expected for shape (-2, 8, 8, 3)"),
@@ -133,7 +133,7 @@ def test_arrays_that_cannot_be_taken_are_one_line(tmp_path, name):
 
 
 def wrong_sum(data: bytes) -> bytes:
-    """A picture changed behind the archive's back."""
+    """An image changed behind the archive's back."""
     return data.replace(PIXELS[3].tobytes(), PIXELS[4].tobytes())
 
 

@@ -33,8 +33,8 @@ CIFAR10: dict[str, tuple[Spoil, str]] = {
     "a program": (python(b"cos\nsystem\n(S'true'\ntR."), "data_batch_2: it would run"),
     "half a pickle": (python(python2_pickle(np.array([1, 2]), ONE)[:500]), "data_batch_2 is cut or no pickle"),
     "no pickle": (python(b"\xff\xff"), "data_batch_2 is cut or no pickle"),
-    "pictures of another size": (python(python2_pickle(np.array([1, 2]), ONE[:, :300])), "3072 for each label"),
-    "more labels than pictures": (python(python2_pickle(np.array([1, 2, 3]), ONE)), "3072 for each label"),
+    "images of another size": (python(python2_pickle(np.array([1, 2]), ONE[:, :300])), "3072 for each label"),
+    "more labels than images": (python(python2_pickle(np.array([1, 2, 3]), ONE)), "3072 for each label"),
     "a list": (python(b"\x80\x02]."), "a list `labels` and an array `data`"),
     "a label of 11": (python(python2_pickle(np.array([1, 11]), ONE)), "label 11 at position 1"),
 }  # fmt: skip

@@ -11,7 +11,7 @@ from byol_kedro.files.archives import Member
 from byol_kedro.sources import cifar10
 from byol_kedro.sources.cifar10 import BATCHES, CIFAR10, CLASSES, SIDE, Cifar10
 from tests.support.image_datasets import ingest_parameters
-from tests.support.picture_folders import ingested
+from tests.support.image_folders import ingested
 from tests.support.written_sources import N, contents, python2_pickle, write_binary, write_python
 
 
@@ -47,7 +47,7 @@ def test_what_is_fetched_are_six_batches_of_ten_thousand():
 
 
 @pytest.mark.parametrize("write", [write_binary, write_python])
-def test_both_versions_give_labels_and_pictures_in_their_order(tmp_path, write):
+def test_both_versions_give_labels_and_images_in_their_order(tmp_path, write):
     images = ingested("cifar10", write(tmp_path / "raw"), tmp_path / "out", image_size=SIDE)
     batches = contents()
     for split in ("train", "test"):

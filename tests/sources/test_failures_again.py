@@ -8,11 +8,11 @@ from kedro.io import DatasetError
 
 from byol_kedro.errors import UserError
 from byol_kedro.files import user_files
-from byol_kedro.files.decode import UnreadablePicture
+from byol_kedro.files.decode import UnreadableImage
 from byol_kedro.sources import folder as module
 from byol_kedro.sources import hold_out
 from tests.support.image_datasets import NEW, OLD, ingest_parameters
-from tests.support.picture_folders import SIDE, SPLITS, colours, decode_here, ingested, labelled_folder, write_tree
+from tests.support.image_folders import SIDE, SPLITS, colors, decode_here, ingested, labeled_folder, write_tree
 
 HALF = ingest_parameters(SIDE, max_broken=0.5)
 
@@ -46,7 +46,7 @@ class Net:
         for path in paths:
             self.decoded.append(self._name(path))
             gone = self._name(path) in self.away | self.closed
-            yield UnreadablePicture(self.reason) if gone else next(decode_here([path], size))
+            yield UnreadableImage(self.reason) if gone else next(decode_here([path], size))
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def root(tmp_path):
 @pytest.fixture
 def undivided(tmp_path):
     """Without one: a quarter of each class is held out."""
-    return labelled_folder(tmp_path / "raw", per_class=8)
+    return labeled_folder(tmp_path / "raw", per_class=8)
 
 
 def ingest(root, version, **changes):
@@ -84,7 +84,7 @@ def test_what_could_not_be_read_once_is_there_when_it_can_be_read(root, net):
     assert ingest(root, OLD)["train"].broken == {"train/b/2.png": "Input/output error"}
     net.away, net.decoded = set(), []
     images = ingest(root, NEW)["train"]
-    assert colours(images) == list(range(10))
+    assert colors(images) == list(range(10))
     assert not images.broken
     assert set(net.decoded) == {"b/2.png"}
 
@@ -110,7 +110,7 @@ def test_a_link_whose_end_comes_back_is_followed(root, net):
     (root / "train/a/0.png").symlink_to(root.parent / "1.png")
     assert ingest(root, OLD)["train"].broken == {"train/a/0.png": "No such file or directory"}
     (root.parent / "0.png").rename(root.parent / "1.png")
-    assert colours(ingest(root, NEW)["train"]) == list(range(10))
+    assert colors(ingest(root, NEW)["train"]) == list(range(10))
 
 
 def test_too_many_that_can_still_not_be_read_are_an_error_again(root, net):
@@ -118,7 +118,7 @@ def test_too_many_that_can_still_not_be_read_are_an_error_again(root, net):
     for version in (OLD, NEW):
         with pytest.raises(DatasetError) as caught:
             ingest(root, version, max_broken=0.1)
-        assert "2 of 10 pictures for train" in str(caught.value.__cause__)
+        assert "2 of 10 images for train" in str(caught.value.__cause__)
 
 
 @pytest.mark.parametrize("how", ["away", "closed"])
@@ -140,7 +140,7 @@ def test_what_cannot_be_opened_to_be_held_out_is_not_decoded_either(undivided, n
     stream = module.Folder(undivided, HALF, 0).stream("train")
     assert "train/a/3.png" in stream.names
     net.closed = set()
-    assert UnreadablePicture in map(type, stream.batches(np.arange(stream.count)))
+    assert UnreadableImage in map(type, stream.batches(np.arange(stream.count)))
     assert "a/3.png" not in net.decoded
 
 
@@ -175,8 +175,8 @@ def test_where_times_are_coarse_a_file_that_cannot_be_read_is_none_and_comes_bac
     net.closed = {"b/2.png"}
     stream = module.Folder(root, HALF, 0).stream("train")
     net.closed = set()  # a moment later it could be decoded
-    assert UnreadablePicture in map(type, stream.batches(np.arange(stream.count)))
+    assert UnreadableImage in map(type, stream.batches(np.arange(stream.count)))
     net.closed = {"b/2.png"}
     assert list(ingest(root, OLD)["train"].broken) == ["train/b/2.png"]
     net.closed = set()
-    assert colours(ingest(root, NEW)["train"]) == list(range(10))
+    assert colors(ingest(root, NEW)["train"]) == list(range(10))

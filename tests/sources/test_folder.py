@@ -1,4 +1,4 @@
-"""What could break: a picture in the wrong split or class, or one that is left out without a word."""
+"""What could break: an image in the wrong split or class, or one that is left out without a word."""
 
 import logging
 import os
@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from byol_kedro.sources import folder as module
-from tests.support.picture_folders import (
+from tests.support.image_folders import (
     SPLITS,
-    colours,
+    colors,
     decode_here,
     ingested,
-    labelled_folder,
-    write_picture,
+    labeled_folder,
+    write_image,
     write_tree,
 )
 
@@ -39,40 +39,40 @@ def test_classes_are_the_folders_below_train_and_test(tmp_path):
     assert images["train"].labels.tolist() == [0, 1, 1]
     assert images["test"].labels.tolist() == [0]
     assert images["unlabeled"].labels.tolist() == [-1]
-    assert [colours(images[split]) for split in SPLITS] == [[4], [1, 0, 2], [3]]
+    assert [colors(images[split]) for split in SPLITS] == [[4], [1, 0, 2], [3]]
 
 
 def test_without_test_a_part_of_each_class_is_held_out(tmp_path):
-    labelled_folder(tmp_path / "raw", per_class=8, classes="abc")
+    labeled_folder(tmp_path / "raw", per_class=8, classes="abc")
     images = ingest(tmp_path, test_fraction=0.25)
     assert np.bincount(images["train"].labels).tolist() == [6, 6, 6]
     assert np.bincount(images["test"].labels).tolist() == [2, 2, 2]
-    assert sorted(colours(images["train"]) + colours(images["test"])) == list(range(24))
+    assert sorted(colors(images["train"]) + colors(images["test"])) == list(range(24))
     for name, label in zip(images["test"].names, images["test"].labels, strict=True):
         assert name.split("/")[1] == "abc"[label]
     assert [split for split in SPLITS if images[split].held_out] == ["test"]
 
 
-def test_what_is_held_out_depends_on_the_pictures_and_not_on_their_names(tmp_path):
+def test_what_is_held_out_depends_on_the_images_and_not_on_their_names(tmp_path):
     names = [f"train/{label}/{n}.png" for label in "ab" for n in range(8)]
     write_tree(tmp_path / "one/raw", names)
     write_tree(tmp_path / "two/raw", [name.replace(".png", "_renamed.png") for name in names])
-    write_picture(tmp_path / "two/raw/train/a/0_first.png", 999)
+    write_image(tmp_path / "two/raw/train/a/0_first.png", 999)
     one, two = (ingest(tmp_path / place) for place in ("one", "two"))
-    moved = set(colours(one["test"])) ^ (set(colours(two["test"])) - {999})
-    assert len(moved) <= 1  # the picture that was added may take one's place
+    moved = set(colors(one["test"])) ^ (set(colors(two["test"])) - {999})
+    assert len(moved) <= 1  # the image that was added may take one's place
 
 
-def test_the_same_picture_twice_is_on_one_side(tmp_path):
+def test_the_same_image_twice_is_on_one_side(tmp_path):
     for n in range(10):
         for copy in "xyz":
-            write_picture(tmp_path / f"raw/train/{'ab'[n % 2]}/{n}{copy}.png", n)
+            write_image(tmp_path / f"raw/train/{'ab'[n % 2]}/{n}{copy}.png", n)
     images = ingest(tmp_path)
-    assert not set(colours(images["train"])) & set(colours(images["test"]))
+    assert not set(colors(images["train"])) & set(colors(images["test"]))
     assert len(images["test"])
 
 
-def test_a_folder_of_pictures_is_all_without_label(tmp_path):
+def test_a_folder_of_images_is_all_without_label(tmp_path):
     write_tree(tmp_path / "raw", [f"{n}.png" for n in range(8)])
     images = ingest(tmp_path, test_fraction=0.25)
     assert [len(images[split]) for split in SPLITS] == [0, 6, 2]
@@ -96,13 +96,13 @@ def test_nothing_to_tell_apart_is_no_class(tmp_path, name):
     assert (images["train"].labels == -1).all()
 
 
-def test_unlabeled_pictures_beside_train_stay_unlabeled(tmp_path):
+def test_unlabeled_images_beside_train_stay_unlabeled(tmp_path):
     write_tree(tmp_path / "raw", ["train/0.png", "train/1.png", "unlabeled/2.png"])
     assert [len(images) for images in ingest(tmp_path).values()] == [1, 1, 1]
 
 
 def test_what_else_lies_there_is_spoken_of_but_for_pairs(tmp_path, caplog):
-    root = labelled_folder(tmp_path / "raw")
+    root = labeled_folder(tmp_path / "raw")
     for name in ("pairs.txt", "pairs.parquet", "pairs.pt", "notes.md"):
         (root / name).write_bytes(b"")
     with caplog.at_level(logging.INFO):
@@ -110,7 +110,7 @@ def test_what_else_lies_there_is_spoken_of_but_for_pairs(tmp_path, caplog):
     assert "besides train it holds notes.md, which is not read" in caplog.text
 
 
-def test_pairs_beside_loose_pictures_are_not_counted_as_passed_over(tmp_path):
+def test_pairs_beside_loose_images_are_not_counted_as_passed_over(tmp_path):
     root = write_tree(tmp_path / "raw", [f"{n}.png" for n in range(4)])
     for name in ("pairs.txt", "notes.txt"):
         (root / name).write_bytes(b"")
@@ -124,11 +124,11 @@ def test_a_test_folder_is_taken_as_it_is(tmp_path):
     assert not images["test"].held_out
 
 
-def test_what_is_no_picture_is_counted(tmp_path):
-    root = labelled_folder(tmp_path / "raw")
+def test_what_is_no_image_is_counted(tmp_path):
+    root = labeled_folder(tmp_path / "raw")
     for name in ("train/Thumbs.db", "train/a/notes.txt", "train/b/notes.txt", "train/a/README", "train/a/.x.png"):
         (root / name).write_bytes(b"")
-    write_picture(root / "train/.hidden/0.png")
+    write_image(root / "train/.hidden/0.png")
     images = ingest(tmp_path)
     assert images["train"].ignored == {".txt": 2, ".db": 1, "hidden": 2, "no ending": 1}
     assert len(images["train"]) + len(images["test"]) == 8
@@ -142,14 +142,14 @@ SYSTEM = [
 
 @pytest.mark.parametrize("name", SYSTEM)
 def test_a_folder_of_the_system_is_no_class_and_its_images_are_not_read(tmp_path, name, caplog):
-    root = labelled_folder(tmp_path / "raw")
+    root = labeled_folder(tmp_path / "raw")
     # Beside the splits, beside the classes, within a class; whole trees of images, as thumbnails and deleted ones are.
     for above in (".", "train", "train/a", "unlabeled"):
         write_tree(root / above / name, ["x.png", "0.png/thumb.png", "train/c/0.png"])
     with caplog.at_level(logging.INFO):
         images = ingest(tmp_path)
     assert images["train"].class_names == ["a", "b"]
-    assert sorted(colours(images["train"]) + colours(images["test"])) == list(range(8))
+    assert sorted(colors(images["train"]) + colors(images["test"])) == list(range(8))
     assert images["train"].ignored == {"system folders": 2}
     assert images["unlabeled"].ignored == {"system folders": 1}
     assert "which is not read" not in caplog.text
@@ -176,17 +176,17 @@ def test_a_file_or_a_class_whose_name_only_resembles_one_of_the_system_is_read(t
     assert len(images["train"]) == 3
 
 
-def test_broken_pictures_are_left_out_and_named(tmp_path):
+def test_broken_images_are_left_out_and_named(tmp_path):
     root = write_tree(tmp_path / "raw", [f"train/{label}/{n}.png" for label in "ab" for n in range(5)])
-    write_picture(root / "test/a/0.png", 99)
-    (root / "train/a/2.png").write_bytes(b"no picture")
+    write_image(root / "test/a/0.png", 99)
+    (root / "train/a/2.png").write_bytes(b"no image")
     (root / "train/b/9.jpg").write_bytes(b"")
     images = ingest(tmp_path, max_broken=0.2)["train"]
     assert images.broken == {
-        "train/a/2.png": "no picture: a JPEG, PNG, WebP, BMP, TIFF or GIF expected",
+        "train/a/2.png": "no image: a JPEG, PNG, WebP, BMP, TIFF or GIF expected",
         "train/b/9.jpg": "the file is empty",
     }
-    assert colours(images) == [0, 1, 3, 4, 5, 6, 7, 8, 9]
+    assert colors(images) == [0, 1, 3, 4, 5, 6, 7, 8, 9]
     assert images.labels.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 1]
     assert "train/a/2.png" not in images.names
 
@@ -204,7 +204,7 @@ def test_links_are_followed_and_circles_are_not(tmp_path):
     assert images["train"].ignored == {"folders linked a second time": 1}
 
 
-def test_names_that_differ_in_case_alone_are_two_pictures(tmp_path):
+def test_names_that_differ_in_case_alone_are_two_images(tmp_path):
     write_tree(tmp_path / "raw", ["train/a/x.png", "train/a/X.PNG", "train/b/y.png", "train/b/Y.png"])
     images = ingest(tmp_path)
     assert len(set(images["train"].names + images["test"].names)) == 4
@@ -228,13 +228,13 @@ def test_a_class_is_the_same_however_its_accent_is_stored(tmp_path):
 
 
 def test_an_empty_class_is_none(tmp_path, caplog):
-    (labelled_folder(tmp_path / "raw") / "train/c").mkdir()
+    (labeled_folder(tmp_path / "raw") / "train/c").mkdir()
     with caplog.at_level(logging.INFO):
         assert ingest(tmp_path)["train"].class_names == ["a", "b"]
-    assert "train: no pictures in c, left out" in caplog.text
+    assert "train: no images in c, left out" in caplog.text
 
 
-def test_pictures_of_several_sizes_become_squares_of_one(tmp_path):
+def test_images_of_several_sizes_become_squares_of_one(tmp_path):
     root = tmp_path / "raw"
     for n, size in enumerate([(30, 20), (9, 90), (8, 8), (200, 100)]):
         (root / f"train/{'ab'[n % 2]}").mkdir(parents=True, exist_ok=True)

@@ -7,13 +7,13 @@ import pytest
 from byol_kedro.sources import folder as module
 from byol_kedro.sources import hold_out
 from tests.support.image_datasets import NEW, OLD
-from tests.support.picture_folders import (
+from tests.support.image_folders import (
     SPLITS,
-    colours,
+    colors,
     decode_here,
     ingested,
-    labelled_folder,
-    write_picture,
+    labeled_folder,
+    write_image,
     write_tree,
 )
 
@@ -32,7 +32,7 @@ def link_count(tmp_path, split, version):
 
 
 def test_an_unchanged_folder_is_linked_and_no_file_is_opened(tmp_path, monkeypatch):
-    labelled_folder(tmp_path / "raw")
+    labeled_folder(tmp_path / "raw")
     ingest(tmp_path, OLD)
     monkeypatch.setattr(module, "decode_all", None)
     monkeypatch.setattr(hold_out, "digest_file", None)
@@ -44,7 +44,7 @@ def test_an_unchanged_folder_is_linked_and_no_file_is_opened(tmp_path, monkeypat
     "changes", [{"image_size": 9}, {"test_fraction": 0.5}, {"max_broken": 0.5}], ids=lambda changes: next(iter(changes))
 )
 def test_other_parameters_are_no_link(tmp_path, changes):
-    labelled_folder(tmp_path / "raw")
+    labeled_folder(tmp_path / "raw")
     ingest(tmp_path, OLD)
     ingest(tmp_path, NEW, **changes)
     assert link_count(tmp_path, "train", NEW) == 1
@@ -66,16 +66,16 @@ def decoded_names(monkeypatch):
 
 def test_only_what_is_new_or_changed_is_decoded(tmp_path, monkeypatch):
     root = write_tree(tmp_path / "raw", [f"train/{label}/{label}{n}.png" for label in "ab" for n in range(5)])
-    write_picture(root / "test/a/t.png", 99)
+    write_image(root / "test/a/t.png", 99)
     ingest(tmp_path, OLD)
-    write_picture(root / "train/a/a00.png", 50)
-    write_picture(root / "train/b/b9.png", 51)
-    os.utime(write_picture(root / "train/a/a3.png", 52), ns=(0, 0))
+    write_image(root / "train/a/a00.png", 50)
+    write_image(root / "train/b/b9.png", 51)
+    os.utime(write_image(root / "train/a/a3.png", 52), ns=(0, 0))
     (root / "train/b/b1.png").unlink()
     names = decoded_names(monkeypatch)
     images = ingest(tmp_path, NEW)["train"]
     assert sorted(names) == ["a00.png", "a3.png", "b9.png"]
-    assert colours(images) == [0, 50, 1, 2, 52, 4, 5, 7, 8, 9, 51]
+    assert colors(images) == [0, 50, 1, 2, 52, 4, 5, 7, 8, 9, 51]
     assert images.names[1] == "train/a/a00.png"
     assert images.labels.tolist() == [0] * 6 + [1] * 5
 
@@ -87,36 +87,36 @@ def test_how_much_was_taken_over_is_said(tmp_path, caplog):
     )
     ingest(tmp_path, OLD)
     assert "as before" not in caplog.text
-    write_picture(root / "train/a/new.png", 50)
+    write_image(root / "train/a/new.png", 50)
     ingest(tmp_path, NEW)
     assert [line for line in caplog.messages if "as before" in line] == ["train: 1 decoded, 10 as before"]
 
 
 def test_what_was_broken_before_is_tried_again(tmp_path, monkeypatch):
     root = write_tree(tmp_path / "raw", ["train/a/0.png", "train/b/1.png", "test/a/2.png"])
-    (root / "train/b/bad.png").write_bytes(b"no picture")
+    (root / "train/b/bad.png").write_bytes(b"no image")
     ingest(tmp_path, OLD, max_broken=0.5)
-    write_picture(root / "train/a/3.png", 3)
+    write_image(root / "train/a/3.png", 3)
     names = decoded_names(monkeypatch)
     images = ingest(tmp_path, NEW, max_broken=0.5)["train"]
     assert names == ["3.png", "bad.png"]
     assert list(images.broken) == ["train/b/bad.png"]
-    assert colours(images) == [0, 3, 1]
+    assert colors(images) == [0, 3, 1]
 
 
 def test_a_label_follows_its_folder_when_pixels_are_used_again(tmp_path):
     root = write_tree(tmp_path / "raw", ["train/b/0.png", "train/c/1.png", "test/b/2.png"])
     ingest(tmp_path, OLD)
-    write_picture(root / "train/a/3.png", 3)
+    write_image(root / "train/a/3.png", 3)
     images = ingest(tmp_path, NEW)["train"]
     assert images.class_names == ["a", "b", "c"]
-    assert dict(zip(colours(images), images.labels.tolist(), strict=True)) == {3: 0, 0: 1, 1: 2}
+    assert dict(zip(colors(images), images.labels.tolist(), strict=True)) == {3: 0, 0: 1, 1: 2}
 
 
 def test_pixels_of_a_whole_new_version_and_of_one_that_was_added_to_are_the_same(tmp_path):
-    root = labelled_folder(tmp_path / "raw", per_class=6)
+    root = labeled_folder(tmp_path / "raw", per_class=6)
     ingest(tmp_path, OLD)
-    write_picture(root / "train/a/new.png", 77)
+    write_image(root / "train/a/new.png", 77)
     added = ingest(tmp_path, NEW)
     whole = ingested("folder", root, tmp_path / "other")
     for split in SPLITS:

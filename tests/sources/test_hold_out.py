@@ -26,7 +26,7 @@ def test_each_class_gives_its_part_and_keeps_some(labels, fraction):
 
 
 @given(labels=CLASSES, order=st.randoms(use_true_random=False))
-def test_the_order_of_the_pictures_does_not_matter(labels, order):
+def test_the_order_of_the_images_does_not_matter(labels, order):
     digests, positions = digests_of(len(labels)), list(range(len(labels)))
     order.shuffle(positions)
     one, two = held_out(digests, labels, 0.3), held_out(digests[positions], labels[positions], 0.3)
@@ -34,12 +34,12 @@ def test_the_order_of_the_pictures_does_not_matter(labels, order):
 
 
 @given(st.lists(st.integers(0, 5), min_size=2, max_size=30))
-def test_equal_pictures_of_a_class_are_on_one_side(numbers):
+def test_equal_images_of_a_class_are_on_one_side(numbers):
     chosen = held_out(np.array(numbers, np.uint64), np.zeros(len(numbers), np.int64), 0.4)
     assert all(len({bool(c) for c, n in zip(chosen, numbers, strict=True) if n == number}) == 1 for number in numbers)
 
 
-def test_a_picture_that_is_added_moves_at_most_one_other():
+def test_a_image_that_is_added_moves_at_most_one_other():
     digests, labels = digests_of(101), np.zeros(101, np.int64)
     before, after = held_out(digests[:100], labels[:100], 0.25), held_out(digests, labels, 0.25)
     assert (before != after[:100]).sum() <= 1

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 
 from byol_kedro.files import decoders
-from byol_kedro.files.decode import NarrowPixels, UnreadablePicture, decode, square
+from byol_kedro.files.decode import NarrowPixels, UnreadableImage, decode, square
 from byol_kedro.pipelines.ingest.data_summary import describe, tell
 from byol_kedro.sources import array as array_module
 from byol_kedro.sources import folder as folder_module
 from tests.support.deep_images import SIDE, ramp, write_gray, write_png, write_tiff
 from tests.support.image_datasets import NEW, OLD
-from tests.support.picture_folders import SPLITS, decode_here, ingested
+from tests.support.image_folders import SPLITS, decode_here, ingested
 from tests.support.written_sources import write_npy, write_npz
 
 TWELVE, FOURTEEN, WHOLE = 4095, 16383, 65535
@@ -82,13 +82,13 @@ def test_an_image_of_pillow_is_marked_as_its_file_is(mode):
 
 @pytest.mark.parametrize("mode", ["I", "F"])
 def test_an_image_whose_range_is_not_known_is_none(mode):
-    with pytest.raises(UnreadablePicture, match="pixels are signed, floats or of 32 bit"):
+    with pytest.raises(UnreadableImage, match="pixels are signed, floats or of 32 bit"):
         square(Image.new(mode, (SIDE, SIDE), 1), SIDE)
 
 
 @pytest.mark.parametrize("size", [(0, 8), (8, 0), (0, 0)])
 def test_an_image_without_a_pixel_is_none(size):
-    with pytest.raises(UnreadablePicture, match=f"there is no pixel in {size[0]} x {size[1]}"):
+    with pytest.raises(UnreadableImage, match=f"there is no pixel in {size[0]} x {size[1]}"):
         square(Image.new("RGB", size), 8)
 
 

@@ -15,7 +15,7 @@ from byol_kedro.datasets.pair_files import PairFileDataset, PairTensorsDataset
 from byol_kedro.datasets.raw import RawImages
 from byol_kedro.errors import UserError
 from byol_kedro.files.atomic import replacing
-from byol_kedro.files.decode import UnreadablePicture, decode
+from byol_kedro.files.decode import UnreadableImage, decode
 from byol_kedro.files.download import download
 from byol_kedro.files.fetch import NEVER, fetch_and_unpack
 from byol_kedro.files.user_files import is_regular
@@ -25,7 +25,7 @@ from byol_kedro.pipelines.pretrain.resume import file_mark
 from byol_kedro.sources.cifar10 import BATCHES, CIFAR10
 from byol_kedro.sources.stl10 import STL10
 from tests.support.image_datasets import ingest_parameters, write_stl10
-from tests.support.picture_folders import SIDE, write_tree
+from tests.support.image_folders import SIDE, write_tree
 from tests.support.written_sources import pixels_of, write_npy
 
 NOWHERE = "http://127.0.0.1:9/x"  # the port of "discard"; nothing listens there
@@ -170,7 +170,7 @@ def test_an_image_that_is_no_file_is_left_out(tmp_path, kind, test):
     KINDS[kind][0](root / "train/a/x.png")
     stream = RawImages("folder", root).open(ingest_parameters(SIDE, max_broken=0.5), 0).stream("train")
     assert "train/a/x.png" in stream.names
-    with pytest.raises(UnreadablePicture):
+    with pytest.raises(UnreadableImage):
         decode(root / "train/a/x.png", SIDE)
 
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from byol_kedro.datasets.new_pictures import NewPicturesDataset
+from byol_kedro.datasets.new_images import NewImagesDataset
 from byol_kedro.datasets.raw import RawImages
 from byol_kedro.errors import UserError
 from byol_kedro.pipelines.ingest.data_summary import tell
 from byol_kedro.sources import folder as module
 from byol_kedro.sources.outputs import MANIFEST
 from tests.support.image_datasets import NEW, OLD, ingest_parameters
+from tests.support.image_folders import SIDE, SPLITS, colors, decode_here, ingested, write_image, write_tree
 from tests.support.kedro_runs import ROOT
-from tests.support.picture_folders import SIDE, SPLITS, colours, decode_here, ingested, write_picture, write_tree
 
 IMAGES = ("02_intermediate/sample_grid.png", "06_models/first_views.png", "08_reporting/cluster_sheet.png")
 
@@ -29,7 +29,7 @@ def write_outputs(data_root: Path, *versions: str) -> Path:
     """What runs write, as far as it matters here."""
     for version in versions or (OLD, NEW):
         for number, name in enumerate(IMAGES):
-            write_picture(data_root / name / version / Path(name).name, 900 + number)
+            write_image(data_root / name / version / Path(name).name, 900 + number)
         manifest = data_root / "08_reporting/run_manifest.json" / version / "run_manifest.json"
         manifest.parent.mkdir(parents=True)
         manifest.write_text("{}")
@@ -44,7 +44,7 @@ def ingest(root: Path, out: Path, version: str = NEW):
 def found(root: Path) -> list[int]:
     """The colors of all images that ingest takes."""
     images = ingest(root, root.parent / "out")
-    return sorted(colour for split in SPLITS for colour in colours(images[split]))
+    return sorted(color for split in SPLITS for color in colors(images[split]))
 
 
 def test_a_manifest_lies_where_the_catalog_puts_it():
@@ -117,7 +117,7 @@ def test_images_below_a_data_root_are_read_where_they_are_asked_for(tmp_path):
 
 def test_an_image_beside_outputs_is_neither_read_nor_left_out_in_silence(tmp_path):
     root = write_tree(tmp_path / "raw", [f"{n}.png" for n in range(6)])
-    write_picture(write_outputs(root / "runs") / "mine/x.png")
+    write_image(write_outputs(root / "runs") / "mine/x.png")
     with pytest.raises(UserError, match=r"raw/runs is a data_root, .* but it holds mine/x.png: move that"):
         RawImages("folder", root).open(ingest_parameters(SIDE), 0)
 
@@ -137,7 +137,7 @@ def test_outputs_that_are_asked_for_are_refused(tmp_path, place):
     with pytest.raises(UserError, match="raw/unlabeled lies where runs write"):
         RawImages("folder", tmp_path / "raw").open(ingest_parameters(SIDE), 0)
     with pytest.raises(UserError, match=r"^predict_root: .* lies where runs write"):
-        NewPicturesDataset.load.__wrapped__(NewPicturesDataset(filepath=str(tmp_path / "link")))
+        NewImagesDataset.load.__wrapped__(NewImagesDataset(filepath=str(tmp_path / "link")))
 
 
 LINKS = {
@@ -187,14 +187,14 @@ def test_what_is_asked_about_are_no_outputs(tmp_path):
     root = write_tree(tmp_path / "new", ["0.png", "deep/1.png"])
     write_outputs(root)
     write_outputs(root / "deep/runs")
-    loaded = NewPicturesDataset(filepath=str(root)).load()
+    loaded = NewImagesDataset(filepath=str(root)).load()
     assert loaded.names == ["0.png", "deep/1.png"]
     assert loaded.ignored == {"outputs of runs": 2}
 
 
 def test_a_folder_of_nothing_but_outputs_is_named(tmp_path):
     root = write_outputs(tmp_path / "data")
-    with pytest.raises(UserError, match=r"no picture below .*/data \(but 1 × outputs of runs\)"):
+    with pytest.raises(UserError, match=r"no image below .*/data \(but 1 × outputs of runs\)"):
         RawImages("folder", root).open(ingest_parameters(SIDE), 0)
     with pytest.raises(UserError, match="outputs of runs passed over in 1 place"):
-        NewPicturesDataset.load.__wrapped__(NewPicturesDataset(filepath=str(root)))
+        NewImagesDataset.load.__wrapped__(NewImagesDataset(filepath=str(root)))

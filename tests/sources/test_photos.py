@@ -80,7 +80,7 @@ def test_no_patch_is_black():
         assert brightest.min() > 8
 
 
-def test_labels_names_and_pictures_belong_together():
+def test_labels_names_and_images_belong_together():
     source = open_source()
     stream = source.stream("train")
     assert stream.labels.tolist() == np.repeat(np.arange(len(PHOTOGRAPHS)), 2).tolist()

@@ -1,4 +1,4 @@
-"""Whatever lies in a folder: every picture gets the label of its folder, or there is one line; never a traceback."""
+"""Whatever lies in a folder: every image gets the label of its folder, or there is one line; never a traceback."""
 
 import shutil
 import unicodedata
@@ -10,18 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from byol_kedro.errors import UserError
-from byol_kedro.files.decode import UnreadablePicture, decode
+from byol_kedro.files.decode import UnreadableImage, decode
 from byol_kedro.sources import folder
-from tests.support.bad_pictures import encoded
+from tests.support.bad_images import encoded
 from tests.support.image_datasets import NEW, OLD
-from tests.support.picture_folders import SIDE, SPLITS, colours, decode_here, ingested, write_picture
+from tests.support.image_folders import SIDE, SPLITS, colors, decode_here, ingested, write_image
 
 NAMES = st.sampled_from(["a", "b", "B", "é", "e\u0301", "象", ".hidden", "train", "test", "c d"])
 FILES = st.sampled_from(["0.png", "1.PNG", "1.png", "2.jpg", "x.txt", "y", ".z.png", "ü.bmp"])
 PATHS = st.lists(NAMES, max_size=2).flatmap(lambda above: FILES.map(lambda name: "/".join([*above, name])))
 TREES = st.dictionaries(
     st.tuples(st.sampled_from(["unlabeled/", "train/", "test/", ""]), PATHS).map("".join),
-    st.booleans(),  # whether it is a picture
+    st.booleans(),  # whether it is an image
     max_size=14,
 )
 GENTLE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -33,24 +33,24 @@ def in_this_process(monkeypatch):
 
 
 def grow(root: Path, tree: dict[str, bool]) -> dict[str, int]:
-    """Writes the files; returns the colour of each picture by its path."""
+    """Writes the files; returns the color of each image by its path."""
     root.mkdir(parents=True)
     written = {}
-    for colour, (name, good) in enumerate(sorted(tree.items())):
+    for color, (name, good) in enumerate(sorted(tree.items())):
         if any(other.startswith(f"{name}/") for other in tree):
             continue  # a file has nothing below it
         if good:
-            write_picture(root / name, colour)
-            written[name] = colour
+            write_image(root / name, color)
+            written[name] = color
         else:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_bytes(b"no picture")
+            (root / name).write_bytes(b"no image")
     return written
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=GENTLE)
 @given(tree=TREES, twice=st.booleans())
-def test_every_picture_has_the_label_of_its_folder_or_there_is_one_line(tmp_path, tree, twice):
+def test_every_image_has_the_label_of_its_folder_or_there_is_one_line(tmp_path, tree, twice):
     shutil.rmtree(tmp_path, ignore_errors=True)
     written = grow(tmp_path / "raw", tree)
     try:
@@ -72,11 +72,11 @@ def test_every_picture_has_the_label_of_its_folder_or_there_is_one_line(tmp_path
     found: dict[str, int] = {}
     for split in SPLITS:
         names, labels = images[split].names, images[split].labels.tolist()
-        for name, label, colour in zip(names, labels, colours(images[split]), strict=True):
-            assert written[name] == colour
+        for name, label, color in zip(names, labels, colors(images[split]), strict=True):
+            assert written[name] == color
             assert label == -1 or _class(name) == images[split].class_names[label]
             assert name not in found
-            found[name] = colour
+            found[name] = color
     assert set(found) <= set(written)
 
 
@@ -89,7 +89,7 @@ ENCODED = [encoded(kind) for kind in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF
 
 @settings(max_examples=300, deadline=None, suppress_health_check=GENTLE)
 @given(data=st.data())
-def test_a_file_of_any_bytes_is_a_picture_or_unreadable(tmp_path, data):
+def test_a_file_of_any_bytes_is_a_image_or_unreadable(tmp_path, data):
     content = bytearray(data.draw(st.one_of(st.binary(max_size=200), st.sampled_from(ENCODED))))
     content = content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content
     for _ in range(data.draw(st.integers(0, 4))):
@@ -97,10 +97,10 @@ def test_a_file_of_any_bytes_is_a_picture_or_unreadable(tmp_path, data):
             content[data.draw(st.integers(0, min(len(content) - 1, 400)))] = data.draw(st.integers(0, 255))
     (tmp_path / "x.jpg").write_bytes(content)
     try:
-        picture = decode(tmp_path / "x.jpg", SIDE)
-    except UnreadablePicture as reason:
+        image = decode(tmp_path / "x.jpg", SIDE)
+    except UnreadableImage as reason:
         said = str(reason)
     else:
-        said = f"{picture.shape} {picture.dtype}"
+        said = f"{image.shape} {image.dtype}"
         assert said == f"(3, {SIDE}, {SIDE}) uint8"
     assert len(said.splitlines()) == 1

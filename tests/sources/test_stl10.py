@@ -26,18 +26,18 @@ def error_of(root, side=STL10_SIDE):
     return str(caught.value)
 
 
-def test_pictures_stand_upright(tmp_path):
+def test_images_stand_upright(tmp_path):
     side = STL10_SIDE
     folder = write_stl10(tmp_path)
-    picture = np.zeros((3, side, side), dtype=np.uint8)
-    picture[0, 0, :] = 200  # a red line along the TOP
-    picture[2, :, -1] = 100  # a blue line down the RIGHT
+    image = np.zeros((3, side, side), dtype=np.uint8)
+    image[0, 0, :] = 200  # a red line along the TOP
+    image[2, :, -1] = 100  # a blue line down the RIGHT
     with (folder / "train_X.bin").open("r+b") as file:
-        for plane in picture:
+        for plane in image:
             for column in range(side):
                 file.write(bytes(plane[row, column] for row in range(side)))
     first = next(iter(open_source(tmp_path).stream("train").batches()))[0]
-    np.testing.assert_array_equal(first, picture)
+    np.testing.assert_array_equal(first, image)
 
 
 def test_batches_together_are_the_file_whatever_their_size(tmp_path, monkeypatch):
@@ -72,13 +72,13 @@ def test_names_are_unique_over_all_splits(tmp_path):
     assert "test/00017" in names
 
 
-def test_no_unlabeled_pictures_is_an_empty_split(tmp_path):
+def test_no_unlabeled_images_is_an_empty_split(tmp_path):
     (write_stl10(tmp_path) / "unlabeled_X.bin").write_bytes(b"")
     assert open_source(tmp_path).stream("unlabeled").count == 0
 
 
 @pytest.mark.parametrize("split", ["unlabeled", "train", "test"])
-def test_a_cut_picture_file_says_what_is_there_and_what_should_be(tmp_path, split):
+def test_a_cut_image_file_says_what_is_there_and_what_should_be(tmp_path, split):
     path = write_stl10(tmp_path) / f"{split}_X.bin"
     os.truncate(path, 1000)
     message = error_of(tmp_path)
@@ -87,7 +87,7 @@ def test_a_cut_picture_file_says_what_is_there_and_what_should_be(tmp_path, spli
     assert "expected" in message
 
 
-def test_another_side_is_recognised(tmp_path):
+def test_another_side_is_recognized(tmp_path):
     write_stl10(tmp_path)
     assert f"set ingest.image_size: {STL10_SIDE}" in error_of(tmp_path, side=2 * STL10_SIDE)
 
@@ -108,7 +108,7 @@ def test_the_archive_is_the_one_that_torchvision_knows():
     assert {name: archive.members[name].md5 for name in known} == known
 
 
-def test_the_archive_has_room_for_all_pictures_and_labels():
+def test_the_archive_has_room_for_all_images_and_labels():
     sizes = {name: member.size for name, member in Stl10.archive(Path()).members.items()}
     for split, count in (("unlabeled", 100_000), ("train", 5_000), ("test", 8_000)):
         assert sizes[f"{split}_X.bin"] == count * 3 * 96 * 96
@@ -153,7 +153,7 @@ def test_a_fold_that_points_nowhere_is_named_by_its_line(tmp_path, line, found):
     assert found in message
 
 
-def test_train_without_pictures_is_refused(tmp_path):
+def test_train_without_images_is_refused(tmp_path):
     folder = write_stl10(tmp_path)
     for name in ("train_X.bin", "train_y.bin"):
         (folder / name).write_bytes(b"")

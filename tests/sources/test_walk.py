@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from byol_kedro.errors import UserError
 from byol_kedro.sources import folder as module
 from byol_kedro.sources.walk import LONGEST, passed_over, printable, walk
-from tests.support.picture_folders import colours, decode_here, ingested, labelled_folder, write_picture
+from tests.support.image_folders import colors, decode_here, ingested, labeled_folder, write_image
 from tests.support.spoiling import error_of
 
 ODD = [b"a\nb", b"\xff\xfe", b"\x1b[31mred", b"a\\b", b"[x]", b"s*r", b"q?", b" lead ", b"{x}", b"%s", b"c #d", b"-x"]
@@ -42,22 +42,22 @@ def test_two_names_are_two_when_they_are_printed(one, two):
     ],
 )
 def test_two_images_are_two_though_their_names_look_alike(tmp_path, one, two):
-    for colour, name in enumerate((one, two)):
-        write_picture(tmp_path / "raw/train" / os.fsdecode(name) / "x.png", colour)
-        write_picture(tmp_path / "raw/test" / os.fsdecode(name) / "x.png", 10 + colour)
+    for color, name in enumerate((one, two)):
+        write_image(tmp_path / "raw/train" / os.fsdecode(name) / "x.png", color)
+        write_image(tmp_path / "raw/test" / os.fsdecode(name) / "x.png", 10 + color)
     images = ingested("folder", tmp_path / "raw", tmp_path / "out")
     assert len(set(images["train"].class_names)) == 2
     for split in ("train", "test"):
         assert len(set(images[split].names)) == 2
-    train, test = (dict(zip(images[s].labels.tolist(), colours(images[s]), strict=True)) for s in ("train", "test"))
-    assert {label: colour + 10 for label, colour in train.items()} == test
+    train, test = (dict(zip(images[s].labels.tolist(), colors(images[s]), strict=True)) for s in ("train", "test"))
+    assert {label: color + 10 for label, color in train.items()} == test
 
 
 def test_both_of_two_broken_images_are_named(tmp_path):
-    root = labelled_folder(tmp_path / "raw")
-    write_picture(root / "test/a/0.png")
+    root = labeled_folder(tmp_path / "raw")
+    write_image(root / "test/a/0.png")
     for name in (b"\xff.png", rb"\xff.png"):
-        (root / "train/a" / os.fsdecode(name)).write_bytes(b"no picture")
+        (root / "train/a" / os.fsdecode(name)).write_bytes(b"no image")
     broken = ingested("folder", root, tmp_path / "out", max_broken=0.5)["train"].broken
     assert sorted(broken) == [r"train/a/\\xff.png", r"train/a/\xff.png"]
 
@@ -70,7 +70,7 @@ def deepen(root: Path, count: int) -> None:
         for _ in range(count):
             Path("d").mkdir()
             os.chdir("d")
-        write_picture(Path("x.png"), 7)
+        write_image(Path("x.png"), 7)
     finally:
         os.chdir(here)
 
@@ -100,10 +100,10 @@ def _remove(folder: Path) -> None:
 def test_a_folder_1500_deep_is_read(deep):
     (deep / "raw").mkdir()
     deepen(deep / "raw", 1500)
-    for colour in (8, 9):
-        write_picture(deep / f"raw/{colour}.png", colour)
+    for color in (8, 9):
+        write_image(deep / f"raw/{color}.png", color)
     images = ingested("folder", deep / "raw", deep / "out")
-    assert sorted(colours(images["train"]) + colours(images["test"])) == [7, 8, 9]
+    assert sorted(colors(images["train"]) + colors(images["test"])) == [7, 8, 9]
     assert "d/" * 1500 + "x.png" in images["train"].names + images["test"].names
 
 
@@ -118,13 +118,13 @@ def test_a_folder_whose_path_is_longer_than_paths_may_be_is_one_line(deep):
 
 @pytest.mark.parametrize("name", ODD)
 def test_a_raw_root_of_any_name_is_read_and_printed_on_one_line(tmp_path, caplog, name):
-    root = labelled_folder(tmp_path / os.fsdecode(name))
+    root = labeled_folder(tmp_path / os.fsdecode(name))
     (root / "notes.md").write_text("")
     (root / "train/empty").mkdir()
     with caplog.at_level(logging.INFO):
         assert len(ingested("folder", root, tmp_path / "out")["train"]) == 6
     assert all(line.isprintable() for line in caplog.messages)
-    (root / "train/a/x.png").write_bytes(b"no picture")
+    (root / "train/a/x.png").write_bytes(b"no image")
     message = error_of("folder", root, tmp_path / "other")
     assert message.isprintable()
     shutil.rmtree(root)
@@ -138,8 +138,8 @@ def test_a_raw_root_of_any_name_is_read_and_printed_on_one_line(tmp_path, caplog
 @pytest.mark.parametrize("state", ["is", "leads to nowhere, which is"])
 def test_a_split_that_is_no_folder_is_not_taken_for_missing(tmp_path, split, state):
     """A link to a folder of the net that is away: without test, a part of train would be held out."""
-    root = labelled_folder(tmp_path / "raw")
-    write_picture(root / "test/a/0.png")
+    root = labeled_folder(tmp_path / "raw")
+    write_image(root / "test/a/0.png")
     (root / split).rename(tmp_path / "aside") if (root / split).exists() else None
     (root / split).write_text("") if state == "is" else (root / split).symlink_to("nowhere")
     assert f"{root}/{split} {state} no folder" in error_of("folder", root, tmp_path / "out")

@@ -7,21 +7,21 @@ import pyarrow as pa
 import pytest
 
 from byol_kedro.datasets.documents import JSONDataset, TextDataset
-from byol_kedro.datasets.figure_files import PictureDataset, PlotlyDataset
+from byol_kedro.datasets.figure_files import ImageDataset, PlotlyDataset
 from byol_kedro.datasets.images import ImagesDataset
 from byol_kedro.datasets.tables import CSVDataset, ParquetDataset, StreamedParquetDataset, TableStream
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from tests.support.image_datasets import NEW, at, random_pixels, stream_of
 
 TABLE = pd.DataFrame({"name": ["α", "b"], "top1": [0.1 + 0.2, 1 / 3], "n": [1, 2]})
-PICTURE = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+IMAGE = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 CASES = {
     "json": (JSONDataset, {"rows": [{"top1": 0.1}], "name": "été"}, "JSONPreview"),
     "csv": (CSVDataset, TABLE, "TablePreview"),
     "parquet": (ParquetDataset, TABLE, "TablePreview"),
     "md": (TextDataset, "| été |\n", None),
     "plotly": (PlotlyDataset, go.Figure(go.Bar(x=["a"], y=[1.5])), "PlotlyPreview"),
-    "png": (PictureDataset, PICTURE, "ImagePreview"),
+    "png": (ImageDataset, IMAGE, "ImagePreview"),
 }
 ROWS = pa.record_batch({"path": ["a"]})
 KINDS = {kind: (cls, data) for kind, (cls, data, _) in CASES.items()} | {

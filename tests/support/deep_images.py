@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.support.bad_pictures import chunk
+from tests.support.bad_images import chunk
 
 SIDE = 16
 

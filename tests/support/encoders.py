@@ -37,7 +37,7 @@ def save_encoder(data_root: Path, version: str, seed: int = 0) -> Path:
 
 
 def moved(model, seed=0):
-    """The model with weights and buffers that no initialisation gives."""
+    """The model with weights and buffers that no initialization gives."""
     torch.manual_seed(seed)
     for tensor in model.state_dict().values():
         if tensor.is_floating_point():

@@ -13,8 +13,8 @@ from tests.support.probe_problems import blobs
 Split = Literal["train", "test"]
 
 PROBES = Probes(
-    knn=Knn(neighbours=3),
-    knn200=WeightedKnn(neighbours=200, temperature=0.07),
+    knn=Knn(neighbors=3),
+    knn200=WeightedKnn(neighbors=200, temperature=0.07),
     published=Published(lr=0.003, batch_size=32, epochs=2, seeds=2),
     linear_sgd=LinearSgd(lrs=[0.01, 0.1], momentum=0.9, batch_size=32, epochs=2, validation=0.3),
     logistic=Logistic(cs=[0.01, 1.0], validation=0.3),
@@ -29,18 +29,18 @@ FEATURES = {"train": KNOWN.train_x, "test": KNOWN.test_x}
 
 
 def images(split: Split) -> Images:
-    """Pictures of 4 by 4 whose brightness tells the class, 60 to train and 30 to test."""
+    """Images of 4 by 4 whose brightness tells the class, 60 to train and 30 to test."""
     labels = LABELS[split]
     noise = np.random.default_rng(len(labels)).integers(0, 60, (len(labels), 3, 4, 4))
     pixels = (60 * labels[:, None, None, None] + noise).astype(np.uint8)
     names = [f"{split}/{i:02}" for i in range(len(labels))]
-    return Images(pixels, labels, names, ["cat", "dog", "fox"], [], f"{split}-pictures", "photos")
+    return Images(pixels, labels, names, ["cat", "dog", "fox"], [], f"{split}-images", "photos")
 
 
 def latents(split: Split) -> Tensors:
-    """Features of the pictures that `images` gives."""
+    """Features of the images that `images` gives."""
     arrays = {"features": FEATURES[split], "labels": LABELS[split], "index": np.arange(len(LABELS[split]))}
-    return Tensors(arrays, ENCODER_MARKS | {"data": "photos", "data_fingerprint": f"{split}-pictures"})
+    return Tensors(arrays, ENCODER_MARKS | {"data": "photos", "data_fingerprint": f"{split}-images"})
 
 
 def reference_latents() -> Tensors:
@@ -50,6 +50,6 @@ def reference_latents() -> Tensors:
         for split in ("train", "test")
         for name in ("features", "labels")
     }
-    header = ENCODER_MARKS | {"data": "photos", "data_fingerprint": "train-pictures:test-pictures"}
+    header = ENCODER_MARKS | {"data": "photos", "data_fingerprint": "train-images:test-images"}
     header["references"] = json.dumps({"untrained": {"features": "untrained network", "facts": {}}})
     return Tensors(arrays, header)

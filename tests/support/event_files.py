@@ -17,7 +17,7 @@ def points(folder):
     return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
-def picture(folder, tag):
+def image(folder, tag):
     """(H, W, 3) uint8; there must be one alone."""
     (event,) = read(folder).Images(tag)
     return np.asarray(Image.open(io.BytesIO(event.encoded_image_string)).convert("RGB"))

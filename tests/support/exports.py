@@ -27,7 +27,7 @@ def frozen(architecture: str = "resnet18", stem: str = "imagenet") -> FrozenEnco
     return FrozenEncoder(header, OLDER, fingerprint(arrays), restore_encoder(header, arrays), CPU)
 
 
-def normalised(encoder: FrozenEncoder) -> torch.Tensor:
+def normalized(encoder: FrozenEncoder) -> torch.Tensor:
     """As the header says, written out."""
     mean, std = (np.array(values, np.float32)[:, None, None] for values in (encoder.header.mean, encoder.header.std))
     return torch.from_numpy((PIXELS.astype(np.float32) / 255 - mean) / std)

@@ -17,7 +17,7 @@ COMMIT = "0" * 40
 
 
 def trained_weights(seed: int = 0) -> dict[str, torch.Tensor]:
-    """A state dict of NAME with its classifier, of values that no initialisation gives."""
+    """A state dict of NAME with its classifier, of values that no initialization gives."""
     torch.manual_seed(seed)
     model = timm.create_model(NAME.partition(".")[0], num_classes=1000)
     for tensor in model.state_dict().values():

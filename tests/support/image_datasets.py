@@ -69,7 +69,7 @@ STL10_SIDE = 8
 
 
 def write_stl10(root: Path, count: int = 20, side: int = STL10_SIDE) -> Path:
-    """STL-10's files with random pictures; returns their folder."""
+    """STL-10's files with random images; returns their folder."""
     folder = root / "stl10_binary"
     folder.mkdir(parents=True)
     for seed, split in enumerate(("unlabeled", "train", "test")):

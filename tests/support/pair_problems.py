@@ -8,7 +8,7 @@ from byol_kedro.pair_model.stack import Stack
 from byol_kedro.parameters import Clusters, Latent, LatentMap, Pairs
 
 PAIRS = Pairs(
-    count=300, target="psnr", reference="untrained", balanced=False, column=None, split="picture", validation=0.2
+    count=300, target="psnr", reference="untrained", balanced=False, column=None, split="image", validation=0.2
 )
 SETTINGS = Latent(
     pairs=PAIRS,
@@ -31,12 +31,12 @@ def changed(block, **values):
     return type(block).model_validate(block.model_dump() | values)
 
 
-def linear_pairs(pictures=200, pairs=2000, dim=10, noise_seed=0):
+def linear_pairs(images=200, pairs=2000, dim=10, noise_seed=0):
     """The target is the distance of a fixed random linear map of the features, to three dimensions."""
     generator = np.random.default_rng(noise_seed)
-    features = generator.normal(size=(pictures, dim)).astype(np.float32)
-    left = generator.integers(0, pictures, pairs)
-    right = (left + generator.integers(1, pictures, pairs)) % pictures
+    features = generator.normal(size=(images, dim)).astype(np.float32)
+    left = generator.integers(0, images, pairs)
+    right = (left + generator.integers(1, images, pairs)) % images
     mapped = features @ np.random.default_rng(99).normal(size=(dim, 3))
     target = 0.01 * np.linalg.norm(mapped[left] - mapped[right], axis=1)
     # Shift and scale hide from the model what only a scaler finds.

@@ -1,14 +1,14 @@
-"""Small pictures for the tests of the pipeline pretrain."""
+"""Small images for the tests of the pipeline pretrain."""
 
 import numpy as np
 
 from byol_kedro.datasets.images import Images
-from tests.support.trainings import pictures
+from tests.support.trainings import images
 
 
 def split(name, count, labels=None):
     return Images(
-        pixels=pictures(count, seed=len(name)),
+        pixels=images(count, seed=len(name)),
         labels=np.arange(count) % 2 if labels is None else labels,
         names=[f"{name}/{i}" for i in range(count)],
         class_names=["a", "b"],

@@ -8,8 +8,8 @@ from byol_kedro.evaluation.probes.run import Problem
 from byol_kedro.parameters import FewLabels, Knn, LinearSgd, Logistic, Mlp, Probes, Published, WeightedKnn
 
 PROBES = Probes(
-    knn=Knn(neighbours=5),
-    knn200=WeightedKnn(neighbours=20, temperature=0.07),
+    knn=Knn(neighbors=5),
+    knn200=WeightedKnn(neighbors=20, temperature=0.07),
     published=Published(lr=0.01, batch_size=32, epochs=10, seeds=2),
     linear_sgd=LinearSgd(lrs=[0.01, 0.1], momentum=0.9, batch_size=32, epochs=10, validation=0.3),
     logistic=Logistic(cs=[0.001, 0.1, 10.0], validation=0.3),
@@ -31,12 +31,12 @@ class Known:
 def blobs(n_train=300, n_test=200, dim=12, classes=4, spread=1.0, seed=0, decades=2):
     """One normal cloud a class; a larger `spread` mixes them. Features are scaled by 10 to the ± `decades`."""
     generator = np.random.default_rng(seed)
-    centres = generator.normal(size=(classes, dim))
+    centers = generator.normal(size=(classes, dim))
     scales, shift = 10 ** generator.uniform(-decades, decades, dim), generator.normal(size=dim)
 
     def draw(n):
         y = generator.permutation(np.arange(n) % classes)
-        x = centres[y] + spread * generator.normal(size=(n, dim))
+        x = centers[y] + spread * generator.normal(size=(n, dim))
         return (scales * x + shift).astype(np.float32), y
 
     return Known(*draw(n_train), *draw(n_test))

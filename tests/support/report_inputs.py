@@ -12,7 +12,7 @@ from byol_kedro.pipelines.report import nodes
 
 VERSION = "2026-09-01T10.00.00.000Z"
 RUN = "2026-09-02T11.00.00.000Z"
-UNLABELED, TRAIN, TEST = "ab" * 32, "bc" * 32, "ef" * 32  # fingerprints of the pictures
+UNLABELED, TRAIN, TEST = "ab" * 32, "bc" * 32, "ef" * 32  # fingerprints of the images
 CLASSES = ["astronaut", "cat", "coffee", "rocket"]
 TOP1 = {"knn": 0.55, "published": 0.58, "logistic": 0.612, "mlp": 0.62}
 CLASSIFIERS = {
@@ -41,7 +41,7 @@ def manifest(**changes):
         "command": "kedro run --pipelines=evaluate",
         "environment": "sample",
         "pipelines": ["evaluate"],
-        "parameters": {"seed": 0, "probes": {"knn": {"neighbours": 5}}},
+        "parameters": {"seed": 0, "probes": {"knn": {"neighbors": 5}}},
         "git": {"revision": "0123abcd", "dirty": True},
         "packages": {"torch": "2.9.0", "kedro": "1.7.0"},
         "python": "3.12.1",
@@ -211,7 +211,7 @@ def data_summary(**fingerprints):
         for name, count in counts.items()
     }  # fmt: skip
     seen = {name: {"identical": 0, "near": 1, "pairs": ["test/1 train/2 (4 bits)"]} for name in ("train", "unlabeled")}
-    return {"source": "photos", "splits": splits, "test_pictures_in": seen}
+    return {"source": "photos", "splits": splits, "test_images_in": seen}
 
 
 def sample_grid():

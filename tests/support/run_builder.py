@@ -29,7 +29,7 @@ PUBLISHED = {
 # Of what the pipelines write, the entries that a run is told by.
 WRITES = {
     "__default__": {"images_train", "encoder", "results"}, "ingest": {"images_train"}, "pretrain": {"encoder"},
-    "evaluate": {"results"}, "report": {"results"}, "predict": {"predicted_pictures"},
+    "evaluate": {"results"}, "report": {"results"}, "predict": {"predicted_images"},
 }  # fmt: skip
 Rows = Mapping[tuple[str, str, str], Iterable[bool]]
 
@@ -90,19 +90,19 @@ class RunBuilder:
         self.write("run_manifest", run_id, json.dumps(manifest).encode())
 
     def complete(
-        self, run_id: str, rows: Rows, *, pictures: str = "test", mark: str | None = "pixels", encoder: str = "",
+        self, run_id: str, rows: Rows, *, images: str = "test", mark: str | None = "pixels", encoder: str = "",
         **changed: Any,
     ) -> None:  # fmt: skip
-        """A run whose classifiers have picture i right where `rows` says so.
+        """A run whose classifiers have image i right where `rows` says so.
 
-        `pictures` begins the names of the pictures, `mark` is their fingerprint; None leaves it out.
+        `images` begins the names of the images, `mark` is their fingerprint; None leaves it out.
         """
         self.died(run_id, **changed)
         if "probe_metrics" not in changed.get("reads", {}):
             self.write("probe_metrics", run_id, json.dumps({"data_fingerprint": mark} if mark else {}).encode())
         table = [_row(key, np.array(right)) | {"encoder": encoder or run_id} for key, right in rows.items()]
         self.write("results", run_id, pd.DataFrame([*table, PUBLISHED]).to_csv(index=False).encode())
-        guesses = [_guesses(key, np.array(right), pictures) for key, right in rows.items()]
+        guesses = [_guesses(key, np.array(right), images) for key, right in rows.items()]
         predictions = pd.concat(guesses).sample(
             frac=1, random_state=sum(run_id.encode())
         )  # rows in no order to rely on
@@ -110,7 +110,7 @@ class RunBuilder:
 
 
 def right(*, of: int, from_: int = 0, count: int) -> np.ndarray:
-    """(of,) bool: `count` pictures in a row are right, from `from_` on."""
+    """(of,) bool: `count` images in a row are right, from `from_` on."""
     return (np.arange(of) >= from_) & (np.arange(of) < from_ + count)
 
 
@@ -123,11 +123,11 @@ def _row(key: tuple[str, str, str], right: np.ndarray) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _guesses(key: tuple[str, str, str], right: np.ndarray, pictures: str) -> pd.DataFrame:
+def _guesses(key: tuple[str, str, str], right: np.ndarray, images: str) -> pd.DataFrame:
     features, classifier, protocol = key
     truth = np.arange(len(right)) % 10
     columns = {
-        "name": [f"{pictures}/{i:05}" for i in range(len(right))], "truth": truth,
+        "name": [f"{images}/{i:05}" for i in range(len(right))], "truth": truth,
         "guess": np.where(right, truth, (truth + 1) % 10),
         "features": features, "classifier": classifier, "protocol": protocol,
     }  # fmt: skip

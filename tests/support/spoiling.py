@@ -14,7 +14,7 @@ from byol_kedro.pipelines import ingest
 from byol_kedro.runs.cleanup import clean_up
 from byol_kedro.runs.user_errors import as_user_error
 from tests.support.image_datasets import NEW, at, files_under, ingest_parameters
-from tests.support.picture_folders import SIDE, SPLITS, write_tree
+from tests.support.image_folders import SIDE, SPLITS, write_tree
 
 Spoil = Callable[[Path], object]
 
@@ -45,7 +45,7 @@ def files(*names: str) -> Spoil:
     def write(root: Path) -> None:
         for name in names:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
-            (root / name).write_bytes(b"no picture")
+            (root / name).write_bytes(b"no image")
 
     return write
 

@@ -1,4 +1,4 @@
-"""Small pictures, networks and recipes for the tests of training."""
+"""Small images, networks and recipes for the tests of training."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ VIEW = {
     "contrast": 0.4,
     "saturation": 0.2,
     "hue": 0.1,
-    "grey": 0.2,
+    "gray": 0.2,
     "blur": 0.5,
     "blur_sigma": [0.1, 2.0],
     "solarize": 0.1,
@@ -29,7 +29,7 @@ RECIPE: dict[str, Any] = {
     "encoder": {"name": "test_resnet", "stem": "imagenet", "zero_init_residual": False},
     "heads": {"hidden_dim": 24, "projection_dim": 8},
     "views": {"first": VIEW, "second": VIEW | {"solarize": 0.2}},
-    "normalise": True,
+    "normalize": True,
     "epochs": 2,
     "batch_size": 8,
     "accumulate": 1,
@@ -63,8 +63,8 @@ def small_state(seed: int = 0, **changes: Any) -> TrainState:
     return initial_state(recipe(**changes), SIZE, seed, CPU)
 
 
-def pictures(count: int, size: int = SIZE, seed: int = 0) -> np.ndarray:
-    """Smooth pictures of random colours, (count, 3, size, size) uint8: each has something of its own to learn."""
+def images(count: int, size: int = SIZE, seed: int = 0) -> np.ndarray:
+    """Smooth images of random colors, (count, 3, size, size) uint8: each has something of its own to learn."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (count, 3, 2, 2), dtype=np.uint8)
     return np.kron(coarse, np.ones((1, 1, size // 2, size // 2), dtype=np.uint8))

@@ -6,7 +6,7 @@ from byol_kedro.sources.cifar10 import BATCHES, CIFAR10, PYTHON
 from tests.support.image_datasets import random_pixels
 
 SIDE = 8
-N = 12  # pictures in a batch
+N = 12  # images in a batch
 
 
 def pixels_of(count, seed=0):
@@ -22,8 +22,8 @@ def write_npy(root, **arrays):
 
 def write_npz(root, **arrays):
     root.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(root / "pictures.npz", **arrays)
-    return root / "pictures.npz"
+    np.savez_compressed(root / "images.npz", **arrays)
+    return root / "images.npz"
 
 
 def contents():

@@ -1,4 +1,4 @@
-"""The training pictures, from where a batch of them reaches the device."""
+"""The training images, from where a batch of them reaches the device."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -27,7 +27,7 @@ def ahead(work: Callable[[Item], Result], items: Iterable[Item], depth: int = DE
     and when it is closed. `items` is walked in the thread of the caller.
     """
     rest = iter(items)
-    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures")
+    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="images")
     try:
         waiting = deque(thread.submit(work, item) for item in islice(rest, depth))
         while waiting:
@@ -61,8 +61,8 @@ class CudaCopy:
         return copy
 
 
-class Pictures(Protocol):
-    """`count` pictures; `batches` gives those at each of `indices` (n,) int64, ascending: (n, 3, H, W) uint8.
+class Images(Protocol):
+    """`count` images; `batches` gives those at each of `indices` (n,) int64, ascending: (n, 3, H, W) uint8.
 
     Whoever does not take all batches closes the generator.
     """
@@ -72,8 +72,8 @@ class Pictures(Protocol):
     def batches(self, indices: Iterable[Tensor]) -> Generator[Tensor, None, None]: ...
 
 
-def place_pictures(parts: Sequence[np.ndarray], device: torch.device) -> Pictures:
-    """The pictures of all `parts`, each (n, 3, H, W) uint8, one after the other.
+def place_images(parts: Sequence[np.ndarray], device: torch.device) -> Images:
+    """The images of all `parts`, each (n, 3, H, W) uint8, one after the other.
 
     They lie whole on a CUDA device where half of its free memory holds them; otherwise batches are gathered
     from the parts, which may be memory maps: for a CUDA device ahead of time, in the background.
@@ -82,13 +82,13 @@ def place_pictures(parts: Sequence[np.ndarray], device: torch.device) -> Picture
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         if sum(part.nbytes for part in filled) <= SHARE_OF_MEMORY * free:
-            return DevicePictures(filled, device)
-        return PrefetchedPictures(filled, CudaCopy(device))
-    return HostPictures(filled, device)
+            return DeviceImages(filled, device)
+        return PrefetchedImages(filled, CudaCopy(device))
+    return HostImages(filled, device)
 
 
-class DevicePictures:
-    """All pictures on the device, copied there piece by piece."""
+class DeviceImages:
+    """All images on the device, copied there piece by piece."""
 
     def __init__(self, parts: Sequence[np.ndarray], device: torch.device) -> None:
         self.count = sum(len(part) for part in parts)
@@ -105,8 +105,8 @@ class DevicePictures:
             yield self._pixels[picked.to(self._pixels.device, non_blocking=True)]
 
 
-class HostPictures:
-    """Pictures that stay where they are. Each batch is gathered when it is wanted."""
+class HostImages:
+    """Images that stay where they are. Each batch is gathered when it is wanted."""
 
     def __init__(self, parts: Sequence[np.ndarray], device: torch.device) -> None:
         self._parts = Parts(parts)
@@ -118,10 +118,10 @@ class HostPictures:
             yield self._parts.gather(picked).to(self._device)
 
 
-class PrefetchedPictures:
-    """Pictures that stay where they are. Batches are gathered in a background thread, ahead of whoever waits for them.
+class PrefetchedImages:
+    """Images that stay where they are. Batches are gathered in a background thread, ahead of whoever waits for them.
 
-    Order and content are those of `HostPictures`.
+    Order and content are those of `HostImages`.
     """
 
     def __init__(self, parts: Sequence[np.ndarray], copy: CudaCopy) -> None:

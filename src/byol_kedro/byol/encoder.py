@@ -52,9 +52,9 @@ class EncoderHeader:
 
     In a file each field is a string: text as it is, the rest as JSON.
 
-    `image_size` is in pixels; `mean` and `std` (3 channels, in [0, 1] units) are taken out of a picture
+    `image_size` is in pixels; `mean` and `std` (3 channels, in [0, 1] units) are taken out of an image
     before it is encoded; `batch_size` is the effective one, over all micro-batches; `data` names the source
-    of the pictures.
+    of the images.
     """
 
     architecture: str
@@ -116,9 +116,9 @@ def untrained_encoder(header: EncoderHeader) -> nn.Module:
     Weights are those that the header's seed gives, but no residual branch is zeroed, since a zeroed one hides half
     of the network until it is trained. Of four variants logistic regression does best on this one. Top-1 in % of
     logistic regression (and 5-NN) with a ResNet-18 on photographs of 10 classes:
-    32 px, 2,000 + 2,000 pictures, two seeds: as here 33.6 (25.9); as here with BatchNorm statistics of the training
-    pictures 26.8 (21.1); branches zeroed 20.9 (17.3); zeroed, with those statistics 21.7 (18.2).
-    96 px, 1,000 + 1,000 pictures, one seed, in the same order: 32.5 (26.7), 25.4 (20.0), 30.6 (22.9), 31.3 (27.3).
+    32 px, 2,000 + 2,000 images, two seeds: as here 33.6 (25.9); as here with BatchNorm statistics of the training
+    images 26.8 (21.1); branches zeroed 20.9 (17.3); zeroed, with those statistics 21.7 (18.2).
+    96 px, 1,000 + 1,000 images, one seed, in the same order: 32.5 (26.7), 25.4 (20.0), 30.6 (22.9), 31.3 (27.3).
     """
     return create_encoder(header.architecture, header.stem, False, header.seed, image_size=header.image_size).eval()
 

@@ -1,4 +1,4 @@
-"""Features of pictures by a frozen encoder."""
+"""Features of images by a frozen encoder."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ Pixels = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
 Transform = Callable[[Image.Image], Tensor]
 
-BATCH = 256  # pictures at once
+BATCH = 256  # images at once
 # Of an encoder that was trained here.
 WHOSE = "features of the encoder"
 INSTEAD = "its training has diverged: look at the loss in training_history, train with a lower pretrain.optimizer.lr"
@@ -39,7 +39,7 @@ def encode(
     instead: str = INSTEAD,
     largest: float = LARGEST,
 ) -> Features:
-    """Features (N, D) float32 of pictures (N, 3, H, W) uint8, row for row.
+    """Features (N, D) float32 of images (N, 3, H, W) uint8, row for row.
 
     In evaluation mode, unaugmented, in float32, with the header's mean and standard deviation taken out.
     The model is moved to `device` and left in the mode that it came in. `pixels` may be a memory map: it is
@@ -65,7 +65,7 @@ def encode_view(
     whose: str = WHOSE,
     instead: str = INSTEAD,
 ) -> Features:
-    """Features (N, D) float32 of one random view of each picture of (N, 3, S, S) uint8, otherwise as `encode`.
+    """Features (N, D) float32 of one random view of each image of (N, 3, S, S) uint8, otherwise as `encode`.
 
     The views depend on `seed` alone: every network is shown the same.
     """
@@ -84,9 +84,9 @@ def encode_transformed(
     whose: str = WHOSE,
     instead: str = INSTEAD,
 ) -> Features:
-    """Features (N, D) float32 of pictures (N, 3, H, W) uint8 after a `transform` of PIL images, else as `encode`."""
+    """Features (N, D) float32 of images (N, 3, H, W) uint8 after a `transform` of PIL images, else as `encode`."""
     batches = (
-        torch.stack([transform(Image.fromarray(picture.permute(1, 2, 0).numpy())) for picture in batch]).to(device)
+        torch.stack([transform(Image.fromarray(image.permute(1, 2, 0).numpy())) for image in batch]).to(device)
         for batch in _batches(pixels, 64)
     )
     return _features(model, batches, len(pixels), device, whose, instead)
@@ -105,7 +105,7 @@ def project(projector: nn.Module, features: Features) -> Features:
 
 
 def _batches(pixels: Pixels, size: int) -> Iterator[Tensor]:
-    """Copies of the pictures, (n, 3, H, W) uint8; the last batch may be smaller."""
+    """Copies of the images, (n, 3, H, W) uint8; the last batch may be smaller."""
     for start in range(0, len(pixels), size):
         yield torch.from_numpy(np.array(pixels[start : start + size]))
 

@@ -22,9 +22,9 @@ def _distance(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def feature_std(projection: Tensor) -> Tensor:
-    """Standard deviation over the batch of L2-normalised projections (N, D), mean over the D dimensions.
+    """Standard deviation over the batch of L2-normalized projections (N, D), mean over the D dimensions.
 
-    A float32 scalar without gradient: 0 where all pictures give one vector (collapse), about 1/√D where
+    A float32 scalar without gradient: 0 where all images give one vector (collapse), about 1/√D where
     they spread over the whole sphere (Chen & He 2021, 2011.10566, §4.1).
     """
     return _unit(projection.detach()).std(dim=0, correction=0).mean()

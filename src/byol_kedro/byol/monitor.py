@@ -19,7 +19,7 @@ class Row:
     """A row of the training history: means over the steps since the row before, `lr` and `tau` of the last.
 
     `step` and `epoch` count what is done (`epoch` with its fraction); `loss` is in [0, 8];
-    `images_per_second` counts pictures, not views; `knn_top1` (a fraction) and
+    `images_per_second` counts images, not views; `knn_top1` (a fraction) and
     `effective_rank` (of projections, from 1) are NaN where they were not measured.
     """
 
@@ -34,7 +34,7 @@ class Row:
     effective_rank: float = math.nan
 
     def collapsed(self, projection_dim: int) -> bool:
-        """Whether the projections of different pictures hardly differ any more."""
+        """Whether the projections of different images hardly differ any more."""
         return self.feature_std < COLLAPSE_SHARE / math.sqrt(projection_dim)
 
 

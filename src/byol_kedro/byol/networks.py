@@ -38,7 +38,7 @@ def create_encoder(
                 continue
             if zero_init_residual and "zero_init_last" not in known:
                 raise UserError(
-                    f"pretrain.encoder: {name} has no zero-initialised residual branches; "
+                    f"pretrain.encoder: {name} has no zero-initialized residual branches; "
                     "set pretrain.encoder.zero_init_residual=false"
                 )
             if stem == "small":
@@ -115,7 +115,7 @@ def shrink_stem(encoder: Any, name: str) -> None:
             "does not have; set pretrain.encoder.stem=imagenet"
         )
     encoder.conv1 = nn.Conv2d(conv.in_channels, conv.out_channels, 3, stride=1, padding=1, bias=False)
-    # As timm and torchvision initialise every convolution of a ResNet.
+    # As timm and torchvision initialize every convolution of a ResNet.
     nn.init.kaiming_normal_(encoder.conv1.weight, mode="fan_out", nonlinearity="relu")
     encoder.maxpool = nn.Identity()
 
@@ -139,7 +139,7 @@ class Target(nn.Module):
 class Byol(nn.Module):
     """The online network (encoder, projector, predictor) and its target (paper 2006.07733, §3.1).
 
-    The heads are initialised from `seed`; the target starts as a copy of encoder and projector. It has
+    The heads are initialized from `seed`; the target starts as a copy of encoder and projector. It has
     BatchNorm buffers of its own, which its own passes fill: the moving average is over parameters only.
     """
 
@@ -164,7 +164,7 @@ class Byol(nn.Module):
 
 
 def feature_dim(encoder: Any) -> int:
-    """Number of features that a timm network without classifier gives for each picture."""
+    """Number of features that a timm network without classifier gives for each image."""
     return int(encoder.head_hidden_size)
 
 

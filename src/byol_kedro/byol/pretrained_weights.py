@@ -173,7 +173,7 @@ def _filled(name: str, weights: Mapping[str, Any], source: str) -> tuple[nn.Modu
 
 
 def own_transform(model: nn.Module) -> Transform:
-    """What the network's authors do to a picture: resize, crop to its input size, normalise (timm's metadata)."""
+    """What the network's authors do to an image: resize, crop to its input size, normalize (timm's metadata)."""
     from timm.data.config import resolve_model_data_config  # noqa: PLC0415  # takes seconds to import
     from timm.data.transforms_factory import create_transform  # noqa: PLC0415
 

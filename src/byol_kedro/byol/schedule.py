@@ -1,4 +1,4 @@
-"""Which pictures, learning rate and τ each step of a training gets."""
+"""Which images, learning rate and τ each step of a training gets."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ STEPS_A_ROW = 50  # chosen: at most; seconds of a GPU's work
 
 @dataclass(frozen=True)
 class Plan:
-    """A training of `parameters` over `count` pictures; steps are the optimizer's, counted from 0.
+    """A training of `parameters` over `count` images; steps are the optimizer's, counted from 0.
 
     Raises:
-        UserError: there are fewer pictures than one step takes.
+        UserError: there are fewer images than one step takes.
     """
 
     parameters: "Pretrain"
@@ -38,7 +38,7 @@ class Plan:
             advice = f"lower {too_large}, and pretrain.optimizer.lr in proportion"
             raise UserError(
                 f"pretrain: one step takes batch_size x accumulate = {batch} x {accumulate} = {self.images_a_step} "
-                f"pictures, found {self.count} in train and unlabeled together; "
+                f"images, found {self.count} in train and unlabeled together; "
                 f"{advice if self.count >= FEWEST else f'at least {FEWEST} are needed: ingest more images'}"
             )
 
@@ -66,7 +66,7 @@ class Plan:
         return lr, target_tau(step, steps=self.steps, base=tau.base, schedule=tau.schedule)
 
     def order(self, epoch: int) -> Tensor:
-        """Indices (count,) int64 of the pictures in the order of `epoch`; the same on every device."""
+        """Indices (count,) int64 of the images in the order of `epoch`; the same on every device."""
         generator = torch.Generator().manual_seed(stream_seed(self.seed, ORDER, epoch))
         return torch.randperm(self.count, generator=generator)
 

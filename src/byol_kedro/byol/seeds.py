@@ -18,7 +18,7 @@ WITH_GENERATOR = {"": "generator", "low": "low_generator"}
 def stream_seed(seed: int, *path: int) -> int:
     """Seed of the stream `path` below `seed`: a non-negative integer that fits in 63 bits.
 
-    Streams of different paths are independent (numpy's SeedSequence); so are those of neighbouring seeds.
+    Streams of different paths are independent (numpy's SeedSequence); so are those of neighboring seeds.
     """
     return int(np.random.SeedSequence((seed, *path)).generate_state(1, np.uint64)[0] >> 1)
 

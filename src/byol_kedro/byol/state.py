@@ -22,7 +22,7 @@ class TrainState:
     That is the state dicts of `network`, `optimizer` and `scaler` (the loss scaling of float16; switched off, it
     does nothing), the state of `generator` (which draws the augmentations, on the CPU: so no step waits for the
     device), `step`, the steps of the plan that are done, and how many of them `skipped` the optimizer. The epoch and
-    the pictures of a step follow from `step` and the plan. `lineage` names the trainings that the steps are of, oldest
+    the images of a step follow from `step` and the plan. `lineage` names the trainings that the steps are of, oldest
     first: one, and before it those that it continues.
     """
 
@@ -54,7 +54,7 @@ def initial_state(parameters: "Pretrain", image_size: int, seed: int, device: to
     wanted = parameters.encoder
     encoder = create_encoder(wanted.name, wanted.stem, wanted.zero_init_residual, seed, image_size=image_size)
     network = Byol(encoder, parameters.heads.hidden_dim, parameters.heads.projection_dim, seed)
-    # Convolutions over channels-last pictures are faster on GPUs and, by a tenth, on CPUs.
+    # Convolutions over channels-last images are faster on GPUs and, by a tenth, on CPUs.
     network = network.to(device).to(memory_format=torch.channels_last).train()
     if parameters.compile:
         # In place: the weights keep their names, and whoever calls a part of the network alone is not compiled.

@@ -1,4 +1,4 @@
-"""Numbers about pictures of any count; plain numpy, so that a stage without networks has them too."""
+"""Numbers about images of any count; plain numpy, so that a stage without networks has them too."""
 
 import mmap
 from collections.abc import Iterator, Sequence
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-PIECE = 512  # pictures
+PIECE = 512  # images
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -14,8 +14,8 @@ Pixels = npt.NDArray[np.uint8]
 def channel_statistics(parts: Sequence[Pixels]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel over all `parts`, (n, 3, H, W) uint8, in [0, 1] units.
 
-    How often each value occurs is counted in integers: exact, whatever the number of pictures. Both are empty
-    where there is no picture.
+    How often each value occurs is counted in integers: exact, whatever the number of images. Both are empty
+    where there is no image.
     """
     counts = np.zeros((3, 256), np.uint64)
     for part in parts:
@@ -32,7 +32,7 @@ def channel_statistics(parts: Sequence[Pixels]) -> tuple[tuple[float, ...], tupl
 
 
 def pieces(pixels: Pixels) -> Iterator[Pixels]:
-    """`pixels` (n, 3, H, W) as copies of at most `PIECE` pictures; a memory map is never in memory whole."""
+    """`pixels` (n, 3, H, W) as copies of at most `PIECE` images; a memory map is never in memory whole."""
     for start in range(0, len(pixels), PIECE):
         yield np.array(pixels[start : start + PIECE])
         if isinstance(pixels.base, mmap.mmap):

@@ -1,4 +1,4 @@
-"""The same network, trained with labels: what BYOL's training would give if every picture had one."""
+"""The same network, trained with labels: what BYOL's training would give if every image had one."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from byol_kedro.byol.augmentation.augment import augment
-from byol_kedro.byol.batches import place_pictures
+from byol_kedro.byol.batches import place_images
 from byol_kedro.byol.device import autocast_dtype
 from byol_kedro.byol.encoder import EncoderHeader
 from byol_kedro.byol.finite import NotFiniteError, check_finite
@@ -31,14 +31,14 @@ INSTEAD = "set baselines.supervised=false"
 
 
 def supervised_plan(training: "Pretrain", image_passes: int, count: int, seed: int) -> Plan:
-    """As many pictures as the steps of BYOL's training have seen (`image_passes`), out of `count` labelled ones.
+    """As many images as the steps of BYOL's training have seen (`image_passes`), out of `count` labeled ones.
 
     Optimizer, batch and schedules are those of `training`; its warm-up keeps its share of the steps. A batch larger
     than `count` becomes as large.
     """
     batch = min(training.batch_size, count)
     accumulate = min(training.accumulate, count // batch)
-    seen = count // (batch * accumulate) * batch * accumulate  # pictures in an epoch: an incomplete step is left out
+    seen = count // (batch * accumulate) * batch * accumulate  # images in an epoch: an incomplete step is left out
     epochs = max(1, round(image_passes / seen))
     warmup = training.optimizer.warmup_epochs * epochs / training.epochs
     optimizer = training.optimizer.model_copy(update={"warmup_epochs": warmup})
@@ -56,7 +56,7 @@ def train_supervised(
 ) -> nn.Module:
     """The encoder of `header`, trained from scratch on pixels (N, 3, S, S) with labels (N,), all known.
 
-    Cross entropy of one linear layer on its features; each picture is seen in the first view's distribution. All
+    Cross entropy of one linear layer on its features; each image is seen in the first view's distribution. All
     that is random follows from the plan's seed. `watch` is told the number of epochs done and the last loss.
     Returned in evaluation mode, without the layer.
 
@@ -66,7 +66,7 @@ def train_supervised(
     network = _network(header, int(labels.max()) + 1, plan.seed, device)
     optimizer = create_optimizer(network, plan.parameters.optimizer)
     generator = augmentation_generator(plan.seed)
-    placed, targets = place_pictures([pixels], device), torch.from_numpy(labels).to(device)
+    placed, targets = place_images([pixels], device), torch.from_numpy(labels).to(device)
     mean, std = (torch.tensor(values, device=device) for values in (header.mean, header.std))
     dtype = autocast_dtype(device, plan.parameters.precision)
     if dtype is torch.float16:

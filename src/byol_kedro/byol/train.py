@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from byol_kedro.byol.augmentation.augment import augment
-from byol_kedro.byol.batches import Pictures
+from byol_kedro.byol.batches import Images
 from byol_kedro.byol.device import autocast_dtype
 from byol_kedro.byol.finite import NotFiniteError
 from byol_kedro.byol.monitor import Monitor, Row
@@ -41,7 +41,7 @@ class DivergedError(UserError):
 
 def train(
     state: TrainState,
-    pictures: Pictures,
+    images: Images,
     plan: Plan,
     mean: Sequence[float],
     std: Sequence[float],
@@ -56,19 +56,19 @@ def train(
     `mean` and `std` (3 channels, in [0, 1] units) are taken out of every view. `monitor` holds the history of
     the steps that `state` has behind it. `watch` is called after every step with the number of steps done and,
     where the device was read, the row; then `keep`, which may take a snapshot. `measure` gives more columns
-    of the row after every `online_knn.every_epochs` epochs and after the last. An epoch sees each picture once; an
+    of the row after every `online_knn.every_epochs` epochs and after the last. An epoch sees each image once; an
     incomplete last step is left out.
 
     Raises:
         DivergedError: the loss, or a feature that `measure` looks at, is no longer a finite number.
     """
     dtype = autocast_dtype(state.device, plan.parameters.precision)
-    normalise = torch.tensor(mean, device=state.device), torch.tensor(std, device=state.device)
+    normalize = torch.tensor(mean, device=state.device), torch.tensor(std, device=state.device)
     monitor = monitor or Monitor(state.device)
-    with closing(pictures.batches(plan.batches(state.step))) as batches:
+    with closing(images.batches(plan.batches(state.step))) as batches:
         while state.step < plan.steps:
             lr, tau = plan.rates(state.step)
-            views = _views(state, plan, islice(batches, plan.parameters.accumulate), normalise)
+            views = _views(state, plan, islice(batches, plan.parameters.accumulate), normalize)
             monitor.add(train_step(state, views, lr=lr, tau=tau, dtype=dtype))
             row = None
             if plan.read_after(state.step):
@@ -80,9 +80,9 @@ def train(
 
 
 def _views(
-    state: TrainState, plan: Plan, batches: Iterator[Tensor], normalise: tuple[Tensor, Tensor]
+    state: TrainState, plan: Plan, batches: Iterator[Tensor], normalize: tuple[Tensor, Tensor]
 ) -> Iterator[Views]:
-    mean, std = normalise
+    mean, std = normalize
     first, second = plan.parameters.views.first, plan.parameters.views.second
     for images in batches:
         yield (

@@ -32,8 +32,8 @@ def export(form: str, output: Path, version: str | None, place: dict[str, Any]) 
     \b
     torchvision  safetensors by torchvision's names (ResNets), for load_state_dict(…, strict=False)
     timm         safetensors by timm's names, for create_model(…, num_classes=0, checkpoint_path=…)
-    onnx         takes uint8 pictures, normalisation inside; needs the extra onnx
-    torchscript  takes uint8 pictures, normalisation inside, for torch.jit.load (which torch calls deprecated)
+    onnx         takes uint8 images, normalization inside; needs the extra onnx
+    torchscript  takes uint8 images, normalization inside, for torch.jit.load (which torch calls deprecated)
 
     The file is there only when its features are ours.
     """  # click's mark for lines that are not to be wrapped

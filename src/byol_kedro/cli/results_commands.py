@@ -76,19 +76,19 @@ def diff(run_a: str, run_b: str, place: dict[str, Any]) -> None:
 
     RUN is a run_id, the beginning of one, or latest or previous (of the complete runs).
 
-    Rows are tested with McNemar's test where both runs named the same test pictures, else with a z-test of two
+    Rows are tested with McNemar's test where both runs named the same test images, else with a z-test of two
     proportions. The p-values are Holm-adjusted over the rows that were tested.
     """
     with one_line():
         with quiet():
-            from byol_kedro.runs.compare import compare_rows, diff_screen, differences, other_pictures
+            from byol_kedro.runs.compare import compare_rows, diff_screen, differences, other_images
             from byol_kedro.runs.history import find_run, list_runs, open_catalog
 
             catalog = open_catalog(place)
             runs = list_runs(catalog)
             a, b = find_run(run_a, runs), find_run(run_b, runs)
             parts = diff_screen(
-                a, b, differences(a, b, catalog), compare_rows(a, b, catalog), others=other_pictures(a, b, catalog)
+                a, b, differences(a, b, catalog), compare_rows(a, b, catalog), others=other_images(a, b, catalog)
             )
         for part in parts:
             screen().print(part, markup=False, highlight=False)

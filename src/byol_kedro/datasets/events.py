@@ -36,7 +36,7 @@ class EventWriter:
                 self._try(self._writer.add_scalar, name, value, step)
         self._try(self._writer.flush)
 
-    def picture(self, name: str, step: int, pixels: npt.NDArray[np.uint8]) -> None:
+    def image(self, name: str, step: int, pixels: npt.NDArray[np.uint8]) -> None:
         """`pixels`: (H, W, 3) uint8."""
         self._try(self._writer.add_image, name, pixels, step, dataformats="HWC")
         self._try(self._writer.flush)

@@ -1,4 +1,4 @@
-"""Figures of plotly and plain pictures, saved whole and checked when they are loaded."""
+"""Figures of plotly and plain images, saved whole and checked when they are loaded."""
 
 import base64
 import json
@@ -32,8 +32,8 @@ class PlotlyDataset(Artifact, kedro_plotly.JSONDataset):  # type: ignore[misc]  
         return PlotlyPreview(json.loads(self.checked_path().read_text("utf-8")))
 
 
-class PictureDataset(Artifact, AbstractVersionedDataset[Pixels, Pixels]):
-    """A picture (H, W, 3) uint8 as PNG."""
+class ImageDataset(Artifact, AbstractVersionedDataset[Pixels, Pixels]):
+    """An image (H, W, 3) uint8 as PNG."""
 
     def __init__(
         self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""A look at the pictures: a row for each class, and rows of pictures without label."""
+"""A look at the images: a row for each class, and rows of images without label."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from byol_kedro.sources.stream import UNKNOWN_LABEL
 COLUMNS = 10
 ROWS = 20  # classes; with more, the first of them are shown
 UNLABELED_ROWS = 2
-TILE = 64  # pixels; smaller pictures are enlarged by a whole factor
+TILE = 64  # pixels; smaller images are enlarged by a whole factor
 MARGIN = 2  # pixels between tiles
 TITLE = 96  # pixels for the name of a row
 INK = (70, 70, 70)
@@ -21,7 +21,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def draw_grid(train: Images, unlabeled: Images) -> Pixels:
-    """(H, W, 3) uint8: up to ten pictures of each class, spread over its pictures, then pictures without label."""
+    """(H, W, 3) uint8: up to ten images of each class, spread over its images, then images without label."""
     rows = [
         (name, _spread(np.flatnonzero(train.labels == label), COLUMNS))
         for label, name in enumerate(train.class_names[:ROWS])
@@ -32,11 +32,11 @@ def draw_grid(train: Images, unlabeled: Images) -> Pixels:
     for start in range(0, len(chosen), COLUMNS):
         title = "" if start else "unlabeled"
         strips.append(_strip(title, without, chosen[start : start + COLUMNS]))
-    return np.concatenate(strips or [_strip("no pictures", train, chosen)])
+    return np.concatenate(strips or [_strip("no images", train, chosen)])
 
 
 def draw_rows(rows: Mapping[str, npt.NDArray[np.int64]], images: Images) -> Pixels:
-    """(H, W, 3) uint8: for each title a row of at most ten pictures, which are given by their numbers."""
+    """(H, W, 3) uint8: for each title a row of at most ten images, which are given by their numbers."""
     strips = [_strip(title, images, chosen[:COLUMNS]) for title, chosen in rows.items()]
     return np.concatenate(strips or [_strip("nothing", images, np.zeros(0, np.int64))])
 
@@ -49,14 +49,14 @@ def _spread(positions: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int6
 
 
 def _strip(title: str, images: Images, chosen: npt.NDArray[np.int64]) -> Pixels:
-    """One row: its title, then the chosen pictures."""
+    """One row: its title, then the chosen images."""
     factor = max(1, round(TILE / max(images.pixels.shape[2:])))
     height, width = (factor * side for side in images.pixels.shape[2:])
     canvas = np.full((height + MARGIN, TITLE + COLUMNS * (width + MARGIN), 3), 255, dtype=np.uint8)
     for column, index in enumerate(chosen):
-        picture = images.pixels[index].transpose(1, 2, 0)  # (H, W, 3)
+        image = images.pixels[index].transpose(1, 2, 0)  # (H, W, 3)
         left = TITLE + column * (width + MARGIN)
-        canvas[:height, left : left + width] = picture.repeat(factor, axis=0).repeat(factor, axis=1)
+        canvas[:height, left : left + width] = image.repeat(factor, axis=0).repeat(factor, axis=1)
     canvas[:height, :TITLE] = _title(title, height)
     return canvas
 

@@ -1,4 +1,4 @@
-"""Pictures as one uint8 array on the disk, memory-mapped, and the rest about them in a JSON sidecar."""
+"""Images as one uint8 array on the disk, memory-mapped, and the rest about them in a JSON sidecar."""
 
 import json
 import os
@@ -33,9 +33,9 @@ class Images(Brief):
     names: N of them, unique over all splits, e.g. `train/astronaut/0003`. folds: arrays of positions in this
     split, int64; may be empty. fingerprint: sha256 (hex) of the pixels' bytes, then the labels' as int64.
     source: the name of the source, e.g. `stl10`. narrow: positions, int64, of images that use a small part of the
-    range of their values. broken: pictures that could not be read and are not here, the reason by the name.
+    range of their values. broken: images that could not be read and are not here, the reason by the name.
     ignored: how many files were passed over, by the reason. held_out: whether they were taken out of train, for
-    want of test pictures.
+    want of test images.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -68,7 +68,7 @@ class ImagesDataset(Versions, AbstractVersionedDataset[ImageStream, Images]):
         self.metadata = metadata
 
     def save(self, data: ImageStream) -> None:
-        """Raises UserError, and leaves nothing, when pictures are missing or the disk is full, or at Ctrl-C."""
+        """Raises UserError, and leaves nothing, when images are missing or the disk is full, or at Ctrl-C."""
         try:
             self._write(data)
         except KeyboardInterrupt as error:
@@ -139,7 +139,7 @@ class ImagesDataset(Versions, AbstractVersionedDataset[ImageStream, Images]):
         return {"filepath": self._filepath, "version": self._version}
 
     def preview(self, nrows: int = 10) -> TablePreview:
-        """Name, label and class of `nrows` pictures, spread over the split."""
+        """Name, label and class of `nrows` images, spread over the split."""
         images = ImagesDataset.load.__wrapped__(self)  # type: ignore[attr-defined]  # added by Kedro's wrapper
         rows = np.unique(np.linspace(0, len(images) - 1, nrows).astype(int))[: len(images)]
         data = [[images.names[i], int(images.labels[i]), _class_of(images, i)] for i in rows]
@@ -179,7 +179,7 @@ def _before(last: _Last) -> Before:
 
 def _describe(data: ImageStream, written: Written) -> dict[str, Any]:
     assert len(data.labels) == len(data.names) == data.count
-    assert not (written.broken and data.folds), "folds count pictures that are not there"
+    assert not (written.broken and data.folds), "folds count images that are not there"
     return {
         "fingerprint": written.fingerprint,
         "source": data.source,

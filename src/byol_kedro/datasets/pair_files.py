@@ -1,4 +1,4 @@
-"""The user's files of picture pairs."""
+"""The user's files of image pairs."""
 
 import csv
 import math
@@ -125,7 +125,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 class PairTensorsDataset(AbstractDataset[Any, Tensors]):
-    """Loads `x1`, `x2` (P, D) float32 and `y` (P,) float64: features of both pictures of each pair, and its target.
+    """Loads `x1`, `x2` (P, D) float32 and `y` (P,) float64: features of both images of each pair, and its target.
 
     That is how the replaced system kept them, in a file of torch.save. Where there is none, P and D are 0.
     """

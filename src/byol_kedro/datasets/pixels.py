@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from byol_kedro.errors import UserError
-from byol_kedro.files.decode import NarrowPixels, UnreadablePicture
+from byol_kedro.files.decode import NarrowPixels, UnreadableImage
 from byol_kedro.sources.stream import ImageStream, Pixels
 
 PIECE = 2_000_000  # bytes of old pixels at once
@@ -20,10 +20,10 @@ PIECE = 2_000_000  # bytes of old pixels at once
 
 @dataclass(frozen=True, eq=False)
 class Written:
-    """What came of a stream: the pictures that could be read, and why the others could not.
+    """What came of a stream: the images that could be read, and why the others could not.
 
     kept: (M,) int64, their positions in the stream. narrow: (M,) bool, whether the range of their values does not fit.
-    broken: the reason by the name. taken_over: how many of the pictures are those of the last version.
+    broken: the reason by the name. taken_over: how many of the images are those of the last version.
     """
 
     kept: npt.NDArray[np.int64]
@@ -35,7 +35,7 @@ class Written:
 
 @dataclass(frozen=True, eq=False)
 class Before:
-    """The pictures of the last version, with their keys (N, 16) uint8 and whether each is narrow, (N,) bool."""
+    """The images of the last version, with their keys (N, 16) uint8 and whether each is narrow, (N,) bool."""
 
     pixels: Pixels
     keys: Pixels
@@ -60,7 +60,7 @@ def write_pixels(file: BinaryIO, data: ImageStream, before: Before | None) -> Wr
     with ThreadPoolExecutor(max_workers=1) as beside:
         hashed = beside.submit(lambda: None)
         for batch in _batches(data, before, rows_before):
-            if isinstance(batch, UnreadablePicture):
+            if isinstance(batch, UnreadableImage):
                 broken[position] = str(batch)
                 position += 1
                 continue
@@ -74,7 +74,7 @@ def write_pixels(file: BinaryIO, data: ImageStream, before: Before | None) -> Wr
             position += len(batch)
     if position != data.count:
         raise UserError(
-            f"source {data.source} gave {position} pictures, {data.count} expected; "
+            f"source {data.source} gave {position} images, {data.count} expected; "
             "if its files changed while they were read, run ingest again"
         )
     kept = np.setdiff1d(np.arange(data.count), list(broken))
@@ -95,12 +95,12 @@ def _write_header(file: BinaryIO, data: ImageStream, count: int) -> None:
 
 def _batches(
     data: ImageStream, before: Before | None, rows: npt.NDArray[np.int64] | None
-) -> Iterator[Pixels | UnreadablePicture]:
+) -> Iterator[Pixels | UnreadableImage]:
     if before is None or rows is None:
         yield from data.batches() if data.keys is None else data.batches(np.arange(data.count))
         return
     fresh = chain.from_iterable(
-        [batch] if isinstance(batch, UnreadablePicture) else batch[:, None]
+        [batch] if isinstance(batch, UnreadableImage) else batch[:, None]
         for batch in data.batches(np.flatnonzero(rows < 0))
     )
     at_once = max(1, PIECE // (3 * data.side**2))

@@ -1,4 +1,4 @@
-"""The features that are compared, with the labels of their pictures, as the classifiers take them."""
+"""The features that are compared, with the labels of their images, as the classifiers take them."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 from byol_kedro.byol.finite import check_finite
 from byol_kedro.datasets.images import Images
-from byol_kedro.datasets.provenance import check_same_encoder, check_same_pictures
+from byol_kedro.datasets.provenance import check_same_encoder, check_same_images
 from byol_kedro.datasets.tensors import Array, Tensors
 from byol_kedro.evaluation.names import BYOL, PIXELS
 from byol_kedro.evaluation.pca import project
@@ -28,13 +28,13 @@ def feature_sets(
 ) -> list[tuple[Problem, tuple[str, ...]]]:
     """BYOL's features, those of each reference and the pixels' components, each with its protocols.
 
-    Raises UserError when any of them is of another encoder or of other pictures.
+    Raises UserError when any of them is of another encoder or of other images.
     """
     check_same_encoder(encoder, latents_train, latents_test, reference_latents)
-    check_same_pictures(latents_train, images_train)
-    check_same_pictures(latents_test, images_test)
-    check_same_pictures(reference_latents, images_train, images_test)
-    check_same_pictures(pca, images_train)
+    check_same_images(latents_train, images_train)
+    check_same_images(latents_test, images_test)
+    check_same_images(reference_latents, images_train, images_test)
+    check_same_images(pca, images_train)
     check_finite(pca.arrays, "pca:", "run the pipeline baselines again")
     return [
         (byol(latents_train, latents_test, images_test), ALL_PROTOCOLS),
@@ -44,7 +44,7 @@ def feature_sets(
 
 
 def byol(latents_train: Tensors, latents_test: Tensors, images_test: Images) -> Problem:
-    """Features of the encoder; the training rows in the order of their pictures, which folds count in."""
+    """Features of the encoder; the training rows in the order of their images, which folds count in."""
     order = np.argsort(latents_train["index"])
     return Problem(
         features=BYOL,

@@ -1,4 +1,4 @@
-"""The raw pictures: a handle that opens a source."""
+"""The raw images: a handle that opens a source."""
 
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -52,7 +52,7 @@ class RawImagesDataset(AbstractDataset[Any, RawImages]):
         return RawImages(self._source, self._filepath, self._url)
 
     def save(self, data: Any) -> NoReturn:  # noqa: ARG002  # Kedro's interface
-        raise UserError(f"the raw pictures under {self._filepath} are only read")
+        raise UserError(f"the raw images under {self._filepath} are only read")
 
     def _exists(self) -> bool:
         return True  # whether its files are there is the source's to say, with a better message

@@ -1,4 +1,4 @@
-"""Every two classifiers of a run on the same test pictures: who is better, and is it more than luck?"""
+"""Every two classifiers of a run on the same test images: who is better, and is it more than luck?"""
 
 from itertools import combinations
 from typing import Any
@@ -30,7 +30,7 @@ COLUMNS = {
 def compare_all(predictions: pd.DataFrame, seed: int, resamples: int = RESAMPLES) -> pd.DataFrame:
     """One row for each two classifiers of a predictions table, with the columns and types of `COLUMNS`.
 
-    Both are judged on the pictures that both have guessed, `n`. `only_a`, `only_b`: pictures that this one alone
+    Both are judged on the images that both have guessed, `n`. `only_a`, `only_b`: images that this one alone
     names right; `points`: top-1 of a less that of b, in percentage points, and its 95 % bootstrap interval; `p`:
     McNemar's; `p_holm`: the same, adjusted over all rows, for whoever looks through all of them. Classifiers stand in
     the order of the table.
@@ -53,15 +53,15 @@ def compare_all(predictions: pd.DataFrame, seed: int, resamples: int = RESAMPLES
 def bootstrap_points(
     right_a: NDArray[np.bool_], right_b: NDArray[np.bool_], resamples: int, generator: np.random.Generator
 ) -> tuple[float, float]:
-    """95 % percentile interval of top-1 of a less that of b, in percentage points, over resampled pictures.
+    """95 % percentile interval of top-1 of a less that of b, in percentage points, over resampled images.
 
-    right_a, right_b (N,) bool: of the same pictures, which are drawn with replacement, both guesses together.
+    right_a, right_b (N,) bool: of the same images, which are drawn with replacement, both guesses together.
     Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
     """
     n = len(right_a)
     only_a, only_b = float(np.mean(right_a & ~right_b)), float(np.mean(right_b & ~right_a))
-    # Of N pictures drawn with replacement, how many are right for a alone and for b alone is multinomial: the
-    # counts can be drawn at once, and no table of `resamples` by N picture numbers is needed.
+    # Of N images drawn with replacement, how many are right for a alone and for b alone is multinomial: the
+    # counts can be drawn at once, and no table of `resamples` by N image numbers is needed.
     drawn = generator.multinomial(n, [only_a, only_b, max(0.0, 1 - only_a - only_b)], size=resamples)
     low, high = np.quantile(100 * (drawn[:, 0] - drawn[:, 1]) / n, [0.025, 0.975])
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""Pictures that look the same: perceptual hashes, which of them are close, and whether the pictures agree."""
+"""Images that look the same: perceptual hashes, which of them are close, and whether the images agree."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from byol_kedro.evaluation.probes.base import Labels
 Hashes = NDArray[np.uint64]
 
 # Of 64 bits. Krawetz, "Looks Like It" (hackerfactor.com, 2011): 5 "probably still close enough to be similar", 10 or
-# more "probably a very different picture". docs/protocols.md says how often it was wrong.
+# more "probably a very different image". docs/protocols.md says how often it was wrong.
 NEAR = 5
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 FREQUENCIES = np.arange(1, 9)  # of the cosines; 0 would be the brightness, which copies differ in
@@ -19,9 +19,9 @@ ROWS = 32  # 32 by 105,000 distances are 26 MiB
 
 
 def perceptual_hash(pixels: NDArray[np.uint8]) -> Hashes:
-    """A 64-bit hash (N,) uint64 of each picture of pixels (N, 3, H, W) that small changes hardly move.
+    """A 64-bit hash (N,) uint64 of each image of pixels (N, 3, H, W) that small changes hardly move.
 
-    Of the grey picture's cosine transform the frequencies 1 to 8 in both directions, each a bit: whether it is above
+    Of the gray image's cosine transform the frequencies 1 to 8 in both directions, each a bit: whether it is above
     the median of the 64. The DCT hash of pHash: Zauner, "Implementation and benchmarking of perceptual image hash
     functions" (2010); without its blur and its reduction to 32 by 32, which such low frequencies do not feel.
     """
@@ -44,21 +44,21 @@ def nearest(hashes: Hashes, others: Hashes) -> tuple[NDArray[np.uint8], Labels]:
     return distances, rows
 
 
-def alike(picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
-    """Whether two pictures (3, H, W) of near hashes agree in their pixels, too.
+def alike(image: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    """Whether two images (3, H, W) of near hashes agree in their pixels, too.
 
     A hash knows the sign of a wave, not its height: a wall with a spot in its corner has the hash of another such.
-    So Spearman's rank correlation of the grey pictures has to be `ALIKE`. Ranks, since a copy may be brighter, and
+    So Spearman's rank correlation of the gray images has to be `ALIKE`. Ranks, since a copy may be brighter, and
     one bright spot would outweigh the wall. The same of what is left without the mean of each row and column, since
-    of two skies any slope agrees. Pictures that vary by less than a grey level are not alike: nothing can be told.
+    of two skies any slope agrees. Images that vary by less than a gray level are not alike: nothing can be told.
     """
-    grey = [np.tensordot(LUMA, pixels.astype(np.float64), axes=1) for pixels in (picture, other)]
-    inner = [x - x.mean(axis=0) - x.mean(axis=1, keepdims=True) + x.mean() for x in grey]
-    return min(_rank_correlation(*grey), _rank_correlation(*inner)) >= ALIKE
+    gray = [np.tensordot(LUMA, pixels.astype(np.float64), axes=1) for pixels in (image, other)]
+    inner = [x - x.mean(axis=0) - x.mean(axis=1, keepdims=True) + x.mean() for x in gray]
+    return min(_rank_correlation(*gray), _rank_correlation(*inner)) >= ALIKE
 
 
 def _rank_correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Spearman's of two grey pictures in whole grey levels, ties sharing their mean rank; 0 of a plain one."""
+    """Spearman's of two gray images in whole gray levels, ties sharing their mean rank; 0 of a plain one."""
     first, second = (rankdata(np.round(x)) - (x.size + 1) / 2 for x in (a, b))
     length = np.sqrt((first @ first) * (second @ second))
     return float(first @ second / length) if length else 0.0

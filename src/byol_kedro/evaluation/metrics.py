@@ -127,7 +127,7 @@ def predictions_table(
     protocol: str,
     features: str,
 ) -> pd.DataFrame:
-    """One line for each test picture, with the columns and types of `PREDICTION_TYPES`.
+    """One line for each test image, with the columns and types of `PREDICTION_TYPES`.
 
     `truth`, `index` (M,) int64 and `names` (M) belong to the rows of the fit's probabilities, `class_names` to their
     columns; `confidence` is the probability of the guess.
@@ -159,7 +159,7 @@ def expected_calibration_error(confidence: Features, right: NDArray[np.bool_], b
     """Mean distance of confidence and accuracy, in [0, 1], over bins of equal width (((m - 1) / M, m / M]).
 
     confidence (M,) float32: the probability of the guess; right (M,) bool. A bin counts with the share of the
-    pictures that it holds. Equation 3 of Guo, Pleiss, Sun, Weinberger, arXiv 1706.04599.
+    images that it holds. Equation 3 of Guo, Pleiss, Sun, Weinberger, arXiv 1706.04599.
     """
     place = np.clip(np.ceil(confidence.astype(np.float64) * bins) - 1, 0, bins - 1).astype(np.int64)
     gaps = np.bincount(place, weights=right - confidence.astype(np.float64), minlength=bins)

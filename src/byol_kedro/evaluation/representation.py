@@ -50,9 +50,9 @@ def uniformity(x: Features, seed: int, rows: int = PAIRED_ROWS) -> float:
 
 
 def alignment(first: Features, second: Features) -> float:
-    """Mean of ‖u - v‖^α over the rows of two views of the same pictures (M, D), brought to length 1; α is 2.
+    """Mean of ‖u - v‖^α over the rows of two views of the same images (M, D), brought to length 1; α is 2.
 
-    0 when both views of every picture fall on one point, 2 when they are at right angles. Collapsed features have
+    0 when both views of every image fall on one point, 2 when they are at right angles. Collapsed features have
     0 too, so it is read beside the uniformity. Wang and Isola, arXiv 2005.10242, §4.1.1.
     """
     return float(np.mean(np.linalg.norm(_unit(first) - _unit(second), axis=1) ** POWER))

@@ -1,4 +1,4 @@
-"""Standardisation that knows the training pictures only."""
+"""Standardization that knows the training images only."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -27,10 +27,10 @@ class Scaler:
         return cls(mean.astype(np.float32), np.where(varies, deviation, 1.0).astype(np.float32))
 
     def __call__(self, x: Features) -> Features:
-        """x (N, D) float32, standardised."""
-        standardised = x - self.mean
-        standardised /= self.scale
-        return np.asarray(standardised, np.float32)
+        """x (N, D) float32, standardized."""
+        standardized = x - self.mean
+        standardized /= self.scale
+        return np.asarray(standardized, np.float32)
 
 
 def constant(x: Features) -> bool:

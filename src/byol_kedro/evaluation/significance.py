@@ -1,4 +1,4 @@
-"""Whether two classifiers differ by more than the chance of which test pictures there were."""
+"""Whether two classifiers differ by more than the chance of which test images there were."""
 
 from collections.abc import Sequence
 from statistics import NormalDist
@@ -12,16 +12,16 @@ FEW = 25  # discordant pairs below which the chi-square approximation is not use
 
 
 def mcnemar(right_a: npt.ArrayLike, right_b: npt.ArrayLike) -> float:
-    """Two-sided p-value of two classifiers being equally often right, on the same N pictures.
+    """Two-sided p-value of two classifiers being equally often right, on the same N images.
 
     McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
-    Psychometrika 12 (1947), 153-157. Only the discordant pairs count: b pictures that A alone has right, c that
+    Psychometrika 12 (1947), 153-157. Only the discordant pairs count: b images that A alone has right, c that
     B alone has. From 25 of them on, (|b - c| - 1)² / (b + c) is taken as chi-square with one degree of freedom
     (continuity correction: Edwards, Psychometrika 13 (1948), 185-187, never below 0); with fewer, b is binomial
     with b + c trials and probability 1/2, exactly. Without any, 1.
 
     Args:
-        right_a, right_b: (N,) bool, whether A and B have picture i right.
+        right_a, right_b: (N,) bool, whether A and B have image i right.
     """
     a, b = np.asarray(right_a, dtype=bool), np.asarray(right_b, dtype=bool)
     assert a.shape == b.shape, (a.shape, b.shape)

@@ -1,4 +1,4 @@
-"""The whole computation as a file: pictures as uint8 in, features out, so that nobody can normalise them wrongly."""
+"""The whole computation as a file: images as uint8 in, features out, so that nobody can normalize them wrongly."""
 
 import json
 import warnings
@@ -19,7 +19,7 @@ from byol_kedro.errors import UserError
 from byol_kedro.inference import FrozenEncoder
 
 HEADER = "header.json"  # the file inside a TorchScript archive
-INPUT = "images: RGB uint8 (N, 3, image_size, image_size); normalisation is inside"
+INPUT = "images: RGB uint8 (N, 3, image_size, image_size); normalization is inside"
 OUTPUT = "features: float32 (N, feature_dim)"
 
 
@@ -54,7 +54,7 @@ def onnx_features(path: Path, header: EncoderHeader, pixels: NDArray[np.uint8]) 
 
 
 def write_torchscript(encoder: FrozenEncoder, path: Path) -> None:
-    """A traced TorchScript module, any number of pictures at once; the header is its extra file `header.json`."""
+    """A traced TorchScript module, any number of images at once; the header is its extra file `header.json`."""
     file = BytesIO()
     with _no_warnings():
         # Whoever writes the file checks more than the tracer would.
@@ -83,7 +83,7 @@ def needed(package: str) -> Any:
 
 def _network_and_example(encoder: FrozenEncoder) -> tuple[nn.Module, tuple[Tensor]]:
     size = encoder.header.image_size
-    # Two pictures: a batch of one is taken for a constant by some networks.
+    # Two images: a batch of one is taken for a constant by some networks.
     return FromPixels(encoder.model, encoder.header), (torch.zeros(2, 3, size, size, dtype=torch.uint8),)
 
 

@@ -25,7 +25,7 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Format:
-    """How a file is written, and the features (N, D) that it gives for pictures (N, 3, S, S) uint8."""
+    """How a file is written, and the features (N, D) that it gives for images (N, 3, S, S) uint8."""
 
     write: Callable[[FrozenEncoder, Path], None]
     features: Callable[[Path, EncoderHeader, Pixels], Features]
@@ -43,13 +43,13 @@ def write(encoder: FrozenEncoder, name: str, path: Path) -> float:
     """Write `encoder` to `path` in the format `name`; a file that was there is replaced.
 
     Returns:
-        The largest difference from our features on a few pictures, in units of the largest feature.
+        The largest difference from our features on a few images, in units of the largest feature.
 
     Raises:
         UserError: the format cannot hold this architecture, a package is missing, the encoder gives no finite features,
             or the file's differ by more than `TOLERANCE`; then nothing is written.
     """
-    form, pixels = FORMATS[name], _pictures(encoder.header.image_size)
+    form, pixels = FORMATS[name], _images(encoder.header.image_size)
     ours = encode(
         encoder.model, pixels, encoder.header, encoder.device,
         whose=f"export: {WHOSE} {encoder.version}",
@@ -69,7 +69,7 @@ def write(encoder: FrozenEncoder, name: str, path: Path) -> float:
     return difference
 
 
-def _pictures(size: int) -> Pixels:
+def _images(size: int) -> Pixels:
     """(5, 3, size, size) uint8: three of noise, a black and a white one."""
     noise = np.random.default_rng(0).integers(0, 256, (3, 3, size, size), dtype=np.uint8)
     return np.concatenate([noise, np.zeros_like(noise[:1]), np.full_like(noise[:1], 255)])

@@ -1,7 +1,7 @@
-"""One picture file → a square of RGB.
+"""One image file → a square of RGB.
 
-The short side becomes `size` pixels wide and the middle square is kept, upright as EXIF says. Greyscale, palette,
-CMYK (without its colour profile) and 16 bit become RGB of 8 bit; what shines through lies on white; of several
+The short side becomes `size` pixels wide and the middle square is kept, upright as EXIF says. Grayscale, palette,
+CMYK (without its color profile) and 16 bit become RGB of 8 bit; what shines through lies on white; of several
 frames or pages it is the first.
 """
 
@@ -36,8 +36,8 @@ _UPRIGHT = {
 }
 
 
-class UnreadablePicture(ValueError):  # noqa: N818  # what it says is what it is
-    """A file that gives no picture; the message is the reason, one line, without the path."""
+class UnreadableImage(ValueError):  # noqa: N818  # what it says is what it is
+    """A file that gives no image; the message is the reason, one line, without the path."""
 
 
 class NarrowPixels(npt.NDArray[np.uint8]):
@@ -66,28 +66,28 @@ def are_narrow(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
 def decode(path: Path, size: int) -> npt.NDArray[np.uint8]:
     """(3, size, size) uint8, `NarrowPixels` where the range of their values does not fit.
 
-    Raises UnreadablePicture when the file is missing, no picture, cut, or of a kind that is not known, and when it
+    Raises UnreadableImage when the file is missing, no image, cut, or of a kind that is not known, and when it
     claims more pixels than Pillow takes for honest (twice `Image.MAX_IMAGE_PIXELS`: 179 million).
     """
     try:
         return _decode(path, size)
-    except UnreadablePicture:
+    except UnreadableImage:
         raise
     except UnidentifiedImageError:
-        reason = "no picture: a JPEG, PNG, WebP, BMP, TIFF or GIF expected"
+        reason = "no image: a JPEG, PNG, WebP, BMP, TIFF or GIF expected"
     except OSError as error:
         reason = error.strerror or str(error)
     except Exception as error:  # noqa: BLE001  # decoders raise whatever they stumble over
         reason = f"{type(error).__name__}: {error}"
-    raise UnreadablePicture(" ".join(reason.split()))
+    raise UnreadableImage(" ".join(reason.split()))
 
 
 def _decode(path: Path, size: int) -> npt.NDArray[np.uint8]:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        raise UnreadablePicture("no file")  # to open a pipe would wait for who writes into it
+        raise UnreadableImage("no file")  # to open a pipe would wait for who writes into it
     if not status.st_size:
-        raise UnreadablePicture("the file is empty")
+        raise UnreadableImage("the file is empty")
     with Image.open(path, formats=FORMATS) as image:
         drafted = image.draft(None, (int(DRAFT * size),) * 2)
         return square(image, size, drafted[1][2:] if drafted else image.size)  # of a draft not in whole pixels
@@ -99,14 +99,14 @@ def square(image: Image.Image, size: int, whole: tuple[float, float] | None = No
     All of it does unless that is given.
     """
     if not min(image.size):
-        raise UnreadablePicture(f"there is no pixel in {image.width} x {image.height}")
+        raise UnreadableImage(f"there is no pixel in {image.width} x {image.height}")
     deep = _is_deep(image)
     image.load()
     turn = _UPRIGHT.get(_orientation(image))
-    middle = _middle(_colours(image), whole or image.size, size)
+    middle = _middle(_colors(image), whole or image.size, size)
     if middle.mode == "RGBA":
         middle = Image.alpha_composite(Image.new("RGBA", middle.size, BACKGROUND), middle).convert("RGB")
-    # After the resampling, where it is cheap: the middle square of a turned picture is the turned middle square.
+    # After the resampling, where it is cheap: the middle square of a turned image is the turned middle square.
     upright = middle.transpose(turn) if turn is not None else middle
     pixels = np.ascontiguousarray(np.asarray(upright).transpose(2, 0, 1))
     low, high = int(pixels.min()), int(pixels.max())
@@ -130,28 +130,28 @@ def _orientation(image: Image.Image) -> int:
 def _middle(image: Image.Image, whole: tuple[float, float], size: int) -> Image.Image:
     """The middle square of its part `whole`, by an antialiased bilinear filter as that of torchvision's Resize.
 
-    It need not lie on whole pixels, so no side is favoured.
+    It need not lie on whole pixels, so no side is favored.
     """
     side = min(whole)
     left, top = ((length - side) / 2 for length in whole)
     return image.resize((size, size), Image.Resampling.BILINEAR, box=(left, top, left + side, top + side))
 
 
-def _colours(image: Image.Image) -> Image.Image:
+def _colors(image: Image.Image) -> Image.Image:
     """As RGB, or as RGBA where something shines through."""
     if image.mode == "RGB" and not image.has_transparency_data:
         return image  # `convert` would copy it
     if image.mode.startswith("I;16"):
         image = Image.fromarray(_eight_bits(image))
     if image.mode in ("I", "F"):
-        raise UnreadablePicture("pixels are signed, floats or of 32 bit; unsigned ones of 8 or 16 bit expected")
+        raise UnreadableImage("pixels are signed, floats or of 32 bit; unsigned ones of 8 or 16 bit expected")
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 def _eight_bits(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """(H, W) uint8 of a grey picture with more bits: its whole range becomes 0 to 255."""
+    """(H, W) uint8 of a gray image with more bits: its whole range becomes 0 to 255."""
     tags = getattr(image, "tag_v2", {})
     most = 2 ** int(tags.get(_BITS, (16,))[0]) - 1
-    grey: npt.NDArray[np.uint8] = np.rint(np.asarray(image) * (255 / most)).astype(np.uint8)
+    gray: npt.NDArray[np.uint8] = np.rint(np.asarray(image) * (255 / most)).astype(np.uint8)
     white_is_zero = tags.get(_PHOTOMETRIC) == 0
-    return 255 - grey if white_is_zero else grey
+    return 255 - gray if white_is_zero else gray

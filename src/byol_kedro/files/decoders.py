@@ -1,8 +1,8 @@
-"""Many picture files, decoded by processes beside this one.
+"""Many image files, decoded by processes beside this one.
 
 They are plain child processes that read paths from a pipe and write pixels into another: nothing is pickled, threads of
 this process are not forked, the program's main module is not imported again, and a file that a decoder dies of twice
-is one unreadable picture.
+is one unreadable image.
 """
 
 import os
@@ -22,9 +22,9 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from byol_kedro.files.decode import NarrowPixels, UnreadablePicture, decode
+from byol_kedro.files.decode import NarrowPixels, UnreadableImage, decode
 
-Decoded = npt.NDArray[np.uint8] | UnreadablePicture
+Decoded = npt.NDArray[np.uint8] | UnreadableImage
 
 AT_ONCE = 8  # files sent to a decoder together; their paths fit into a pipe, so that sending never waits
 _HELLO = b"\x06"
@@ -35,7 +35,7 @@ _REASON, _PIXELS, _NARROW = range(3)
 def decode_all(paths: Iterable[Path], size: int, processes: int | None = None) -> Iterator[Decoded]:
     """For each path, in order, what `decode` gives, (3, size, size) uint8, or why there is none.
 
-    At most some 30 pictures a process are held. processes: as many as there are cores, unless given.
+    At most some 30 images a process are held. processes: as many as there are cores, unless given.
     """
     count = processes or _cores()
     idle: queue.LifoQueue[_Decoder] = queue.LifoQueue()
@@ -90,7 +90,7 @@ class _Decoder:
                 if died_at < len(done):
                     died_at = len(done)  # once more: the system may have killed it for want of memory
                 else:
-                    done.append(UnreadablePicture(f"the decoder died of it ({_ending(process.returncode)})"))
+                    done.append(UnreadableImage(f"the decoder died of it ({_ending(process.returncode)})"))
         return done
 
     def stop(self) -> None:
@@ -114,7 +114,7 @@ class _Decoder:
         )
         assert process.stdout
         if process.stdout.read(1) != _HELLO:
-            raise RuntimeError(f"a process to decode pictures did not start ({_ending(process.wait())})")
+            raise RuntimeError(f"a process to decode images did not start ({_ending(process.wait())})")
         return process
 
 
@@ -130,7 +130,7 @@ def _read_answer(pipe: IO[bytes], size: int) -> Decoded:
     kind, length = _ANSWER.unpack(_read(pipe, _ANSWER.size))
     payload = _read(pipe, length)
     if kind == _REASON:
-        return UnreadablePicture(payload.decode("utf-8"))
+        return UnreadableImage(payload.decode("utf-8"))
     pixels = np.frombuffer(payload, dtype=np.uint8).reshape(3, size, size)
     return pixels.view(NarrowPixels) if kind == _NARROW else pixels
 
@@ -164,7 +164,7 @@ def _serve(size: int) -> None:
         try:
             pixels = decode(path, size)
             kind, payload = _NARROW if isinstance(pixels, NarrowPixels) else _PIXELS, pixels.tobytes()
-        except UnreadablePicture as reason:
+        except UnreadableImage as reason:
             kind, payload = _REASON, str(reason).encode("utf-8", "replace")
         answers.write(_ANSWER.pack(kind, len(payload)) + payload)
         answers.flush()

@@ -37,7 +37,7 @@ def predict_pairs(model: PairModel, pool: Pool, train: PairSet, validation: Pair
 
     `difference` is |pair model − target|. Distances of features and of their first 16 principal components are
     taken to the target by the straight line with the least absolute deviation on the training pairs; the ridge is a
-    regression on the absolute difference of the two pictures' features, its strength chosen on the validation
+    regression on the absolute difference of the two images' features, its strength chosen on the validation
     pairs. Features are standardized, and the components found, on the train images of `pool`.
     """
     scaler = pool.scaler
@@ -73,7 +73,7 @@ def distances(vectors: Features, pairs: PairSet, scale: Features | None = None) 
 
 
 def _principal_axes(features: Features, scaler: Scaler) -> Features:
-    """(D, 16) float32 that take raw features (N, D) to the principal components of the standardised ones.
+    """(D, 16) float32 that take raw features (N, D) to the principal components of the standardized ones.
 
     Up to a constant, which distances do not see. They are the eigenvectors of the covariance with the largest values.
     """
@@ -90,7 +90,7 @@ def _on_a_line(distance: tuple[Values, ...], target: Values) -> Values:
 
 
 def least_absolute_line(distance: Values, target: Values) -> tuple[float, float]:
-    """The slope a ≥ 0 and the intercept b that minimise Σ |a·distance + b − target|.
+    """The slope a ≥ 0 and the intercept b that minimize Σ |a·distance + b − target|.
 
     For a given slope the best intercept is a median, and what is left over is convex in the slope.
     """
@@ -109,10 +109,10 @@ def least_absolute_line(distance: Values, target: Values) -> tuple[float, float]
 
 @dataclass(frozen=True)
 class Ridge:
-    """target = intercept + (|f1 − f2| / scale − centre) · weights; scale, centre, weights: (D,)."""
+    """target = intercept + (|f1 − f2| / scale − center) · weights; scale, center, weights: (D,)."""
 
     scale: Scale
-    centre: Values
+    center: Values
     weights: Values
     intercept: float
 
@@ -120,7 +120,7 @@ class Ridge:
         """(P,) float64."""
         guess = np.empty(len(pairs.left))
         for rows in pieces(len(guess)):
-            guess[rows] = self.intercept + (_difference(pairs, rows, self.scale) - self.centre) @ self.weights
+            guess[rows] = self.intercept + (_difference(pairs, rows, self.scale) - self.center) @ self.weights
         return guess
 
 
@@ -136,7 +136,7 @@ def best_ridge(train: PairSet, validation: PairSet, scale: Scale) -> Ridge:
 
 
 def fit_ridges(pairs: PairSet, scale: Scale, strengths: tuple[float, ...]) -> list[Ridge]:
-    """Minimise Σ (guess − target)² + P · strength · (mean eigenvalue) · ‖weights‖², for each strength.
+    """Minimize Σ (guess − target)² + P · strength · (mean eigenvalue) · ‖weights‖², for each strength.
 
     Hoerl, Kennard, Technometrics 12 (1970), 55-67, equation 2.1. Only sums over the pairs are held.
     """
@@ -148,11 +148,11 @@ def fit_ridges(pairs: PairSet, scale: Scale, strengths: tuple[float, ...]) -> li
         total += difference.sum(axis=0)
         gram += difference.T @ difference
         cross += difference.T @ (pairs.target[rows] - intercept)
-    centre = total / count
-    values, axes = np.linalg.eigh(gram - count * np.outer(centre, centre))
+    center = total / count
+    values, axes = np.linalg.eigh(gram - count * np.outer(center, center))
     unit = max(float(values.mean()), np.finfo(np.float64).tiny)
     turned = axes.T @ cross
-    return [Ridge(scale, centre, axes @ (turned / (values.clip(0) + s * unit)), intercept) for s in strengths]
+    return [Ridge(scale, center, axes @ (turned / (values.clip(0) + s * unit)), intercept) for s in strengths]
 
 
 def _difference(pairs: PairSet, rows: slice, scale: Scale) -> Values:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from byol_kedro.parameters import Clusters
 
 RESTARTS = 10
-# Pictures that the silhouette looks at: its distances are between every two of them.
+# Images that the silhouette looks at: its distances are between every two of them.
 SILHOUETTE = 2_000
-# HDBSCAN's time grows with the square of the pictures: 10,000 take 10 seconds.
+# HDBSCAN's time grows with the square of the images: 10,000 take 10 seconds.
 HDBSCAN_LIMIT = 20_000
 NOISE = -1
 
@@ -29,15 +29,15 @@ Numbers = NDArray[np.int64]
 
 
 def clusters(train: Vectors, others: Vectors, params: "Clusters", seed: int) -> tuple[Numbers, Numbers]:
-    """Clusters of train (N, D), found in standardised vectors, and those that others (M, D) fall into.
+    """Clusters of train (N, D), found in standardized vectors, and those that others (M, D) fall into.
 
-    `kmeans`: `params.count` centres, or as many as train has different vectors where these are fewer; others go to
-    the nearest centre. `silhouette`: the same with the number of centres, from 2 to `params.count`, whose silhouette
+    `kmeans`: `params.count` centers, or as many as train has different vectors where these are fewer; others go to
+    the nearest center. `silhouette`: the same with the number of centers, from 2 to `params.count`, whose silhouette
     is the highest (Rousseeuw, Journal of Computational and Applied Mathematics 20 (1987), 53-65). `hdbscan`:
-    clusters of at least `params.min_size` pictures (Campello, Moulavi, Sander, PAKDD 2013); what lies in none is -1;
-    others go where the nearest training picture is.
+    clusters of at least `params.min_size` images (Campello, Moulavi, Sander, PAKDD 2013); what lies in none is -1;
+    others go where the nearest training image is.
 
-    Returns (N,) and (M,) int64. Standardisation and clusters know train only. Where train is too large for HDBSCAN a
+    Returns (N,) and (M,) int64. Standardization and clusters know train only. Where train is too large for HDBSCAN a
     line says so, and all lie in no cluster.
     """
     scaler = Scaler.fit(train)
@@ -53,9 +53,9 @@ def clusters(train: Vectors, others: Vectors, params: "Clusters", seed: int) -> 
 
 
 def agreement(cluster: Numbers, label: Numbers) -> dict[str, Any]:
-    """nmi, ari, purity, n of cluster (N,) with label (N,) over the n pictures whose label is known (≥ 0).
+    """nmi, ari, purity, n of cluster (N,) with label (N,) over the n images whose label is known (≥ 0).
 
-    Normalised mutual information (arithmetic mean), adjusted Rand index, and the part of the pictures that have the
+    Normalized mutual information (arithmetic mean), adjusted Rand index, and the part of the images that have the
     most frequent label of their cluster, which rises with the number of clusters. What lies in no cluster counts as
     one of its own. None where no label is known.
     """
@@ -94,21 +94,21 @@ def nearest_to_centers(
     return nearest
 
 
-@one_thread()  # several threads would add up the centres in the order in which they are done
-def _kmeans(points: Vectors, centres: int, seed: int) -> KMeans:
-    fitted = KMeans(centres, n_init=RESTARTS, random_state=seed).fit(points)
+@one_thread()  # several threads would add up the centers in the order in which they are done
+def _kmeans(points: Vectors, centers: int, seed: int) -> KMeans:
+    fitted = KMeans(centers, n_init=RESTARTS, random_state=seed).fit(points)
     found = len(np.unique(fitted.labels_))
-    if found < centres:
-        logger.info("clusters: %d of the %d asked for, the vectors differ too little for more", found, centres)
+    if found < centers:
+        logger.info("clusters: %d of the %d asked for, the vectors differ too little for more", found, centers)
     return fitted
 
 
 def _highest_silhouette(points: Vectors, most: int, seed: int) -> KMeans:
     seen = np.random.default_rng(seed).permutation(len(points))[:SILHOUETTE]
-    tried = {centres: _kmeans(points, centres, seed) for centres in range(2, most + 1)}
-    heights = {centres: _silhouette(points[seen], fitted.labels_[seen]) for centres, fitted in tried.items()}
+    tried = {centers: _kmeans(points, centers, seed) for centers in range(2, most + 1)}
+    heights = {centers: _silhouette(points[seen], fitted.labels_[seen]) for centers, fitted in tried.items()}
     best = max(heights, key=heights.__getitem__)
-    logger.info("clusters: %d centres have the highest silhouette, %.3f, of 2 to %d", best, heights[best], most)
+    logger.info("clusters: %d centers have the highest silhouette, %.3f, of 2 to %d", best, heights[best], most)
     return tried[best]
 
 
@@ -120,7 +120,7 @@ def _silhouette(points: Vectors, cluster: Numbers) -> float:
 def _hdbscan(points: Vectors, others: Vectors, min_size: int) -> tuple[Numbers, Numbers]:
     if len(points) > HDBSCAN_LIMIT:
         logger.warning(
-            "latent.clusters.method: left out, hdbscan compares every two of the training pictures, %d are too many "
+            "latent.clusters.method: left out, hdbscan compares every two of the training images, %d are too many "
             "(at most %d); take kmeans or silhouette",
             len(points), HDBSCAN_LIMIT,
         )  # fmt: skip

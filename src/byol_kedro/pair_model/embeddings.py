@@ -1,4 +1,4 @@
-"""The table of latent vectors: a row for each picture."""
+"""The table of latent vectors: a row for each image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -36,9 +36,9 @@ LISTED = 20  # unknown names; the rest are counted
 def named_pairs(file: pd.DataFrame, names: Sequence[str], train: int, pairs: "Pairs", seed: int) -> pd.DataFrame:
     """The pairs of a user's file with the columns of `COLUMNS` and full names, split as `pairs.split` says.
 
-    file: left, right (a picture's name, or the last part of it, with or without its ending, where one picture
-    alone has it) and columns of numbers, among them the target; see `target_of`. names: all pictures, the first
-    `train` of them training pictures. By picture, pairs whose two pictures are of different splits are left out.
+    file: left, right (an image's name, or the last part of it, with or without its ending, where one image
+    alone has it) and columns of numbers, among them the target; see `target_of`. names: all images, the first
+    `train` of them training images. By image, pairs whose two images are of different splits are left out.
     A pair that is given again, in either order, counts once. What is left out is counted and logged, with what remains;
     unknown names are listed. Raises UserError when no training pair is left, or the target is missing, negative or
     always 0.
@@ -49,7 +49,7 @@ def named_pairs(file: pd.DataFrame, names: Sequence[str], train: int, pairs: "Pa
     left, right = (_positions(file[side], rows) for side in ("left", "right"))
     known = (left >= 0) & (right >= 0)
     _log_unknown(file, left, right)
-    _log_count((known & (left == right)).sum(), len(file), "a picture with itself")
+    _log_count((known & (left == right)).sum(), len(file), "an image with itself")
     kept = np.flatnonzero(known & (left != right))
     kept = kept[_given_first(left[kept], right[kept], len(file))]
     generator = np.random.default_rng(seed)
@@ -57,12 +57,12 @@ def named_pairs(file: pd.DataFrame, names: Sequence[str], train: int, pairs: "Pa
         split = split_by_pair(len(kept), pairs.validation, generator)
     else:
         group = np.where(np.arange(len(names)) < train, TRAIN, TEST).astype("<U10")
-        split = split_by_picture(left[kept], right[kept], group, pairs.validation, generator, len(file))
+        split = split_by_image(left[kept], right[kept], group, pairs.validation, generator, len(file))
         kept, split = kept[split != ""], split[split != ""]
     if not (split == TRAIN).any():
         raise UserError(
-            f"pair_file: none of its {len(file)} pairs lies within the {train} train pictures, found "
-            f"{file['left'].iloc[0]!r}, expected names like {names[0]!r} or its last part; name pictures "
+            f"pair_file: none of its {len(file)} pairs lies within the {train} train images, found "
+            f"{file['left'].iloc[0]!r}, expected names like {names[0]!r} or its last part; name images "
             "of images_train, or leave the pair file out to have pairs drawn"
         )
     _log_kept(split, len(file))
@@ -70,10 +70,10 @@ def named_pairs(file: pd.DataFrame, names: Sequence[str], train: int, pairs: "Pa
     return pair_table(names, left[kept], right[kept], target[kept], split, psnrs)  # type: ignore[arg-type]  # of two
 
 
-def saved_pictures(x1: NDArray[np.float32], x2: NDArray[np.float32]) -> tuple[NDArray[np.float32], Rows, Rows]:
+def saved_images(x1: NDArray[np.float32], x2: NDArray[np.float32]) -> tuple[NDArray[np.float32], Rows, Rows]:
     """The different rows (M, D) of x1 and x2 (P, D), and which of them the left and the right ones (P,) are.
 
-    Rows that are equal to the last bit are one picture: features of a frozen encoder.
+    Rows that are equal to the last bit are one image: features of a frozen encoder.
     """
     marks = np.array([hash(row.tobytes()) for x in (x1, x2) for row in x], dtype=np.int64)
     place, _ = pd.factorize(marks)
@@ -84,10 +84,10 @@ def saved_pictures(x1: NDArray[np.float32], x2: NDArray[np.float32]) -> tuple[ND
 
 
 def saved_pairs(left: Rows, right: Rows, target: Values, pairs: "Pairs", seed: int) -> pd.DataFrame:
-    """The pairs of saved features with the columns of `COLUMNS`; pictures are named by `saved_names`.
+    """The pairs of saved features with the columns of `COLUMNS`; images are named by `saved_names`.
 
-    left, right, target: (P,). A pair that is given again, in either order, counts once. By picture, a fifth of the
-    pictures is kept for test pairs; pairs of two splits are left out and counted.
+    left, right, target: (P,). A pair that is given again, in either order, counts once. By image, a fifth of the
+    images is kept for test pairs; pairs of two splits are left out and counted.
 
     Raises UserError when no training pair is left.
     """
@@ -99,19 +99,19 @@ def saved_pairs(left: Rows, right: Rows, target: Values, pairs: "Pairs", seed: i
         split = split_by_pair(len(left), pairs.validation, generator)
     else:
         group = np.where(held_out(len(names), TEST_PART, generator), TEST, TRAIN).astype("<U10")
-        split = split_by_picture(left, right, group, pairs.validation, generator, given)
+        split = split_by_image(left, right, group, pairs.validation, generator, given)
     kept = split != ""
     if not (split == TRAIN).any():
         raise UserError(
-            f"pair_tensors: none of its {given} pairs is a training pair once {len(names)} pictures are split by "
-            "picture; take --params latent.pairs.split=pair"
+            f"pair_tensors: none of its {given} pairs is a training pair once {len(names)} images are split by "
+            "image; take --params latent.pairs.split=pair"
         )
     _log_kept(split[kept], given)
     return pair_table(names, left[kept], right[kept], target[kept], split[kept])
 
 
 def saved_names(count: int) -> list[str]:
-    """Names for pictures of which nothing but the features is known."""
+    """Names for images of which nothing but the features is known."""
     return [f"pairs.pt/{number:06}" for number in range(count)]
 
 
@@ -138,12 +138,12 @@ def target_of(file: pd.DataFrame, column: str | None) -> Values:
     return target
 
 
-def split_by_picture(
+def split_by_image(
     left: Rows, right: Rows, group: NDArray[np.str_], validation: float, generator: np.random.Generator, given: int
 ) -> NDArray[np.str_]:
-    """The split of each pair (P,); empty where its pictures are of two splits. Logs how many of `given` these are.
+    """The split of each pair (P,); empty where its images are of two splits. Logs how many of `given` these are.
 
-    group: (N,) `train` or `test` for each picture. A share of the training pictures is held out for validation,
+    group: (N,) `train` or `test` for each image. A share of the training images is held out for validation,
     unless fewer than `FEWEST` pairs lie within it: then all training pairs are trained on.
     """
     training = np.flatnonzero(group == TRAIN)
@@ -154,12 +154,12 @@ def split_by_picture(
     split = np.where(divided[left] == divided[right], divided[left], "")
     for one, other in ((TRAIN, TEST), (VALIDATION, TEST), (TRAIN, VALIDATION)):
         across = np.isin(divided[left], (one, other)) & np.isin(divided[right], (one, other)) & (split == "")
-        _log_count(across.sum(), given, f"one picture of {one} and one of {other}")
+        _log_count(across.sum(), given, f"one image of {one} and one of {other}")
     return np.asarray(split)
 
 
 def _rows_by_name(names: NDArray[np.object_]) -> "pd.Series[int]":
-    """Row by full name, then by file name and bare stem where only one picture has it."""
+    """Row by full name, then by file name and bare stem where only one image has it."""
     paths = [PurePosixPath(name) for name in names]
     full = pd.Series(np.arange(len(names)), index=names)
     short = pd.Series(
@@ -183,7 +183,7 @@ def _log_unknown(file: pd.DataFrame, left: Rows, right: Rows) -> None:
         more = f" and {len(unknown) - LISTED} more" if len(unknown) > LISTED else ""
         pairs = int(((left < 0) | (right < 0)).sum())
         logger.warning(
-            "%d of %d given pairs left out, no picture or more than one has one of %d names: %s%s",
+            "%d of %d given pairs left out, no image or more than one has one of %d names: %s%s",
             pairs, len(file), len(unknown), shown, more,
         )  # fmt: skip
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from byol_kedro.parameters import LatentMap
 
 PERPLEXITY = 30
-NEIGHBOURS = 15  # McInnes, Healy, Melville, arXiv 1802.03426: umap-learn's default
-UNLABELLED, NO_CLUSTER = "unlabelled", "no cluster"
+NEIGHBORS = 15  # McInnes, Healy, Melville, arXiv 1802.03426: umap-learn's default
+UNLABELED, NO_CLUSTER = "unlabeled", "no cluster"
 NO_UMAP = (
     "latent.map.method: umap needs the package umap-learn, which is not installed; "
     "pip install 'byol-kedro[umap]', or take tsne"
@@ -36,9 +36,9 @@ def check_map(params: "LatentMap") -> None:
 def draw_latent_map(
     table: pd.DataFrame, vectors: NDArray[np.float32], class_names: Sequence[str], params: "LatentMap", seed: int
 ) -> go.Figure:
-    """t-SNE or UMAP of at most `params.points` pictures, drawn with `seed`, as a scatter plot.
+    """t-SNE or UMAP of at most `params.points` images, drawn with `seed`, as a scatter plot.
 
-    table: N rows with name, label (-1 where unknown), cluster; vectors: (N, D) float32, theirs. Coloured
+    table: N rows with name, label (-1 where unknown), cluster; vectors: (N, D) float32, theirs. Colored
     by class, or by cluster where no label is known. Without a trace where N is below 2.
     """
     if len(table) < 2:
@@ -65,19 +65,19 @@ def draw_latent_map(
 def _groups(shown: pd.DataFrame, class_names: Sequence[str]) -> list[str]:
     if (shown["label"] < 0).all():
         return [NO_CLUSTER if cluster == NOISE else f"cluster {cluster}" for cluster in shown["cluster"]]
-    return [class_names[label] if label >= 0 else UNLABELLED for label in shown["label"]]
+    return [class_names[label] if label >= 0 else UNLABELED for label in shown["label"]]
 
 
 def _tsne(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     """(n, D) → (n, 2)."""
     perplexity = max(1.0, min(PERPLEXITY, (len(vectors) - 1) / 3))
-    centred = vectors - vectors.mean(axis=0, dtype=np.float64)
-    spread = float(np.abs(centred).max())
+    centered = vectors - vectors.mean(axis=0, dtype=np.float64)
+    spread = float(np.abs(centered).max())
     # Vectors that are all the same have a PCA of NaN, very small ones too, and at NaN scikit-learn's t-SNE ends
     # the process (SIGSEGV). The scale of the vectors is nothing to t-SNE: the perplexity takes it out.
     start = "pca" if spread > 0 else "random"
     fitted: NDArray[np.float32] = TSNE(perplexity=perplexity, init=start, random_state=seed).fit_transform(
-        (centred / (spread or 1)).astype(np.float32)
+        (centered / (spread or 1)).astype(np.float32)
     )
     return fitted
 
@@ -90,10 +90,10 @@ def _umap(vectors: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
         raise UserError(NO_UMAP) from None
     if len(vectors) == 2:
         return vectors[:, :2]  # UMAP has nothing to lay out
-    neighbours = max(2, min(NEIGHBOURS, len(vectors) - 1))
+    neighbors = max(2, min(NEIGHBORS, len(vectors) - 1))
     # Of very few vectors there are not enough eigenvectors to start from.
-    start = "spectral" if len(vectors) > 2 * NEIGHBOURS else "random"
-    fitted: NDArray[np.float32] = UMAP(n_neighbors=neighbours, init=start, random_state=seed, n_jobs=1).fit_transform(
+    start = "spectral" if len(vectors) > 2 * NEIGHBORS else "random"
+    fitted: NDArray[np.float32] = UMAP(n_neighbors=neighbors, init=start, random_state=seed, n_jobs=1).fit_transform(
         vectors
     )
     return fitted
@@ -103,14 +103,14 @@ def _traces(shown: pd.DataFrame) -> list[go.Scatter]:
     """One trace a group, in the order of the labels, so that the legend shows and hides it."""
     ordered = shown.sort_values(["label", "cluster"], kind="stable")
     groups = list(ordered.groupby("group", sort=False))
-    colours = qualitative.T10 if len(groups) <= len(qualitative.T10) else qualitative.Dark24
+    colors = qualitative.T10 if len(groups) <= len(qualitative.T10) else qualitative.Dark24
     return [
         go.Scatter(
             x=rows["x"].tolist(),  # lists: arrays would be written in binary, which older viewers cannot read
             y=rows["y"].tolist(),
             mode="markers",
             name=str(group),
-            marker={"size": 6, "opacity": 0.8, "color": colours[i % len(colours)]},
+            marker={"size": 6, "opacity": 0.8, "color": colors[i % len(colors)]},
             text=rows["name"].tolist(),
             customdata=rows["cluster"].tolist(),
             hovertemplate="%{text}<br>cluster %{customdata}",

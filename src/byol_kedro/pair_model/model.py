@@ -1,4 +1,4 @@
-"""The latent MLP: one network on both pictures of a pair, whose outputs lie as far apart as the target says."""
+"""The latent MLP: one network on both images of a pair, whose outputs lie as far apart as the target says."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Pairs of pictures with a target, and the features that they point at."""
+"""Pairs of images with a target, and the features that they point at."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from byol_kedro.pair_model.stack import Rows, Stack
 
 COLUMNS = ["left", "right", "target", "psnr_1", "psnr_2", "split"]
 SPLITS = TRAIN, VALIDATION, TEST = "train", "validation", "test"
-TEST_PART = 0.2  # of the pairs, where the pictures do not say it
+TEST_PART = 0.2  # of the pairs, where the images do not say it
 FEWEST = 10  # pairs: fewer held-out ones cannot say when to stop
-PIECE = 4096  # pairs or pictures that are looked at together
+PIECE = 4096  # pairs or images that are looked at together
 
 Values = NDArray[np.float64]
 
@@ -90,15 +90,15 @@ def no_pairs() -> pd.DataFrame:
     return pair_table([], rows, rows, values, np.zeros(0, "<U10"))
 
 
-def held_out(pictures: int, share: float, generator: np.random.Generator) -> NDArray[np.bool_]:
-    """(N,) bool: which pictures, `share` of them, are kept from training to say when it has to stop."""
-    chosen = np.zeros(pictures, np.bool_)
-    chosen[generator.permutation(pictures)[: round(share * pictures)]] = True
+def held_out(images: int, share: float, generator: np.random.Generator) -> NDArray[np.bool_]:
+    """(N,) bool: which images, `share` of them, are kept from training to say when it has to stop."""
+    chosen = np.zeros(images, np.bool_)
+    chosen[generator.permutation(images)[: round(share * images)]] = True
     return chosen
 
 
 def split_by_pair(count: int, validation: float, generator: np.random.Generator) -> NDArray[np.str_]:
-    """(P,) names of splits drawn pair by pair, as published: most pictures of a test pair are trained on, too."""
+    """(P,) names of splits drawn pair by pair, as published: most images of a test pair are trained on, too."""
     split = np.full(count, TRAIN, dtype="<U10")
     order = generator.permutation(count)
     tests = round(TEST_PART * count)

@@ -1,4 +1,4 @@
-"""Pairs that are drawn, their target computed from the two pictures."""
+"""Pairs that are drawn, their target computed from the two images."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -31,13 +31,13 @@ BINS = 20  # equal parts of the range of the target
 TAIL = 0.005  # of the candidates at either end of the range, which one odd pair would stretch
 
 
-def distinct_pairs(count: int, pictures: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """(2, P) int64: at most `count` different unordered pairs of `pictures` pictures, none with itself.
+def distinct_pairs(count: int, images: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """(2, P) int64: at most `count` different unordered pairs of `images` images, none with itself.
 
     Pairs are numbered along the lower triangle, (1,0), (2,0), (2,1), (3,0), …, and numbers are drawn without
     replacement. P is smaller than `count` where there are not so many pairs.
     """
-    possible = pictures * (pictures - 1) // 2
+    possible = images * (images - 1) // 2
     number = generator.choice(possible, min(count, possible), replace=False)
     left = ((1 + np.sqrt(1 + 8 * number.astype(np.float64))) // 2).astype(np.int64)
     return np.stack([left, number - left * (left - 1) // 2])
@@ -58,16 +58,16 @@ def spread_over_range(values: Values, count: int, generator: np.random.Generator
 def drawn_pairs(names: Sequence[str], train: int, values: Stack, pairs: "Pairs", seed: int) -> pd.DataFrame:
     """`pairs.count` drawn pairs with the columns of `COLUMNS`; a fifth of them are test pairs. One image has none.
 
-    names: N of them, the first `train` are training pictures. values: for `psnr` and `ssim` pixels
+    names: N of them, the first `train` are training images. values: for `psnr` and `ssim` pixels
     (N, 3, H, W) uint8, for `cosine` features (N, D) float32 of another encoder. The target is
-    1/(2 PSNR in dB), 1 − SSIM or 1 − cosine. Split by picture, no picture is in pairs of two splits.
+    1/(2 PSNR in dB), 1 − SSIM or 1 − cosine. Split by image, no image is in pairs of two splits.
     """
     generator = np.random.default_rng(seed)
     measure, target_of = MEASURES[pairs.target], TARGETS[pairs.target]
     drawn = []
-    for name, pictures, wanted in _groups(len(names), train, pairs, generator):
+    for name, images, wanted in _groups(len(names), train, pairs, generator):
         factor = CANDIDATES if pairs.balanced else 1
-        left, right = pictures[distinct_pairs(factor * wanted, len(pictures), generator)]
+        left, right = images[distinct_pairs(factor * wanted, len(images), generator)]
         measured = measure(values, left, right)
         balanced = pairs.balanced and len(left) > 0
         kept = spread_over_range(target_of(measured), wanted, generator) if balanced else np.arange(len(left))
@@ -79,9 +79,9 @@ def drawn_pairs(names: Sequence[str], train: int, values: Stack, pairs: "Pairs",
     return pair_table(names, left, right, target_of(measured), split, psnrs)
 
 
-def _groups(pictures: int, train: int, pairs: "Pairs", generator: np.random.Generator) -> list[tuple[str, Rows, int]]:
-    """Split, its pictures (as rows), and the number of pairs to draw among them."""
-    every = np.arange(pictures)
+def _groups(images: int, train: int, pairs: "Pairs", generator: np.random.Generator) -> list[tuple[str, Rows, int]]:
+    """Split, its images (as rows), and the number of pairs to draw among them."""
+    every = np.arange(images)
     if pairs.split == "pair":
         return [("", every, pairs.count)]
     tests = round(TEST_PART * pairs.count)
@@ -111,7 +111,7 @@ MEASURES: dict[str, Callable[[Stack, Rows, Rows], Values]] = {
     "ssim": pair_ssim,
     "cosine": cosine_distance,
 }
-# What grows with the difference of two pictures, from what was measured.
+# What grows with the difference of two images, from what was measured.
 TARGETS: dict[str, Callable[[Values], Values]] = {
     "psnr": lambda decibel: 1 / (2 * decibel),
     "ssim": lambda similarity: 1 - similarity,

@@ -1,4 +1,4 @@
-"""Structural similarity between pictures of one array."""
+"""Structural similarity between images of one array."""
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from byol_kedro.pair_model.stack import Rows, Stack
 WINDOW = 7  # pixels a side, as in scikit-image
 K1, K2, PEAK = 0.01, 0.03, 255  # Wang et al. 2004, §III-B
 PIXELS = 1 << 17  # of one side of a piece: small enough to stay in the processor's cache
-# Two pictures that are the same have an infinite PSNR, black beside white has 0 dB: between these bounds the
+# Two images that are the same have an infinite PSNR, black beside white has 0 dB: between these bounds the
 # target 1/(psnr_1 + psnr_2) stays finite and no single pair rules its mean.
 LOWEST_DB, HIGHEST_DB = 1.0, 100.0
 # What one side of a chunk takes: small enough to stay in the processor's cache, where this is twice as fast.
@@ -23,15 +23,15 @@ def pair_ssim(pixels: Stack, left: Rows, right: Rows) -> NDArray[np.float64]:
 
     Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment", IEEE Transactions on Image Processing 13 (2004),
     equation 13, in windows of 7 by 7 with equal weights and sample covariances, over the windows that lie within
-    the picture and over the channels: scikit-image's `structural_similarity` as it is set without arguments.
+    the image and over the channels: scikit-image's `structural_similarity` as it is set without arguments.
 
     pixels: (N, 3, H, W) uint8 of at least 7 by 7; left, right: (P,) int64 rows of it. Returns (P,) float64.
-    Raises UserError where pictures are smaller.
+    Raises UserError where images are smaller.
     """
     *_, height, width = pixels.parts[0].shape
     if min(height, width) < WINDOW:
         raise UserError(
-            f"latent.pairs.target: ssim looks at windows of {WINDOW}×{WINDOW} pixels, the pictures have "
+            f"latent.pairs.target: ssim looks at windows of {WINDOW}×{WINDOW} pixels, the images have "
             f"{width}×{height}; ingest larger ones or take psnr"
         )
     chunk = max(1, PIXELS // int(np.prod(pixels.parts[0].shape[1:])))

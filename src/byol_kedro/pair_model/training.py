@@ -44,7 +44,7 @@ def fit_pair_model(
 ) -> tuple[PairModel, pd.DataFrame]:
     """Fit the latent MLP to training pairs, at least one; the epoch with the least validation loss is kept.
 
-    The loss is the mean of | ‖f(left) − f(right)‖₂ − scale · (target − offset) |, minimised by Adam. The scale is that
+    The loss is the mean of | ‖f(left) − f(right)‖₂ − scale · (target − offset) |, minimized by Adam. The scale is that
     of `target_units`, where the offset starts, which is learned with the weights; as published, they are 1 and 0.
     Training stops after `latent.patience` epochs
     without a lower validation loss; without validation pairs the last epoch counts. Features are standardized by
@@ -66,7 +66,7 @@ def fit_pair_model(
         rows.append((epoch, lr, train_loss / scale, validation_loss / scale))
         watch(epoch, dict(zip(HISTORY[1:], rows[-1][1:], strict=True)))
 
-    kept = _minimise(weights, known, held, latent, generator, note)
+    kept = _minimize(weights, known, held, latent, generator, note)
     history = pd.DataFrame(rows, columns=HISTORY)
     arrays = {name: tensor.detach().numpy() for name, tensor in kept.items()}
     offset = float(np.float32(offset + arrays.pop(OFFSET) / scale))
@@ -94,7 +94,7 @@ def target_units(target: Values) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """features (N, D) standardised, pairs (2, P) int64 rows of it, target (P,) scaled."""
+    """features (N, D) standardized, pairs (2, P) int64 rows of it, target (P,) scaled."""
 
     features: Tensor
     pairs: Tensor
@@ -114,7 +114,7 @@ def _prepared(pairs: PairSet, scaler: Scaler, offset: float, scale: float) -> _P
     )
 
 
-def _minimise(
+def _minimize(
     weights: dict[str, Tensor],
     train: _Prepared,
     validation: _Prepared,

@@ -14,7 +14,7 @@ from byol_kedro.runs.versions import MANIFEST, path_of_version, versioned
 def clean_up(error: Exception, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
     """Remove what a node wrote before it could not write the rest.
 
-    Kedro saves the outputs of a node one after the other, and pictures are only read when they are saved. Where
+    Kedro saves the outputs of a node one after the other, and images are only read when they are saved. Where
     nothing else is left and it was a mistake that the user can mend, the manifest goes too: there was no run.
     """
     for node in pipeline.nodes:

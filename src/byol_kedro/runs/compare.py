@@ -23,7 +23,7 @@ METRICS = "probe_metrics"
 ABSENT = "–"
 Key = tuple[str, str, str]
 Guesses = Mapping[Key, pd.DataFrame]
-OTHERS = "A and B were not tested on the same pictures: what differs says nothing about the encoders alone."
+OTHERS = "A and B were not tested on the same images: what differs says nothing about the encoders alone."
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Difference:
 class Row:
     """One row of the results. `p` is Holm-adjusted over all rows that were tested, None where this one was not.
 
-    Tested is what both runs have, unless they are right on the same pictures: that cannot be significant at any level,
+    Tested is what both runs have, unless they are right on the same images: that cannot be significant at any level,
     so it does not count among the tests (Westfall, Troendle, Pennello, Biometrics 66 (2010), 1185-1191).
     """
 
@@ -58,7 +58,7 @@ class Row:
     def verdict(self) -> str:
         """In words, with the p-value and the test that it is of."""
         if self.p is None:
-            return "right on the same pictures" if self.a and self.b else "only in A" if self.a else "only in B"
+            return "right on the same images" if self.a and self.b else "only in A" if self.a else "only in B"
         p = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3g}"
         return f"{'more than' if self.p < LEVEL else 'within'} noise ({p}, {self.test})"
 
@@ -80,21 +80,21 @@ def differences(a: Run, b: Run, catalog: Catalog) -> list[Difference]:
     ]
 
 
-def other_pictures(a: Run, b: Run, catalog: Catalog) -> bool:
-    """Whether it is known that the two runs were not tested on the same pictures."""
-    known = {_pictures(run, catalog) for run in (a, b)}
+def other_images(a: Run, b: Run, catalog: Catalog) -> bool:
+    """Whether it is known that the two runs were not tested on the same images."""
+    known = {_images(run, catalog) for run in (a, b)}
     return len(known) > 1 and "" not in known
 
 
 def compare_rows(a: Run, b: Run, catalog: Catalog) -> list[Row]:
     """Every measured row of either run, tested where both have it.
 
-    McNemar's test on the pairs of guesses where both runs have predictions for the same pictures (pixels, names
-    and truth), else a z-test of two proportions, as for two independent sets of pictures.
+    McNemar's test on the pairs of guesses where both runs have predictions for the same images (pixels, names
+    and truth), else a z-test of two proportions, as for two independent sets of images.
     """
-    pictures = _pictures(a, catalog)
-    # Other pictures may have equal names: the photographs are cut anew for each seed.
-    same = bool(pictures) and pictures == _pictures(b, catalog)
+    images = _images(a, catalog)
+    # Other images may have equal names: the photographs are cut anew for each seed.
+    same = bool(images) and images == _images(b, catalog)
     guesses_a, guesses_b = (_guesses(run, catalog) if same else {} for run in (a, b))
     tests = {
         key: test
@@ -138,8 +138,8 @@ def _flatten(value: Any, name: str) -> Iterator[tuple[str, str]]:
         yield name, str(value)
 
 
-def _pictures(run: Run, catalog: Catalog) -> str:
-    """The fingerprint of the test pictures that the run's guesses are of; empty where nothing tells it."""
+def _images(run: Run, catalog: Catalog) -> str:
+    """The fingerprint of the test images that the run's guesses are of; empty where nothing tells it."""
     version = run.reads.get(METRICS, run.run_id)
     if not path_of_version(versioned_entries(catalog)[METRICS], version).is_file():
         return ""
@@ -147,7 +147,7 @@ def _pictures(run: Run, catalog: Catalog) -> str:
 
 
 def _guesses(run: Run, catalog: Catalog) -> Guesses:
-    """Row → table (truth, guess) by the names of the pictures; empty where the predictions are gone."""
+    """Row → table (truth, guess) by the names of the images; empty where the predictions are gone."""
     if not path_of_version(versioned_entries(catalog)[PREDICTIONS], run.run_id).is_file():
         return {}
     table = catalog.load(PREDICTIONS, version=run.run_id)
@@ -158,7 +158,7 @@ def _guesses(run: Run, catalog: Catalog) -> Guesses:
 def _test(
     a: Score, b: Score, guesses_a: pd.DataFrame | None, guesses_b: pd.DataFrame | None
 ) -> tuple[float, str] | None:
-    """The p-value and the name of the test; None where no picture is named right in one run alone."""
+    """The p-value and the name of the test; None where no image is named right in one run alone."""
     if guesses_a is not None and guesses_b is not None and guesses_a["truth"].equals(guesses_b["truth"]):
         right_a, right_b = (table["truth"] == table["guess"] for table in (guesses_a, guesses_b))
         return None if right_a.equals(right_b) else (mcnemar(right_a, right_b), "McNemar")
@@ -171,7 +171,7 @@ def diff_screen(
 ) -> Iterator[RenderableType]:
     """The two runs, what differs, which rows moved and how to read the p-values; 100 characters wide.
 
-    `others`: whether the two were tested on other pictures.
+    `others`: whether the two were tested on other images.
     """
     for letter, run in (("A", a), ("B", b)):
         yield Text(f"{letter}  {run.run_id}")
@@ -222,10 +222,10 @@ def _how_to_read(rows: Sequence[Row]) -> str:
     """Over which rows the p-values are adjusted: those that both runs have and that are not right on the same ones."""
     tests = [row.test for row in rows if row.test]
     if not tests:
-        return "No row was tested: none is right on other pictures in one run than in the other."
-    other = "z-test: of two proportions, since no guesses are known that both runs made on the same pictures. "
+        return "No row was tested: none is right on other images in one run than in the other."
+    other = "z-test: of two proportions, since no guesses are known that both runs made on the same images. "
     return (
         f"p-values are Holm-adjusted over the rows that have one ({len(tests)}); below {LEVEL} is called more than "
-        f"noise. {other if 'z-test' in tests else ''}The noise is that of which test pictures there were: another seed "
+        f"noise. {other if 'z-test' in tests else ''}The noise is that of which test images there were: another seed "
         "moves a row too, so one pair of runs does not tell which recipe is better."
     )

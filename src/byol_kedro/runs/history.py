@@ -19,7 +19,7 @@ from byol_kedro.runs.command_line import kedro
 from byol_kedro.runs.user_errors import causes
 from byol_kedro.runs.versions import MANIFEST, entry_folder, folder, path_of_version, tell_other_names, versioned
 
-RESULTS, ENCODER, PREDICTED = "results", "encoder", "predicted_pictures"
+RESULTS, ENCODER, PREDICTED = "results", "encoder", "predicted_images"
 COMPLETE, PREDICTIONS = "complete", "predictions"
 UNMADE = NO_RESULTS, NO_PREDICTIONS, NO_ENCODER = "no results", "no predictions", "no encoder"
 SEE = "the command results lists them"
@@ -41,7 +41,7 @@ class Score:
 class Run(Brief):
     """One run. `manifest` is empty where it is gone; `results` is None where there are none.
 
-    `made` has those of encoder and predicted_pictures of which there is a version of this run; `damaged` those of
+    `made` has those of encoder and predicted_images of which there is a version of this run; `damaged` those of
     run_manifest and results which are there but cannot be read.
     """
 

@@ -113,7 +113,7 @@ def _record(run: Run, catalog: Catalog) -> dict[str, Any]:
 
 
 def _ranks(run: Run, catalog: Catalog) -> dict[str, float | None]:
-    """The effective rank of the test pictures' features, of a complete run that has no top-1."""
+    """The effective rank of the test images' features, of a complete run that has no top-1."""
     version = run.reads.get(QUALITY, run.run_id)
     there = path_of_version(versioned_entries(catalog)[QUALITY], version).is_file()
     rows = catalog.load(QUALITY, version=version)["rows"] if run.complete and not run.scores and there else []

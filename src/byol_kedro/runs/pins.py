@@ -15,7 +15,7 @@ from byol_kedro.runs.versions import MANIFEST, pin, pinned, versioned_inputs
 
 logger = get_logger(__name__)
 ENCODER = "encoder"
-FEATURES = ("latents_train", "reference_latents", "probe_metrics")  # the first that a run reads says which pictures
+FEATURES = ("latents_train", "reference_latents", "probe_metrics")  # the first that a run reads says which images
 
 
 def refuse_pinned_outputs(load_versions: Mapping[str, str], pipeline: Pipeline) -> None:
@@ -36,14 +36,14 @@ def warn_of_pins_without_effect(
 
 
 def pin_what_belongs_together(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-    """Read what was made with a pinned encoder, and the pictures of the features, where there are newer ones.
+    """Read what was made with a pinned encoder, and the images of the features, where there are newer ones.
 
     Which those are, the manifests tell: the newest of everything that was made with the encoder that is pinned, and the
-    pictures that were before the run whose features are read. What is pinned itself stays, and so does what no
+    images that were before the run whose features are read. What is pinned itself stays, and so does what no
     manifest tells of: the nodes refuse what does not belong together.
     """
     entries = versioned_inputs(pipeline, catalog)
-    pictures = build_pipelines(["ingest"])["ingest"].all_outputs()
+    images = build_pipelines(["ingest"])["ingest"].all_outputs()
     versions = {name: dataset.list_versions(full_path=False) for name, dataset in entries.items()}
     reads = cache(lambda run: manifest_of(run, catalog).get("reads", {}))
 
@@ -54,7 +54,7 @@ def pin_what_belongs_together(pipeline: Pipeline, catalog: CatalogProtocol[Any, 
         return run if run in versions[entry] else None
 
     encoder = pinned(entries[ENCODER]) if ENCODER in entries else None
-    for name in entries.keys() - pictures:
+    for name in entries.keys() - images:
         if encoder and not pinned(entries[name]):
             made = next((run for run in versions[name] if used(ENCODER, run) == encoder), None)
             if made:
@@ -62,7 +62,7 @@ def pin_what_belongs_together(pipeline: Pipeline, catalog: CatalogProtocol[Any, 
     features = next((name for name in FEATURES if versions.get(name)), None)
     if features:
         run = pinned(entries[features]) or versions[features][0]
-        for name in entries.keys() & pictures:
+        for name in entries.keys() & images:
             seen = used(name, run)
             if seen and not pinned(entries[name]):
                 pin(entries[name], seen)

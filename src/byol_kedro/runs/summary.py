@@ -21,10 +21,10 @@ QUALITY = ("features", "effective rank", "uniformity", "alignment")
 PAIRS = ("model", "L1")
 AGREEMENT = {"NMI": "nmi", "ARI": "ari", "purity": "purity"}
 WORDS = frozenset({"features", "classifier", "model"})  # columns that stand to the left
-FEW = "With few pictures or epochs: docs/recipes.md, Few pictures."
+FEW = "With few images or epochs: docs/recipes.md, Few images."
 # What a run without results ends with, of each pipeline what it is for.
 MADE = {
-    "data_summary": "Summary of the pictures",
+    "data_summary": "Summary of the images",
     "encoder": "Encoder",
     "latents_train": "Features",
     "baseline_metrics": "Top-1 of the baselines",
@@ -33,7 +33,7 @@ MADE = {
     "latent_vectors": "Latent vectors",
     "cluster_sheet": "Clusters",
     "latent_map": "Map",
-    "predicted_pictures": "Predictions",
+    "predicted_images": "Predictions",
 }
 Catalog = CatalogProtocol[Any, Any]
 
@@ -41,12 +41,12 @@ Catalog = CatalogProtocol[Any, Any]
 def show_end(catalog: Catalog, predict: str) -> None:
     """Print what the run that has just ended has saved, and where: its results, or what it was for.
 
-    `predict` is the command that answers for a folder of pictures.
+    `predict` is the command that answers for a folder of images.
     """
     saved = [name for name in sorted(catalog.keys()) if name != MANIFEST and written(name, catalog)]
     if "results" in saved:
         show_results(catalog, predict)
-        saved = [name for name in saved if name == "predicted_pictures"]
+        saved = [name for name in saved if name == "predicted_images"]
     elif "latent_metrics" in saved:
         show_latents(catalog.load("latent_metrics"))
     for name in [name for name in MADE if name in saved] or saved:
@@ -62,14 +62,14 @@ def show_latents(metrics: Mapping[str, Any]) -> None:
     words = f"{counted(found['k'], 'cluster')} ({found['method']})"
     if found["n"]:
         scores = ", ".join(f"{name} {three_decimals(found[key])}" for name, key in AGREEMENT.items())
-        words += f"; with the classes of {counted(found['n'], 'test picture')}: {scores}"
+        words += f"; with the classes of {counted(found['n'], 'test image')}: {scores}"
     console.print(words, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_results(catalog: Catalog, predict: str) -> None:
     """Print the measured results of the run that has just ended, its encoder and the path of its report.
 
-    `predict` is the command that answers for a folder of pictures.
+    `predict` is the command that answers for a folder of images.
     """
     console = Console()
     results = catalog.load("results")
@@ -81,9 +81,9 @@ def show_results(catalog: Catalog, predict: str) -> None:
     else:
         why = why_unmeasured(catalog.load("data_summary")["splits"])
         console.print(f"No top-1: {why}.", markup=False, highlight=False)
-        # The report has seen to it that all of this is of one encoder and of the same pictures.
+        # The report has seen to it that all of this is of one encoder and of the same images.
         if written("report", catalog):
-            for table in unlabelled_screen(catalog.load("quality_metrics"), catalog.load("latent_metrics")):
+            for table in unlabeled_screen(catalog.load("quality_metrics"), catalog.load("latent_metrics")):
                 console.print(table)
     manifest = catalog.load(MANIFEST)
     encoder = manifest["reads"].get("encoder", {"version": manifest["run_id"]})["version"]
@@ -105,14 +105,14 @@ def show_path(title: str, name: str, catalog: Catalog) -> None:
 def results_screen(results: pd.DataFrame) -> Table:
     """The measured rows of `results`, in the columns that fit a terminal."""
     groups = (cells(rows) for _, rows in measured(results).groupby("features", sort=False))
-    return _table("Top-1 on the test pictures (95 % interval)", COLUMNS, groups)
+    return _table("Top-1 on the test images (95 % interval)", COLUMNS, groups)
 
 
-def unlabelled_screen(quality: Mapping[str, Any], latent: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """What `quality_metrics` and `latent_metrics` measure without labels; nothing of what had too few pictures."""
+def unlabeled_screen(quality: Mapping[str, Any], latent: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """What `quality_metrics` and `latent_metrics` measure without labels; nothing of what had too few images."""
     if quality["rows"]:
         note = "Collapsed features have 1, 0 and 0."
-        yield _table("Features of the test pictures", QUALITY, [quality_cells(quality["rows"])], note)
+        yield _table("Features of the test images", QUALITY, [quality_cells(quality["rows"])], note)
     yield from _pairs_screen(latent["rows"])
 
 

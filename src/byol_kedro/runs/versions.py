@@ -17,7 +17,7 @@ from byol_kedro.runs.command_line import kedro_run
 
 MANIFEST = "run_manifest"  # written by a hook before the first node, so no pipeline has it among its outputs
 
-PICTURES = frozenset({"images_unlabeled", "images_train", "images_test"})  # what ingest makes of one source
+IMAGES = frozenset({"images_unlabeled", "images_train", "images_test"})  # what ingest makes of one source
 
 log = get_logger(__name__)
 
@@ -61,7 +61,7 @@ def versions_read(
             missing.append(name)
     if missing:
         raise UserError(_nothing_yet(missing, catalog, run_params))
-    refuse_unfinished_pictures(versions, catalog)
+    refuse_unfinished_images(versions, catalog)
     for name, version in versions.items():
         # Kedro forgets what it has resolved after each load, and a run beside this one may save meanwhile.
         pin(catalog[name], version)
@@ -127,13 +127,13 @@ def _after(version: str) -> str:
     return later.strftime(form)[:-4] + "Z"
 
 
-def refuse_unfinished_pictures(versions: Mapping[str, str], catalog: CatalogProtocol[Any, Any]) -> None:
-    """UserError where the newest pictures, by entry, are of an ingest that was killed between its splits.
+def refuse_unfinished_images(versions: Mapping[str, str], catalog: CatalogProtocol[Any, Any]) -> None:
+    """UserError where the newest images, by entry, are of an ingest that was killed between its splits.
 
     A version that was asked for is taken as it is.
     """
-    asked_for = {name for name in PICTURES & set(versions) if pinned(catalog[name])}
-    newest = {name: version for name, version in versions.items() if name in PICTURES - asked_for}
+    asked_for = {name for name in IMAGES & set(versions) if pinned(catalog[name])}
+    newest = {name: version for name, version in versions.items() if name in IMAGES - asked_for}
     if len(set(newest.values())) > 1:
         first, last = (pick(newest, key=lambda name: newest[name]) for pick in (min, max))
         raise UserError(

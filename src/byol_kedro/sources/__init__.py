@@ -1,4 +1,4 @@
-"""Where pictures come from. A new source is a module here and a line in `SOURCES`."""
+"""Where images come from. A new source is a module here and a line in `SOURCES`."""
 
 SOURCES = {
     "array": "byol_kedro.sources.array:Array",

@@ -1,4 +1,4 @@
-"""Pictures as NumPy arrays.
+"""Images as NumPy arrays.
 
 `unlabeled`, `train` and `test`, or some of them, are (N, H, W, 3) or (N, 3, H, W) uint8; `train_labels` and
 `test_labels`, where the classes are known, are N whole numbers from 0 on. `raw_root` is the folder of train.npy,
@@ -34,7 +34,7 @@ logger = get_logger(__name__)
 
 
 class Array:
-    """Types, shapes and labels are checked when it is opened; pictures are read in pieces of some 2 MB."""
+    """Types, shapes and labels are checked when it is opened; images are read in pieces of some 2 MB."""
 
     name = "array"
 
@@ -43,7 +43,7 @@ class Array:
         found, others = find_arrays(root, (*SPLITS, *LABELS.values()))
         self._arrays = {split: found[split] for split in SPLITS if split in found}
         for array in self._arrays.values():
-            _check_pictures(array, parameters.image_size)
+            _check_images(array, parameters.image_size)
         self._stamps = stamps(sorted({array.path for array in self._arrays.values()}))
         if not {"unlabeled", "train"} & set(self._arrays):
             there = ", ".join(map(printable, sorted([*found, *others]))) or "no arrays"
@@ -107,14 +107,14 @@ class Array:
                 yield part.view(NarrowPixels) if len(part) and narrow[first] else part
 
     def _chosen(self, split: str, source: str) -> npt.NDArray[np.bool_]:
-        """Which pictures of the array belong to the split."""
+        """Which images of the array belong to the split."""
         if not self._hold_out or source != "train":
             return np.ones(len(self._labels[source]), dtype=np.bool_)
         return self._held_out if split == "test" else ~self._held_out
 
     @cached_property
     def _held_out(self) -> npt.NDArray[np.bool_]:
-        digests = [digest(picture.tobytes()) for piece in self._pieces("train") for picture in piece]
+        digests = [digest(image.tobytes()) for piece in self._pieces("train") for image in piece]
         return held_out(np.array(digests, dtype=np.uint64), self._labels["train"], self._parameters.test_fraction)
 
     def _pieces(self, source: str) -> Iterator[Pixels]:
@@ -124,11 +124,11 @@ class Array:
             yield piece if array.shape[1] == 3 else piece.transpose(0, 3, 1, 2)
 
 
-def _check_pictures(array: ArrayFile, side: int) -> None:
+def _check_images(array: ArrayFile, side: int) -> None:
     if not array.shape[0]:
         raise UserError(f"{array}: it holds no image; leave it out")
     if array.dtype != np.uint8:
-        raise UserError(f"{array}: pictures of {array.dtype} found, uint8 of 0 to 255 expected")
+        raise UserError(f"{array}: images of {array.dtype} found, uint8 of 0 to 255 expected")
     if array.shape[1:] in ((side, side, 3), (3, side, side)):
         return
     sides = set(array.shape[1:]) - {3}
@@ -175,7 +175,7 @@ def _class_names(root: Path, found: dict[str, ArrayFile], train: npt.NDArray[np.
         return names
     if count > len(train):
         raise UserError(
-            f"{labels}: label {count - 1} found among {len(train)} pictures; number the classes from 0 on, or name all "
+            f"{labels}: label {count - 1} found among {len(train)} images; number the classes from 0 on, or name all "
             f"of them in {CLASS_NAMES}"
         )
     if from_1:
@@ -186,7 +186,7 @@ def _class_names(root: Path, found: dict[str, ArrayFile], train: npt.NDArray[np.
 
 
 def _check_test(found: dict[str, ArrayFile], test: npt.NDArray[np.int64], train: npt.NDArray[np.int64]) -> None:
-    """Labelled like train, with no class that train lacks."""
+    """Labeled like train, with no class that train lacks."""
     if (LABELS["train"] in found) != (LABELS["test"] in found):
         there = ", ".join(sorted(found))
         raise UserError(f"{found['test']}: labels for train and test expected, or for none; found {there}")

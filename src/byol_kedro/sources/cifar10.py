@@ -1,8 +1,8 @@
-"""CIFAR-10 (Krizhevsky 2009): 32 x 32 RGB, ten classes, 50,000 training and 10,000 test pictures.
+"""CIFAR-10 (Krizhevsky 2009): 32 x 32 RGB, ten classes, 50,000 training and 10,000 test images.
 
 Its Python version, `cifar-10-batches-py/` with data_batch_1 to data_batch_5 and test_batch, is read where only that is
 there; else its binary version, `cifar-10-batches-bin/` with the same names and .bin, which is fetched when a file is
-missing. A batch has a label of 0 to 9 and 3072 bytes for each picture: three planes, row by row.
+missing. A batch has a label of 0 to 9 and 3072 bytes for each image: three planes, row by row.
 """
 
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Cifar10:
     def __init__(self, root: Path, parameters: Ingest, seed: int) -> None:  # noqa: ARG002  # nothing is drawn
         if parameters.image_size != SIDE:
             raise UserError(
-                f"CIFAR-10's pictures are {SIDE} x {SIDE}, ingest.image_size is {parameters.image_size}: "
+                f"CIFAR-10's images are {SIDE} x {SIDE}, ingest.image_size is {parameters.image_size}: "
                 f"set ingest.image_size: {SIDE}"
             )
         self._files = _find(root)

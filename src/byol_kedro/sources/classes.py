@@ -1,4 +1,4 @@
-"""Which class the pictures of a folder belong to."""
+"""Which class the images of a folder belong to."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def sort_into_classes(root: Path, train: list[File], test: list[File]) -> tuple[
     Names of files begin with `train/` or `test/`; a class is the folder below that. Its name is taken in Unicode's
     form C, since a Mac's archives spell é otherwise. A single folder tells nothing apart and is no class.
 
-    Raises UserError when some pictures have a class and others not, or test has one that train lacks.
+    Raises UserError when some images have a class and others not, or test has one that train lacks.
     """
     classes = sorted({name for file in train if (name := class_of(file)) is not None})
     if len(classes) < 2:
@@ -36,7 +36,7 @@ def sort_into_classes(root: Path, train: list[File], test: list[File]) -> tuple[
         if len(known) > 1:
             raise UserError(
                 f"{root}/test has folders for {len(known)} classes, {root}/train for {len(classes)}: what is to be "
-                "recognised has to be learned from train, which needs a folder for each class"
+                "recognized has to be learned from train, which needs a folder for each class"
             )
         return [], [np.full(len(files), UNKNOWN_LABEL, dtype=np.int64) for files in (train, test)]
     return [printable(name) for name in classes], [_labels(root, files, classes) for files in (train, test)]
@@ -60,7 +60,7 @@ def _labels(root: Path, files: list[File], classes: list[str]) -> npt.NDArray[np
             )
         if name not in number:
             raise UserError(
-                f"{root}/{printable(file.name)}: train has no picture of class {printable(name)}, "
+                f"{root}/{printable(file.name)}: train has no image of class {printable(name)}, "
                 f"it has {', '.join(map(printable, classes[:10]))}{' …' if len(classes) > 10 else ''}"
             )
         labels[position] = number[name]

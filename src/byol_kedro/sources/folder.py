@@ -1,7 +1,7 @@
-"""A folder of pictures of any size, made squares of `image_size`.
+"""A folder of images of any size, made squares of `image_size`.
 
 It holds `unlabeled/`, `train/` and `test/`, or some of them; below train and test there is a folder for each class.
-Without `test/`, a part of train is held out. Without `train/`, and where there is none of the three folders, no picture
+Without `test/`, a part of train is held out. Without `train/`, and where there is none of the three folders, no image
 has a label, and all of them are what is learned from and held out of.
 """
 
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from byol_kedro.errors import UserError
-from byol_kedro.files.decode import RULES, UnreadablePicture
+from byol_kedro.files.decode import RULES, UnreadableImage
 from byol_kedro.files.decoders import Decoded, decode_all
 from byol_kedro.files.user_files import content_of, reason_of
 from byol_kedro.log import get_logger
@@ -30,7 +30,7 @@ from byol_kedro.sources.stream import UNKNOWN_LABEL, ImageStream, Index, Pixels
 from byol_kedro.sources.walk import File, printable
 
 PIECE = 2_000_000  # bytes in one batch
-NAMED = 10  # broken pictures in an error
+NAMED = 10  # broken images in an error
 
 Rows = npt.NDArray[np.int64]
 
@@ -109,7 +109,7 @@ class Folder:
             return True
         files = {name: file for file in pool.files if (name := printable(file.name)) in again}
         decoded = decode_all((self._root / file.name for file in files.values()), self._parameters.image_size)
-        reasons = (str(one) if isinstance(one, UnreadablePicture) else "" for one in decoded)
+        reasons = (str(one) if isinstance(one, UnreadableImage) else "" for one in decoded)
         return dict(zip(files, reasons, strict=True)) == again
 
     def _keys(self, files: list[File]) -> Pixels:
@@ -131,31 +131,31 @@ class Folder:
         self._unreadable[file.name] = reason
         return "unreadable"
 
-    def _batches(self, split: str, pool: Pool, wanted: Rows) -> Iterator[Pixels | UnreadablePicture]:
+    def _batches(self, split: str, pool: Pool, wanted: Rows) -> Iterator[Pixels | UnreadableImage]:
         rows = self._rows(split, pool)
         names = [pool.files[row].name for row in rows[wanted]]
         broken: list[str] = []
         batch: list[Pixels] = []
-        for name, picture in zip(names, self._pictures(names), strict=True):
-            if isinstance(picture, UnreadablePicture):
-                broken.append(f"{printable(name)} ({picture})")
+        for name, image in zip(names, self._images(names), strict=True):
+            if isinstance(image, UnreadableImage):
+                broken.append(f"{printable(name)} ({image})")
                 self._check(broken, len(rows), split, ended=False)
-            if batch and (type(picture) is not type(batch[0]) or len(batch) * batch[0].nbytes >= PIECE):
+            if batch and (type(image) is not type(batch[0]) or len(batch) * batch[0].nbytes >= PIECE):
                 yield _stacked(batch)
                 batch = []
-            if isinstance(picture, UnreadablePicture):
-                yield picture
+            if isinstance(image, UnreadableImage):
+                yield image
             else:
-                batch.append(picture)
+                batch.append(image)
         if batch:
             yield _stacked(batch)
         self._check(broken, len(rows), split, ended=True)
 
-    def _pictures(self, names: list[str]) -> Iterator[Decoded]:
+    def _images(self, names: list[str]) -> Iterator[Decoded]:
         readable = (self._root / name for name in names if name not in self._unreadable)
         decoded = decode_all(readable, self._parameters.image_size)
         for name in names:
-            yield UnreadablePicture(self._unreadable[name]) if name in self._unreadable else next(decoded)
+            yield UnreadableImage(self._unreadable[name]) if name in self._unreadable else next(decoded)
 
     def _check(self, broken: list[str], count: int, split: str, *, ended: bool) -> None:
         """UserError when too many are broken; with fewer than NAMED of them, when all are known."""
@@ -165,7 +165,7 @@ class Folder:
             return
         enough = f"{ceil(100 * len(broken) / count) / 100:g}" if ended else "…"
         raise UserError(
-            f"{'' if ended else 'at least '}{len(broken)} of {count} pictures for {split} in {self._root} cannot be "
+            f"{'' if ended else 'at least '}{len(broken)} of {count} images for {split} in {self._root} cannot be "
             f"read, {allowed} {'is' if allowed == 1 else 'are'} allowed (ingest.max_broken: {part:g}): "
             f"{'; '.join(broken[:NAMED])}; put whole files in their place, remove them, or have them left out with "
             f"--params ingest.max_broken={enough}"

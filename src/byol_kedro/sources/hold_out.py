@@ -1,7 +1,7 @@
-"""Test pictures for a source that has none: a part of each class, chosen by what is in the pictures.
+"""Test images for a source that has none: a part of each class, chosen by what is in the images.
 
-Neither names nor the order of files matter, and the same picture twice in a class is on one side both times. A
-picture that is added moves at most one other of its class.
+Neither names nor the order of files matter, and the same image twice in a class is on one side both times. A
+image that is added moves at most one other of its class.
 """
 
 from collections.abc import Collection, Mapping
@@ -22,7 +22,7 @@ END = 65_536  # bytes at each end of a file that tell it from others; camera fil
 def held_out(digests: npt.NDArray[np.uint64], labels: npt.NDArray[np.int64], fraction: float) -> npt.NDArray[np.bool_]:
     """(N,) bool: in each class the `fraction` with the lowest digests; at least one and never all, where there are two.
 
-    digests: (N,) of the pictures' contents. labels: (N,) int64; unknown ones are a class like others.
+    digests: (N,) of the images' contents. labels: (N,) int64; unknown ones are a class like others.
     """
     chosen = np.zeros(len(labels), dtype=np.bool_)
     for label in np.unique(labels):

@@ -1,4 +1,4 @@
-"""Where in a folder the pictures of each split lie."""
+"""Where in a folder the images of each split lie."""
 
 from collections import Counter
 from pathlib import Path
@@ -16,7 +16,7 @@ logger = get_logger(__name__)
 
 
 def find_files(root: Path) -> tuple[dict[str, list[File]], dict[str, Counter[str]]]:
-    """By split: the picture files below `root`, named from there on, and how many others there are, by the reason.
+    """By split: the image files below `root`, named from there on, and how many others there are, by the reason.
 
     A folder without any of the three is all `unlabeled`. Raises UserError when there is nothing to learn from.
     """
@@ -39,13 +39,13 @@ def _splits(root: Path) -> list[str]:
     """Those of the three that are there."""
     if not root.is_dir():
         state = "is no folder" if root.exists() else "is not there"
-        raise UserError(f"raw_root {root} {state}: name the folder of the pictures with --params raw_root=...")
+        raise UserError(f"raw_root {root} {state}: name the folder of the images with --params raw_root=...")
     entries = [path for path in root.iterdir() if not is_passed_over(path.name)]
     splits = [split for split in SPLITS if (root / split).is_dir()]
     for path in entries:
         if path.name in SPLITS and path.name not in splits:
             state = f"leads to {path.readlink()}, which is" if path.is_symlink() else "is"
-            raise UserError(f"{path} {state} no folder; put the folder of its pictures there, or remove it")
+            raise UserError(f"{path} {state} no folder; put the folder of its images there, or remove it")
         if path.name.lower() in SPLITS and path.name not in splits and path.is_dir():
             raise UserError(f"{path}: folders are named {', '.join(SPLITS)} in small letters; rename it")
     others = sorted(
@@ -65,7 +65,7 @@ def _tell_of_empty_folders(folder: Path, files: list[File]) -> None:
         if path.is_dir() and path.name not in full and not is_passed_over(path.name) and not is_layer(str(path))
     ]
     if empty:
-        logger.info("%s: no pictures in %s, left out", printable(str(folder)), ", ".join(map(printable, sorted(empty))))
+        logger.info("%s: no images in %s, left out", printable(str(folder)), ", ".join(map(printable, sorted(empty))))
 
 
 def _tell_of_folders(root: Path, files: list[File]) -> None:
@@ -85,14 +85,14 @@ def _check_not_empty(
 ) -> None:
     if "test" in splits and not found["test"]:
         raise UserError(
-            f"{root}/test holds no picture{_instead(ignored['test'])}: put some there, or remove it and a part of "
+            f"{root}/test holds no image{_instead(ignored['test'])}: put some there, or remove it and a part of "
             "train is held out"
         )
     if not found["train"] and not found["unlabeled"]:
         learned = [split for split in splits if split != "test"] or SPLITS[:2]
         below = " or ".join(f"{root}/{split}" for split in learned) if splits else str(root)
         raise UserError(
-            f"no picture below {below}{_instead(sum(ignored.values(), Counter()))}; "
+            f"no image below {below}{_instead(sum(ignored.values(), Counter()))}; "
             f"expected files that end in {', '.join(sorted(ENDINGS))}"
         )
 

@@ -6,7 +6,7 @@ over trees over ground. Cut the other way, training would never see the ground. 
 between the halves; it is cut out before it is made smaller, so resampling does not look across either.
 
 A patch is a square of one to three times `image_size` (logarithmically uniform; at most the half's shorter side),
-made `image_size` pixels wide by an antialiased bilinear filter: near and far views, as in natural pictures.
+made `image_size` pixels wide by an antialiased bilinear filter: near and far views, as in natural images.
 """
 
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ class Photograph:
         return path
 
     def read(self) -> Image.Image:
-        """RGB, also where the photograph is grey."""
+        """RGB, also where the photograph is gray."""
         with Image.open(self.path()) as file:
             return file.convert("RGB").reduce(self.reduce, box=self.box)
 

@@ -1,4 +1,4 @@
-"""What every source of pictures can do."""
+"""What every source of images can do."""
 
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -11,7 +11,7 @@ SPLITS = ("unlabeled", "train", "test")
 
 
 class Source(Protocol):
-    """Pictures in three splits. Opening it checks what can be checked without reading pictures.
+    """Images in three splits. Opening it checks what can be checked without reading images.
 
     `name` is what the `data` column of the results says.
     """
@@ -22,7 +22,7 @@ class Source(Protocol):
         """Raises UserError when a file is missing or not as it should be."""
 
     def stream(self, split: str) -> ImageStream:
-        """The pictures of one of `SPLITS`."""
+        """The images of one of `SPLITS`."""
         ...
 
 

@@ -1,7 +1,7 @@
-"""STL-10 in its binary layout (Coates, Lee, Ng 2011): 96 x 96 RGB, ten classes, 100,000 pictures without label.
+"""STL-10 in its binary layout (Coates, Lee, Ng 2011): 96 x 96 RGB, ten classes, 100,000 images without label.
 
 `stl10_binary/` holds {unlabeled,train,test}_X.bin, {train,test}_y.bin, class_names.txt and fold_indices.txt; all
-of them come in the one archive, which is fetched when one is missing. Pictures follow each other as uint8, three colour
+of them come in the one archive, which is fetched when one is missing. Images follow each other as uint8, three color
 planes each, every plane COLUMN by column; labels are 1 to 10. Files of another side than 96 are read where
 `image_size` says so.
 """
@@ -44,7 +44,7 @@ STL10 = Archive(
 
 
 class Stl10:
-    """The files are checked when it is opened; the pictures are read in pieces of some 2 MB."""
+    """The files are checked when it is opened; the images are read in pieces of some 2 MB."""
 
     name = "stl10"
 
@@ -58,9 +58,9 @@ class Stl10:
             "test": _read_labels(self._folder / "test_y.bin"),
         }
         for split, labels in self._labels.items():
-            self._check_pictures(split, len(labels))
-        unlabeled = (self._folder / "unlabeled_X.bin").stat().st_size // self._picture_bytes
-        self._check_pictures("unlabeled", unlabeled)
+            self._check_images(split, len(labels))
+        unlabeled = (self._folder / "unlabeled_X.bin").stat().st_size // self._image_bytes
+        self._check_images("unlabeled", unlabeled)
         self._labels["unlabeled"] = np.full(unlabeled, UNKNOWN_LABEL, dtype=np.int64)
         self._folds = _read_folds(self._folder / "fold_indices.txt", len(self._labels["train"]))
 
@@ -81,19 +81,19 @@ class Stl10:
         )
 
     @property
-    def _picture_bytes(self) -> int:
+    def _image_bytes(self) -> int:
         return 3 * self._side**2
 
-    def _check_pictures(self, split: str, count: int) -> None:
+    def _check_images(self, split: str, count: int) -> None:
         path = self._folder / f"{split}_X.bin"
-        found, expected = path.stat().st_size, count * self._picture_bytes
+        found, expected = path.stat().st_size, count * self._image_bytes
         if found == expected and (count or split == "unlabeled"):
             return
         side = math.isqrt(found // (3 * count)) if count else 0
         fits = side != self._side and side > 0 and 3 * count * side**2 == found
         advice = f"set ingest.image_size: {side}" if fits else "unpack the archive again"
         raise UserError(
-            f"{path}: {found} bytes found, {expected} expected for {count} pictures of "
+            f"{path}: {found} bytes found, {expected} expected for {count} images of "
             f"{self._side} x {self._side}; {advice}"
         )
 
@@ -114,7 +114,7 @@ def _read_upright(path: Path, side: int, count: int) -> Iterator[npt.NDArray[np.
         for start in range(0, count, at_once):
             n = min(at_once, count - start)
             flat = np.fromfile(file, dtype=np.uint8, count=n * 3 * side**2)
-            # A file that was cut meanwhile ends the stream; who writes it counts the pictures.
+            # A file that was cut meanwhile ends the stream; who writes it counts the images.
             whole = flat[: len(flat) // (3 * side**2) * 3 * side**2]
             yield whole.reshape(-1, 3, side, side).transpose(0, 1, 3, 2)
 

@@ -1,4 +1,4 @@
-"""One split of pictures, as a source gives it and before it is written."""
+"""One split of images, as a source gives it and before it is written."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from byol_kedro.files.decode import UnreadablePicture
+from byol_kedro.files.decode import UnreadableImage
 from byol_kedro.log import Brief
 
 UNKNOWN_LABEL = -1
@@ -18,10 +18,10 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Index(Brief):
-    """What is known of each picture before its pixels are read.
+    """What is known of each image before its pixels are read.
 
     labels: (N,) int64, -1 where unknown. names: N of them, unique over all splits. keys: (N, 16) uint8, another one
-    as soon as the pixels may be others; none where the source cannot tell. undecided: why some pictures could not be
+    as soon as the pixels may be others; none where the source cannot tell. undecided: why some images could not be
     read when it was decided what is held out, by the name.
     """
 
@@ -35,17 +35,17 @@ class Index(Brief):
 class ImageStream(Brief):
     """One split, as a source gives it: little at once, the pixels in pieces.
 
-    side: of every picture, in pixels.
+    side: of every image, in pixels.
     origin: what the pixels depend on, of JSON types (`stamps` of the files, parameters, split). Where it is that of the
     last version, neither `index` nor `batches` is called.
-    batches: gives arrays (n, 3, side, side) uint8 that together hold all pictures in the order of the index, anew
+    batches: gives arrays (n, 3, side, side) uint8 that together hold all images in the order of the index, anew
     at every call; `NarrowPixels`, where the range of their values does not fit. Where the index has keys, it takes
-    the positions (M,) int64 of those that are wanted, and an `UnreadablePicture` in the place of an array stands for
-    one picture.
+    the positions (M,) int64 of those that are wanted, and an `UnreadableImage` in the place of an array stands for
+    one image.
     folds: positions (n,) int64 in the split, an array for each fold.
     ignored: how many files were passed over, by the reason.
-    held_out: whether it was taken out of train, for want of test pictures.
-    same_as: whether the last version, of the same origin, is what the stream would give, from why pictures could not be
+    held_out: whether it was taken out of train, for want of test images.
+    same_as: whether the last version, of the same origin, is what the stream would give, from why images could not be
     read then: those that are not in it, and those that are `undecided`. Nothing in their metadata says that they can be
     read now.
     """
@@ -55,7 +55,7 @@ class ImageStream(Brief):
     source: str
     origin: dict[str, Any]
     index: Callable[[], Index]
-    batches: Callable[..., Iterator[Pixels | UnreadablePicture]]
+    batches: Callable[..., Iterator[Pixels | UnreadableImage]]
     folds: list[npt.NDArray[np.int64]] = field(default_factory=list)
     ignored: dict[str, int] = field(default_factory=dict)
     held_out: bool = False

@@ -1,4 +1,4 @@
-"""The picture files below a folder."""
+"""The image files below a folder."""
 
 import os
 from collections import Counter
@@ -24,7 +24,7 @@ LONGEST = 200  # letters of a path in a message
 
 
 class File(NamedTuple):
-    """A file that should be a picture, by its ending.
+    """A file that should be an image, by its ending.
 
     name: its path from the folder on, with slashes. state: of its metadata, as `state_of` says. unreadable: why nothing
     can be known of it, if that is so.

@@ -18,11 +18,11 @@ from byol_kedro.parameters import View
 
 PAPER = {
     "crop_area": (0.08, 1.0), "crop_aspect": (0.75, 1.3333), "flip": 0.5, "jitter": 0.8, "brightness": 0.4,
-    "contrast": 0.4, "saturation": 0.2, "hue": 0.1, "grey": 0.2, "blur": 0.5, "blur_sigma": (0.1, 2.0), "solarize": 0.3,
+    "contrast": 0.4, "saturation": 0.2, "hue": 0.1, "gray": 0.2, "blur": 0.5, "blur_sigma": (0.1, 2.0), "solarize": 0.3,
 }  # fmt: skip
 JITTER = (twin.adjust_brightness, twin.adjust_contrast, twin.adjust_saturation, twin.adjust_hue)
 # float32 against torchvision in float64: some ten operations at 1e-7 each, each magnified at most 2 × 2 × 2 by the
-# largest factors of the three blends, and by the turn of the hue of a picture that is nearly grey.
+# largest factors of the three blends, and by the turn of the hue of an image that is nearly gray.
 TOLERANCE = 1e-5
 few = settings(max_examples=10, deadline=None, derandomize=True)
 
@@ -36,14 +36,14 @@ def seeded(seed=0):
 
 
 def untouched(n, size=32):
-    """Parameters that leave each picture as it is."""
+    """Parameters that leave each image as it is."""
     never = torch.zeros(n, dtype=torch.bool)
     return Draw(
         box=torch.tensor([[0, 0, size, size]]).repeat(n, 1),
         flip=never,
         order=torch.full((n, 4), NOTHING),
         factors=torch.tensor([[1.0, 1.0, 1.0, 0.0]]).repeat(n, 1),
-        grey=never,
+        gray=never,
         blur=never,
         sigma=torch.ones(n),
         solarize=never,
@@ -60,7 +60,7 @@ def expected(image, drawn, i):
     for index in drawn.order[i].tolist():
         # Hue goes through float32 in torchvision, whatever comes in.
         x = x if index == NOTHING else JITTER[index](x, drawn.factors[i, index].item()).double()
-    x = twin.rgb_to_grayscale(x, 3) if drawn.grey[i] else x
+    x = twin.rgb_to_grayscale(x, 3) if drawn.gray[i] else x
     x = twin.gaussian_blur(x, [kernel_size(size)] * 2, [drawn.sigma[i].item()] * 2) if drawn.blur[i] else x
     return (twin.solarize(x, 0.5) if drawn.solarize[i] else x).float()
 
@@ -90,7 +90,7 @@ def test_jitter_in_this_order_equals_torchvision(order):
     assert_equals_torchvision(noise(4), drawn)
 
 
-@pytest.mark.parametrize("step", ["flip", "grey", "blur", "solarize"])
+@pytest.mark.parametrize("step", ["flip", "gray", "blur", "solarize"])
 def test_a_step_is_taken_for_the_images_that_drew_it_and_for_no_other(step):
     drawn = replace(untouched(24), **{step: torch.arange(24) % 3 == 0})
     images = noise()
@@ -98,13 +98,13 @@ def test_a_step_is_taken_for_the_images_that_drew_it_and_for_no_other(step):
     assert torch.equal(changed, getattr(drawn, step))
 
 
-def test_normalisation_takes_out_the_mean_and_the_deviation_of_each_channel():
+def test_normalization_takes_out_the_mean_and_the_deviation_of_each_channel():
     mean, std = torch.tensor([0.4, 0.5, 0.6]), torch.tensor([0.2, 0.25, 0.3])
     plain = augment(noise(), View(**PAPER), seeded())
-    normalised = augment(noise(), View(**PAPER), seeded(), mean=mean, std=std)
+    normalized = augment(noise(), View(**PAPER), seeded(), mean=mean, std=std)
     channel = (slice(None), 2)
-    torch.testing.assert_close(normalised[channel], (plain[channel] - 0.6) / 0.3)
-    torch.testing.assert_close(normalised[:, 0], (plain[:, 0] - 0.4) / 0.2)
+    torch.testing.assert_close(normalized[channel], (plain[channel] - 0.6) / 0.3)
+    torch.testing.assert_close(normalized[:, 0], (plain[:, 0] - 0.4) / 0.2)
 
 
 probability = st.floats(0, 1)
@@ -116,7 +116,7 @@ probability = st.floats(0, 1)
     size=st.sampled_from([8, 21, 32]),
     changes=st.fixed_dictionaries(
         dict.fromkeys(
-            ["flip", "jitter", "brightness", "contrast", "saturation", "grey", "blur", "solarize"], probability
+            ["flip", "jitter", "brightness", "contrast", "saturation", "gray", "blur", "solarize"], probability
         )
         | {"hue": st.floats(0, 0.5)},
     ),
@@ -132,7 +132,7 @@ def test_any_view_is_finite_in_range_and_of_the_shape_of_its_images(n, size, cha
 
 @few
 @given(st.permutations(range(24)))
-def test_the_view_of_an_image_does_not_depend_on_its_neighbours(order):
+def test_the_view_of_an_image_does_not_depend_on_its_neighbors(order):
     images, drawn, rows = noise(), draw(View(**PAPER), 24, 32, seeded()), torch.tensor(order)[:17]
     # The products of a batch of another size may be summed in another order.
     torch.testing.assert_close(apply(images[rows], drawn.take(rows)), apply(images, drawn)[rows], atol=1e-6, rtol=0)

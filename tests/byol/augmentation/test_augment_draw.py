@@ -14,7 +14,7 @@ from byol_kedro.parameters import View
 N = 20_000
 PAPER = {
     "crop_area": (0.08, 1.0), "crop_aspect": (0.75, 1.3333), "flip": 0.5, "jitter": 0.8, "brightness": 0.4,
-    "contrast": 0.3, "saturation": 0.2, "hue": 0.1, "grey": 0.2, "blur": 0.1, "blur_sigma": (0.1, 2.0), "solarize": 0.2,
+    "contrast": 0.3, "saturation": 0.2, "hue": 0.1, "gray": 0.2, "blur": 0.1, "blur_sigma": (0.1, 2.0), "solarize": 0.2,
 }  # fmt: skip
 # Seeds are fixed, so a test passes or fails for good; with another seed it would fail once in a thousand times.
 RARE = 1e-3
@@ -24,7 +24,7 @@ def drawn(n=N, size=96, seed=0, **changes):
     return draw(View(**PAPER | changes), n, size, torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("step", ["flip", "grey", "blur", "solarize"])
+@pytest.mark.parametrize("step", ["flip", "gray", "blur", "solarize"])
 def test_a_step_is_drawn_as_often_as_its_probability_says(step):
     count = int(getattr(drawn(), step).sum())
     assert stats.binomtest(count, N, PAPER[step]).pvalue > RARE
@@ -38,7 +38,7 @@ def test_jitter_is_drawn_for_all_operations_of_an_image_or_for_none():
 
 def test_steps_are_drawn_independently_of_one_another():
     batch = drawn()
-    flags = torch.stack((batch.flip, batch.grey, batch.blur, batch.solarize, batch.order[:, 0] != NOTHING)).float()
+    flags = torch.stack((batch.flip, batch.gray, batch.blur, batch.solarize, batch.order[:, 0] != NOTHING)).float()
     correlation = torch.corrcoef(flags) - torch.eye(5)
     assert correlation.abs().max() < 4 / math.sqrt(N)
 
@@ -69,8 +69,8 @@ def test_an_operation_of_no_strength_is_left_out():
 def test_boxes_are_distributed_as_torchvisions(aspect):
     boxes = drawn(4000, crop_aspect=aspect).box.numpy()
     torch.manual_seed(0)
-    picture = torch.empty(3, 96, 96)
-    twins = torch.tensor([RandomResizedCrop.get_params(picture, [0.08, 1.0], list(aspect)) for _ in range(4000)])
+    image = torch.empty(3, 96, 96)
+    twins = torch.tensor([RandomResizedCrop.get_params(image, [0.08, 1.0], list(aspect)) for _ in range(4000)])
     twins = twins.numpy()
     for measure in (
         lambda box: box[:, 2] * box[:, 3],
@@ -81,7 +81,7 @@ def test_boxes_are_distributed_as_torchvisions(aspect):
         assert stats.ks_2samp(measure(boxes), measure(twins)).pvalue > RARE
 
 
-def test_boxes_lie_inside_the_picture_and_differ():
+def test_boxes_lie_inside_the_image_and_differ():
     top, left, height, width = drawn(size=32).box.unbind(1)
     assert min(top.min(), left.min()) == 0
     assert (top + height).max() == (left + width).max() == 32

@@ -27,13 +27,13 @@ def test_each_image_has_its_own_blur_and_equals_torchvisions(n, size):
     torch.testing.assert_close(x, expected, atol=1e-6, rtol=0)
 
 
-def test_a_flat_picture_stays_flat_up_to_its_borders():
+def test_a_flat_image_stays_flat_up_to_its_borders():
     x = torch.full((2, 3, 40, 40), 0.25)
     blur.blur_(x, torch.tensor([0.5, 2.0]))
     torch.testing.assert_close(x, torch.full_like(x, 0.25), atol=1e-6, rtol=0)
 
 
-def test_a_white_picture_does_not_become_whiter_by_the_last_bit():
+def test_a_white_image_does_not_become_whiter_by_the_last_bit():
     x = torch.ones((64, 3, 32, 32))
     blur.blur_(x, torch.linspace(0.1, 2, 64))
     assert x.max() <= 1

@@ -1,4 +1,4 @@
-"""Each colour operation against torchvision's function for float tensors, image by image."""
+"""Each color operation against torchvision's function for float tensors, image by image."""
 
 import pytest
 import torch
@@ -14,8 +14,8 @@ TOLERANCE = 1e-6
 HUE_TOLERANCE = 2e-6
 
 
-def pictures(n=4, size=12):
-    """Noise, with areas of black, white, grey and pure colours, where the hue is not defined or on an edge."""
+def images(n=4, size=12):
+    """Noise, with areas of black, white, gray and pure colors, where the hue is not defined or on an edge."""
     x = torch.rand((n, 3, size, size), generator=torch.Generator().manual_seed(1))
     x[0, :, :2], x[0, :, 2:4] = 0, 1
     x[1] = x[1, :1]
@@ -38,7 +38,7 @@ def per_image(function, x, factor):
     ],
 )
 def test_a_blend_equals_torchvisions(operation, function, low):
-    x, factor = pictures(), torch.linspace(low, 2, 4)
+    x, factor = images(), torch.linspace(low, 2, 4)
     expected = per_image(function, x, factor)
     operation(x, factor)
     torch.testing.assert_close(x, expected, atol=TOLERANCE, rtol=0)
@@ -47,7 +47,7 @@ def test_a_blend_equals_torchvisions(operation, function, low):
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(st.lists(st.floats(-0.5, 0.5, width=32), min_size=4, max_size=4))
 def test_a_turn_of_the_hue_equals_torchvisions(shifts):
-    x, shift = pictures(), torch.tensor(shifts)
+    x, shift = images(), torch.tensor(shifts)
     expected = per_image(twin.adjust_hue, x, shift)
     color.hue_(x, shift)
     torch.testing.assert_close(x, expected, atol=HUE_TOLERANCE, rtol=0)
@@ -60,10 +60,10 @@ def test_a_third_of_a_turn_moves_red_to_green_to_blue():
     torch.testing.assert_close(x, torch.stack((green, blue, red)), atol=TOLERANCE, rtol=0)
 
 
-def test_grey_has_torchvisions_weights_in_all_channels():
-    x = pictures()
+def test_gray_has_torchvisions_weights_in_all_channels():
+    x = images()
     expected = twin.rgb_to_grayscale(x, 3)
-    color.grey_(x)
+    color.gray_(x)
     torch.testing.assert_close(x, expected, atol=TOLERANCE, rtol=0)
 
 
@@ -75,7 +75,7 @@ def test_solarize_turns_around_what_is_at_least_one_half():
 
 
 def test_an_operation_changes_the_slice_that_it_is_given_and_nothing_else():
-    x = pictures()
+    x = images()
     before = x.clone()
     for index, operation in enumerate(color.OPERATIONS):
         operation(x[1:3], torch.tensor([0.3, 0.4]) if index == 3 else torch.tensor([0.5, 1.4]))

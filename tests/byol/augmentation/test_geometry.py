@@ -47,7 +47,7 @@ def test_any_box_equals_torchvisions_resized_crop(size, data):
         torch.testing.assert_close(result[i], expected(images[i], chosen[i], flip=flips[i]), atol=TOLERANCE, rtol=0)
 
 
-def test_the_whole_picture_stays_as_it_is():
+def test_the_whole_image_stays_as_it_is():
     images = noise(2, 32)
     result = resized(images, [[0, 0, 32, 32]] * 2, [False, False])
     torch.testing.assert_close(result, images / 255, atol=1e-7, rtol=0)

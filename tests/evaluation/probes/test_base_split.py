@@ -16,7 +16,7 @@ def test_every_class_can_be_learned(y, fraction, seed):
 
 
 @given(LABELS, st.floats(0.01, 0.99), st.integers(0, 2**32 - 1))
-def test_every_picture_is_in_one_part(y, fraction, seed):
+def test_every_image_is_in_one_part(y, fraction, seed):
     fit, choose = stratified_split(y, fraction, seed)
     if len(np.unique(y)) < len(y):
         np.testing.assert_array_equal(np.sort(np.concatenate([fit, choose])), np.arange(len(y)))
@@ -28,7 +28,7 @@ def test_each_class_gives_the_same_fraction():
     np.testing.assert_array_equal(np.bincount(y[choose]), [20, 10, 2])
 
 
-def test_classes_of_single_pictures_are_chosen_on_themselves():
+def test_classes_of_single_images_are_chosen_on_themselves():
     fit, choose = stratified_split(np.arange(3), 0.2, 0)
     assert list(fit) == list(choose) == [0, 1, 2]
 

@@ -28,7 +28,7 @@ def test_a_draw_has_the_same_number_of_each_class_and_all_of_a_smaller_one(seed,
     assert np.bincount(y[drawn], minlength=4).tolist() == [min(count, n) for n in (20, 0, 4, 9)]
 
 
-def test_no_picture_is_drawn_twice():
+def test_no_image_is_drawn_twice():
     drawn = draw_labels(np.arange(100) % 4, 20, (0, 0))
     assert len(np.unique(drawn)) == 80
 
@@ -39,7 +39,7 @@ def test_a_larger_draw_holds_the_smaller_one():
 
 
 @pytest.mark.parametrize("other", [(8, 1), (7, 2)], ids=["seed", "draw"])
-def test_another_draw_is_of_other_pictures(other):
+def test_another_draw_is_of_other_images(other):
     y = np.arange(100) % 4
     assert not np.array_equal(draw_labels(y, 3, (7, 1)), draw_labels(y, 3, other))
 
@@ -54,13 +54,13 @@ def test_counts_of_all_labels_and_more_are_one_row():
     assert [row["whole"] for row in rows(params=FewLabels(counts=[5, 30, 100], draws=2, c=1.0))] == [False, True]
 
 
-def test_top1_is_that_of_scikit_learn_on_centred_features_of_length_one():
+def test_top1_is_that_of_scikit_learn_on_centered_features_of_length_one():
     this = problem()
     mean = this.train_x.astype(float).mean(axis=0)
     train, test = normalize(this.train_x - mean), normalize(this.test_x - mean)
     drawn = draw_labels(this.train_y, 5, (3, 2))
     model = LogisticRegression(C=1.0, tol=1e-8, max_iter=5000).fit(train[drawn], this.train_y[drawn])
-    assert rows(seed=3)[1]["top1"][2] == pytest.approx(model.score(test, this.test_y), abs=0.021)  # one picture
+    assert rows(seed=3)[1]["top1"][2] == pytest.approx(model.score(test, this.test_y), abs=0.021)  # one image
 
 
 def test_train_images_without_a_label_count_in_the_mean():
@@ -77,11 +77,11 @@ def test_mean_and_deviation_are_over_the_draws():
     assert (row["mean"], row["std"]) == pytest.approx((np.mean(row["top1"]), np.std(row["top1"], ddof=1)))
 
 
-def test_draws_of_a_row_are_of_different_pictures():
+def test_draws_of_a_row_are_of_different_images():
     assert len(set(rows()[0]["top1"])) > 1
 
 
-def test_the_length_of_a_test_pictures_features_does_not_matter():
+def test_the_length_of_a_test_images_features_does_not_matter():
     some = problem(train_y=np.where(np.arange(120) < 70, 0, problem().train_y))  # classes of unlike size have offsets
     mean = some.train_x.astype(float).mean(axis=0)
     short = replace(some, test_x=(mean + 0.05 * (some.test_x - mean)).astype(np.float32))
@@ -100,7 +100,7 @@ def test_more_labels_help():
     assert found[-1] > found[0] + 0.1
 
 
-def test_other_test_pictures_do_not_change_what_is_learned():
+def test_other_test_images_do_not_change_what_is_learned():
     more = problem()
     doubled = replace(more, test_x=np.concatenate([more.test_x, more.test_x + 50]), test_y=np.tile(more.test_y, 2),
                       index=np.arange(100))  # fmt: skip

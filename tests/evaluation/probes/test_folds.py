@@ -1,4 +1,4 @@
-"""Folds: each is learned from alone, and all test pictures judge it."""
+"""Folds: each is learned from alone, and all test images judge it."""
 
 import json
 from dataclasses import replace
@@ -18,14 +18,14 @@ def rows(this=None, folds=FOLDS, protocols=("knn", "logistic")):
 
 
 def alone(fold, protocol, this=None):
-    """Top-1 of a run in which the training pictures are those of the fold."""
+    """Top-1 of a run in which the training images are those of the fold."""
     this = this or problem()
     part = replace(this, train_x=this.train_x[fold], train_y=this.train_y[fold])
     return classify(part, (protocol,), PROBES, 0).rows[0]["top1"]
 
 
 @pytest.mark.parametrize("protocol", CLASSIFIERS)
-def test_a_fold_gives_what_its_pictures_alone_give(protocol):
+def test_a_fold_gives_what_its_images_alone_give(protocol):
     found = rows(protocols=(protocol,))[0]["top1"]
     assert found == pytest.approx([alone(fold, protocol) for fold in FOLDS], abs=1e-9)
 
@@ -44,7 +44,7 @@ def test_a_row_says_what_it_is_of():
     }  # fmt: skip
 
 
-def test_pictures_of_a_fold_without_a_label_teach_nothing():
+def test_images_of_a_fold_without_a_label_teach_nothing():
     some = problem().train_y.copy()
     some[:30] = -1
     this = problem(train_y=some)

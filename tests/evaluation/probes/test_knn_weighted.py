@@ -11,13 +11,13 @@ from tests.support.probe_problems import blobs
 
 
 def fit(data, k=20, temperature=0.07, classes=4):
-    params = WeightedKnn(neighbours=k, temperature=temperature)
+    params = WeightedKnn(neighbors=k, temperature=temperature)
     return weighted_knn(data.train_x, data.train_y, data.test_x, classes, params, 0)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 30), st.floats(0.05, 2.0))
-def test_each_neighbour_votes_with_the_exponential_of_its_similarity(seed, k, temperature):
+def test_each_neighbor_votes_with_the_exponential_of_its_similarity(seed, k, temperature):
     data = blobs(60, 10, 6, 3, spread=3.0, seed=seed, decades=0)
     train, test = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (data.train_x.astype(float), data.test_x))
     similarity = test @ train.T
@@ -36,7 +36,7 @@ def test_guesses_are_scikit_learns_with_the_same_weights():
     assert np.mean(fit(data, 50).probabilities.argmax(axis=1) == theirs) > 0.99
 
 
-def test_one_near_neighbour_outvotes_two_far_ones():
+def test_one_near_neighbor_outvotes_two_far_ones():
     data = blobs(3, 1, 2, 2)
     data.train_x[:] = [[1, 0], [-1, 0.1], [-1, -0.1]]
     data.train_y[:] = [0, 1, 1]
@@ -44,12 +44,12 @@ def test_one_near_neighbour_outvotes_two_far_ones():
     assert fit(data, 2).probabilities.argmax() == 0
 
 
-def test_the_number_of_neighbours_that_voted_is_said():
-    assert fit(blobs(n_train=300), 200).chosen == {"neighbours": 200}
+def test_the_number_of_neighbors_that_voted_is_said():
+    assert fit(blobs(n_train=300), 200).chosen == {"neighbors": 200}
 
 
 def test_at_most_all_rows_but_one_vote():
-    assert fit(blobs(n_train=50), 200).chosen == {"neighbours": 49}
+    assert fit(blobs(n_train=50), 200).chosen == {"neighbors": 49}
 
 
 def test_a_temperature_near_zero_does_not_overflow():

@@ -61,7 +61,7 @@ def test_the_layer_starts_as_torch_nn_linear_does():
 
 def test_the_last_smaller_batch_of_an_epoch_is_trained_on():
     data = blobs(n_train=5, classes=2)
-    data.train_x[:] = 1.0  # standardised this is 0, so only the biases move, by lr a step
+    data.train_x[:] = 1.0  # standardized this is 0, so only the biases move, by lr a step
     data.train_y[:] = 0
     once, twice = (fit(data, 2, lr=1e-4, batch_size=2, epochs=n).weights["bias"] for n in (1, 2))
     np.testing.assert_allclose(twice - once, [3e-4, -3e-4], rtol=0.01)

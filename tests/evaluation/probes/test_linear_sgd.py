@@ -72,7 +72,7 @@ def test_the_chosen_rate_is_trained_again_on_all_of_train():
     np.testing.assert_array_equal(result.weights["weight"], layer[:, :-1].numpy())
 
 
-def test_top1_is_that_of_an_unregularised_logistic_regression_within_its_interval():
+def test_top1_is_that_of_an_unregularized_logistic_regression_within_its_interval():
     data = blobs(n_train=1000, n_test=2000, spread=2.0)
     params = Logistic(cs=[1e4], validation=0.2)
     theirs = top1(logistic(data.train_x, data.train_y, data.test_x, 4, params, 0).probabilities, data.test_y)

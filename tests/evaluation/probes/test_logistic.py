@@ -1,4 +1,4 @@
-"""The logistic regression against scikit-learn's own on standardised features."""
+"""The logistic regression against scikit-learn's own on standardized features."""
 
 import importlib
 import logging
@@ -46,7 +46,7 @@ def test_the_smallest_of_equally_good_cs_is_chosen():
     assert fit(blobs(spread=0.01), cs=(10.0, 0.1, 1.0)).chosen == {"C": 0.1}
 
 
-def test_a_class_without_training_pictures_is_never_guessed():
+def test_a_class_without_training_images_is_never_guessed():
     data = blobs(classes=3)
     assert fit(data, n_classes=5).probabilities[:, 3:].max() == 0
 

@@ -33,7 +33,7 @@ def test_shifted_test_features_change_neither_weights_nor_what_is_chosen():
     assert decided(run(problem())) == decided(run(problem(test_x=shifted)))
 
 
-def test_the_probability_of_a_picture_does_not_depend_on_the_other_test_pictures():
+def test_the_probability_of_a_image_does_not_depend_on_the_other_test_images():
     others = problem().test_x.copy()
     others[1:] = 5 * others[1:] + 100
     first = {protocol: fit.probabilities[0] for protocol, fit in run(problem()).fits.items()}
@@ -56,20 +56,20 @@ def test_the_rows_agree_with_the_predictions():
     assert {row["protocol"]: row["top1"] for row in outcome.rows} == pytest.approx(right.to_dict())
 
 
-def test_test_pictures_without_a_label_are_in_no_table():
+def test_test_images_without_a_label_are_in_no_table():
     test_y = np.where(np.arange(50) % 3 == 0, -1, problem().test_y)
     outcome = run(problem(test_y=test_y), ("knn",))
     assert outcome.predictions["index"].tolist() == [i for i in range(50) if i % 3]
     assert outcome.rows[0]["n"] == len(outcome.predictions)
 
 
-def test_a_line_of_the_predictions_names_its_picture():
+def test_a_line_of_the_predictions_names_its_image():
     test_y = np.where(np.arange(50) % 3 == 0, -1, problem().test_y)
     predictions = run(problem(test_y=test_y), ("knn",)).predictions
     assert predictions["name"].tolist() == [f"test/{i:03}" for i in predictions["index"]]
 
 
-def test_training_pictures_without_a_label_teach_nothing():
+def test_training_images_without_a_label_teach_nothing():
     some = problem().train_y.copy()
     some[::2] = -1
     fewer = problem(train_x=problem().train_x[1::2], train_y=problem().train_y[1::2])

@@ -56,12 +56,12 @@ def test_a_row_has_the_number_of_components_that_there_are():
     assert (row["features"], row["dim"]) == ("pixels, PCA 48", 48)
 
 
-def test_metrics_name_the_encoder_and_the_test_pictures():
+def test_metrics_name_the_encoder_and_the_test_images():
     metrics = run()[0]
-    assert (metrics["encoder_version"], metrics["data_fingerprint"]) == ("v1", "test-pictures")
+    assert (metrics["encoder_version"], metrics["data_fingerprint"]) == ("v1", "test-images")
 
 
-def test_there_is_a_prediction_for_each_row_and_test_picture():
+def test_there_is_a_prediction_for_each_row_and_test_image():
     assert len(run()[1]) == 8 * 30
 
 
@@ -69,13 +69,13 @@ def test_brightness_is_learned_from_the_pixels():
     assert run()[0]["rows"][0]["top1"] > 0.9
 
 
-def test_the_components_come_from_the_training_pictures_alone():
+def test_the_components_come_from_the_training_images_alone():
     other = replace(images("test"), pixels=255 - images("test").pixels)
     np.testing.assert_array_equal(run(test=other)[2]["components"], run()[2]["components"])
 
 
-def test_the_components_say_which_pictures_they_are_of():
-    assert run()[2].header == {"data": "photos", "data_fingerprint": "train-pictures"}
+def test_the_components_say_which_images_they_are_of():
+    assert run()[2].header == {"data": "photos", "data_fingerprint": "train-images"}
 
 
 def test_features_of_another_encoder_are_refused():
@@ -85,7 +85,7 @@ def test_features_of_another_encoder_are_refused():
         run(references=other)
 
 
-def test_features_of_other_pictures_are_refused():
+def test_features_of_other_images_are_refused():
     with pytest.raises(UserError, match="run the pipeline extract again"):
         run(train=replace(images("train"), fingerprint="other"))
 

@@ -22,7 +22,7 @@ def encoder():
     return Tensors(to_arrays(moved(untrained_encoder(HEADER))), header)
 
 
-def test_every_picture_has_its_features_label_and_index(encoder):
+def test_every_image_has_its_features_label_and_index(encoder):
     model = moved(untrained_encoder(HEADER))
     for latents, images in zip(extract(encoder, TRAIN, TEST, "cpu"), (TRAIN, TEST), strict=True):
         assert np.array_equal(latents["features"], encode(model, images.pixels, HEADER, CPU))
@@ -31,7 +31,7 @@ def test_every_picture_has_its_features_label_and_index(encoder):
         assert [latents[name].dtype for name in ("features", "labels", "index")] == [np.float32, np.int64, np.int64]
 
 
-def test_features_name_their_encoder_and_their_pictures(encoder):
+def test_features_name_their_encoder_and_their_images(encoder):
     train, test = extract(encoder, TRAIN, TEST, "cpu")
     references = references_of(encoder)
     check_same_encoder(encoder, train, test, references)
@@ -43,14 +43,14 @@ def test_features_name_their_encoder_and_their_pictures(encoder):
     assert {t.header["data"] for t in (train, test, references)} == {"array"}
 
 
-def test_pictures_without_labels_have_features_when_they_are_asked_for(encoder):
+def test_images_without_labels_have_features_when_they_are_asked_for(encoder):
     latents = extract_unlabeled(encoder, TEST, unlabeled=True, device="cpu")
     _, test = extract(encoder, TRAIN, TEST, "cpu")
     assert all(np.array_equal(latents[name], test[name]) for name in ("features", "labels", "index"))
     assert latents.header == test.header
 
 
-def test_pictures_without_labels_have_none_when_they_are_not_asked_for(encoder):
+def test_images_without_labels_have_none_when_they_are_not_asked_for(encoder):
     latents = extract_unlabeled(encoder, TEST, unlabeled=False, device="cpu")
     assert {name: latents[name].shape for name in ("features", "labels", "index")} == {
         "features": (0, 96),

@@ -110,7 +110,7 @@ def test_references_become_problems_with_their_own_facts(encoder):
     (untrained, nothing), (supervised, facts) = references(found, TEST)
     assert (untrained.features, nothing) == ("untrained network", {})
     assert supervised.features == "supervised, from scratch"
-    assert facts == {"architecture": "test_resnet", "epochs": 2, "batch_size": 4, "seed": 4}  # 2 × 8 of 9 pictures
+    assert facts == {"architecture": "test_resnet", "epochs": 2, "batch_size": 4, "seed": 4}  # 2 × 8 of 9 images
     assert (supervised.train_x.shape, supervised.test_x.shape) == ((9, 96), (7, 96))
     assert not np.array_equal(supervised.train_x, untrained.train_x)
 

@@ -11,7 +11,7 @@ from byol_kedro.datasets.raw import RawImages
 from byol_kedro.pipeline_registry import build_pipelines
 from byol_kedro.pipelines.ingest import create_pipeline
 from byol_kedro.pipelines.ingest.data_summary import describe
-from byol_kedro.pipelines.ingest.nodes import ingest, summarise
+from byol_kedro.pipelines.ingest.nodes import ingest, summarize
 from byol_kedro.pipelines.ingest.overlap import SHOWN, count_seen
 from tests.support.image_datasets import ingest_parameters
 
@@ -37,26 +37,26 @@ def test_the_three_splits_come_in_the_order_of_the_outputs():
     assert outputs == ["images_unlabeled", "images_train", "images_test"]
 
 
-def test_the_pictures_are_described_before_anything_is_learned_from_them():
+def test_the_images_are_described_before_anything_is_learned_from_them():
     names = [node.name for node in build_pipelines(["__default__"])["__default__"].nodes]
-    assert names[:2] == ["ingest", "describe_pictures"]
+    assert names[:2] == ["ingest", "describe_images"]
 
 
 def test_mean_and_deviation_of_a_split_are_those_of_its_pixels():
     images = random_images(4, labels=[0, 1, 1, 0])
     images.pixels[:, 2] = 77
-    summary, _ = summarise(random_images(3), images, random_images(1, labels=[0]))
+    summary, _ = summarize(random_images(3), images, random_images(1, labels=[0]))
     train = summary["splits"]["train"]
     np.testing.assert_allclose(train["mean"], (images.pixels / 255).mean(axis=(0, 2, 3)), rtol=1e-12)
     np.testing.assert_allclose(train["std"], (images.pixels / 255).std(axis=(0, 2, 3)), rtol=1e-12, atol=1e-15)
 
 
 def copies(images, rows):
-    """Some of the pictures, a little brighter."""
+    """Some of the images, a little brighter."""
     return np.minimum(images.pixels[rows].astype(int) + 3, 255).astype(np.uint8)
 
 
-def test_test_pictures_that_are_also_trained_on_are_counted_and_named():
+def test_test_images_that_are_also_trained_on_are_counted_and_named():
     unlabeled, train, test = (random_images(n, side=16, seed=seed) for seed, n in enumerate((6, 5, 4)))
     test.pixels[[1, 3]] = train.pixels[[4, 0]]
     test.pixels[2:3] = copies(unlabeled, [5])
@@ -68,12 +68,12 @@ def test_test_pictures_that_are_also_trained_on_are_counted_and_named():
 
 def test_patches_whose_hashes_alone_are_near_are_not_counted():
     train, test = random_images(3, side=16), random_images(2, side=16, seed=1)
-    train.pixels[1], test.pixels[0] = 40, 200  # all hashes of plain pictures are the same
+    train.pixels[1], test.pixels[0] = 40, 200  # all hashes of plain images are the same
     seen = count_seen(random_images(0, side=16), train, test)["train"]
     assert seen == {"identical": 0, "near": 0, "pairs": []}
 
 
-def test_a_test_picture_that_is_there_twice_counts_once():
+def test_a_test_image_that_is_there_twice_counts_once():
     train, test = random_images(3, side=16), random_images(2, side=16, seed=1)
     train.pixels[2] = train.pixels[1]
     test.pixels[0] = train.pixels[1]
@@ -86,7 +86,7 @@ def test_the_summary_names_few_of_many_pairs():
     assert (seen["identical"], len(seen["pairs"])) == (4 * SHOWN, SHOWN)
 
 
-def test_one_line_warns_of_test_pictures_that_are_trained_on(caplog):
+def test_one_line_warns_of_test_images_that_are_trained_on(caplog):
     unlabeled, train, test = (random_images(n, side=16, seed=seed) for seed, n in enumerate((6, 5, 4)))
     count_seen(unlabeled, train, test)
     assert not caplog.messages
@@ -94,20 +94,20 @@ def test_one_line_warns_of_test_pictures_that_are_trained_on(caplog):
     count_seen(unlabeled, train, test)
     (line,) = caplog.messages
     assert line.startswith(
-        "of 4 test pictures some are trained on, or look like one that is "
+        "of 4 test images some are trained on, or look like one that is "
         "(train: 1 identical, 0 near; unlabeled: 0 identical,"
     )
 
 
-def test_pictures_are_compared_in_pieces(monkeypatch):
+def test_images_are_compared_in_pieces(monkeypatch):
     train, test = random_images(5, side=16), random_images(4, side=16, seed=1)
     test.pixels[3] = train.pixels[4]
     monkeypatch.setattr(statistics, "PIECE", 2)
     assert count_seen(random_images(0, side=16), train, test)["train"]["pairs"] == ["3 4 (identical)"]
 
 
-def test_the_summary_counts_classes_and_unlabelled_pictures():
-    summary, _ = summarise(random_images(3), random_images(4, labels=[0, 1, 1, -1]), random_images(1, labels=[0]))
+def test_the_summary_counts_classes_and_unlabeled_images():
+    summary, _ = summarize(random_images(3), random_images(4, labels=[0, 1, 1, -1]), random_images(1, labels=[0]))
     train = summary["splits"]["train"]
     assert (train["count"], train["classes"], train["without_label"]) == (4, {"a": 1, "b": 2}, 1)
     assert train["bytes"] == 4 * 3 * 6 * 6
@@ -115,14 +115,14 @@ def test_the_summary_counts_classes_and_unlabelled_pictures():
     assert summary["splits"]["unlabeled"]["classes"] == {}
 
 
-def test_a_summary_of_no_unlabeled_pictures_is_json_too():
-    summary, _ = summarise(random_images(0), random_images(2, labels=[0, 1]), random_images(1, labels=[0]))
+def test_a_summary_of_no_unlabeled_images_is_json_too():
+    summary, _ = summarize(random_images(0), random_images(2, labels=[0, 1]), random_images(1, labels=[0]))
     assert summary["splits"]["unlabeled"]["count"] == 0
     assert summary["splits"]["unlabeled"]["mean"] == []
 
 
 @pytest.mark.parametrize(("side", "factor"), [(16, 4), (32, 2), (96, 1)])
-def test_small_pictures_are_enlarged_by_a_whole_factor(side, factor):
+def test_small_images_are_enlarged_by_a_whole_factor(side, factor):
     train = random_images(2, side=side, labels=[1, 0])
     grid = draw_grid(train, random_images(0, side=side))
     shown = side * factor
@@ -131,7 +131,7 @@ def test_small_pictures_are_enlarged_by_a_whole_factor(side, factor):
     np.testing.assert_array_equal(first_row, train.pixels[1].transpose(1, 2, 0))
 
 
-def test_unlabeled_pictures_follow_in_rows_of_their_own():
+def test_unlabeled_images_follow_in_rows_of_their_own():
     train, unlabeled = random_images(2, side=64, labels=[0, 1]), random_images(COLUMNS + 1, side=64, seed=1)
     grid = draw_grid(train, unlabeled)
     assert grid.shape[0] == 4 * (64 + MARGIN)
@@ -139,14 +139,14 @@ def test_unlabeled_pictures_follow_in_rows_of_their_own():
     np.testing.assert_array_equal(last, unlabeled.pixels[COLUMNS].transpose(1, 2, 0))
 
 
-def test_training_pictures_without_label_are_shown_where_there_are_no_others():
+def test_training_images_without_label_are_shown_where_there_are_no_others():
     train, unlabeled = random_images(3, side=64, labels=[-1] * 3), random_images(0, side=64)
     grid = draw_grid(replace(train, class_names=[]), unlabeled)
     assert grid.shape[0] == 64 + MARGIN
     np.testing.assert_array_equal(grid[:64, TITLE:][:, :64], train.pixels[0].transpose(1, 2, 0))
 
 
-def test_no_pictures_at_all_are_a_picture_too():
+def test_no_images_at_all_are_a_image_too():
     nothing = replace(random_images(0, side=64), class_names=[])
     assert draw_grid(nothing, nothing).shape[0] == 64 + MARGIN
 
@@ -158,13 +158,13 @@ def test_the_summary_lists_what_is_broken_and_counts_what_is_ignored():
     assert summary["ignored"] == {".txt": 3}
 
 
-def test_one_line_says_how_many_pictures_there_are_and_how_many_could_not_be_read(caplog):
+def test_one_line_says_how_many_images_there_are_and_how_many_could_not_be_read(caplog):
     caplog.set_level("INFO")
-    summarise(
+    summarize(
         random_images(0), replace(random_images(2), broken={"train/x.jpg": "the file is empty"}), random_images(1)
     )
     assert caplog.messages[0] == (
-        "pictures: 0 unlabeled, 2 train, 1 test; 1 could not be read and are left out: see data_summary"
+        "images: 0 unlabeled, 2 train, 1 test; 1 could not be read and are left out: see data_summary"
     )
 
 
@@ -179,11 +179,11 @@ def test_the_line_of_counts_names_the_most_frequent_kinds_of_files_that_were_pas
         "hidden": 7,
         "folders linked a second time": 1,
     }
-    summarise(
+    summarize(
         replace(random_images(1), ignored={".heic": 10}), replace(random_images(2), ignored=kinds), random_images(1)
     )
     assert caplog.messages[0] == (
-        "pictures: 1 unlabeled, 2 train, 1 test; "
+        "images: 1 unlabeled, 2 train, 1 test; "
         "54 files of other kinds passed over: .heic 40, .nef 10, no ending 2, .db 1, …"
     )
 
@@ -197,20 +197,20 @@ def test_the_line_of_counts_names_the_most_frequent_kinds_of_files_that_were_pas
 )
 def test_the_line_of_counts_says_how_many_folders_of_the_system_were_passed_over(caplog, ignored, words):
     caplog.set_level("INFO")
-    summarise(random_images(0), replace(random_images(2), ignored=ignored), random_images(1))
-    assert caplog.messages[0] == f"pictures: 0 unlabeled, 2 train, 1 test; {words}"
+    summarize(random_images(0), replace(random_images(2), ignored=ignored), random_images(1))
+    assert caplog.messages[0] == f"images: 0 unlabeled, 2 train, 1 test; {words}"
 
 
 def test_the_line_of_counts_says_what_was_held_out(caplog):
     caplog.set_level("INFO")
-    summarise(random_images(1), random_images(8), replace(random_images(2), held_out=True))
-    assert caplog.messages[0] == ("pictures: 1 unlabeled, 8 train, 2 test; no test given: 2 of 10 are held out as test")
+    summarize(random_images(1), random_images(8), replace(random_images(2), held_out=True))
+    assert caplog.messages[0] == ("images: 1 unlabeled, 8 train, 2 test; no test given: 2 of 10 are held out as test")
 
 
 def test_classes_without_a_training_image_are_named(caplog):
     names = [f"class {number}" for number in range(9)]
     train = replace(random_images(2), labels=np.array([1, 1]), class_names=names)
-    summarise(random_images(0), train, replace(random_images(1), class_names=names))
+    summarize(random_images(0), train, replace(random_images(1), class_names=names))
     (line,) = (message for message in caplog.messages if message.startswith("no training image"))
     assert line == (
         "no training image of 8 of 9 classes, which cannot be learned: class 0, class 2, class 3, class 4, class 5, …"
@@ -219,5 +219,5 @@ def test_classes_without_a_training_image_are_named(caplog):
 
 def test_hidden_files_alone_are_not_spoken_of(caplog):
     caplog.set_level("INFO")
-    summarise(random_images(0), replace(random_images(2), ignored={"hidden": 3}), random_images(1))
-    assert caplog.messages[0] == "pictures: 0 unlabeled, 2 train, 1 test"
+    summarize(random_images(0), replace(random_images(2), ignored={"hidden": 3}), random_images(1))
+    assert caplog.messages[0] == "images: 0 unlabeled, 2 train, 1 test"

@@ -1,4 +1,4 @@
-"""The nodes of latent, one after the other, on pictures whose brightness tells the class."""
+"""The nodes of latent, one after the other, on images whose brightness tells the class."""
 
 import json
 from dataclasses import replace
@@ -41,7 +41,7 @@ def with_pairs(**values):
 
 
 def unlabeled(count=0):
-    """Features of the first `count` test pictures, as if they had no labels."""
+    """Features of the first `count` test images, as if they had no labels."""
     test = latents("test")
     arrays = {"features": test["features"][:count], "labels": np.full(count, -1), "index": np.arange(count)}
     return Tensors(arrays, test.header)
@@ -74,7 +74,7 @@ def run(encoder=ENCODER, pair_file=NO_FILE, train=None, settings=LATENT, **other
     catalog = DataCatalog(
         {name: MemoryDataset(value, copy_mode="assign") for name, value in given.items()}
         | {name: Kept(copy_mode="assign") for name in SAVED}
-        | {name: MemoryDataset(copy_mode="assign") for name in ("picture_pool", "given_pairs")}
+        | {name: MemoryDataset(copy_mode="assign") for name in ("image_pool", "given_pairs")}
     )
     SequentialRunner().run(create_pipeline(), catalog)
     return {name: catalog.load(name) for name in SAVED}
@@ -93,8 +93,8 @@ def test_it_runs_on_saved_latents_alone():
     }  # fmt: skip
 
 
-def test_only_the_features_of_all_pictures_and_given_pairs_are_not_saved():
-    assert create_pipeline().all_outputs() == {*SAVED, "picture_pool", "given_pairs"}
+def test_only_the_features_of_all_images_and_given_pairs_are_not_saved():
+    assert create_pipeline().all_outputs() == {*SAVED, "image_pool", "given_pairs"}
 
 
 def test_the_model_names_its_encoder_and_its_shape(outcome):
@@ -103,7 +103,7 @@ def test_the_model_names_its_encoder_and_its_shape(outcome):
     }  # fmt: skip
 
 
-def test_every_picture_has_a_row_with_its_own_label(outcome):
+def test_every_image_has_a_row_with_its_own_label(outcome):
     table = outcome["latent_vectors"]
     assert table["name"].tolist() == images("train").names + images("test").names
     assert table["split"].tolist() == ["train"] * 60 + ["test"] * 30
@@ -134,10 +134,10 @@ def test_rows_are_named_by_the_index_of_the_latents(outcome):
     pd.testing.assert_frame_equal(named, again)
 
 
-def test_metrics_are_json_without_nan_and_name_the_encoder_and_the_pictures(outcome):
+def test_metrics_are_json_without_nan_and_name_the_encoder_and_the_images(outcome):
     metrics = outcome["latent_metrics"]
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
-    assert (metrics["encoder_version"], metrics["data_fingerprint"]) == ("v1", "test-pictures")
+    assert (metrics["encoder_version"], metrics["data_fingerprint"]) == ("v1", "test-images")
 
 
 def test_metrics_count_the_pairs_and_say_the_units(outcome):
@@ -189,7 +189,7 @@ def test_the_sheet_has_a_row_for_each_cluster_of_test(outcome):
     assert outcome["cluster_sheet"].shape[0] == clusters * (64 + 2)
 
 
-def test_a_row_of_the_sheet_begins_with_a_picture_of_its_cluster(outcome):
+def test_a_row_of_the_sheet_begins_with_a_image_of_its_cluster(outcome):
     pixels, test = images("test").pixels, outcome["latent_vectors"].query("split == 'test'")
     for row, number in enumerate(sorted(set(test["cluster"]))):
         shown = outcome["cluster_sheet"][66 * row : 66 * row + 64 : 16, 96 : 96 + 64 : 16].transpose(2, 0, 1)
@@ -201,7 +201,7 @@ def test_the_history_has_a_row_for_each_epoch(outcome):
     assert outcome["latent_history"]["epoch"].tolist() == [1, 2, 3, 4, 5]
 
 
-def test_the_map_shows_test_pictures_only(outcome):
+def test_the_map_shows_test_images_only(outcome):
     names = {name for trace in outcome["latent_map"].data for name in trace.text}
     assert len(names) == 20
     assert names <= set(images("test").names)
@@ -256,7 +256,7 @@ def test_latents_and_model_of_different_encoders_give_no_vectors(other, outcome)
         embed(**given)
 
 
-def test_latents_of_other_pictures_are_refused():
+def test_latents_of_other_images_are_refused():
     with pytest.raises(UserError, match="run the pipeline extract again"):
         run(images_train=replace(images("train"), fingerprint="other"))
 
@@ -314,11 +314,11 @@ def test_each_epoch_can_be_watched(tmp_path, outcome):
     pd.testing.assert_frame_equal(again["latent_history"], outcome["latent_history"])
 
 
-def test_pictures_without_labels_have_vectors_and_clusters_too(outcome):
+def test_images_without_labels_have_vectors_and_clusters_too(outcome):
     table = embed(outcome["latent_mlp"], others=unlabeled(7))
     rest = table[table["split"] == "unlabeled"]
     assert rest["label"].tolist() == [-1] * 7
-    # They are the test pictures, seen again.
+    # They are the test images, seen again.
     again = table[table["split"] == "test"].head(7)
     np.testing.assert_array_equal(rest.filter(regex="^z|cluster"), again.filter(regex="^z|cluster"))
 

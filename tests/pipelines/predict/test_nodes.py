@@ -1,4 +1,4 @@
-"""What could break: an answer for another picture, another encoder's classifier, or everything held in memory."""
+"""What could break: an answer for another image, another encoder's classifier, or everything held in memory."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ from PIL import Image
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.byol.features import encode
 from byol_kedro.datasets.images import Images, ImagesDataset
-from byol_kedro.datasets.new_pictures import NewPicturesDataset
+from byol_kedro.datasets.new_images import NewImagesDataset
 from byol_kedro.datasets.tables import TableStream
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.errors import UserError
@@ -25,8 +25,8 @@ from byol_kedro.pipelines.predict import neighbors
 from byol_kedro.pipelines.predict import rows as rows_module
 from byol_kedro.pipelines.predict.nodes import predict
 from tests.support.deep_images import ramp, write_png
+from tests.support.image_folders import noise
 from tests.support.kedro_runs import Chain
-from tests.support.picture_folders import noise
 from tests.support.trainings import CPU
 
 SPLITS = ["train", "test", "unlabeled"]
@@ -45,7 +45,7 @@ def inputs(chain: Chain) -> Inputs:
         **read,
         **{f"images_{s}": ImagesDataset(filepath=str(chain.versions(f"images_{s}")[-1])).load() for s in SPLITS},
         "probes": Probes.model_validate(manifest["parameters"]["probes"]),
-        "parameters": Predict(probe="logistic", neighbours=3),
+        "parameters": Predict(probe="logistic", neighbors=3),
         "seed": 0,
         "device": "cpu",
     }
@@ -53,14 +53,14 @@ def inputs(chain: Chain) -> Inputs:
 
 @pytest.fixture(scope="module")
 def tests(chain: Chain) -> Images:
-    """The test pictures of the chain."""
+    """The test images of the chain."""
     return ImagesDataset(filepath=str(chain.versions("images_test")[-1])).load()
 
 
 @pytest.fixture(scope="module")
 def folder(tests: Images, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The test pictures as PNG files, the last one first: picture i is `{999 - i}.png` of the folder of its class."""
-    root = tmp_path_factory.mktemp("new pictures")
+    """The test images as PNG files, the last one first: image i is `{999 - i}.png` of the folder of its class."""
+    root = tmp_path_factory.mktemp("new images")
     for i, pixels in enumerate(tests.pixels):
         path = root / tests.class_names[tests.labels[i]] / f"{999 - i}.png"
         path.parent.mkdir(exist_ok=True)
@@ -68,34 +68,34 @@ def folder(tests: Images, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def features_of(inputs: Inputs, *pictures: Image.Image | np.ndarray) -> np.ndarray:
-    """Of (H, W, 3) pictures, by the network and the header, without the pipeline."""
+def features_of(inputs: Inputs, *images: Image.Image | np.ndarray) -> np.ndarray:
+    """Of (H, W, 3) images, by the network and the header, without the pipeline."""
     header = EncoderHeader.from_dict(inputs["encoder"].header)
-    pixels = np.stack([np.asarray(picture).transpose(2, 0, 1) for picture in pictures])
+    pixels = np.stack([np.asarray(image).transpose(2, 0, 1) for image in images])
     return encode(restore_encoder(header, inputs["encoder"].arrays), pixels, header, CPU)
 
 
 def stream_of(inputs: Inputs, folder: Path, **changes: Any) -> TableStream:
-    given = NewPicturesDataset(filepath=str(folder)).load()
-    return predict(**{**inputs, "new_pictures": given, **changes})
+    given = NewImagesDataset(filepath=str(folder)).load()
+    return predict(**{**inputs, "new_images": given, **changes})
 
 
 def answers(inputs: Inputs, folder: Path, **changes: Any) -> pd.DataFrame:
-    """The rows of the pictures in a folder."""
+    """The rows of the images in a folder."""
     stream = stream_of(inputs, folder, **changes)
     return pa.Table.from_batches(list(stream.batches()), stream.schema).to_pandas()
 
 
 def in_order(answered: pd.DataFrame) -> pd.DataFrame:
-    """The rows in the order of the test pictures."""
+    """The rows in the order of the test images."""
     number = answered["path"].map(lambda path: 999 - int(Path(path).stem))
     return answered.set_index(number).sort_index()
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_the_guess_for_each_test_picture_is_the_tables(inputs, tests, folder, chain, protocol, monkeypatch):
+def test_the_guess_for_each_test_image_is_the_tables(inputs, tests, folder, chain, protocol, monkeypatch):
     monkeypatch.setattr(rows_module, "BATCH", 7)
-    answered = in_order(answers(inputs, folder, parameters=Predict(probe=protocol, neighbours=1)))
+    answered = in_order(answers(inputs, folder, parameters=Predict(probe=protocol, neighbors=1)))
     said = pd.read_parquet(chain.versions("probe_predictions")[-1]).query("protocol == @protocol").sort_values("index")
     assert len(said) == len(tests)
     assert answered["class"].tolist() == [tests.class_names[guess] for guess in said["guess"]]
@@ -187,7 +187,7 @@ def test_however_many_copies_there_are_none_of_them_is_a_neighbor(inputs, tmp_pa
         "latents_test": none,
     }
     others = {train.names[i] for i in np.flatnonzero(same != 0)}
-    (row,) = answers(inputs, tmp_path, parameters=Predict(probe="logistic", neighbours=count), **few).itertuples()
+    (row,) = answers(inputs, tmp_path, parameters=Predict(probe="logistic", neighbors=count), **few).itertuples()
     assert len(row.nearest) == len(row.similarity) == len(row.nearest_split) == min(count, len(others))
     assert set(row.nearest) <= others
 
@@ -213,9 +213,9 @@ def test_new_images_are_made_as_large_as_those_that_everything_was_fitted_to(inp
     assert train.names[3] not in row.nearest
 
 
-def test_a_picture_of_another_size_is_made_as_large_as_the_encoders(inputs, tmp_path):
-    picture = Image.open(noise(tmp_path / "small.png"))
-    large = picture.resize((64, 64), Image.Resampling.BOX)  # 4 × 4 equal pixels for each
+def test_a_image_of_another_size_is_made_as_large_as_the_encoders(inputs, tmp_path):
+    image = Image.open(noise(tmp_path / "small.png"))
+    large = image.resize((64, 64), Image.Resampling.BOX)  # 4 × 4 equal pixels for each
     large.save(tmp_path / "large.png")
     found = answers(inputs, tmp_path).set_index("path")["features"]
     (expected,) = features_of(inputs, large.resize((16, 16), Image.Resampling.BILINEAR))
@@ -223,12 +223,12 @@ def test_a_picture_of_another_size_is_made_as_large_as_the_encoders(inputs, tmp_
 
 
 @pytest.mark.parametrize("batch", [1, 2, 256])
-def test_an_unreadable_picture_has_a_row_that_says_why_and_shifts_no_other(inputs, tmp_path, batch, monkeypatch):
+def test_an_unreadable_image_has_a_row_that_says_why_and_shifts_no_other(inputs, tmp_path, batch, monkeypatch):
     monkeypatch.setattr(rows_module, "BATCH", batch)
     expected = features_of(
         inputs, *(Image.open(noise(tmp_path / f"{name}.png", seed)) for seed, name in enumerate("bd"))
     )
-    (tmp_path / "a.jpg").write_text("no picture")
+    (tmp_path / "a.jpg").write_text("no image")
     (tmp_path / "c.png").write_bytes(noise(tmp_path / "c.png").read_bytes()[:100])
     (tmp_path / "e.gif").write_bytes(b"")
     answered = answers(inputs, tmp_path).set_index("path")
@@ -242,7 +242,7 @@ def test_an_unreadable_picture_has_a_row_that_says_why_and_shifts_no_other(input
 def test_images_that_come_out_black_are_counted_and_answered_for(inputs, tmp_path, caplog):
     for name, most in (("a", 4095), ("b", 65535), ("c", 4095)):
         write_png(tmp_path / f"{name}.png", ramp(0, most))
-    (tmp_path / "d.png").write_bytes(b"no picture")
+    (tmp_path / "d.png").write_bytes(b"no image")
     with caplog.at_level(logging.WARNING):
         answered = answers(inputs, tmp_path)
     assert answered["reason"].isna().tolist() == [True, True, True, False]
@@ -291,15 +291,15 @@ def test_features_of_other_images_are_refused(inputs, folder, split):
         answers(inputs, folder, **others)
 
 
-def unlabelled(inputs: Inputs) -> Inputs:
+def unlabeled(inputs: Inputs) -> Inputs:
     latents = inputs["latents_train"]
     arrays = {**latents.arrays, "labels": np.full(len(latents["labels"]), -1)}
-    return {"latents_train": Tensors(arrays, latents.header), "parameters": Predict(probe="knn", neighbours=3)}
+    return {"latents_train": Tensors(arrays, latents.header), "parameters": Predict(probe="knn", neighbors=3)}
 
 
 LEFT_OUT: list[tuple[str, list[str], Callable[[Inputs], Inputs]]] = [
     ("no classes", ["class", "confidence"], lambda i: {"probe_logistic": Tensors({}, i["probe_logistic"].header)}),
-    ("no classes", ["class", "confidence"], unlabelled),
+    ("no classes", ["class", "confidence"], unlabeled),
     ("no latent vectors", [f"z{a}" for a in range(16)], lambda i: {"latent_mlp": Tensors({}, i["latent_mlp"].header)}),
 ]
 
@@ -329,8 +329,8 @@ def test_the_last_line_says_which_files_were_passed_over(tmp_path: Path, caplog:
     for name in ("b.heic", "c.HEIC", "d.nef"):
         (tmp_path / name).touch()
     with caplog.at_level(logging.INFO, "byol_kedro"):
-        pictures = NewPicturesDataset(filepath=str(tmp_path)).load()
-        list(rows_module.rows(pictures, 16, lambda pixels: pixels, []).batches())
+        images = NewImagesDataset(filepath=str(tmp_path)).load()
+        list(rows_module.rows(images, 16, lambda pixels: pixels, []).batches())
     assert caplog.messages[-1] == (
-        f"1 picture of {tmp_path}, all could be read; 3 files of other kinds passed over: .heic 2, .nef 1"
+        f"1 image of {tmp_path}, all could be read; 3 files of other kinds passed over: .heic 2, .nef 1"
     )

@@ -19,7 +19,7 @@ PLAIN = "pretrain.encoder.zero_init_residual=false"
         (f"{PLAIN},pretrain.encoder.name=resnet18.a1_in1k", "names the weights 'a1_in1k'"),
         (f"{PLAIN},pretrain.encoder.name=hf-hub:timm/resnet18", "timm has no architecture 'hf-hub:timm/resnet18'"),
         (f"{PLAIN},pretrain.encoder.stem=small,pretrain.encoder.name=test_vit", "stem small replaces a ResNet's"),
-        ("pretrain.encoder.name=test_vit", "test_vit has no zero-initialised residual branches"),
+        ("pretrain.encoder.name=test_vit", "test_vit has no zero-initialized residual branches"),
         ("device=cuda:99", "device: cuda:99 is asked for"),
         ("pretrain.fine_tune_from=nosuch.pth", "pretrain.fine_tune_from: there is no file nosuch.pth"),
     ],

@@ -53,7 +53,7 @@ def test_the_header_says_what_was_trained_on_what_and_how(trained):
     )
 
 
-def test_the_header_holds_all_parameters_and_how_many_pictures_the_steps_have_seen(trained):
+def test_the_header_holds_all_parameters_and_how_many_images_the_steps_have_seen(trained):
     assert training_of(trained[0]) == (recipe(accumulate=2, batch_size=5), 40)  # 4 steps of 2 × 5
 
 
@@ -88,18 +88,18 @@ def test_the_history_ends_with_the_last_step_and_its_knn(trained):
     assert history["effective_rank"].notna().tolist() == [False, True, False, True]
 
 
-def test_without_normalisation_mean_is_zero_and_deviation_one(tmp_path):
-    encoder, _, _ = run(tmp_path, recipe(normalise=False, epochs=1))
+def test_without_normalization_mean_is_zero_and_deviation_one(tmp_path):
+    encoder, _, _ = run(tmp_path, recipe(normalize=False, epochs=1))
     header = EncoderHeader.from_dict(encoder.header)
     assert (header.mean, header.std) == ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
-def test_too_few_pictures_stop_before_any_work(tmp_path):
+def test_too_few_images_stop_before_any_work(tmp_path):
     with pytest.raises(UserError, match="found 22"):
         run(tmp_path, recipe(batch_size=23))
 
 
-def test_pretraining_reads_no_test_picture():
+def test_pretraining_reads_no_test_image():
     assert create_pipeline().inputs() == {
         "images_unlabeled",
         "images_train",
@@ -144,7 +144,7 @@ def test_knn_is_perfect_where_features_are_the_classes_and_chance_where_they_are
     assert top1 == expected if expected is not None else 0.2 < top1 < 0.8
 
 
-def test_knn_guesses_one_half_from_the_other_and_never_reads_a_picture_without_label(monkeypatch):
+def test_knn_guesses_one_half_from_the_other_and_never_reads_a_image_without_label(monkeypatch):
     seen = []
     monkeypatch.setattr(
         "byol_kedro.pipelines.pretrain.online_eval.encode",
@@ -153,13 +153,13 @@ def test_knn_guesses_one_half_from_the_other_and_never_reads_a_picture_without_l
     labels = np.where(np.arange(40) < 30, np.arange(40) % 2, -1)
     images = dataclasses.replace(split("train", 40), labels=labels)
     measured(brightness(), images, 10)
-    rows = {picture.tobytes() for picture in seen[0]}
-    labelled = {picture.tobytes() for picture in images.pixels[:30]}
+    rows = {image.tobytes() for image in seen[0]}
+    labeled = {image.tobytes() for image in images.pixels[:30]}
     assert len(rows) == len(seen[0]) == 20
-    assert rows <= labelled
+    assert rows <= labeled
 
 
-def test_pictures_without_labels_have_a_rank_and_no_knn():
+def test_images_without_labels_have_a_rank_and_no_knn():
     assert measured(brightness(), UNLABELED, 10).keys() == {"effective_rank"}
 
 
@@ -175,9 +175,9 @@ def test_of_fewer_than_two_images_nothing_is_measured(caplog):
 def test_the_rank_is_that_of_what_the_projector_makes_of_the_features():
     flat, line = brightness(), brightness()
     with torch.no_grad():
-        flat.projector.weight.zero_()  # all pictures one vector: a collapse
+        flat.projector.weight.zero_()  # all images one vector: a collapse
         line.projector.weight.copy_(torch.eye(2))
-        line.projector.bias.copy_(torch.tensor([5.0, 5.0]))  # beside the direction in which pictures differ
+        line.projector.bias.copy_(torch.tensor([5.0, 5.0]))  # beside the direction in which images differ
     images = dark_and_bright(np.arange(40) % 2)
     assert measured(flat, images, 20)["effective_rank"] == pytest.approx(1, abs=1e-4)
     assert 1.05 < measured(line, images, 20)["effective_rank"] <= 2.001
@@ -214,7 +214,7 @@ def watched(caplog, seconds_a_step, *, steps=40, std=1.0, upto=40):
 def test_the_number_of_steps_is_told_before_the_first(caplog):
     with caplog.at_level(logging.INFO):
         tell_plan(Plan(recipe(epochs=80, batch_size=256, optimizer={"warmup_epochs": 2}), 3000, 0), 96)
-    told = "3,000 pictures of 96×96 in steps of 256: 11 steps an epoch, 880 in all, 22 of them warm-up"
+    told = "3,000 images of 96×96 in steps of 256: 11 steps an epoch, 880 in all, 22 of them warm-up"
     assert caplog.messages == [told]
 
 

@@ -1,9 +1,9 @@
-"""What could break: a picture of other views than those that the networks see."""
+"""What could break: an image of other views than those that the networks see."""
 
 import numpy as np
 import torch
 
-from byol_kedro.byol.batches import place_pictures
+from byol_kedro.byol.batches import place_images
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.train import train
 from byol_kedro.pipelines.pretrain.nodes import show_views
@@ -11,17 +11,17 @@ from byol_kedro.pipelines.pretrain.preview import COLUMNS, MARGIN
 from tests.support.pretrain_inputs import TRAIN, UNLABELED
 from tests.support.trainings import CPU, SIZE, recipe, small_state
 
-SIDE = 64 + 2 * MARGIN  # of a tile: pictures of 16 pixels are enlarged four times
+SIDE = 64 + 2 * MARGIN  # of a tile: images of 16 pixels are enlarged four times
 
 
-def tiles(picture):
+def tiles(image):
     """(3 rows, n, 3, S, S) uint8: what was drawn, at its own size and without margins."""
-    rows, columns = picture.shape[0] // SIDE, picture.shape[1] // SIDE
-    split = picture.reshape(rows, SIDE, columns, SIDE, 3).transpose(0, 2, 4, 1, 3)
+    rows, columns = image.shape[0] // SIDE, image.shape[1] // SIDE
+    split = image.reshape(rows, SIDE, columns, SIDE, 3).transpose(0, 2, 4, 1, 3)
     return split[..., MARGIN:-MARGIN:4, MARGIN:-MARGIN:4]
 
 
-def test_the_views_are_those_of_the_first_step_and_stand_below_their_pictures(monkeypatch):
+def test_the_views_are_those_of_the_first_step_and_stand_below_their_images(monkeypatch):
     parameters, seen = recipe(batch_size=10, epochs=1), []
     plan = Plan(parameters, 22, 3)
 
@@ -31,8 +31,8 @@ def test_the_views_are_those_of_the_first_step_and_stand_below_their_pictures(mo
         return torch.ones(2)
 
     monkeypatch.setattr("byol_kedro.byol.train.train_step", step)
-    pictures = place_pictures([UNLABELED.pixels, TRAIN.pixels], CPU)
-    train(small_state(3), pictures, plan, (0.0,) * 3, (1.0,) * 3)
+    images = place_images([UNLABELED.pixels, TRAIN.pixels], CPU)
+    train(small_state(3), images, plan, (0.0,) * 3, (1.0,) * 3)
     shown = tiles(show_views(UNLABELED, TRAIN, parameters, 3))
     assert shown.shape == (3, COLUMNS, 3, SIZE, SIZE)
     first_batch = plan.picked(plan.order(0), 0)[0][:COLUMNS].numpy()
@@ -41,5 +41,5 @@ def test_the_views_are_those_of_the_first_step_and_stand_below_their_pictures(mo
         np.testing.assert_allclose(row / 255, view[:COLUMNS].numpy(), atol=0.5 / 255 + 1e-6)
 
 
-def test_a_small_batch_gives_a_narrow_picture():
+def test_a_small_batch_gives_a_narrow_image():
     assert show_views(UNLABELED, TRAIN, recipe(batch_size=3), 0).shape == (3 * SIDE, 3 * SIDE, 3)

@@ -13,7 +13,7 @@ CHANGES = [
     {"encoder": {"stem": "small"}},
     {"heads": {"hidden_dim": 25}},
     {"views": {"first": VIEW | {"solarize": 0.3}}},
-    {"normalise": False},
+    {"normalize": False},
     {"epochs": 3},
     {"batch_size": 7},
     {"accumulate": 2},

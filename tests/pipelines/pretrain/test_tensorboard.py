@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from byol_kedro.pipelines.pretrain.nodes import show_views
-from tests.support.event_files import picture, points
+from tests.support.event_files import image, points
 from tests.support.pretrain_inputs import TRAIN, UNLABELED
 from tests.support.resuming import TIMES, died, run, same
 from tests.support.trainings import recipe
@@ -29,12 +29,12 @@ def shown(folder):
     return curves
 
 
-def test_curves_are_the_history_and_the_picture_is_of_the_first_views(tmp_path, caplog):
+def test_curves_are_the_history_and_the_image_is_of_the_first_views(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         _, _, history = run(tmp_path / "a", recipe(), events=tmp_path / "events")
     assert shown(tmp_path / "events") == curves_of(history)
     expected = show_views(UNLABELED, TRAIN, recipe(), 0)
-    assert np.array_equal(picture(only(tmp_path / "events"), "first_views"), expected)
+    assert np.array_equal(image(only(tmp_path / "events"), "first_views"), expected)
     name = only(tmp_path / "events").name
     assert name.startswith("test-")
     assert f"this training is {name} under tensorboard --logdir {tmp_path / 'events'}" in caplog.text
@@ -46,14 +46,14 @@ def test_a_training_that_died_shows_each_step_once(tmp_path, steps):
     died(tmp_path / "a", parameters, steps, events=events)
     again = run(tmp_path / "a", parameters, events=events)
     assert shown(events) == curves_of(again[2])
-    assert picture(only(events), "first_views").ndim == 3
+    assert image(only(events), "first_views").ndim == 3
 
 
 def test_trained_anew_only_the_new_training_is_shown(tmp_path):
     run(tmp_path / "a", recipe(), events=tmp_path / "events")
     again = run(tmp_path / "a", recipe(resume=False), events=tmp_path / "events")
     assert shown(tmp_path / "events") == curves_of(again[2])
-    assert picture(only(tmp_path / "events"), "first_views").ndim == 3
+    assert image(only(tmp_path / "events"), "first_views").ndim == 3
 
 
 def test_a_finished_training_brings_its_history_to_a_board_that_is_asked_for_later(tmp_path):

@@ -16,7 +16,7 @@ from tests.support.evaluation_inputs import ENCODER, PROBES, images, latents, re
 FOLDS = [np.arange(0, 30), np.arange(30, 60)]
 
 
-def pca(fingerprint="train-pictures"):
+def pca(fingerprint="train-images"):
     return Tensors(fit_pca(images("train").pixels, 5, 0), {"data": "photos", "data_fingerprint": fingerprint})
 
 
@@ -51,7 +51,7 @@ def test_without_folds_there_are_few_labels_alone():
     assert (folds["rows"], len(few["rows"])) == ([], 9)
 
 
-def test_folds_count_in_pictures_and_not_in_rows_of_the_latents():
+def test_folds_count_in_images_and_not_in_rows_of_the_latents():
     train = latents("train")
     backwards = Tensors({name: array[::-1] for name, array in train.arrays.items()}, train.header)
     first = [FOLDS[0][:20]]
@@ -63,7 +63,7 @@ def test_folds_count_in_pictures_and_not_in_rows_of_the_latents():
 def test_metrics_name_the_encoder_and_the_data_and_are_json(output):
     metrics = json.loads(json.dumps(run()[output]))
     found = metrics["encoder_version"], metrics["data"], metrics["data_fingerprint"]
-    assert found == ("v1", "photos", "test-pictures")
+    assert found == ("v1", "photos", "test-images")
 
 
 @pytest.mark.parametrize("name", ["latents_train", "latents_test", "reference_latents"])
@@ -79,18 +79,18 @@ def test_features_of_another_encoder_are_refused(name):
 
 
 @pytest.mark.parametrize("name", ["images_train", "images_test"])
-def test_features_of_other_pictures_are_refused(name):
+def test_features_of_other_images_are_refused(name):
     other = replace(images("train" if name == "images_train" else "test"), fingerprint="other")
     with pytest.raises(UserError, match="run the pipeline extract again"):
         run(**{name: other})
 
 
-def test_components_of_other_pictures_are_refused():
-    with pytest.raises(UserError, match="meet photos pictures"):
-        run(pca=pca("other-pictures"))
+def test_components_of_other_images_are_refused():
+    with pytest.raises(UserError, match="meet photos images"):
+        run(pca=pca("other-images"))
 
 
-def test_quality_is_that_of_the_test_pictures_features():
+def test_quality_is_that_of_the_test_images_features():
     rows = measure_quality(ENCODER, latents("test"), reference_latents(), images("test"), 0, "cpu")["rows"]
     expected = effective_rank(latents("test")["features"])
     assert [(row["features"], row["effective_rank"]) for row in rows] == [

@@ -33,17 +33,17 @@ def test_metrics_hold_a_row_for_each_protocol_and_are_json():
     ]
 
 
-def test_metrics_name_the_encoder_and_the_test_pictures():
+def test_metrics_name_the_encoder_and_the_test_images():
     metrics = run()[0]
-    assert (metrics["encoder_version"], metrics["data_fingerprint"]) == ("v1", "test-pictures")
+    assert (metrics["encoder_version"], metrics["data_fingerprint"]) == ("v1", "test-images")
 
 
 @pytest.mark.parametrize("output", [2, 3, 4], ids=["published", "logistic", "mlp"])
-def test_saved_weights_name_the_encoder_the_training_pictures_and_the_classes(output):
+def test_saved_weights_name_the_encoder_the_training_images_and_the_classes(output):
     assert run()[output].header == {
         "encoder_version": "v1",
         "encoder_fingerprint": "e1",
-        "data_fingerprint": "train-pictures",
+        "data_fingerprint": "train-images",
         "class_names": '["cat", "dog", "fox"]',
     }
 
@@ -63,7 +63,7 @@ def test_saved_weights_give_the_confidences_of_their_protocol(output, protocol, 
     np.testing.assert_allclose(again, expected, rtol=1e-6)
 
 
-def test_predictions_name_the_pictures_by_their_index():
+def test_predictions_name_the_images_by_their_index():
     test = latents("test")
     backwards = Tensors({name: array[::-1] for name, array in test.arrays.items()}, test.header)
     predictions = run(test=backwards)[1]
@@ -78,7 +78,7 @@ def test_latents_of_another_encoder_are_refused(split):
         run(**{split: other})
 
 
-def test_latents_of_other_pictures_are_refused():
+def test_latents_of_other_images_are_refused():
     with pytest.raises(UserError, match=r"other-finge.*run the pipeline extract again"):
         run(images_test=replace(images("test"), fingerprint="other-fingerprint"))
 

@@ -18,7 +18,7 @@ from tests.support.trainings import CPU, VIEW, recipe
 
 TEST = split("test", 12)
 WHOLE = VIEW | {"crop_area": [1.0, 1.0], "crop_aspect": [1.0, 1.0]} | dict.fromkeys(
-    ("flip", "jitter", "grey", "blur", "solarize"), 0.0
+    ("flip", "jitter", "gray", "blur", "solarize"), 0.0
 )  # fmt: skip
 
 
@@ -28,7 +28,7 @@ def encoder(first=VIEW, second=VIEW):
     return Tensors(to_arrays(moved(untrained_encoder(HEADER))), header)
 
 
-def test_both_views_are_the_networks_answers_to_pictures_augmented_as_in_training():
+def test_both_views_are_the_networks_answers_to_images_augmented_as_in_training():
     trained = encoder(second=VIEW | {"solarize": 1.0})
     found = two_views(trained, TEST, 5, CPU)
     networks = {
@@ -39,10 +39,10 @@ def test_both_views_are_the_networks_answers_to_pictures_augmented_as_in_trainin
     for place, view in enumerate((recipe_views.first, recipe_views.second)):
         generator = torch.Generator().manual_seed(stream_seed(5, ALIGNMENT, place))
         mean, std = torch.tensor(HEADER.mean), torch.tensor(HEADER.std)
-        pictures = augment(torch.from_numpy(TEST.pixels), view, generator, mean=mean, std=std)
+        images = augment(torch.from_numpy(TEST.pixels), view, generator, mean=mean, std=std)
         for name, network in networks.items():
             with torch.no_grad():
-                expected = network(pictures)
+                expected = network(images)
             np.testing.assert_allclose(found[name][place], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -51,7 +51,7 @@ def test_views_that_change_nothing_are_the_same_point():
         np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-5)
 
 
-def test_at_most_so_many_pictures_are_viewed_the_same_for_every_run(monkeypatch):
+def test_at_most_so_many_images_are_viewed_the_same_for_every_run(monkeypatch):
     monkeypatch.setattr(views, "VIEWED", 5)
     one, two, other = (two_views(encoder(), TEST, seed, CPU)["BYOL"][0] for seed in (0, 0, 1))
     assert one.shape == (5, 96)

@@ -1,4 +1,4 @@
-"""What the report refuses: numbers, guesses and pictures that do not belong together."""
+"""What the report refuses: numbers, guesses and images that do not belong together."""
 
 import pytest
 
@@ -18,16 +18,14 @@ def test_metrics_of_another_encoder_are_refused(wrong):
 
 @pytest.mark.parametrize("wrong", ["baselines", "probes"])
 @pytest.mark.parametrize(("changed", "found"), [({"data_fingerprint": "0f" * 32}, "0f0f0f0f0f0f"), ({}, "unknown")])
-def test_metrics_of_other_pictures_are_refused(wrong, changed, found):
+def test_metrics_of_other_images_are_refused(wrong, changed, found):
     metrics = {"baselines": given.baseline_metrics, "probes": given.probe_metrics}[wrong]()
     del metrics["data_fingerprint"]
-    with pytest.raises(
-        UserError, match=rf"^\w+: measured on test pictures {found}, .* efefefefefef; run .*evaluate.*$"
-    ):
+    with pytest.raises(UserError, match=rf"^\w+: measured on test images {found}, .* efefefefefef; run .*evaluate.*$"):
         tabulate(**{wrong: metrics | changed})
 
 
-def test_a_summary_of_other_pictures_is_refused():
+def test_a_summary_of_other_images_is_refused():
     with pytest.raises(UserError, match=r"^data_summary: .* 0f0f0f0f0f0f, .* efefefefefef; run .*ingest.*$"):
         tabulate(summary=given.data_summary(test="0f" * 32))
 
@@ -66,7 +64,7 @@ def test_probes_and_baselines_may_be_of_different_runs():
 
 
 @pytest.mark.parametrize("other", [{"encoder_version": OLD}, {"data_fingerprint": "0f" * 32}])
-def test_latent_metrics_of_another_encoder_or_of_other_pictures_are_refused(other):
+def test_latent_metrics_of_another_encoder_or_of_other_images_are_refused(other):
     with pytest.raises(UserError, match=r"^latent_metrics: "):
         nodes.tell_latents(
             given.encoder(),

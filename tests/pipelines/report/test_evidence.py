@@ -113,7 +113,7 @@ def test_right_guesses_are_shares_of_each_true_class():
         ]
     )
     assert cells(evidence.classes(table, ["cat", "dog"])) == [
-        ["class", "test pictures", "BYOL, %", "pixels, PCA 9, %"],
+        ["class", "test images", "BYOL, %", "pixels, PCA 9, %"],
         ["dog", "2", "100.0", "50.0"],
         ["cat", "4", "75.0", "25.0"],
     ]
@@ -175,14 +175,14 @@ def test_few_labels_of_another_encoder_are_refused():
         nodes.draw_few_labels(given.encoder(), given.few_label_metrics(version=OTHER), given.images())
 
 
-def test_few_labels_of_other_pictures_are_refused():
-    with pytest.raises(UserError, match="few_label_metrics: measured on test pictures 0f0f"):
+def test_few_labels_of_other_images_are_refused():
+    with pytest.raises(UserError, match="few_label_metrics: measured on test images 0f0f"):
         nodes.draw_few_labels(given.encoder(), given.few_label_metrics(data_fingerprint="0f" * 32), given.images())
 
 
 @pytest.mark.parametrize("other", [{"encoder_version": OTHER}, {"data_fingerprint": "0f" * 32}])
 @pytest.mark.parametrize("wrong", ["fold_metrics", "quality_metrics"])
-def test_metrics_of_another_encoder_or_of_other_pictures_are_refused(wrong, other):
+def test_metrics_of_another_encoder_or_of_other_images_are_refused(wrong, other):
     metrics = {"fold_metrics": given.fold_metrics(), "quality_metrics": given.quality_metrics()}
     metrics[wrong] = metrics[wrong] | other
     empty = given.predictions("BYOL", ["knn"])

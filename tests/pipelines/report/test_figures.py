@@ -53,7 +53,7 @@ def test_without_labels_there_is_no_panel_of_the_knn():
     assert len([name for name in figure.layout if name.startswith("xaxis")]) == 4
 
 
-def test_the_title_of_the_knn_says_that_it_saw_no_test_picture():
+def test_the_title_of_the_knn_says_that_it_saw_no_test_image():
     assert "kNN top-1 within train" in texts(curves())
 
 
@@ -162,7 +162,7 @@ def test_a_row_of_the_confusion_matrix_is_the_shares_of_a_true_class():
     np.testing.assert_array_equal(drawn.z, [[75, 25], [50, 50]])
 
 
-def test_a_class_without_pictures_has_an_empty_row():
+def test_a_class_without_images_has_an_empty_row():
     drawn = confusion_matrix(guesses([0, 0], [0, 1]), ["cat", "dog"]).data[0]
     np.testing.assert_array_equal(drawn.z[1], [0, 0])
 

@@ -9,10 +9,10 @@ from byol_kedro.pipelines.report import lead, nodes
 from tests.support import report_inputs as given
 
 
-def introduce(manifest=None, labelled=True):
-    nothing = {} if labelled else {"baselines": given.metrics([]), "probes": given.metrics([])}
+def introduce(manifest=None, labeled=True):
+    nothing = {} if labeled else {"baselines": given.metrics([]), "probes": given.metrics([])}
     results, _ = given.tabulate(**nothing)
-    guesses = given.predictions("BYOL", ["knn", "logistic"]) if labelled else given.predictions("BYOL", ["knn"])
+    guesses = given.predictions("BYOL", ["knn", "logistic"]) if labeled else given.predictions("BYOL", ["knn"])
     told = (given.history(2), given.data_summary(), results, nodes.compare_classifiers(guesses, 0))
     metrics = (given.quality_metrics(), given.latent_metrics())
     return nodes.introduce(given.encoder(), manifest or given.manifest(), *told, *metrics)
@@ -22,10 +22,10 @@ def tiles(page):
     return [re.findall(r"<(?:small|b)>(.*?)</", tile) for tile in re.findall(r"<div>(.*?)</div>", page)]
 
 
-def test_pictures_and_training_are_told_in_one_line():
+def test_images_and_training_are_told_in_one_line():
     assert re.search('<p class="facts-line">(.*?)</p>', introduce())[1] == (
-        "photos: 12,000 unlabelled, 400 train, 20 test pictures of 32 px, 4 classes · "
-        "recipe base: 40 epochs, 100 steps of 256 pictures"
+        "photos: 12,000 unlabeled, 400 train, 20 test images of 32 px, 4 classes · "
+        "recipe base: 40 epochs, 100 steps of 256 images"
     )
 
 
@@ -46,16 +46,16 @@ def test_the_numbers_are_top1_with_its_interval_and_chance():
 @pytest.mark.parametrize(("chance", "shown"), [(0.06, "6.0 %"), (1 / 300, "0.3 %")])
 def test_chance_has_a_decimal(chance, shown):
     comparisons = nodes.compare_classifiers(given.predictions("BYOL", ["knn"]), 0)
-    shown_tiles = tiles(lead.labelled(given.tabulate()[0], chance, comparisons, 1))
+    shown_tiles = tiles(lead.labeled(given.tabulate()[0], chance, comparisons, 1))
     assert shown_tiles[-1][:2] == ["chance", shown]
 
 
 def test_the_test_behind_the_verdict_is_named_with_both_families():
     text = introduce()
-    assert "McNemar's test on the same pictures" in html.unescape(text)
+    assert "McNemar's test on the same images" in html.unescape(text)
     assert "over the comparisons of these sentences alone (2)" in text
     assert "adjusted over all of them (1)" in text
 
 
-def test_without_labels_pictures_of_all_splits_are_counted():
-    assert '<p class="lead">12,420 pictures, 3 clusters.' in introduce(labelled=False)
+def test_without_labels_images_of_all_splits_are_counted():
+    assert '<p class="lead">12,420 images, 3 clusters.' in introduce(labeled=False)

@@ -18,19 +18,19 @@ from tests.support import report_inputs as given
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
-def build(header=None, classes=given.CLASSES, manifest=None, labelled=True, source="photos", whole=None):
+def build(header=None, classes=given.CLASSES, manifest=None, labeled=True, source="photos", whole=None):
     """`whole`: test images and data summary, where these matter."""
     header, manifest = header or given.encoder(), manifest or given.manifest()
-    images = given.images(class_names=classes, labels=None if labelled else [-1] * 20, source=source)
-    metrics = (given.baseline_metrics(), given.probe_metrics()) if labelled else (given.metrics([]),) * 2
+    images = given.images(class_names=classes, labels=None if labeled else [-1] * 20, source=source)
+    metrics = (given.baseline_metrics(), given.probe_metrics()) if labeled else (given.metrics([]),) * 2
     data = given.data_summary() | {"class_names": list(classes)}
     images, data = whole or (images, data)
-    history = given.history(2) if labelled else given.history(2).assign(knn_top1=np.nan)
+    history = given.history(2) if labeled else given.history(2).assign(knn_top1=np.nan)
     results, _ = nodes.tabulate(header, manifest, *metrics, data, images)
     guesses = pd.concat(
         [given.predictions(name, ["logistic", "knn"], len(classes)) for name in ("BYOL", "untrained network")]
     )
-    guesses = guesses if labelled else guesses.iloc[:0]
+    guesses = guesses if labeled else guesses.iloc[:0]
     comparisons = nodes.compare_classifiers(guesses, 0)
     figures = nodes.draw_top1(results, given.data_summary()), nodes.draw_confusion(guesses, images)
     latent = given.latent_metrics()
@@ -44,14 +44,14 @@ def build(header=None, classes=given.CLASSES, manifest=None, labelled=True, sour
         given.sample_grid(),
         nodes.introduce(header, manifest, history, *told),
         nodes.tell_results(results, *figures),
-        evidence(header, guesses, images, labelled),
+        evidence(header, guesses, images, labeled),
         nodes.tell_latents(header, *latents, images),
     )
 
 
-def evidence(header, guesses, images, labelled=True):
-    metrics = (given.baseline_metrics(), given.probe_metrics()) if labelled else (given.metrics([]),) * 2
-    folds, few = (given.fold_metrics(), given.few_label_metrics()) if labelled else (given.metrics([]),) * 2
+def evidence(header, guesses, images, labeled=True):
+    metrics = (given.baseline_metrics(), given.probe_metrics()) if labeled else (given.metrics([]),) * 2
+    folds, few = (given.fold_metrics(), given.few_label_metrics()) if labeled else (given.metrics([]),) * 2
     curve = nodes.draw_few_labels(header, few, images)
     comparisons = nodes.compare_classifiers(guesses, 0)
     return nodes.tell_evidence(header, comparisons, *metrics, folds, curve, given.quality_metrics(), guesses, images)
@@ -168,19 +168,19 @@ def test_the_title_says_what_was_trained_on_what(body):
     assert Elements(body).inside["title"] == "BYOL features of resnet18, trained on photos"
 
 
-def test_a_folder_is_said_to_be_one_of_pictures():
+def test_a_folder_is_said_to_be_one_of_images():
     page = build(given.encoder(data="folder"), source="folder").replace(get_plotlyjs(), "")
-    assert Elements(page).inside["title"] == "BYOL features of resnet18, trained on a folder of pictures"
+    assert Elements(page).inside["title"] == "BYOL features of resnet18, trained on a folder of images"
 
 
-def test_fingerprints_of_the_pictures_are_as_short_as_in_messages(body):
+def test_fingerprints_of_the_images_are_as_short_as_in_messages(body):
     shown = Elements(body).inside["table"]
     assert given.TEST[:12] in shown
     assert given.TEST[:13] not in shown
 
 
 def test_the_sample_grid_is_embedded_pixel_by_pixel(body):
-    caption = "Some of the pictures, as they were read"
+    caption = "Some of the images, as they were read"
     source = next(attrs["src"] for tag, attrs in Elements(body).found if attrs.get("alt") == caption)
     image = Image.open(io.BytesIO(base64.b64decode(source.removeprefix("data:image/png;base64,"))))
     np.testing.assert_array_equal(np.asarray(image), given.sample_grid())
@@ -193,7 +193,7 @@ def test_the_sample_grid_is_embedded_pixel_by_pixel(body):
         "kedro run --pipelines=pretrain",
         given.RUN,
         "2.9.0",
-        '"neighbours": 5',
+        '"neighbors": 5',
         "ab" * 32,
     ],
     ids=["command", "what wrote the encoder", "run", "package version", "parameters", "data fingerprint"],
@@ -261,17 +261,17 @@ def test_with_labels_the_results_come_first(body):
 
 
 def test_without_labels_the_clusters_come_first_and_what_needs_labels_is_left_out():
-    assert headings(build(labelled=False)) == [
+    assert headings(build(labeled=False)) == [
         "Clusters", "Latent vectors", "Quality without labels", "Training", "Data", "This run",
     ]  # fmt: skip
 
 
 def test_without_labels_no_figure_is_empty():
-    assert "nothing was measured" not in build(labelled=False)
+    assert "nothing was measured" not in build(labeled=False)
 
 
 def test_the_sheet_of_clusters_is_not_folded(body):
-    assert "those nearest to its centre" in Elements(re.sub("<details>.*?</details>", "", body)).inside["figcaption"]
+    assert "those nearest to its center" in Elements(re.sub("<details>.*?</details>", "", body)).inside["figcaption"]
 
 
 @pytest.mark.parametrize(

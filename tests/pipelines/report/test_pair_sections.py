@@ -1,4 +1,4 @@
-"""The section on latents: what is undefined stays empty, and each point shows its own picture."""
+"""The section on latents: what is undefined stays empty, and each point shows its own image."""
 
 import base64
 import io
@@ -34,11 +34,11 @@ def tile(html, number):
 
 
 @pytest.mark.parametrize(("trace", "point", "row"), [(0, 0, 3), (0, 1, 0), (0, 2, 7), (1, 0, 12)])
-def test_a_point_has_the_thumbnail_of_its_own_picture(trace, point, row):
+def test_a_point_has_the_thumbnail_of_its_own_image(trace, point, row):
     html = sprite()
     starts = json.loads(re.search(r"starts = (\[[^\]]+\])", html)[1])
     shown = np.asarray(tile(html, starts[trace] + point), float).mean(axis=(0, 1))
-    # JPEG halves the resolution of colours: neighbours mix at the edges.
+    # JPEG halves the resolution of colors: neighbors mix at the edges.
     np.testing.assert_allclose(shown, IMAGES.pixels[row, :, 0, 0], atol=6)
 
 
@@ -82,13 +82,13 @@ def test_without_a_pair_model_there_is_neither_section():
     assert clusters(given.latent_vectors()[:0]) == ""
 
 
-def test_without_test_pictures_the_clusters_are_those_of_train():
+def test_without_test_images_the_clusters_are_those_of_train():
     vectors, none = given.latent_vectors().assign(split="train"), replace(IMAGES, pixels=IMAGES.pixels[:0])
     html = pair_sections.clusters(given.latent_metrics(), vectors, go.Figure(), given.cluster_sheet(), none)
     assert "Size of each cluster" in html
     assert "<figure" not in html
 
 
-def test_pictures_in_no_cluster_are_counted_as_such():
+def test_images_in_no_cluster_are_counted_as_such():
     vectors = given.latent_vectors().assign(cluster=-1)
     assert '<td>none</td><td class="right">6</td>' in clusters(vectors)

@@ -93,9 +93,9 @@ def test_data_names_what_was_trained_on_and_what_was_evaluated_on(trained, data)
 
 
 @pytest.mark.parametrize("split", ["unlabeled", "train"])
-def test_data_says_when_other_pictures_of_the_same_source_were_trained_on(split):
+def test_data_says_when_other_images_of_the_same_source_were_trained_on(split):
     results, _ = tabulate(summary=given.data_summary(**{split: "0f" * 32}))
-    assert set(rows(results, "BYOL")["data"]) == {"photos → photos (other pictures)"}
+    assert set(rows(results, "BYOL")["data"]) == {"photos → photos (other images)"}
 
 
 def test_pixels_name_only_what_was_evaluated_on():
@@ -229,7 +229,7 @@ def test_without_labels_the_table_says_so():
         ({"cat": 3}, {"cat": 1}, "train has labels of one class alone"),
         ({"cat": 3, "dog": 0}, {"cat": 1, "dog": 4}, "train has labels of one class alone"),
         ({}, {"cat": 1}, "train has labels of no class"),
-        ({"cat": 3, "dog": 2}, {}, "no test picture has a label"),
+        ({"cat": 3, "dog": 2}, {}, "no test image has a label"),
     ],
 )
 def test_why_nothing_was_measured_is_said_as_it_is(train, test, why):
@@ -290,7 +290,7 @@ def test_other_images_in_the_files_of_stl10_are_not_called_stl10(changes, monkey
 
 def test_an_encoder_of_other_images_says_so_beside_stl10s_name(monkeypatch):
     others = given.encoder(data="stl10", data_fingerprint="0f:0f")
-    assert of_stl10(monkeypatch, header=others)[0] == {"stl10 → stl10 (other pictures)"}
+    assert of_stl10(monkeypatch, header=others)[0] == {"stl10 → stl10 (other images)"}
 
 
 def test_the_md5s_are_those_that_torchvision_has_of_stl10():

@@ -132,13 +132,11 @@ def test_a_deficit_that_may_be_luck_is_not_taken_for_certain():
 @pytest.mark.parametrize("p", [0.2, 0.001], ids=["perhaps by luck", "for certain"])
 def test_behind_the_untrained_network_the_usual_reason_and_the_length_of_the_training_are_named(p):
     text = say(byol=0.59, untrained=0.60, p={"untrained network": p}, steps=1234)
-    assert text.endswith(
-        "too few steps for so few pictures: this training took 1,234 (docs/recipes.md, “Few pictures”)."
-    )
+    assert text.endswith("too few steps for so few images: this training took 1,234 (docs/recipes.md, “Few images”).")
 
 
 def test_a_training_of_unknown_length_is_given_none():
-    assert say(byol=0.5, untrained=0.6, steps=None).endswith("for so few pictures (docs/recipes.md, “Few pictures”).")
+    assert say(byol=0.5, untrained=0.6, steps=None).endswith("for so few images (docs/recipes.md, “Few images”).")
 
 
 @pytest.mark.parametrize("byol", [0.522, 0.53])
@@ -146,19 +144,19 @@ def test_level_with_or_over_the_untrained_network_nothing_is_advised(byol):
     assert "steps" not in say(byol=byol)
 
 
-def test_without_common_pictures_overlapping_intervals_claim_nothing():
+def test_without_common_images_overlapping_intervals_claim_nothing():
     assert NOT_SHOWN in say(untrained=0.60)
 
 
-def test_without_common_pictures_separate_intervals_are_not_doubted():
+def test_without_common_images_separate_intervals_are_not_doubted():
     assert "luck" not in say()
 
 
-def test_on_other_pictures_nothing_published_is_mentioned():
+def test_on_other_images_nothing_published_is_mentioned():
     assert "published" not in say()
 
 
-def test_on_the_same_pictures_the_published_classifier_stands_beside_the_published_rows():
+def test_on_the_same_images_the_published_classifier_stands_beside_the_published_rows():
     text = say(header=given.encoder(data="stl10"), evaluated="stl10", more=[given.row("published", "BYOL", 0.68)])
     assert text.endswith("BYOL is at 68.0 % after 40 epochs; that table says 70.1 % after 40 and 75.2 % after 80.")
 
@@ -180,8 +178,8 @@ def test_of_the_published_classifier_with_other_settings_nothing_is_said(setting
 
 def test_without_labels_it_says_what_there_is():
     quality = given.quality_metrics()["rows"]
-    assert " ".join(without_labels(1240, 12, quality, "no test picture has a label")) == (
-        "1,240 pictures, 12 clusters. No test picture has a label, so no classifier is measured. The effective rank of "
+    assert " ".join(without_labels(1240, 12, quality, "no test image has a label")) == (
+        "1,240 images, 12 clusters. No test image has a label, so no classifier is measured. The effective rank of "
         "BYOL's features is 211.4, that of the untrained network's 13.2; which are better it does not say."
     )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from byol_kedro.parameters import View
 
 TRIES = 10  # torchvision's RandomResizedCrop gives up after as many
-NOTHING = -1  # in the place of a colour operation that an image is spared
+NOTHING = -1  # in the place of a color operation that an image is spared
 # On a CPU, the pixels that go through the chain together: 16 images of 96 × 96, whose buffers stay in the cache, and
 # below the size at which malloc asks the system for fresh pages (blocks of 32 and 48 were slower). Elsewhere all do.
 BLOCK = 16 * 96 * 96
@@ -25,7 +25,7 @@ BLOCK = 16 * 96 * 96
 class Draw:
     """The parameters of N views, on the CPU: which image takes which step decides what is launched on a device.
 
-    box: (N, 4) int64, top, left, height, width of the crop. flip, grey, blur, solarize: (N,) bool.
+    box: (N, 4) int64, top, left, height, width of the crop. flip, gray, blur, solarize: (N,) bool.
     order: (N, 4) int64, the columns of `factors` in the order of their use, or NOTHING.
     factors: (N, 4) float32: brightness, contrast, saturation, and the shift of the hue in turns.
     sigma: (N,) float32, the width of the blur in pixels.
@@ -35,7 +35,7 @@ class Draw:
     flip: Tensor
     order: Tensor
     factors: Tensor
-    grey: Tensor
+    gray: Tensor
     blur: Tensor
     sigma: Tensor
     solarize: Tensor
@@ -46,7 +46,7 @@ class Draw:
 
 
 def draw(view: "View", n: int, size: int, generator: torch.Generator) -> Draw:
-    """Draws the parameters of `n` views of pictures of `size` × `size` pixels, each by itself.
+    """Draws the parameters of `n` views of images of `size` × `size` pixels, each by itself.
 
     All numbers come from one call to the generator. If that lies on another device, the host waits for it here, and
     nowhere else in this module; a generator on the CPU makes views on any device without waiting, and the same ones.
@@ -62,7 +62,7 @@ def draw(view: "View", n: int, size: int, generator: torch.Generator) -> Draw:
         flip=rest[0] < view.flip,
         order=torch.where(used, order, NOTHING),
         factors=u.new_tensor([1.0, 1.0, 1.0, 0.0]) + strength * (2 * torch.stack(rest[10:14], dim=1) - 1),
-        grey=rest[2] < view.grey,
+        gray=rest[2] < view.gray,
         blur=rest[3] < view.blur,
         sigma=low + (high - low) * rest[5],
         solarize=rest[4] < view.solarize,
@@ -97,7 +97,7 @@ def apply(images: Tensor, drawn: Draw, *, mean: Tensor | None = None, std: Tenso
     block = _block(images)
     out = torch.empty(images.shape, dtype=torch.float32, device=images.device)
     work = torch.empty_like(out[:block])
-    for rows in torch.split(_neighbours(drawn), block):
+    for rows in torch.split(_neighbors(drawn), block):
         there, x = rows.to(images.device, non_blocking=True), work[: len(rows)]
         _chain(images.index_select(0, there), drawn.take(rows), x)
         if mean is not None and std is not None:
@@ -114,7 +114,7 @@ def _block(images: Tensor) -> int:
 
 
 def _chain(images: Tensor, drawn: Draw, x: Tensor) -> None:
-    """All steps but the normalisation, into `x`."""
+    """All steps but the normalization, into `x`."""
     needed = (drawn.box, drawn.flip, drawn.factors, drawn.sigma)
     box, flip, factors, sigma = (tensor.to(x.device, non_blocking=True) for tensor in needed)
     factor = factors.unbind(1)
@@ -124,19 +124,19 @@ def _chain(images: Tensor, drawn: Draw, x: Tensor) -> None:
     for slot in drawn.order.T.tolist():
         for rows, index in groups(slot, NOTHING):
             _change(x, rows, color.OPERATIONS[index], factor[index])
-    for rows, _ in groups(drawn.grey.tolist(), nothing=False):
-        _change(x, rows, color.grey_)
+    for rows, _ in groups(drawn.gray.tolist(), nothing=False):
+        _change(x, rows, color.gray_)
     for rows, _ in groups(drawn.blur.tolist(), nothing=False):
         _change(x, rows, blur_, sigma)
     for rows, _ in groups(drawn.solarize.tolist(), nothing=False):
         _change(x, rows, color.solarize_)
 
 
-def _neighbours(drawn: Draw) -> Tensor:
+def _neighbors(drawn: Draw) -> Tensor:
     """An order of the images, (N,) int64, in which those that share a step lie side by side: few runs on a CPU."""
     hue_at = (drawn.order == color.OPERATIONS.index(color.hue_)).int().argmax(dim=1)  # the dearest: few, long runs
     key = drawn.blur.long()
-    for digit in (hue_at, *drawn.order.unbind(1), drawn.grey, drawn.solarize):
+    for digit in (hue_at, *drawn.order.unbind(1), drawn.gray, drawn.solarize):
         key = key * 5 + (digit.long() + 1)
     return key.argsort(stable=True)
 
@@ -176,10 +176,10 @@ def augment(
     mean: Tensor | None = None,
     std: Tensor | None = None,
 ) -> Tensor:
-    """One random view of each image: (N, 3, S, S) uint8 → (N, 3, S, S) float32 in [0, 1], or normalised.
+    """One random view of each image: (N, 3, S, S) uint8 → (N, 3, S, S) float32 in [0, 1], or normalized.
 
     images may lie on any device, mean and std: (3,) float32 on the same; where given, the result is (x - mean) / std.
-    All that is random comes from `generator`. Pictures are squares. Not for use inside autocast, which would round
+    All that is random comes from `generator`. Images are squares. Not for use inside autocast, which would round
     the pixels to bfloat16.
     """
     return apply(images, draw(view, len(images), images.shape[-1], generator), mean=mean, std=std)

@@ -1,4 +1,4 @@
-"""Colour operations on runs of images, in place, each image with its own factor.
+"""Color operations on runs of images, in place, each image with its own factor.
 
 All follow torchvision's functions for float tensors (adjust_brightness, …): x is (N, 3, H, W) float32 in [0, 1] and
 stays there; a factor is (N,) float32.
@@ -7,18 +7,18 @@ stays there; a factor is (N,) float32.
 import torch
 from torch import Tensor
 
-GREY = (0.2989, 0.587, 0.114)  # torchvision's weights of red, green, blue: ITU-R 601-2
+GRAY = (0.2989, 0.587, 0.114)  # torchvision's weights of red, green, blue: ITU-R 601-2
 
 
-def grey_plane(x: Tensor) -> Tensor:
+def gray_plane(x: Tensor) -> Tensor:
     """(N, 3, H, W) → (N, 1, H, W), the weighted sum of the channels."""
     red, green, blue = x.chunk(3, dim=1)
-    return (red * GREY[0]).add_(green, alpha=GREY[1]).add_(blue, alpha=GREY[2])
+    return (red * GRAY[0]).add_(green, alpha=GRAY[1]).add_(blue, alpha=GRAY[2])
 
 
-def grey_(x: Tensor) -> None:
-    """Puts the grey plane into all three channels."""
-    x.copy_(grey_plane(x))
+def gray_(x: Tensor) -> None:
+    """Puts the gray plane into all three channels."""
+    x.copy_(gray_plane(x))
 
 
 def brightness_(x: Tensor, factor: Tensor) -> None:
@@ -27,16 +27,16 @@ def brightness_(x: Tensor, factor: Tensor) -> None:
 
 
 def contrast_(x: Tensor, factor: Tensor) -> None:
-    """Blends with the mean of the grey plane; it is the grey of the channels' means, which takes one pass to know."""
+    """Blends with the mean of the gray plane; it is the gray of the channels' means, which takes one pass to know."""
     factor = factor.view(-1, 1, 1, 1)
-    mean = grey_plane(x.flatten(2).mean(dim=2).view(-1, 3, 1, 1))  # (N, 1, 1, 1)
+    mean = gray_plane(x.flatten(2).mean(dim=2).view(-1, 3, 1, 1))  # (N, 1, 1, 1)
     x.mul_(factor).add_((1 - factor) * mean).clamp_(0, 1)
 
 
 def saturation_(x: Tensor, factor: Tensor) -> None:
-    """Blends with the grey plane."""
+    """Blends with the gray plane."""
     factor = factor.view(-1, 1, 1, 1)
-    plane = grey_plane(x).mul_(1 - factor)
+    plane = gray_plane(x).mul_(1 - factor)
     x.mul_(factor).add_(plane).clamp_(0, 1)
 
 

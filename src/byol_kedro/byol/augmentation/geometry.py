@@ -66,9 +66,9 @@ def _taps(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """
     length = torch.arange(size + 1, dtype=torch.float64, device=device).clamp_(min=1).view(-1, 1, 1)
     new = torch.arange(size, dtype=torch.float64, device=device).view(1, -1, 1)
-    centre = (new + 0.5) * length / size - 0.5  # (S + 1, S, 1)
-    taps = centre.floor() + torch.arange(-1, 3, device=device)
-    t = (taps - centre).abs()
+    center = (new + 0.5) * length / size - 0.5  # (S + 1, S, 1)
+    taps = center.floor() + torch.arange(-1, 3, device=device)
+    t = (taps - center).abs()
     weight = torch.where(t < 1, (1.5 * t - 2.5) * t * t + 1, ((-0.5 * t + 2.5) * t - 4) * t + 2)
     weight *= (taps >= 0) & (taps < length)
     return taps.long(), (weight / weight.sum(dim=2, keepdim=True)).float()

@@ -11,11 +11,11 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted classifier, seen through the test pictures.
+    """A fitted classifier, seen through the test images.
 
     `probabilities` (M, n_classes) float32, rows sum to one. `weights`: all arrays that the classifier needs
     to be used again, the scaler's `mean` and `scale` (D,) among them; none for kNN, which needs its training
-    features. `chosen`: what was decided on a held-out part of the training pictures, never on test. `repeats`:
+    features. `chosen`: what was decided on a held-out part of the training images, never on test. `repeats`:
     the probabilities of the same classifier with further seeds, where it was fitted several times.
     """
 
@@ -35,8 +35,8 @@ def softmax(logits: Features) -> Features:
 def stratified_split(y: Labels, fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Row numbers to fit on and row numbers to choose on, for labels y (N,) int64.
 
-    Each class gives `fraction` of its pictures to choose on, rounded, at least one, and keeps at least one to
-    fit on. Where every class has a single picture nothing can be held out, and both parts are all rows.
+    Each class gives `fraction` of its images to choose on, rounded, at least one, and keeps at least one to
+    fit on. Where every class has a single image nothing can be held out, and both parts are all rows.
     """
     generator = np.random.default_rng(seed)
     held: list[NDArray[np.int64]] = []

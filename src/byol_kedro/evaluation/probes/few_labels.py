@@ -1,4 +1,4 @@
-"""How many labels the features need: top-1 over the number of labelled pictures a class."""
+"""How many labels the features need: top-1 over the number of labeled images a class."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from byol_kedro.evaluation.metrics import spread
 from byol_kedro.evaluation.probes.base import Features, Labels
 from byol_kedro.evaluation.probes.logistic import fit_logistic
-from byol_kedro.evaluation.probes.run import Problem, labelled, learnable
+from byol_kedro.evaluation.probes.run import Problem, labeled, learnable
 from byol_kedro.evaluation.threads import one_thread
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ def few_label_rows(problem: Problem, params: "FewLabels", seed: int) -> list[dic
 
     A logistic regression whose C is given, on features freed of the mean and brought to length 1. Such features
     are those of Wang, Chao, Weinberger, van der Maaten, arXiv 1911.04623 (CL2N); the fixed C is that of Tian
-    et al., arXiv 2003.11539, since of one picture a class nothing can be held out to choose it. The mean is of
-    all training pictures: few labels are at hand, not few pictures. The draws are the same for all features.
+    et al., arXiv 2003.11539, since of one image a class nothing can be held out to choose it. The mean is of
+    all training images: few labels are at hand, not few images. The draws are the same for all features.
 
-    `top1` holds a fraction for each draw, `mean` and `std` are over them; `labels`: how many pictures were
+    `top1` holds a fraction for each draw, `mean` and `std` are over them; `labels`: how many images were
     learned from; `per_class`: of these a class, on average; `whole`: all there are, so that there is one draw.
     """
-    known = labelled(problem)
+    known = labeled(problem)
     if not learnable(known):
         return []
     mean = problem.train_x.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -45,9 +45,9 @@ def few_label_rows(problem: Problem, params: "FewLabels", seed: int) -> list[dic
 
 
 def draw_labels(y: Labels, count: int, seed: tuple[int, int]) -> NDArray[np.int64]:
-    """Row numbers of `count` pictures of each class of y (N,), all where a class has fewer, sorted.
+    """Row numbers of `count` images of each class of y (N,), all where a class has fewer, sorted.
 
-    With the same seed the pictures of a smaller `count` are among those of a larger one.
+    With the same seed the images of a smaller `count` are among those of a larger one.
     """
     generator = np.random.default_rng(seed)
     return np.sort(np.concatenate([generator.permutation(np.flatnonzero(y == c))[:count] for c in np.unique(y)]))

@@ -8,7 +8,7 @@ import numpy as np
 from byol_kedro.evaluation.metrics import spread, top1
 from byol_kedro.evaluation.names import CLASSIFIER
 from byol_kedro.evaluation.probes.base import Labels
-from byol_kedro.evaluation.probes.run import Problem, fitted, labelled, learnable
+from byol_kedro.evaluation.probes.run import Problem, fitted, labeled, learnable
 
 if TYPE_CHECKING:
     from byol_kedro.parameters import Probes
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def fold_rows(
     problem: Problem, folds: Sequence[Labels], protocols: Sequence[str], params: "Probes", seed: int
 ) -> list[dict[str, Any]]:
-    """One row a protocol: train on each fold alone, test on all labelled test pictures.
+    """One row a protocol: train on each fold alone, test on all labeled test images.
 
     `folds`: row numbers of the training features, int64, one array a fold. `top1` holds a fraction for each fold,
     `mean` and `std` (of a sample) are over them, as Coates, Lee, Ng (AISTATS 2011) ask for; `n_train` is the
@@ -25,7 +25,7 @@ def fold_rows(
 
     Raises NotFiniteError as `fitted`.
     """
-    parts = [labelled(problem, rows) for rows in folds]
+    parts = [labeled(problem, rows) for rows in folds]
     if not parts or not all(map(learnable, parts)):
         return []
     # The deviation is over folds; further seeds in each of them would cost much and say little.

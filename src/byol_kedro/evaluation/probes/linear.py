@@ -1,4 +1,4 @@
-"""A linear layer on standardised features: how it starts and how its saved weights are used."""
+"""A linear layer on standardized features: how it starts and how its saved weights are used."""
 
 import numpy as np
 import torch
@@ -21,5 +21,5 @@ def start_linear(inputs: int, outputs: int, generator: torch.Generator) -> tuple
 @np.errstate(over="ignore", invalid="ignore")  # who calls it looks at the result
 def linear_probabilities(x: Features, weights: dict[str, NDArray[np.float32]]) -> Features:
     """Class probabilities (M, n_classes) float32 of raw features x (M, D), by a linear `Fit.weights`."""
-    standardised = Scaler(weights["mean"], weights["scale"])(x)
-    return softmax(standardised @ weights["weight"].T + weights["bias"])
+    standardized = Scaler(weights["mean"], weights["scale"])(x)
+    return softmax(standardized @ weights["weight"].T + weights["bias"])

@@ -21,7 +21,7 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 def published(
     train_x: Features, train_y: Labels, test_x: Features, n_classes: int, params: "Published", seed: int
 ) -> Fit:
-    """Standardise on train, then cross entropy and Adam over `params.epochs`; the last epoch counts.
+    """Standardize on train, then cross entropy and Adam over `params.epochs`; the last epoch counts.
 
     train_x (N, D), test_x (M, D) float32; train_y (N,) int64. The last batch of an epoch may be smaller.
     Weights, those of `seed`: `mean`, `scale` (D,), `weight` (n_classes, D), `bias` (n_classes,). `repeats` are of

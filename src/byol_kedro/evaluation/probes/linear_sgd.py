@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def linear_sgd(
     train_x: Features, train_y: Labels, test_x: Features, n_classes: int, params: "LinearSgd", seed: int
 ) -> Fit:
-    """Standardise on train, choose the rate of `params.lrs` on a stratified part of train, train anew on all of it.
+    """Standardize on train, choose the rate of `params.lrs` on a stratified part of train, train anew on all of it.
 
     Cross entropy, SGD with momentum, no weight decay (2006.07733, appendix C.1, whose momentum is Nesterov's), the
     rate on a cosine to 0, as in its authors' code.

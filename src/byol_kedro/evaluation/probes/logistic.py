@@ -14,7 +14,7 @@ from byol_kedro.log import get_logger
 if TYPE_CHECKING:
     from byol_kedro.parameters import Logistic
 
-# lbfgs needs tens of steps on standardised features; one line says what has not settled after this many.
+# lbfgs needs tens of steps on standardized features; one line says what has not settled after this many.
 MAX_STEPS = 2000
 
 logger = get_logger(__name__)
@@ -24,11 +24,11 @@ logger = get_logger(__name__)
 def logistic(
     train_x: Features, train_y: Labels, test_x: Features, n_classes: int, params: "Logistic", seed: int
 ) -> Fit:
-    """Standardise on train, choose C of `params.cs` on a stratified part of train, refit on all of train.
+    """Standardize on train, choose C of `params.cs` on a stratified part of train, refit on all of train.
 
     train_x (N, D), test_x (M, D) float32; train_y (N,) int64 of at least two classes. Of several C that do
-    equally well the smallest, the most regularised, is taken. Weights: `mean`, `scale` (D,), `weight`
-    (n_classes, D), `bias` (n_classes,), which is -inf for a class without training pictures. Chosen: `C`.
+    equally well the smallest, the most regularized, is taken. Weights: `mean`, `scale` (D,), `weight`
+    (n_classes, D), `bias` (n_classes,), which is -inf for a class without training images. Chosen: `C`.
     """
     scaler = Scaler.fit(train_x)
     x = scaler(train_x)

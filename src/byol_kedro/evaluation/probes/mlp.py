@@ -21,7 +21,7 @@ NAMES = ("hidden.weight", "hidden.bias", "output.weight", "output.bias")
 
 @one_thread()
 def mlp(train_x: Features, train_y: Labels, test_x: Features, n_classes: int, params: "Mlp", seed: int) -> Fit:
-    """Standardise on train; AdamW on one part of train, the best epoch judged on the other, stratified part.
+    """Standardize on train; AdamW on one part of train, the best epoch judged on the other, stratified part.
 
     train_x (N, D), test_x (M, D) float32; train_y (N,) int64. Training stops after `params.patience` epochs
     without a better top-1. Weights: `mean`, `scale` (D,), `hidden.weight` (H, D), `hidden.bias` (H,),
@@ -43,8 +43,8 @@ def mlp(train_x: Features, train_y: Labels, test_x: Features, n_classes: int, pa
 
 def mlp_probabilities(x: Features, weights: dict[str, NDArray[np.float32]]) -> Features:
     """Class probabilities (M, n_classes) float32 of raw features x (M, D), by an MLP's `Fit.weights`."""
-    standardised = torch.from_numpy(Scaler(weights["mean"], weights["scale"])(x))
-    return softmax(_logits(standardised, [torch.from_numpy(weights[name]) for name in NAMES]).numpy())
+    standardized = torch.from_numpy(Scaler(weights["mean"], weights["scale"])(x))
+    return softmax(_logits(standardized, [torch.from_numpy(weights[name]) for name in NAMES]).numpy())
 
 
 def _logits(x: torch.Tensor, layers: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -46,10 +46,10 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True, repr=False)
 class Problem(Brief):
-    """Features of the training and test pictures with their labels, -1 where unknown.
+    """Features of the training and test images with their labels, -1 where unknown.
 
     `features` is what the tables call them; train_x (N, D), test_x (M, D) float32; train_y (N,), test_y (M,),
-    index (M,) int64: the numbers of the test pictures in their split; `names`: of all pictures of that split.
+    index (M,) int64: the numbers of the test images in their split; `names`: of all images of that split.
     """
 
     features: str
@@ -80,12 +80,12 @@ class Outcome:
 
 
 def classify(problem: Problem, protocols: Sequence[str], params: "Probes", seed: int) -> Outcome:
-    """Fit each of `protocols` on the labelled training pictures and judge it on the labelled test pictures.
+    """Fit each of `protocols` on the labeled training images and judge it on the labeled test images.
 
     Where these are too few to learn or to judge anything there are no rows and no fits. Raises NotFiniteError as
     `fitted`.
     """
-    known = labelled(problem)
+    known = labeled(problem)
     if not learnable(known):
         return Outcome([], join_predictions([]), {})
     rows, tables, fits = [], [], {}
@@ -103,7 +103,7 @@ def classify(problem: Problem, protocols: Sequence[str], params: "Probes", seed:
 
 
 def fitted(known: Problem, protocol: str, params: "Probes", seed: int) -> Fit:
-    """The classifier of `protocol`, fitted to the training pictures, all of which have a label.
+    """The classifier of `protocol`, fitted to the training images, all of which have a label.
 
     Raises:
         NotFiniteError: its probabilities are no numbers.
@@ -116,8 +116,8 @@ def fitted(known: Problem, protocol: str, params: "Probes", seed: int) -> Fit:
     return fit
 
 
-def labelled(problem: Problem, rows: Labels | None = None) -> Problem:
-    """The pictures with a label; of the training pictures, where `rows` are given, those of them alone."""
+def labeled(problem: Problem, rows: Labels | None = None) -> Problem:
+    """The images with a label; of the training images, where `rows` are given, those of them alone."""
     train, test = problem.train_y >= 0, problem.test_y >= 0
     if rows is not None:
         train &= np.isin(np.arange(len(train)), rows)
@@ -132,5 +132,5 @@ def labelled(problem: Problem, rows: Labels | None = None) -> Problem:
 
 
 def learnable(problem: Problem) -> bool:
-    """At least two classes to learn and one test picture to judge by."""
+    """At least two classes to learn and one test image to judge by."""
     return len(np.unique(problem.train_y)) > 1 and len(problem.test_y) > 0

@@ -6,7 +6,7 @@ import pandas as pd
 
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.probe_data import ALL_PROTOCOLS, PIXEL_PROTOCOLS, pixels, references
-from byol_kedro.datasets.provenance import check_same_encoder, check_same_pictures
+from byol_kedro.datasets.provenance import check_same_encoder, check_same_images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.metrics import join_predictions
 from byol_kedro.evaluation.pca import fit_pca
@@ -26,10 +26,10 @@ def baselines(
     """Classifiers on principal components of the pixels and on the features of each reference.
 
     Gives metrics, guesses and the principal components. Raises UserError when the features are
-    another encoder's or other pictures'.
+    another encoder's or other images'.
     """
     check_same_encoder(encoder, reference_latents)
-    check_same_pictures(reference_latents, images_train, images_test)
+    check_same_images(reference_latents, images_train, images_test)
     pca = fit_pca(images_train.pixels, parameters.pca_components, seed)
     outcomes: list[Outcome] = []
     rows: list[dict[str, Any]] = []

@@ -23,7 +23,7 @@ def latents(
 ) -> Tensors:
     """`features` (N, D) float32, `labels` (N,) int64 and `index` (N,) int64, the row among `images`.
 
-    N is `count`, of the first pictures, or all of them. The header's `class_names` are those of the labels, as JSON.
+    N is `count`, of the first images, or all of them. The header's `class_names` are those of the labels, as JSON.
 
     Raises NotFiniteError as `encode`, which names the encoder and `split`.
     """
@@ -38,7 +38,7 @@ def latents(
 
 
 def derived_header(encoder: Tensors, *splits: Images) -> dict[str, str]:
-    """Which encoder and which pictures something was derived from."""
+    """Which encoder and which images something was derived from."""
     return {
         "encoder_version": encoder.header["version"],
         "encoder_fingerprint": encoder.header["fingerprint"],

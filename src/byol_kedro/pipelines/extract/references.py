@@ -1,4 +1,4 @@
-"""The networks that the encoder is compared with, each with what it makes of pictures."""
+"""The networks that the encoder is compared with, each with what it makes of images."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +40,7 @@ Pixels = npt.NDArray[np.uint8]
 class Reference:
     """One of the networks: `key` names its arrays, `features` is what the tables call it.
 
-    `facts` are columns of its results rows. `encode` makes features (N, D) float32 of pictures (N, 3, H, W) uint8 and
+    `facts` are columns of its results rows. `encode` makes features (N, D) float32 of images (N, 3, H, W) uint8 and
     takes what `byol.features.encode` takes by name; `instead` is what to do where they are no numbers.
     """
 
@@ -51,7 +51,7 @@ class Reference:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def features_of(self, pixels: Pixels, split: str) -> npt.NDArray[np.float32]:
-        """Features (N, D) float32 of the pictures (N, 3, H, W) uint8 of `split`. NotFiniteError names both."""
+        """Features (N, D) float32 of the images (N, 3, H, W) uint8 of `split`. NotFiniteError names both."""
         return self.encode(pixels, whose=f"features of {self.features}, {split}", instead=self.instead)
 
 
@@ -96,7 +96,7 @@ def _supervised(
         return
     parameters, image_passes = training
     plan = supervised_plan(parameters, image_passes, len(known), header.seed)
-    steps, count = counted(plan.steps, "step"), counted(len(known), "picture")
+    steps, count = counted(plan.steps, "step"), counted(len(known), "image")
     logger.info("%s: %s over %s, as many passes as the encoder had", SUPERVISED, steps, count)
     pixels, labels = images_train.pixels[known], images_train.labels[known]
     model = train_supervised(pixels, labels, header, plan, device, _told_now_and_then(plan.parameters.epochs))

@@ -1,4 +1,4 @@
-"""Raw pictures into uint8 arrays with labels, names and a fingerprint; a look at what came in."""
+"""Raw images into uint8 arrays with labels, names and a fingerprint; a look at what came in."""
 
 from byol_kedro.pipelines.ingest.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""Numbers about a split of pictures, read in pieces."""
+"""Numbers about a split of images, read in pieces."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ logger = get_logger(__name__)
 
 
 def tell(splits: Mapping[str, Images]) -> None:
-    """Says in one line how many pictures there are, what was held out or left out, and which files are none."""
+    """Says in one line how many images there are, what was held out or left out, and which files are none."""
     counts = ", ".join(f"{len(images):,} {split}" for split, images in splits.items())
     test, both = splits["test"], len(splits["train"]) + len(splits["test"])
     held_out = f"no test given: {len(test):,} of {both:,} are held out as test" if test.held_out else ""
     broken = sum(len(images.broken) for images in splits.values())
     left_out = f"{broken:,} could not be read and are left out: see data_summary" if broken else ""
     others = passed_over(sum((Counter(images.ignored) for images in splits.values()), Counter()))
-    logger.info("pictures: %s", "; ".join(filter(None, (counts, held_out, left_out, others))))
+    logger.info("images: %s", "; ".join(filter(None, (counts, held_out, left_out, others))))
     _warn_of_empty_classes(splits["train"])
     if not len(test):
         logger.warning(
@@ -54,7 +54,7 @@ def _warn_of_empty_classes(train: Images) -> None:
 
 
 def describe(images: Images) -> dict[str, Any]:
-    """Count, size, classes, channel mean and standard deviation (in [0, 1] units; none for no pictures)."""
+    """Count, size, classes, channel mean and standard deviation (in [0, 1] units; none for no images)."""
     count, channels, height, width = images.pixels.shape
     mean, deviation = channel_statistics([images.pixels])
     known = images.labels[images.labels != UNKNOWN_LABEL]

@@ -21,13 +21,13 @@ def ingest(raw_images: RawImages, parameters: Ingest, seed: int) -> tuple[ImageS
     return tuple(source.stream(split) for split in SPLITS)
 
 
-def summarise(unlabeled: Images, train: Images, test: Images) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
-    """What was ingested: a summary of each split, and a picture (H, W, 3) uint8 to look at."""
+def summarize(unlabeled: Images, train: Images, test: Images) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
+    """What was ingested: a summary of each split, and an image (H, W, 3) uint8 to look at."""
     splits = dict(zip(SPLITS, (unlabeled, train, test), strict=True))
     tell(splits)
     summary = {
         "source": train.source,
         "splits": {split: describe(images) for split, images in splits.items()},
-        "test_pictures_in": count_seen(unlabeled, train, test),
+        "test_images_in": count_seen(unlabeled, train, test),
     }
     return summary, draw_grid(train, unlabeled)

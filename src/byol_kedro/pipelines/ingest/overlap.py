@@ -1,4 +1,4 @@
-"""Test pictures that are also among those that are trained on."""
+"""Test images that are also among those that are trained on."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,7 +18,7 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Marks:
-    """What pictures are told apart by: sha256 of the pixels and the perceptual hash (N,) of each of `images`."""
+    """What images are told apart by: sha256 of the pixels and the perceptual hash (N,) of each of `images`."""
 
     exact: list[bytes]
     perceptual: Hashes
@@ -26,17 +26,17 @@ class Marks:
 
     @classmethod
     def of(cls, images: Images) -> Self:
-        """Reads the pictures once, in pieces."""
+        """Reads the images once, in pieces."""
         exact: list[bytes] = []
         perceptual = [np.zeros(0, np.uint64)]
         for piece in pieces(images.pixels):
-            exact.extend(sha256(picture.data).digest() for picture in piece)
+            exact.extend(sha256(image.data).digest() for image in piece)
             perceptual.append(perceptual_hash(piece))
         return cls(exact, np.concatenate(perceptual), images)
 
 
 def count_seen(unlabeled: Images, train: Images, test: Images) -> dict[str, Any]:
-    """For train and for unlabeled: how many test pictures are also there, `identical` or `near`, and some `pairs`.
+    """For train and for unlabeled: how many test images are also there, `identical` or `near`, and some `pairs`.
 
     Near are those that are not identical, whose perceptual hash is within `NEAR` bits of one there, and whose pixels
     agree with that one's (`alike`). One line warns where there are any.
@@ -46,7 +46,7 @@ def count_seen(unlabeled: Images, train: Images, test: Images) -> dict[str, Any]
     if any(counts["identical"] or counts["near"] for counts in found.values()):
         words = "; ".join(f"{split}: {c['identical']} identical, {c['near']} near" for split, c in found.items())
         logger.warning(
-            "of %s test pictures some are trained on, or look like one that is (%s); see data_summary",
+            "of %s test images some are trained on, or look like one that is (%s); see data_summary",
             f"{len(test):,}",
             words,
         )

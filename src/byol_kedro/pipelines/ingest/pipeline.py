@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from byol_kedro.pipelines.ingest.nodes import ingest, summarise
+from byol_kedro.pipelines.ingest.nodes import ingest, summarize
 
 
 def create_pipeline() -> Pipeline:
@@ -15,11 +15,11 @@ def create_pipeline() -> Pipeline:
                 name="ingest",
             ),
             Node(
-                summarise,
+                summarize,
                 inputs=["images_unlabeled", "images_train", "images_test"],
                 outputs=["data_summary", "sample_grid"],
                 # Of nodes that could run next, Kedro takes the first by name: before `pretrain`, which takes hours.
-                name="describe_pictures",
+                name="describe_images",
             ),
         ]
     )

@@ -1,4 +1,4 @@
-"""What belongs together: features, their pictures, and the pairs that name these."""
+"""What belongs together: features, their images, and the pairs that name these."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -66,7 +66,7 @@ def check_saved_features(pair_tensors: Tensors, features: int) -> None:
 
 
 def vectors(model: PairModel, split: str, latents: Tensors, images: Images) -> Vectors:
-    """Latent vectors with names and labels. UserError when features and pictures or model do not match."""
+    """Latent vectors with names and labels. UserError when features and images or model do not match."""
     features, names = mapped(latents, "features"), image_names(latents, images)
     if len(features) and features.shape[1] != len(model.scaler.mean):
         raise UserError(

@@ -19,7 +19,7 @@ from byol_kedro.log import get_logger
 from byol_kedro.pair_model.baselines import no_predictions, predict_pairs
 from byol_kedro.pair_model.clusters import NOISE, agreement, nearest_to_centers
 from byol_kedro.pair_model.embeddings import latent_table, no_vectors, vectors_of
-from byol_kedro.pair_model.given import named_pairs, saved_names, saved_pairs, saved_pictures
+from byol_kedro.pair_model.given import named_pairs, saved_images, saved_names, saved_pairs
 from byol_kedro.pair_model.map import draw_latent_map
 from byol_kedro.pair_model.model import PairModel, imported_pair_model
 from byol_kedro.pair_model.pairs import SPLITS, TEST, TRAIN, VALIDATION, Pool, no_pairs, pair_set
@@ -39,7 +39,7 @@ from byol_kedro.pipelines.pair_model.inputs import (
 
 MARKS = {"encoder_version": "version", "encoder_fingerprint": "fingerprint"}
 L1_UNIT = "l1 and l1_behind are in units of the mean target of the training pairs"
-NEAREST = 8  # pictures of a cluster on the sheet
+NEAREST = 8  # images of a cluster on the sheet
 # What there is not where a split has no pair, since its images are too few.
 LACKING = {
     TRAIN: "nothing to fit a pair model to, without which there are no clusters and no map",
@@ -64,7 +64,7 @@ def given_pairs(
     check_one_kind_of_pairs(pair_file, pair_tensors)
     if len(pair_tensors["y"]):
         log.info("pairs: %s given, as saved features in pairs.pt", f"{len(pair_tensors['y']):,}")
-        _, left, right = saved_pictures(pair_tensors["x1"], pair_tensors["x2"])
+        _, left, right = saved_images(pair_tensors["x1"], pair_tensors["x2"])
         return saved_pairs(left, right, pair_tensors["y"], latent.pairs, seed)
     if len(pair_file):
         log.info("pairs: %s given, by name in the pair file", f"{len(pair_file):,}")
@@ -101,7 +101,7 @@ def make_pairs(
     return drawn
 
 
-def pool_pictures(
+def pool_images(
     encoder: Tensors,
     latents_train: Tensors,
     latents_test: Tensors,
@@ -115,7 +115,7 @@ def pool_pictures(
     parts = [mapped(latents, "features") for latents in (latents_train, latents_test)]
     if len(pair_tensors["y"]):
         check_saved_features(pair_tensors, parts[0].shape[1])
-        saved, _, _ = saved_pictures(pair_tensors["x1"], pair_tensors["x2"])
+        saved, _, _ = saved_images(pair_tensors["x1"], pair_tensors["x2"])
         check_features(saved, "pair_tensors: x1 and x2", "give features that are numbers")
         log.warning(
             "pair_tensors names no encoder: its features have to be those of encoder %s", encoder.header["version"]
@@ -127,7 +127,7 @@ def pool_pictures(
 
 def fit(
     encoder: Tensors,
-    picture_pool: Pool,
+    image_pool: Pool,
     image_pairs: pd.DataFrame,
     event_files: EventFolder,
     latent: Latent,
@@ -140,17 +140,17 @@ def fit(
     watched there. There are none where there is no training pair to fit to.
     """
     marks = {name: encoder.header[mark] for name, mark in MARKS.items()}
-    train = pair_set(image_pairs, TRAIN, picture_pool)
+    train = pair_set(image_pairs, TRAIN, image_pool)
     if latent.weights_from is None and not len(train.target):
         return Tensors({}, marks), no_history()
     if latent.weights_from is None:
         with on_board(event_files, wanted=tensorboard) as watch:
-            validation = pair_set(image_pairs, VALIDATION, picture_pool)
-            model, history = fit_pair_model(train, validation, picture_pool.scaler, latent, seed, watch)
+            validation = pair_set(image_pairs, VALIDATION, image_pool)
+            model, history = fit_pair_model(train, validation, image_pool.scaler, latent, seed, watch)
     else:
         content, origin = read_weights(Path(latent.weights_from), "latent.weights_from")
         check_weights_of(encoder, origin)
-        model, history = imported_pair_model(content, latent.weights_from, picture_pool.scaler), no_history()
+        model, history = imported_pair_model(content, latent.weights_from, image_pool.scaler), no_history()
     header = {
         **marks,
         "widths": json.dumps(model.widths),
@@ -160,15 +160,15 @@ def fit(
     return Tensors(model.to_arrays(), header), history
 
 
-def try_pairs(latent_mlp: Tensors, picture_pool: Pool, image_pairs: pd.DataFrame) -> pd.DataFrame:
+def try_pairs(latent_mlp: Tensors, image_pool: Pool, image_pairs: pd.DataFrame) -> pd.DataFrame:
     """One row a test pair: left, right, its target and what the pair model and its references say.
 
     None without training pairs, which the references are fitted to.
     """
-    sets = [pair_set(image_pairs, split, picture_pool) for split in SPLITS]
+    sets = [pair_set(image_pairs, split, image_pool) for split in SPLITS]
     if not len(sets[0].target):
         return pd.concat([image_pairs[["left", "right"]].iloc[:0], no_predictions()], axis=1)
-    predicted = predict_pairs(PairModel.from_arrays(latent_mlp.arrays), picture_pool, *sets)
+    predicted = predict_pairs(PairModel.from_arrays(latent_mlp.arrays), image_pool, *sets)
     named = image_pairs.loc[image_pairs["split"] == TEST, ["left", "right"]].reset_index(drop=True)
     return pd.concat([named, predicted], axis=1)
 
@@ -211,7 +211,7 @@ def measure(
     latent: Latent,
     seed: int,
 ) -> dict[str, Any]:
-    """The pair model beside its references on the test pairs, the clusters beside the test pictures' labels."""
+    """The pair model beside its references on the test pairs, the clusters beside the test images' labels."""
     counts = image_pairs["split"].value_counts()
     trained = image_pairs.loc[image_pairs["split"] == TRAIN, "target"]
     unit = float(trained.mean()) if len(trained) else None
@@ -239,7 +239,7 @@ def measure(
 
 
 def draw_map(latent_vectors: pd.DataFrame, images_test: Images, latent: Latent, seed: int) -> go.Figure:
-    """The latent vectors of at most `latent.map.points` test pictures, in two dimensions."""
+    """The latent vectors of at most `latent.map.points` test images, in two dimensions."""
     test = latent_vectors[latent_vectors["split"] == "test"]
     if len(latent_vectors) and len(test) < 2:
         log.info("latent_map: left out, found %d test images, 2 expected", len(test))

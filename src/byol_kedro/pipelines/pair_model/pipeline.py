@@ -1,4 +1,4 @@
-"""latent: a short vector for each picture, whose distances tell how much two pictures differ."""
+"""latent: a short vector for each image, whose distances tell how much two images differ."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -24,16 +24,16 @@ def create_pipeline() -> Pipeline:
                 name="make_pairs",
             ),
             Node(
-                nodes.pool_pictures,
+                nodes.pool_images,
                 inputs=["encoder", *latents, *images, "pair_tensors"],
-                outputs="picture_pool",
-                name="pool_pictures",
+                outputs="image_pool",
+                name="pool_images",
             ),
             Node(
                 nodes.fit,
                 inputs=[
                     "encoder",
-                    "picture_pool",
+                    "image_pool",
                     "image_pairs",
                     "event_files",
                     "params:latent",
@@ -45,7 +45,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.try_pairs,
-                inputs=["latent_mlp", "picture_pool", "image_pairs"],
+                inputs=["latent_mlp", "image_pool", "image_pairs"],
                 outputs="pair_predictions",
                 name="try_pairs",
             ),

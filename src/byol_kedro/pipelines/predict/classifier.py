@@ -1,4 +1,4 @@
-"""The class of a new picture, by one of the classifiers that the results compare."""
+"""The class of a new image, by one of the classifiers that the results compare."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from byol_kedro.evaluation.probes.run import CLASSIFIERS
 from byol_kedro.parameters import Probes
 from byol_kedro.pipelines.predict.known import Known
 
-# How the saved weights of a protocol are used; kNN has none, its training pictures are what it knows.
+# How the saved weights of a protocol are used; kNN has none, its training images are what it knows.
 SAVED = {"published": linear_probabilities, "logistic": linear_probabilities, "mlp": mlp_probabilities}
 
 
@@ -31,7 +31,7 @@ class Classifier:
 def chosen_classifier(
     protocol: str, saved: Mapping[str, Tensors], known: Known, probes: Probes, seed: int
 ) -> Classifier | None:
-    """The classifier of `protocol`: saved, or kNN among the labelled training pictures; None without labels.
+    """The classifier of `protocol`: saved, or kNN among the labeled training images; None without labels.
 
     Raises UserError where the saved one holds NaN or infinity.
     """
@@ -42,8 +42,8 @@ def chosen_classifier(
         weights = dict(probe.arrays)
         check_finite(_of_known_classes(weights), f"probe_{protocol}:", "run the pipeline probes again")
         return Classifier(json.loads(probe.header["class_names"]), partial(SAVED[protocol], weights=weights))
-    labelled = known.labels >= 0
-    x, y = known.features[labelled], known.labels[labelled]
+    labeled = known.labels >= 0
+    x, y = known.features[labeled], known.labels[labeled]
     if len(np.unique(y)) < 2:
         return None
     knn, parameters, classes = CLASSIFIERS[protocol], getattr(probes, protocol), len(known.class_names)

@@ -1,4 +1,4 @@
-"""The columns of the answer, each computed from the features of a batch of pictures."""
+"""The columns of the answer, each computed from the features of a batch of images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Columns:
 
 
 def all_columns(
-    classifier: Classifier | None, latent_mlp: Tensors, known: Sequence[Split], neighbours: int
+    classifier: Classifier | None, latent_mlp: Tensors, known: Sequence[Split], neighbors: int
 ) -> list[Columns]:
     """Those that there is something to compute from; a line says what is left out."""
     columns = []
@@ -42,7 +42,7 @@ def all_columns(
     if any(split.names for split in known):
         searched = ", ".join(f"{split.name} ({len(split.names):,})" for split in known if split.names)
         logger.info("the nearest images are searched in %s", searched)
-        columns.append(neighbor_columns(known, neighbours))
+        columns.append(neighbor_columns(known, neighbors))
     else:
         logger.info("no known images, so the columns nearest, nearest_split and similarity are left out")
     return [*columns, feature_columns()]
@@ -79,7 +79,7 @@ def neighbor_columns(known: Sequence[Split], count: int) -> Columns:
 
 
 def feature_columns() -> Columns:
-    """The features themselves, a list for each picture."""
+    """The features themselves, a list for each image."""
     field = pa.field("features", pa.list_(pa.float32()))
     return Columns([field], lambda features, _: [_lists(pa.array(features.ravel()), features.shape[1])])
 

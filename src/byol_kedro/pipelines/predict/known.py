@@ -1,4 +1,4 @@
-"""The training pictures, among which the kNN classifiers vote."""
+"""The training images, among which the kNN classifiers vote."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from byol_kedro.log import Brief
 
 @dataclass(frozen=True, repr=False)
 class Known(Brief):
-    """features (N, D) float32, labels (N,) int64, -1 where unknown, and names of the training pictures."""
+    """features (N, D) float32, labels (N,) int64, -1 where unknown, and names of the training images."""
 
     features: Features
     labels: Labels
@@ -21,8 +21,8 @@ class Known(Brief):
     class_names: list[str]
 
 
-def known_pictures(latents_train: Tensors, images_train: Images) -> Known:
-    """In the order of the pictures, as the classifiers see them. UserError when the features are of other pictures."""
+def known_images(latents_train: Tensors, images_train: Images) -> Known:
+    """In the order of the images, as the classifiers see them. UserError when the features are of other images."""
     names = image_names(latents_train, images_train)
     order = np.argsort(latents_train["index"])
     return Known(

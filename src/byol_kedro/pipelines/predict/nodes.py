@@ -1,4 +1,4 @@
-"""From a folder of pictures to a row for each of them."""
+"""From a folder of images to a row for each of them."""
 
 from functools import partial
 
@@ -6,20 +6,20 @@ from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.byol.features import WHOSE, encode
 from byol_kedro.datasets.images import Images
-from byol_kedro.datasets.new_pictures import NewPictures
+from byol_kedro.datasets.new_images import NewImages
 from byol_kedro.datasets.provenance import check_same_encoder, check_same_training
 from byol_kedro.datasets.tables import TableStream
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.parameters import Predict, Probes
 from byol_kedro.pipelines.predict.classifier import chosen_classifier
 from byol_kedro.pipelines.predict.columns import all_columns
-from byol_kedro.pipelines.predict.known import known_pictures
+from byol_kedro.pipelines.predict.known import known_images
 from byol_kedro.pipelines.predict.neighbors import known_split
 from byol_kedro.pipelines.predict.rows import rows
 
 
 def predict(
-    new_pictures: NewPictures,
+    new_images: NewImages,
     encoder: Tensors,
     probe_published: Tensors,
     probe_logistic: Tensors,
@@ -36,10 +36,10 @@ def predict(
     seed: int,
     device: str,
 ) -> TableStream:
-    """path, class, confidence, z0 …, nearest, nearest_split, similarity, features, reason of every picture, as made.
+    """path, class, confidence, z0 …, nearest, nearest_split, similarity, features, reason of every image, as made.
 
     Raises UserError when the chosen probe, the pair model or the known images' features are another encoder's, or
-    the probe was fitted to other pictures.
+    the probe was fitted to other images.
     """
     saved = {"published": probe_published, "logistic": probe_logistic, "mlp": probe_mlp}
     used = [saved[parameters.probe]] if parameters.probe in saved else []
@@ -49,12 +49,12 @@ def predict(
         check_same_training(probe, latents_train)
     header = EncoderHeader.from_dict(encoder.header)
     model = restore_encoder(header, encoder.arrays)
-    known = known_pictures(latents_train, images_train)
+    known = known_images(latents_train, images_train)
     classifier = chosen_classifier(parameters.probe, saved, known, probes, seed)
     images = (images_train, images_test, images_unlabeled)
     splits = [known_split(*of) for of in zip(("train", "test", "unlabeled"), known_latents, images, strict=True)]
-    columns = all_columns(classifier, latent_mlp, splits, parameters.neighbours)
-    whose = f"{WHOSE} {encoder.header['version']}, new pictures"
+    columns = all_columns(classifier, latent_mlp, splits, parameters.neighbors)
+    whose = f"{WHOSE} {encoder.header['version']}, new images"
     features = partial(encode, model, header=header, device=resolve_device(device), whose=whose)
     # Of the images that all of the rest was fitted to: others than the encoder's may have been ingested since.
-    return rows(new_pictures, images_train.pixels.shape[-1], features, columns)
+    return rows(new_images, images_train.pixels.shape[-1], features, columns)

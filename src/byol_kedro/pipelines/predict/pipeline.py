@@ -1,4 +1,4 @@
-"""predict: what the encoder and what was learned on top of it say of new pictures."""
+"""predict: what the encoder and what was learned on top of it say of new images."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,13 +6,13 @@ from byol_kedro.pipelines.predict import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """A folder of pictures → a row for each of them."""
+    """A folder of images → a row for each of them."""
     return Pipeline(
         [
             Node(
                 nodes.predict,
                 [
-                    "new_pictures",
+                    "new_images",
                     "encoder",
                     "probe_published",
                     "probe_logistic",
@@ -29,7 +29,7 @@ def create_pipeline() -> Pipeline:
                     "params:seed",
                     "params:device",
                 ],
-                "predicted_pictures",
+                "predicted_images",
                 name="predict",
             )
         ]

@@ -1,4 +1,4 @@
-"""A row for each picture, made batch by batch: what is held does not grow with their number."""
+"""A row for each image, made batch by batch: what is held does not grow with their number."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -8,10 +8,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from byol_kedro.byol.features import BATCH
-from byol_kedro.datasets.new_pictures import NewPictures
+from byol_kedro.datasets.new_images import NewImages
 from byol_kedro.datasets.tables import TableStream
 from byol_kedro.evaluation.probes.base import Features
-from byol_kedro.files.decode import NarrowPixels, UnreadablePicture, narrow_words
+from byol_kedro.files.decode import NarrowPixels, UnreadableImage, narrow_words
 from byol_kedro.files.decoders import Decoded, decode_all
 from byol_kedro.log import counted, get_logger
 from byol_kedro.pipelines.predict.columns import Columns
@@ -21,11 +21,11 @@ logger = get_logger(__name__)
 
 
 def rows(
-    pictures: NewPictures, size: int, encode: Callable[[NDArray[np.uint8]], Features], columns: Sequence[Columns]
+    images: NewImages, size: int, encode: Callable[[NDArray[np.uint8]], Features], columns: Sequence[Columns]
 ) -> TableStream:
-    """path, the fields of `columns`, reason: of pictures (3, size, size) whose features `encode` gives.
+    """path, the fields of `columns`, reason: of images (3, size, size) whose features `encode` gives.
 
-    `path` is relative to the folder. `reason` says why a picture could not be read, where all else but `path` is
+    `path` is relative to the folder. `reason` says why an image could not be read, where all else but `path` is
     null, and is null where it could.
     """
     text = pa.string()
@@ -33,21 +33,21 @@ def rows(
     schema = pa.schema([pa.field("path", text), *fields, pa.field("reason", text)])
 
     def batches() -> Iterator[pa.RecordBatch]:
-        decoded = decode_all(pictures.paths(), size)
+        decoded = decode_all(images.paths(), size)
         unreadable = narrow = 0
-        for start in range(0, len(pictures), BATCH):
-            names = [printable(name) for name in pictures.names[start : start + BATCH]]
+        for start in range(0, len(images), BATCH):
+            names = [printable(name) for name in images.names[start : start + BATCH]]
             some = list(islice(decoded, len(names)))
             batch = _arrays(some, size, encode, columns)
             unreadable += len(some) - batch[-1].null_count
-            narrow += sum(isinstance(picture, NarrowPixels) for picture in some)
+            narrow += sum(isinstance(image, NarrowPixels) for image in some)
             yield pa.record_batch([pa.array(names, text), *batch], schema=schema)
         end = f"{unreadable} could not be read: their rows say why" if unreadable else "all could be read"
-        others = passed_over(pictures.ignored)
-        count = counted(len(pictures), "picture")
-        logger.info("%s of %s, %s%s", count, pictures.root, end, f"; {others}" if others else "")
+        others = passed_over(images.ignored)
+        count = counted(len(images), "image")
+        logger.info("%s of %s, %s%s", count, images.root, end, f"; {others}" if others else "")
         if narrow:
-            logger.warning("%s", narrow_words(narrow, len(pictures)))
+            logger.warning("%s", narrow_words(narrow, len(images)))
 
     return TableStream(schema, batches)
 
@@ -58,13 +58,13 @@ def _arrays(
     encode: Callable[[NDArray[np.uint8]], Features],
     columns: Sequence[Columns],
 ) -> list[pa.Array]:
-    """The arrays of `columns`, with nulls where there is no picture, and the reasons."""
-    read = np.array([not isinstance(picture, UnreadablePicture) for picture in decoded])
-    pixels = [picture for picture in decoded if not isinstance(picture, UnreadablePicture)]
+    """The arrays of `columns`, with nulls where there is no image, and the reasons."""
+    read = np.array([not isinstance(image, UnreadableImage) for image in decoded])
+    pixels = [image for image in decoded if not isinstance(image, UnreadableImage)]
     images = np.array(pixels, np.uint8).reshape(-1, 3, size, size)
     features = encode(images)
-    # Where each row's picture stands among those that could be read; a null takes a null.
+    # Where each row's image stands among those that could be read; a null takes a null.
     place = pa.array(np.cumsum(read) - 1, mask=~read)
     values = [array.take(place) for some in columns for array in some.values(features, images)]
-    reasons = [str(picture) if isinstance(picture, UnreadablePicture) else None for picture in decoded]
+    reasons = [str(image) if isinstance(image, UnreadableImage) else None for image in decoded]
     return [*values, pa.array(reasons, pa.string())]

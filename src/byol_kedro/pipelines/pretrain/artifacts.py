@@ -18,9 +18,9 @@ from byol_kedro.parameters import Pretrain
 def describe(
     state: TrainState, parameters: Pretrain, images_unlabeled: Images, images_train: Images, seed: int
 ) -> EncoderHeader:
-    """The header of the encoder that is to be trained; reads all pictures where they are to be normalised."""
+    """The header of the encoder that is to be trained; reads all images where they are to be normalized."""
     pixels = [images_unlabeled.pixels, images_train.pixels]
-    mean, std = channel_statistics(pixels) if parameters.normalise else ((0.0,) * 3, (1.0,) * 3)
+    mean, std = channel_statistics(pixels) if parameters.normalize else ((0.0,) * 3, (1.0,) * 3)
     return EncoderHeader(
         architecture=parameters.encoder.name,
         stem=parameters.encoder.stem,
@@ -44,7 +44,7 @@ def encoder_of(state: TrainState, header: EncoderHeader, parameters: Pretrain) -
     """The encoder's weights by timm's names.
 
     Its header has more than `EncoderHeader`: `fine_tune_from`, empty for a start from scratch; `training`, all
-    parameters of the training as JSON; `image_passes`, how many pictures its steps have seen; `lineage`, names of
+    parameters of the training as JSON; `image_passes`, how many images its steps have seen; `lineage`, names of
     folders of checkpoints as JSON, of the trainings that it continues and, last, its own.
     """
     return Tensors(to_arrays(state.network.encoder), _header(state, header, parameters))

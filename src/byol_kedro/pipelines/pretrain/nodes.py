@@ -1,10 +1,10 @@
-"""BYOL on all training pictures, labelled or not; the labels only serve the kNN figure of its history."""
+"""BYOL on all training images, labeled or not; the labels only serve the kNN figure of its history."""
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from byol_kedro.byol.batches import place_pictures
+from byol_kedro.byol.batches import place_images
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.monitor import Monitor
 from byol_kedro.byol.schedule import Plan
@@ -28,7 +28,7 @@ from byol_kedro.pipelines.pretrain.tensorboard import both, on_board
 def show_views(
     images_unlabeled: Images, images_train: Images, parameters: Pretrain, seed: int
 ) -> npt.NDArray[np.uint8]:
-    """The first pictures of the first batch with their two views, (H, W, 3) uint8. Raises UserError as `pretrain`."""
+    """The first images of the first batch with their two views, (H, W, 3) uint8. Raises UserError as `pretrain`."""
     plan = Plan(parameters, len(images_unlabeled) + len(images_train), seed)
     return draw_views(plan, images_unlabeled, images_train)
 
@@ -58,7 +58,7 @@ def pretrain(
     folder = checkpoints.of(identity_of(parameters, images_unlabeled, images_train, seed, where))
     monitor = Monitor(where)
     with folder.alone():
-        pictures = place_pictures([images_unlabeled.pixels, images_train.pixels], where)
+        images = place_images([images_unlabeled.pixels, images_train.pixels], where)
         measure = online_measures(images_train, parameters.online_knn, header, seed, where)
         begin(folder, plan, state, monitor)
         if state.step < plan.steps:
@@ -68,7 +68,7 @@ def pretrain(
         with board as curves, ProgressReport(plan, where.type.upper()) as report, StopRequest() as stop:
             try:
                 train(
-                    state, pictures, plan, header.mean, header.std,
+                    state, images, plan, header.mean, header.std,
                     monitor=monitor, watch=both(report, curves), measure=measure, keep=Keeper(folder, plan, stop),
                 )  # fmt: skip
             except DivergedError as error:

@@ -1,4 +1,4 @@
-"""How good the features are as they are learned. No test picture is read."""
+"""How good the features are as they are learned. No test image is read."""
 
 import numpy as np
 import torch
@@ -16,25 +16,25 @@ from byol_kedro.sources.stream import UNKNOWN_LABEL
 
 logger = get_logger(__name__)
 
-NEIGHBOURS = 5  # 2007.06346, table 1
+NEIGHBORS = 5  # 2007.06346, table 1
 
 
 def online_measures(
     images: Images, settings: OnlineKnn, header: EncoderHeader, seed: int, device: torch.device
 ) -> Measure:
-    """A function from the networks to `effective_rank` and, where two pictures or more have a label, `knn_top1`.
+    """A function from the networks to `effective_rank` and, where two images or more have a label, `knn_top1`.
 
-    For kNN the labelled pictures are split in two halves by `seed`; one is guessed from the other. Each has at most
+    For kNN the labeled images are split in two halves by `seed`; one is guessed from the other. Each has at most
     `settings.images`, which are read once and kept; the rank is over both. Without labels it is over as many others.
-    Of fewer than two pictures nothing is measured.
+    Of fewer than two images nothing is measured.
     """
-    labelled = np.flatnonzero(images.labels != UNKNOWN_LABEL)
-    with_labels = len(labelled) >= 2
-    pool = labelled if with_labels else np.arange(len(images))
+    labeled = np.flatnonzero(images.labels != UNKNOWN_LABEL)
+    with_labels = len(labeled) >= 2
+    pool = labeled if with_labels else np.arange(len(images))
     half = min(len(pool) // 2, settings.images)
     if not with_labels:
         lacking = "kNN top-1" if half else "kNN top-1 and no effective rank"
-        found = f"{len(labelled)} of {len(images)} training images have a label, 2 expected"
+        found = f"{len(labeled)} of {len(images)} training images have a label, 2 expected"
         logger.info("the history will have no %s: %s", lacking, found)
     chosen = np.random.default_rng(seed).permutation(pool)[: 2 * half]
     pixels, labels = images.pixels[chosen], torch.from_numpy(images.labels[chosen])
@@ -46,7 +46,7 @@ def online_measures(
         found = {"effective_rank": effective_rank(project(network.projector, features))}
         if with_labels:
             known, asked = torch.split(torch.from_numpy(features), half)
-            probabilities = knn_probabilities(known, labels[:half], asked, NEIGHBOURS, len(images.class_names))
+            probabilities = knn_probabilities(known, labels[:half], asked, NEIGHBORS, len(images.class_names))
             found["knn_top1"] = float((probabilities.argmax(dim=1) == labels[half:]).double().mean())
         return found
 

@@ -82,7 +82,7 @@ class ProgressReport:
         if row.collapsed(self._plan.parameters.heads.projection_dim) and not self._warned:
             self._warned = True
             logger.warning(
-                "the features are collapsing: after step %d the projections of different pictures hardly differ "
+                "the features are collapsing: after step %d the projections of different images hardly differ "
                 "(std %.1e); lower pretrain.optimizer.lr or raise pretrain.tau.base",
                 row.step,
                 row.feature_std,
@@ -107,12 +107,12 @@ class ProgressReport:
 
 
 def tell_plan(plan: Plan, size: int) -> None:
-    """Says how many steps the training has, on pictures of which size; warns of one that is over before its warm-up."""
+    """Says how many steps the training has, on images of which size; warns of one that is over before its warm-up."""
     a_step, steps, warmup = (f"{number:,}" for number in (plan.images_a_step, plan.steps, plan.warmup))
-    pictures, an_epoch = counted(plan.count, "picture"), counted(plan.steps_an_epoch, "step")
+    images, an_epoch = counted(plan.count, "image"), counted(plan.steps_an_epoch, "step")
     logger.info(
         "%s of %d×%d in steps of %s: %s an epoch, %s in all, %s of them warm-up",
-        pictures, size, size, a_step, an_epoch, steps, warmup,
+        images, size, size, a_step, an_epoch, steps, warmup,
     )  # fmt: skip
     if plan.warmup == plan.steps:
         logger.warning(

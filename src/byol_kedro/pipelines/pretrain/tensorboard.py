@@ -15,14 +15,14 @@ from byol_kedro.log import get_logger
 
 logger = get_logger(__name__)
 
-Picture = npt.NDArray[np.uint8]
+Image = npt.NDArray[np.uint8]
 
 
 @contextmanager
 def on_board(
-    events: EventFolder, name: str | None, state: TrainState, monitor: Monitor, views: Callable[[], Picture]
+    events: EventFolder, name: str | None, state: TrainState, monitor: Monitor, views: Callable[[], Image]
 ) -> Iterator[Watch]:
-    """Watches `train`: its rows become curves under `name`, `views` a picture at the first step. None: no events.
+    """Watches `train`: its rows become curves under `name`, `views` an image at the first step. None: no events.
 
     A training that has a history but no events yet, since TensorBoard was not asked for, brings its history along.
     """
@@ -33,7 +33,7 @@ def on_board(
     with events.writer(name, done=state.step) as writer:
         logger.info("TensorBoard: this training is %s under tensorboard --logdir %s", name, events.root)
         if begins:
-            writer.picture("first_views", 1, views())
+            writer.image("first_views", 1, views())
             for row in monitor.rows:
                 writer.scalars(row.step, _values(row))
         yield lambda _done, row: writer.scalars(row.step, _values(row)) if row else None

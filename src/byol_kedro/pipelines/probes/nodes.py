@@ -9,12 +9,12 @@ import pandas as pd
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.probe_data import ALL_PROTOCOLS, byol, feature_sets, references
-from byol_kedro.datasets.provenance import check_same_encoder, check_same_pictures
+from byol_kedro.datasets.provenance import check_same_encoder, check_same_images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.names import BYOL
 from byol_kedro.evaluation.probes.few_labels import few_label_rows
 from byol_kedro.evaluation.probes.folds import fold_rows
-from byol_kedro.evaluation.probes.run import Problem, classify, labelled
+from byol_kedro.evaluation.probes.run import Problem, classify, labeled
 from byol_kedro.evaluation.representation import quality_row
 from byol_kedro.log import counted, get_logger
 from byol_kedro.parameters import Probes
@@ -33,14 +33,14 @@ def probes(
 ) -> tuple[dict[str, Any], pd.DataFrame, Tensors, Tensors, Tensors]:
     """Every classifier on the encoder's features: metrics, guesses, and the weights of those that are kept.
 
-    Raises UserError when the features are another encoder's or other pictures'.
+    Raises UserError when the features are another encoder's or other images'.
     """
     check_same_encoder(encoder, latents_train, latents_test)
-    check_same_pictures(latents_test, images_test)
+    check_same_images(latents_test, images_test)
     problem = byol(latents_train, latents_test, images_test)
     outcome = classify(problem, ALL_PROTOCOLS, parameters, seed)
     if not outcome.rows:
-        _say_why(labelled(problem))
+        _say_why(labeled(problem))
     header = {
         "encoder_version": encoder.header["version"],
         "encoder_fingerprint": encoder.header["fingerprint"],
@@ -64,9 +64,9 @@ def learn_from_less(
     parameters: Probes,
     seed: int,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Top-1 of all features on the folds of the training pictures, and with few labels.
+    """Top-1 of all features on the folds of the training images, and with few labels.
 
-    Raises UserError when the features are another encoder's or other pictures'.
+    Raises UserError when the features are another encoder's or other images'.
     """
     sets = feature_sets(encoder, latents_train, latents_test, reference_latents, pca, images_train, images_test)
     folds = [
@@ -81,13 +81,13 @@ def learn_from_less(
 def measure_quality(
     encoder: Tensors, latents_test: Tensors, reference_latents: Tensors, images_test: Images, seed: int, device: str
 ) -> dict[str, Any]:
-    """Effective rank, uniformity and alignment of the test pictures' features; no label is used.
+    """Effective rank, uniformity and alignment of the test images' features; no label is used.
 
     Alignment is of the encoder and of the same network untrained. Raises UserError when the features are another
-    encoder's or other pictures'.
+    encoder's or other images'.
     """
     check_same_encoder(encoder, latents_test, reference_latents)
-    check_same_pictures(latents_test, images_test)
+    check_same_images(latents_test, images_test)
     compared = {problem.features: problem.test_x for problem, _ in references(reference_latents, images_test)}
     if len(images_test) < 2:
         log.info("quality: left out, found %d test images, 2 expected", len(images_test))
@@ -103,10 +103,10 @@ def measure_quality(
 def _say_why(known: Problem) -> None:
     """Once, and not for each kind of features: the labels of all are the same."""
     log.info(
-        "no classifiers: found %s of %s and %s, expected at least 2 classes to learn and 1 test picture",
-        counted(len(known.train_y), "labelled training picture"),
+        "no classifiers: found %s of %s and %s, expected at least 2 classes to learn and 1 test image",
+        counted(len(known.train_y), "labeled training image"),
         counted(len(np.unique(known.train_y)), "class", "classes"),
-        counted(len(known.test_y), "labelled test picture"),
+        counted(len(known.test_y), "labeled test image"),
     )
 
 

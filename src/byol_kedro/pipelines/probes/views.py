@@ -1,4 +1,4 @@
-"""Two augmented views of the same pictures, through the encoder and through the same network untrained."""
+"""Two augmented views of the same images, through the encoder and through the same network untrained."""
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ logger = get_logger(__name__)
 def two_views(
     encoder: Tensors, images: Images, seed: int, device: torch.device
 ) -> dict[str, tuple[Features, Features]]:
-    """Features (n, D) of the first and of the second view of at most `VIEWED` pictures, by what tables call them.
+    """Features (n, D) of the first and of the second view of at most `VIEWED` images, by what tables call them.
 
     The views are drawn as those that the encoder was trained on, one of each of its two distributions; both
     networks see the same. Where the encoder's header does not name these, one line says so and there is nothing.

@@ -10,11 +10,11 @@ import plotly.graph_objects as go
 from byol_kedro.evaluation.metrics import percent
 from byol_kedro.evaluation.names import BYOL, PIXELS, SUPERVISED, UNTRAINED
 from byol_kedro.log import counted
-from byol_kedro.pipelines.report.figures import BLUE, FAINT, GREEN, GREY, INK, PLUM, SAND, dress, empty
+from byol_kedro.pipelines.report.figures import BLUE, FAINT, GRAY, GREEN, INK, PLUM, SAND, dress, empty
 from byol_kedro.pipelines.report.results import comparable, measured
 from byol_kedro.pipelines.report.table import classifier
 
-TITLE = "Top-1 on test pictures"
+TITLE = "Top-1 on test images"
 PUBLISHED = "published"  # in the place of features
 GAP = 1.4
 FEW_LABELS_TITLE = "How many labels the features need"
@@ -64,7 +64,7 @@ def _bars(rows: pd.DataFrame, places: list[float], labels: list[str], name: str)
         y=places,
         name=name,
         orientation="h",
-        marker_color=colour(name),
+        marker_color=color(name),
         error_x={**errors, "color": INK, "thickness": 1.2, "width": 4},
         customdata=list(zip(labels, shown, strict=True)),
         hovertemplate=f"{name}, %{{customdata[0]}}: %{{customdata[1]}} %<extra></extra>",
@@ -91,11 +91,11 @@ def _label(row: dict[Any, Any], group: str) -> str:
     return f"{row['features']}, {int(row['epochs'])} epochs{by}"
 
 
-def colour(features: str) -> str:
+def color(features: str) -> str:
     """Of the bars and curves of some features; downloaded weights share one."""
     if features.startswith(PIXELS):
         return SAND
-    return {BYOL: BLUE, UNTRAINED: GREY, SUPERVISED: PLUM, PUBLISHED: FAINT}.get(features, GREEN)
+    return {BYOL: BLUE, UNTRAINED: GRAY, SUPERVISED: PLUM, PUBLISHED: FAINT}.get(features, GREEN)
 
 
 def few_label_curve(rows: Sequence[dict[str, Any]]) -> go.Figure:
@@ -132,7 +132,7 @@ def _curve(features: str, rows: list[dict[str, Any]]) -> list[go.Scatter]:
         name=f"{features}, band",
         mode="lines",
         fill="toself",
-        fillcolor=colour(features),
+        fillcolor=color(features),
         opacity=0.25,
         line_width=0,
         hoverinfo="skip",
@@ -143,7 +143,7 @@ def _curve(features: str, rows: list[dict[str, Any]]) -> list[go.Scatter]:
         y=mean,
         name=features,
         mode="lines+markers",
-        line_color=colour(features),
+        line_color=color(features),
         customdata=[percent(row["mean"]) for row in rows],
         hovertemplate=f"{features}, %{{x:.4g}} labels a class: %{{customdata}} %<extra></extra>",
     )

@@ -1,4 +1,4 @@
-"""Refuses metrics, guesses and pictures that do not belong in one report."""
+"""Refuses metrics, guesses and images that do not belong in one report."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -36,23 +36,23 @@ def check_encoder(header: Mapping[str, str], metrics: Mapping[str, Mapping[str, 
             )
 
 
-def check_pictures(images_test: Images, metrics: Mapping[str, Mapping[str, Any]]) -> None:
-    """UserError when metrics were measured on other test pictures than those that are described."""
+def check_images(images_test: Images, metrics: Mapping[str, Mapping[str, Any]]) -> None:
+    """UserError when metrics were measured on other test images than those that are described."""
     for name, table in metrics.items():
         found = str(table.get("data_fingerprint", "unknown"))
         if found != images_test.fingerprint:
             raise UserError(
-                f"{name}: measured on test pictures {found[:12]}, but images_test holds "
+                f"{name}: measured on test images {found[:12]}, but images_test holds "
                 f"{images_test.fingerprint[:12]}; {MEND}"
             )
 
 
 def check_summary(images_test: Images, data_summary: Mapping[str, Any]) -> None:
-    """UserError when the summary is of other test pictures than those that are at hand."""
+    """UserError when the summary is of other test images than those that are at hand."""
     found = str(data_summary["splits"]["test"]["fingerprint"])
     if found != images_test.fingerprint:
         raise UserError(
-            f"data_summary: describes test pictures {found[:12]}, but images_test holds "
+            f"data_summary: describes test images {found[:12]}, but images_test holds "
             f"{images_test.fingerprint[:12]}; run the pipeline ingest again, or pin the two together with "
             "--load-versions"
         )

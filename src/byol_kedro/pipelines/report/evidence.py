@@ -38,7 +38,7 @@ def comparisons(table: pd.DataFrame) -> str:
         markup.table(headings, rows, headings[1:]) if rows else "",
         markup.paragraph(
             f"Percentage points by which the column's top-1 is above the row's, on the same "
-            f"{counted(table['n'].max(), 'test picture')}, with the 95 % interval of a paired bootstrap. Bold: a "
+            f"{counted(table['n'].max(), 'test image')}, with the 95 % interval of a paired bootstrap. Bold: a "
             "difference beyond luck, by McNemar's test with Holm's adjustment over all pairs of the run "
             f"({len(table):,}), at 5 %. An interval is of its pair alone, without the adjustment: it may lie on one "
             "side of 0 where nothing is bold. The sentences at the top make a few of these comparisons, fixed "
@@ -72,7 +72,7 @@ def beyond_top1(rows: Sequence[Mapping[str, Any]]) -> str:
         markup.table(headings, cells, headings[2:-1]),
         markup.paragraph(
             "ECE: expected calibration error, the mean distance of confidence and accuracy over 15 bins. Over seeds: "
-            "mean ± standard deviation of top-1. Chosen: decided on training pictures, never on test pictures.",
+            "mean ± standard deviation of top-1. Chosen: decided on training images, never on test images.",
             "note",
         ),
     )
@@ -92,7 +92,7 @@ def classes(predictions: pd.DataFrame, class_names: Sequence[str]) -> str:
         [class_names[int(label)], int(counts[label]), *(percent(share) for share in row)]
         for label, row in zip(shares.index, shares.to_numpy(np.float64), strict=True)
     ]
-    headings = ["class", "test pictures", *(f"{features}, %" for features in columns)]
+    headings = ["class", "test images", *(f"{features}, %" for features in columns)]
     table = markup.table(headings, rows, headings[1:])
     what = f"Right in each class, {CLASSIFIER[PROTOCOL]}"
     return markup.section(what, table if len(rows) <= FEW_CLASSES else markup.details(f"{len(rows)} classes", table))
@@ -116,9 +116,9 @@ def quality(rows: Sequence[Mapping[str, Any]]) -> str:
         "Quality without labels",
         markup.table(headings, [list(row.values()) for row in cells], headings[1:]),
         markup.paragraph(
-            "Of the test pictures' features. Effective rank (RankMe): 1 where all lie on one line, the dimension "
+            "Of the test images' features. Effective rank (RankMe): 1 where all lie on one line, the dimension "
             "where they fill all of it evenly. Uniformity: 0 where all are one point of the sphere, −4 where they "
-            "spread evenly over it. Alignment: 0 where two views of a picture fall on one point, 2 where they are at "
+            "spread evenly over it. Alignment: 0 where two views of an image fall on one point, 2 where they are at "
             "right angles. Collapse is 1, 0 and 0; none of them says which features are better for a task.",
             "note",
         ),
@@ -133,8 +133,8 @@ def _folds(rows: Sequence[Mapping[str, Any]]) -> str:
     ]
     first = rows[0]
     words = (
-        f"Trained on each of the data set's {counted(first['n'], 'fold')} of {counted(first['n_train'], 'picture')} "
-        f"alone, tested on all {counted(first['n_test'], 'test picture')}: mean ± standard deviation over the folds."
+        f"Trained on each of the data set's {counted(first['n'], 'fold')} of {counted(first['n_train'], 'image')} "
+        f"alone, tested on all {counted(first['n_test'], 'test image')}: mean ± standard deviation over the folds."
     )
     return markup.paragraph(words) + markup.table(headings, cells, headings[2:])
 

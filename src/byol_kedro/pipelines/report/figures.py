@@ -7,7 +7,7 @@ from plotly.subplots import make_subplots
 
 from byol_kedro.evaluation.metrics import percent
 
-BLUE, GREY, SAND, GREEN, PLUM = "#2b5c8a", "#8a97a6", "#c2a26b", "#5b8c6e", "#8c5b7a"
+BLUE, GRAY, SAND, GREEN, PLUM = "#2b5c8a", "#8a97a6", "#c2a26b", "#5b8c6e", "#8c5b7a"
 FAINT, INK = "#ccd4dd", "#30363d"
 # Above this many classes a number in each cell cannot be read.
 CELLS_WITH_TEXT = 12
@@ -42,7 +42,7 @@ def training_curves(history: pd.DataFrame, projection_dim: int) -> go.Figure:
     epoch = history["epoch"]
     figure.add_scatter(x=epoch, y=history["loss"], name="loss", line_color=BLUE, row=1, col=1)
     figure.add_scatter(x=epoch, y=history["feature_std"], name="deviation", line_color=BLUE, row=2, col=1)
-    figure.add_hline(y=spread, line_dash="dash", line_color=GREY, row=2, col=1)
+    figure.add_hline(y=spread, line_dash="dash", line_color=GRAY, row=2, col=1)
     _add_measured(figure, epoch, history["effective_rank"], "effective rank", 3)
     for row in (2, 3):
         figure.update_yaxes(rangemode="tozero", row=row, col=1)
@@ -108,11 +108,11 @@ def _add_rates(figure: go.Figure, history: pd.DataFrame, row: int) -> None:
     """Learning rate (left axis) and tau (right axis)."""
     place = {"row": row, "col": 1}
     columns = (("lr", "learning rate", BLUE, False), ("tau", "τ", SAND, True))
-    for column, name, colour, right in columns:
+    for column, name, color, right in columns:
         figure.add_scatter(
-            x=history["epoch"], y=history[column], name=name, line_color=colour, secondary_y=right, **place
+            x=history["epoch"], y=history[column], name=name, line_color=color, secondary_y=right, **place
         )
-        title = {"text": name, "font_color": colour}
+        title = {"text": name, "font_color": color}
         figure.update_yaxes(title=title, showgrid=not right, secondary_y=right, **place)
     figure.update_yaxes(tickmode="auto", nticks=4, secondary_y=True, **place)
 

@@ -11,22 +11,22 @@ from byol_kedro.pipelines.report import markup
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.pipelines.report.verdict import PROTOCOL, headline, summary, without_labels
 
-SPLITS = {"unlabeled": "unlabelled", "train": "train", "test": "test"}
+SPLITS = {"unlabeled": "unlabeled", "train": "train", "test": "test"}
 
 
 def facts(header: Mapping[str, str], data: Mapping[str, Any], steps: int | None) -> str:
-    """The pictures at hand and the training, in one line; `steps` where they are known."""
+    """The images at hand and the training, in one line; `steps` where they are known."""
     splits = data["splits"]
     counts = ", ".join(f"{splits[name]['count']:,} {said}" for name, said in SPLITS.items() if splits[name]["count"])
     classes = len(splits["train"]["classes"])
     labels = counted(classes, "class", "classes") if classes else "no labels"
     length = counted(int(header["epochs"]), "epoch")
-    length += "" if steps is None else f", {counted(steps, 'step')} of {counted(int(header['batch_size']), 'picture')}"
-    pictures = f"{data['source']}: {counts} pictures of {splits['test']['height']} px, {labels}"
-    return markup.paragraph(f"{pictures} · recipe {header['recipe']}: {length}", "facts-line")
+    length += "" if steps is None else f", {counted(steps, 'step')} of {counted(int(header['batch_size']), 'image')}"
+    images = f"{data['source']}: {counts} images of {splits['test']['height']} px, {labels}"
+    return markup.paragraph(f"{images} · recipe {header['recipe']}: {length}", "facts-line")
 
 
-def labelled(results: pd.DataFrame, chance: float | None, comparisons: pd.DataFrame, steps: int | None) -> str:
+def labeled(results: pd.DataFrame, chance: float | None, comparisons: pd.DataFrame, steps: int | None) -> str:
     """The verdict, then the numbers that it rests on. `chance` is a fraction."""
     own = measured(results)
     cells = [
@@ -36,17 +36,17 @@ def labelled(results: pd.DataFrame, chance: float | None, comparisons: pd.DataFr
     if chance is not None:
         cells.append(("chance", f"{percent(chance)} %", "the most frequent class of train"))
     note = (
-        "Top-1 of logistic regression on test pictures, with its 95 % interval. Luck is ruled out where McNemar's test "
-        "on the same pictures does so at 5 %, adjusted after Holm over the comparisons of these sentences alone "
-        f"({len(headline(results))}), which were fixed before any test picture was seen. The table of all pairs of "
+        "Top-1 of logistic regression on test images, with its 95 % interval. Luck is ruled out where McNemar's test "
+        "on the same images does so at 5 %, adjusted after Holm over the comparisons of these sentences alone "
+        f"({len(headline(results))}), which were fixed before any test image was seen. The table of all pairs of "
         f"classifiers is adjusted over all of them ({len(comparisons):,})."
     )
     return _lead(summary(results, comparisons, steps)) + _tiles(cells) + markup.paragraph(note, "note")
 
 
-def unlabelled(pictures: int, clusters: int, quality: Sequence[Mapping[str, Any]], why: str) -> str:
+def unlabeled(images: int, clusters: int, quality: Sequence[Mapping[str, Any]], why: str) -> str:
     """What there is where no classifier was measured, and `why`. `quality` are the rows of quality_metrics."""
-    return _lead(without_labels(pictures, clusters, quality, why))
+    return _lead(without_labels(images, clusters, quality, why))
 
 
 def _lead(sentences: Iterable[str]) -> str:

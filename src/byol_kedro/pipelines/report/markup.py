@@ -91,7 +91,7 @@ def figure(plot: go.Figure, name: str) -> str:
     return f'<figure style="height:{int(height)}px">{drawn}</figure>'
 
 
-def picture(pixels: np.ndarray, caption: str) -> str:
+def image(pixels: np.ndarray, caption: str) -> str:
     """(H, W, 3) uint8 RGB as an embedded PNG."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG")

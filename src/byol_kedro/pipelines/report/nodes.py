@@ -15,7 +15,7 @@ from byol_kedro.log import get_logger
 from byol_kedro.pipelines.report import charts, evidence, figures, lead, pair_sections, sections
 from byol_kedro.pipelines.report.consistency import (
     check_encoder,
-    check_pictures,
+    check_images,
     check_runs,
     check_summary,
     made_by,
@@ -39,13 +39,13 @@ def tabulate(
 ) -> tuple[pd.DataFrame, str]:
     """The results as rows (see `results.collect`) and as Markdown.
 
-    Raises UserError when metrics are another encoder's, or they or the summary are of other pictures.
+    Raises UserError when metrics are another encoder's, or they or the summary are of other images.
     """
     metrics = {"probe_metrics": probe_metrics, "baseline_metrics": baseline_metrics}
     check_summary(images_test, data_summary)
-    check_pictures(images_test, metrics)
-    trained, labelled = (data_summary["splits"][split]["fingerprint"] for split in ("unlabeled", "train"))
-    names = (images_test.source, f"{trained}:{labelled}", name_of_data(images_test, data_summary["splits"]))
+    check_images(images_test, metrics)
+    trained, labeled = (data_summary["splits"][split]["fingerprint"] for split in ("unlabeled", "train"))
+    names = (images_test.source, f"{trained}:{labeled}", name_of_data(images_test, data_summary["splits"]))
     results = collect(encoder.header, run_manifest, metrics, *names)
     return results, markdown(results)
 
@@ -53,7 +53,7 @@ def tabulate(
 def gather_predictions(
     run_manifest: dict[str, Any], baseline_predictions: pd.DataFrame, probe_predictions: pd.DataFrame
 ) -> pd.DataFrame:
-    """All guesses in one table, a row for each test picture and classifier.
+    """All guesses in one table, a row for each test image and classifier.
 
     Raises UserError when guesses are of another run than their metrics.
     """
@@ -62,7 +62,7 @@ def gather_predictions(
 
 
 def compare_classifiers(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Every two classifiers on the same test pictures (see `pairwise.compare_all`)."""
+    """Every two classifiers on the same test images (see `pairwise.compare_all`)."""
     return compare_all(predictions, seed)
 
 
@@ -82,7 +82,7 @@ def draw_top1(results: pd.DataFrame, data_summary: dict[str, Any]) -> go.Figure:
 
 
 def draw_confusion(predictions: pd.DataFrame, images_test: Images) -> go.Figure:
-    """The confusion matrix of the one classifier that was fixed before any test picture was seen."""
+    """The confusion matrix of the one classifier that was fixed before any test image was seen."""
     chosen = (predictions["protocol"] == PROTOCOL) & (predictions["features"] == BYOL)
     return figures.confusion_matrix(predictions[chosen], images_test.class_names)
 
@@ -91,7 +91,7 @@ def draw_few_labels(encoder: Tensors, few_label_metrics: dict[str, Any], images_
     """Top-1 over the number of labels a class, a curve for each kind of features."""
     metrics = {"few_label_metrics": few_label_metrics}
     check_encoder(encoder.header, metrics)
-    check_pictures(images_test, metrics)
+    check_images(images_test, metrics)
     return charts.few_label_curve(few_label_metrics["rows"])
 
 
@@ -109,10 +109,10 @@ def introduce(
     steps = own_steps(encoder.header, run_manifest, training_history)
     facts = lead.facts(encoder.header, data_summary, steps)
     if len(measured(results)):
-        return facts + lead.labelled(results, chance_level(data_summary["splits"]), comparisons, steps)
-    pictures = sum(split["count"] for split in data_summary["splits"].values())
+        return facts + lead.labeled(results, chance_level(data_summary["splits"]), comparisons, steps)
+    images = sum(split["count"] for split in data_summary["splits"].values())
     why = why_unmeasured(data_summary["splits"])
-    return facts + lead.unlabelled(pictures, latent_metrics["clusters"]["k"], quality_metrics["rows"], why)
+    return facts + lead.unlabeled(images, latent_metrics["clusters"]["k"], quality_metrics["rows"], why)
 
 
 def tell_results(results: pd.DataFrame, top1_bars: go.Figure, confusion_matrix: go.Figure) -> str:
@@ -136,7 +136,7 @@ def tell_evidence(
     """The report's part on how far the numbers can be trusted."""
     metrics = {"fold_metrics": fold_metrics, "quality_metrics": quality_metrics}
     check_encoder(encoder.header, metrics)
-    check_pictures(images_test, metrics)
+    check_images(images_test, metrics)
     rows = [*probe_metrics["rows"], *baseline_metrics["rows"]]
     return (
         evidence.comparisons(comparisons)
@@ -158,7 +158,7 @@ def tell_latents(
     """The report's part on the clusters and the pair model."""
     metrics = {"latent_metrics": latent_metrics}
     check_encoder(encoder.header, metrics)
-    check_pictures(images_test, metrics)
+    check_images(images_test, metrics)
     clusters = pair_sections.clusters(latent_metrics, latent_vectors, latent_map, cluster_sheet, images_test)
     return clusters + pair_sections.pairs(latent_metrics)
 

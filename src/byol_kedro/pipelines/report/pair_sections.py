@@ -19,15 +19,15 @@ from byol_kedro.pipelines.report.table import with_interval
 
 MAP = "latent-map"
 SCORES = {"l1": "L1", "spearman": "Spearman", "r2": "R²", "l1_behind": "L1 behind the pair model"}
-NO_PAIRS = "No score: there is no pair of test pictures, which takes two of them at least."
+NO_PAIRS = "No score: there is no pair of test images, which takes two of them at least."
 CLUSTERS = {
     "k": "clusters",
     "nmi": "NMI with the classes",
     "ari": "ARI with the classes",
     "purity": "purity",
-    "n": "test pictures with a class",
+    "n": "test images with a class",
 }
-SHEET = "A row for each cluster that has test pictures: those nearest to its centre"
+SHEET = "A row for each cluster that has test images: those nearest to its center"
 SIDE = 32  # pixels of a thumbnail
 SHOWN = 96  # pixels on the screen
 QUALITY = 80  # of JPEG: 2,000 thumbnails take some 2 MB
@@ -58,13 +58,13 @@ HOVER = Template("""
 def clusters(
     metrics: Mapping[str, Any], vectors: pd.DataFrame, map_: go.Figure, sheet: np.ndarray, images_test: Images
 ) -> str:
-    """`sheet` is (H, W, 3) uint8; the map's points are test pictures by name. Empty without a cluster."""
+    """`sheet` is (H, W, 3) uint8; the map's points are test images by name. Empty without a cluster."""
     if vectors.empty:
         return ""
     scores = {CLUSTERS.get(name, name): value for name, value in metrics["clusters"].items() if value is not None}
     return markup.section(
         "Clusters",
-        markup.picture(sheet, SHEET) if len(images_test) else "",
+        markup.image(sheet, SHEET) if len(images_test) else "",
         markup.figure(map_, MAP) if map_.data else "",
         thumbnails_on_hover(map_, MAP, images_test),
         markup.definitions(scores),
@@ -80,8 +80,8 @@ def pairs(metrics: Mapping[str, Any]) -> str:
     return markup.section(
         "Latent vectors",
         markup.paragraph(
-            "A small network over pairs of pictures gives each picture a short vector; the distance of two vectors is "
-            "fitted to the pair's target. Measured on pairs of test pictures, with 95 % bootstrap intervals over the "
+            "A small network over pairs of images gives each image a short vector; the distance of two vectors is "
+            "fitted to the pair's target. Measured on pairs of test images, with 95 % bootstrap intervals over the "
             "pairs, beside references that need no network."
         ),
         markup.table(["model", *SCORES.values()], rows, SCORES.values())
@@ -97,20 +97,20 @@ def _score(row: Mapping[str, Any], name: str) -> str:
 
 
 def _clusters(vectors: pd.DataFrame, class_names: list[str]) -> str:
-    """A row for each cluster: its pictures, and the class that most of its labelled ones have."""
+    """A row for each cluster: its images, and the class that most of its labeled ones have."""
     rows = []
     for cluster, members in vectors.groupby("cluster"):
         labels = members.loc[members["label"] >= 0, "label"]
         common = labels.value_counts()
         name = f"{class_names[int(common.index[0])]} ({common.iloc[0] / len(labels):.0%})" if len(common) else "–"
         rows.append(("none" if cluster == -1 else cluster, len(members), name))
-    return markup.table(("cluster", "pictures", "most frequent class"), rows, {"pictures"})
+    return markup.table(("cluster", "images", "most frequent class"), rows, {"images"})
 
 
 def thumbnails_on_hover(figure: go.Figure, plot: str, images: Images) -> str:
     """HTML that follows the figure, which is drawn into the element `plot`; nothing where it has too many points.
 
-    The `text` of each point is the name of a picture of `images`.
+    The `text` of each point is the name of an image of `images`.
     """
     counts = [len(trace.text or ()) for trace in figure.data]
     names = [name for trace in figure.data for name in trace.text or ()]
@@ -131,11 +131,11 @@ def thumbnails_on_hover(figure: go.Figure, plot: str, images: Images) -> str:
 
 
 def contact_sheet(pixels: np.ndarray, rows: np.ndarray, columns: int) -> Image.Image:
-    """The pictures `rows` of pixels (N, 3, H, W) uint8, each brought to 32 by 32, from left to right and down."""
+    """The images `rows` of pixels (N, 3, H, W) uint8, each brought to 32 by 32, from left to right and down."""
     sheet = Image.new("RGB", (columns * SIDE, math.ceil(len(rows) / columns) * SIDE))
     for place, row in enumerate(rows):
-        picture = Image.fromarray(np.ascontiguousarray(pixels[row].transpose(1, 2, 0)))
-        sheet.paste(picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS), _corner(place, columns))
+        image = Image.fromarray(np.ascontiguousarray(pixels[row].transpose(1, 2, 0)))
+        sheet.paste(image.resize((SIDE, SIDE), Image.Resampling.LANCZOS), _corner(place, columns))
     return sheet
 
 

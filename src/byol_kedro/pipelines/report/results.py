@@ -78,13 +78,13 @@ def collect(
     manifest: Mapping[str, Any],
     metrics: Mapping[str, Mapping[str, Any]],
     evaluated: str,
-    pictures: str,
+    images: str,
     known_as: str,
 ) -> pd.DataFrame:
     """The measured rows of all `metrics` (catalog entry → its JSON), sorted, then the published ones.
 
-    `header` is the encoder's; `evaluated` is the source of the pictures at hand, of which metrics are that do not
-    name theirs, and `known_as` what tables call these (see `published.name_of_data`); `pictures` are their
+    `header` is the encoder's; `evaluated` is the source of the images at hand, of which metrics are that do not
+    name theirs, and `known_as` what tables call these (see `published.name_of_data`); `images` are their
     fingerprints unlabeled:train, as an encoder names its own. `top1` and the bounds of its 95 % Wilson interval are
     fractions; `settings` are the parameters of the classifier, as JSON; what a row has no value for is <NA>, NaN or "".
 
@@ -95,7 +95,7 @@ def collect(
     rows = [
         {
             **row,
-            **_training(row, header, table.get("data", evaluated), pictures, {evaluated: known_as}),
+            **_training(row, header, table.get("data", evaluated), images, {evaluated: known_as}),
             **made_by(manifest, name),
             "source": "measured",
             "settings": json.dumps(row["settings"]) if "settings" in row else "",
@@ -135,7 +135,7 @@ def why_unmeasured(splits: Mapping[str, Mapping[str, Any]]) -> str:
         return "there are no labels to learn from or to test on"
     if len(train) < 2:
         return f"train has labels of {'one class alone' if train else 'no class'}"
-    return "no test picture has a label"
+    return "no test image has a label"
 
 
 def chance_level(splits: Mapping[str, Mapping[str, Any]]) -> float | None:
@@ -157,7 +157,7 @@ def _settings(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _training(
-    row: Mapping[str, Any], header: Mapping[str, str], evaluated: str, pictures: str, names: Mapping[str, str]
+    row: Mapping[str, Any], header: Mapping[str, str], evaluated: str, images: str, names: Mapping[str, str]
 ) -> dict[str, Any]:
     """What the row says of the training: of the encoder's header, whatever today's parameters are."""
     known_as = names.get(evaluated, evaluated)
@@ -169,7 +169,7 @@ def _training(
             "batch_size": int(header["batch_size"]),
             "seed": int(header["seed"]),
             "encoder": header["version"],
-            "data": _data(header, evaluated, pictures, known_as),
+            "data": _data(header, evaluated, images, known_as),
         }
     if row["features"] == UNTRAINED:
         return {
@@ -181,12 +181,12 @@ def _training(
     return {"data": known_as}
 
 
-def _data(header: Mapping[str, str], evaluated: str, pictures: str, known_as: str) -> str:
+def _data(header: Mapping[str, str], evaluated: str, images: str, known_as: str) -> str:
     """What BYOL was trained on and, where that is something else, what it was evaluated on."""
     if header["data"] != evaluated:
         return f"{header['data']} → {known_as}"
     # A source can be ingested in several ways, which its name does not tell.
-    return known_as if header["data_fingerprint"] == pictures else f"{evaluated} → {known_as} (other pictures)"
+    return known_as if header["data_fingerprint"] == images else f"{evaluated} → {known_as} (other images)"
 
 
 def rank(row: Mapping[str, Any]) -> tuple[tuple[int, str], tuple[int, str]]:

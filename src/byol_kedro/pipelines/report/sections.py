@@ -21,7 +21,7 @@ from byol_kedro.pipelines.report.table import HEADINGS, RIGHT, cells
 FIRST = ("recipe", "data", "architecture", "stem", "image_size", "epochs", "batch_size", "projection_dim", "seed")
 
 FINGERPRINT = 12  # digits, as in messages
-IN_WORDS = {"folder": "a folder of pictures", "array": "an array of pictures"}
+IN_WORDS = {"folder": "a folder of images", "array": "an array of images"}
 
 
 def results(table: pd.DataFrame, bars: go.Figure) -> str:
@@ -32,7 +32,7 @@ def results(table: pd.DataFrame, bars: go.Figure) -> str:
         markup.figure(bars, "top1-bars"),
         markup.table(HEADINGS, shown, RIGHT),
         markup.paragraph(
-            "Top-1 on the test pictures with its 95 % Wilson interval; published numbers come without one.", "note"
+            "Top-1 on the test images with its 95 % Wilson interval; published numbers come without one.", "note"
         ),
         _makers([row for row in rows if row["run"]]),
     )
@@ -62,7 +62,7 @@ def data(summary: Mapping[str, Any], grid: np.ndarray) -> str:
     return markup.section(
         "Data",
         markup.facts({**summary, "splits": splits}),
-        markup.picture(grid, "Some of the pictures, as they were read"),
+        markup.image(grid, "Some of the images, as they were read"),
     )
 
 

@@ -61,7 +61,7 @@ def quality_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     return [
         {
             "features": row["features"],
-            "pictures": f"{row['n']:,}",
+            "images": f"{row['n']:,}",
             "dimension": f"{row['dim']:,}",
             "effective rank": one_decimal(row["effective_rank"]),
             "uniformity": f"{row['uniformity']:.2f}".replace("-", "−"),

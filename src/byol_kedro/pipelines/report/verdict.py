@@ -11,7 +11,7 @@ from byol_kedro.evaluation.significance import LEVEL, holm, two_proportions, wil
 from byol_kedro.log import counted
 from byol_kedro.pipelines.report.results import README, comparable, measured
 
-# Comparisons are between equal classifiers, and this one is named before any test picture is seen.
+# Comparisons are between equal classifiers, and this one is named before any test image is seen.
 PROTOCOL = "logistic"
 IN_WORDS = {SUPERVISED: "the same network trained with labels"}
 
@@ -25,7 +25,7 @@ def summary(results: pd.DataFrame, comparisons: pd.DataFrame, steps: int | None)
 def verdict(results: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
     """Sentences on the logistic rows: whether BYOL beats the pixels, the untrained network and the references.
 
-    The comparisons of BYOL that are named here, which were fixed before any test picture was seen, are a family: their
+    The comparisons of BYOL that are named here, which were fixed before any test image was seen, are a family: their
     p-values, of `comparisons` (see `pairwise.compare_all`), are adjusted for these alone.
     """
     own = measured(results)
@@ -43,15 +43,15 @@ def headline(results: pd.DataFrame) -> "dict[str, pd.Series[float]]":
 
 
 def behind(results: pd.DataFrame) -> bool:
-    """Whether fewer test pictures are named right with BYOL's features than with those of the untrained network."""
+    """Whether fewer test images are named right with BYOL's features than with those of the untrained network."""
     byol, untrained = (_row(measured(results), name) for name in (BYOL, UNTRAINED))
     return byol is not None and untrained is not None and bool(byol["top1"] < untrained["top1"])
 
 
-def without_labels(pictures: int, clusters: int, quality: Sequence[Mapping[str, Any]], why: str) -> list[str]:
+def without_labels(images: int, clusters: int, quality: Sequence[Mapping[str, Any]], why: str) -> list[str]:
     """Sentences on what there is where no classifier was measured, and `why`. `quality`: rows of quality_metrics."""
     ranks = {row["features"]: one_decimal(row["effective_rank"]) for row in quality}
-    counts = counted(pictures, "picture") + (f", {counted(clusters, 'cluster')}" if clusters else "")
+    counts = counted(images, "image") + (f", {counted(clusters, 'cluster')}" if clusters else "")
     sentences = [f"{counts}. {why[0].upper()}{why[1:]}, so no classifier is measured."]
     if {BYOL, UNTRAINED} <= ranks.keys():
         sentences.append(
@@ -119,8 +119,8 @@ def _sentences(
 def _advice(steps: int | None) -> str:
     took = "" if steps is None else f": this training took {steps:,}"
     return (
-        "The usual reason for being behind the untrained network is too few steps for so few pictures"
-        f"{took} (docs/recipes.md, “Few pictures”)."
+        "The usual reason for being behind the untrained network is too few steps for so few images"
+        f"{took} (docs/recipes.md, “Few images”)."
     )
 
 
@@ -129,7 +129,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _p_value(byol: "pd.Series[float]", other: "pd.Series[float]", comparisons: pd.DataFrame) -> float:
-    """Of the test on the same pictures; where there are none that both have guessed, of two proportions. Unadjusted."""
+    """Of the test on the same images; where there are none that both have guessed, of two proportions. Unadjusted."""
     pair = {"features_a": BYOL, "protocol_a": PROTOCOL, "features_b": other["features"], "protocol_b": PROTOCOL}
     found = comparisons[(comparisons[list(pair)] == pd.Series(pair)).all(axis=1)]
     if found.empty:

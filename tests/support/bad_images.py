@@ -1,4 +1,4 @@
-"""Files that are no good picture, each with what has to be said of it."""
+"""Files that are no good image, each with what has to be said of it."""
 
 import io
 import os
@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 Write = Callable[[Path], object]
-PICTURE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
 
 
-def encoded(kind: str, image: Image.Image = PICTURE, **options: object) -> bytes:
+def encoded(kind: str, image: Image.Image = IMAGE, **options: object) -> bytes:
     file = io.BytesIO()
     image.save(file, format=kind, **options)
     return file.getvalue()
@@ -59,8 +59,8 @@ def listen(path: Path) -> None:
         os.chdir(here)
 
 
-NONE = "no picture: a JPEG, PNG, WebP, BMP, TIFF or GIF expected"
-BAD_PICTURES: dict[str, tuple[str, Write, str]] = {
+NONE = "no image: a JPEG, PNG, WebP, BMP, TIFF or GIF expected"
+BAD_IMAGES: dict[str, tuple[str, Write, str]] = {
     "an empty file": ("x.jpg", content(b""), "the file is empty"),
     "text": ("x.jpg", content(b"hello"), NONE),
     "an error page": ("x.jpg", content(b"<html><body>404</body></html>"), NONE),

@@ -1,14 +1,14 @@
-"""Each bad picture or folder of pictures is one clear line, and nothing is written."""
+"""Each bad image or folder of images is one clear line, and nothing is written."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from byol_kedro.files.decode import UnreadablePicture, decode
+from byol_kedro.files.decode import UnreadableImage, decode
 from byol_kedro.sources import folder
-from tests.support.bad_pictures import BAD_PICTURES
-from tests.support.picture_folders import SIDE, decode_here, ingested, labelled_folder, write_picture, write_tree
+from tests.support.bad_images import BAD_IMAGES
+from tests.support.image_folders import SIDE, decode_here, ingested, labeled_folder, write_image, write_tree
 from tests.support.spoiling import Spoil, both, error_of, files, folders, tree
 
 
@@ -17,60 +17,60 @@ def in_this_process(monkeypatch):
     monkeypatch.setattr(folder, "decode_all", decode_here)
 
 
-@pytest.mark.parametrize("name", BAD_PICTURES)
-def test_a_bad_picture_is_named_with_what_is_wrong(tmp_path, name):
-    file, write, expected = BAD_PICTURES[name]
-    root = labelled_folder(tmp_path / "raw")
+@pytest.mark.parametrize("name", BAD_IMAGES)
+def test_a_bad_image_is_named_with_what_is_wrong(tmp_path, name):
+    file, write, expected = BAD_IMAGES[name]
+    root = labeled_folder(tmp_path / "raw")
     write_tree(root, ["test/a/0.png", "unlabeled/0.png"])
     write(root / "train/a" / file)
     message = error_of("folder", root, tmp_path / "out")
     assert f"train/a/{file} (" in message
     assert expected in message
-    assert "1 of 9 pictures for train" in message
+    assert "1 of 9 images for train" in message
 
 
-@pytest.mark.parametrize("name", BAD_PICTURES)
-def test_a_bad_picture_is_unreadable_to_whoever_decodes_it(tmp_path, name):
-    file, write, _ = BAD_PICTURES[name]
+@pytest.mark.parametrize("name", BAD_IMAGES)
+def test_a_bad_image_is_unreadable_to_whoever_decodes_it(tmp_path, name):
+    file, write, _ = BAD_IMAGES[name]
     write(tmp_path / file)
-    with pytest.raises(UnreadablePicture):
+    with pytest.raises(UnreadableImage):
         decode(tmp_path / file, SIDE)
 
 
 def write_broken(root: Path) -> None:
-    labelled_folder(root)
+    labeled_folder(root)
     for number in range(30):
-        (root / f"train/a/bad{number:02}.png").write_bytes(b"no picture")
+        (root / f"train/a/bad{number:02}.png").write_bytes(b"no image")
 
 
 FOLDERS: dict[str, tuple[Spoil, str]] = {
-    "nothing there": (lambda _: None, "raw_root RAW is not there: name the folder of the pictures"),
+    "nothing there": (lambda _: None, "raw_root RAW is not there: name the folder of the images"),
     "a file": (lambda root: root.write_bytes(b""), "raw_root RAW is no folder"),
-    "an empty folder": (folders("."), "no picture below RAW; expected files that end in .bmp, .gif"),
-    "text files": (files("a.txt", "b/c.txt"), "no picture below RAW (but 2 × .txt)"),
-    "hidden files": (files(".a.png", "b/.c.png"), "no picture below RAW (but 2 × hidden)"),
-    "an empty train": (folders("train/a", "train/b"), "no picture below RAW/train; expected"),
-    "test alone": (tree("test/a/0.png"), "no picture below RAW"),
-    "an empty test": (both(labelled_folder, folders("test/a")), "RAW/test holds no picture: put some there"),
+    "an empty folder": (folders("."), "no image below RAW; expected files that end in .bmp, .gif"),
+    "text files": (files("a.txt", "b/c.txt"), "no image below RAW (but 2 × .txt)"),
+    "hidden files": (files(".a.png", "b/.c.png"), "no image below RAW (but 2 × hidden)"),
+    "an empty train": (folders("train/a", "train/b"), "no image below RAW/train; expected"),
+    "test alone": (tree("test/a/0.png"), "no image below RAW"),
+    "an empty test": (both(labeled_folder, folders("test/a")), "RAW/test holds no image: put some there"),
     "a Train": (tree("Train/a/0.png", "Train/b/0.png"), "RAW/Train: folders are named unlabeled, train, test"),
-    "a picture beside the classes": (both(labelled_folder, tree("train/x.png")), "RAW/train/x.png lies beside folders"),
-    "a test picture beside the classes": (both(labelled_folder, tree("test/x.png")), "RAW/test/x.png lies beside"),
+    "an image beside the classes": (both(labeled_folder, tree("train/x.png")), "RAW/train/x.png lies beside folders"),
+    "a test image beside the classes": (both(labeled_folder, tree("test/x.png")), "RAW/test/x.png lies beside"),
     "a class that train lacks": (
-        both(labelled_folder, tree("test/c/x.png")),
-        "RAW/test/c/x.png: train has no picture of class c, it has a, b",
+        both(labeled_folder, tree("test/c/x.png")),
+        "RAW/test/c/x.png: train has no image of class c, it has a, b",
     ),
-    "a class whose name differs in case": (both(labelled_folder, tree("test/A/x.png")), "no picture of class A"),
+    "a class whose name differs in case": (both(labeled_folder, tree("test/A/x.png")), "no image of class A"),
     "classes in test alone": (tree("train/0.png", "test/a/1.png", "test/b/2.png"), "RAW/test has folders for 2"),
     "a class that only the broken are of": (
-        both(labelled_folder, files("train/c/x.png")),
-        "train/c/x.png (no picture: a JPEG",
+        both(labeled_folder, files("train/c/x.png")),
+        "train/c/x.png (no image: a JPEG",
     ),
-    "a name with a line break": (both(labelled_folder, files("train/a/x\ny.png")), "train/a/x\\ny.png (no picture"),
-    "a name of strange bytes": (both(labelled_folder, files("train/a/\udcff.png")), "train/a/\\xff.png (no picture"),
-    "a broken picture that is held out or not": (both(tree("0.png", "1.png"), files("2.png")), "2.png (no picture"),
-    "a broken picture in test": (both(labelled_folder, files("test/a/x.png")), "1 of 1 pictures for test"),
-    "a broken picture in unlabeled": (both(labelled_folder, files("unlabeled/x.png")), "1 of 1 pictures for unlabeled"),
-    "thirty broken pictures": (
+    "a name with a line break": (both(labeled_folder, files("train/a/x\ny.png")), "train/a/x\\ny.png (no image"),
+    "a name of strange bytes": (both(labeled_folder, files("train/a/\udcff.png")), "train/a/\\xff.png (no image"),
+    "a broken image that is held out or not": (both(tree("0.png", "1.png"), files("2.png")), "2.png (no image"),
+    "a broken image in test": (both(labeled_folder, files("test/a/x.png")), "1 of 1 images for test"),
+    "a broken image in unlabeled": (both(labeled_folder, files("unlabeled/x.png")), "1 of 1 images for unlabeled"),
+    "thirty broken images": (
         write_broken,
         "cannot be read, 0 are allowed (ingest.max_broken: 0): train/a/bad",
     ),
@@ -85,11 +85,11 @@ def test_a_folder_that_cannot_be_taken_is_one_line(tmp_path, name):
     assert expected.replace("RAW", str(tmp_path / "raw")) in message
 
 
-def test_of_many_broken_pictures_the_first_ten_are_named_and_no_more_are_read(tmp_path):
+def test_of_many_broken_images_the_first_ten_are_named_and_no_more_are_read(tmp_path):
     write_broken(tmp_path / "raw")
-    write_picture(tmp_path / "raw/test/a/0.png", 99)
+    write_image(tmp_path / "raw/test/a/0.png", 99)
     message = error_of("folder", tmp_path / "raw", tmp_path / "out", max_broken=0.1)
-    assert "at least 10 of 38 pictures for train" in message
+    assert "at least 10 of 38 images for train" in message
     assert "3 are allowed (ingest.max_broken: 0.1)" in message
     assert [f"bad{number:02}.png (" in message for number in range(11)] == [True] * 10 + [False]
 
@@ -98,7 +98,7 @@ def with_broken(root: Path, good: int, broken: int) -> Path:
     write_tree(root, ["train/0.png", "train/1.png", *(f"unlabeled/{n}.png" for n in range(good))])
     (root / "unlabeled").mkdir(exist_ok=True)
     for n in range(broken):
-        (root / f"unlabeled/bad{n}.png").write_bytes(b"no picture")
+        (root / f"unlabeled/bad{n}.png").write_bytes(b"no image")
     return root
 
 
@@ -113,9 +113,9 @@ def test_one_broken_image_is_left_out_however_few_there_are(tmp_path, good, part
 @pytest.mark.parametrize(
     ("good", "broken", "part", "found"),
     [
-        (13, 1, 0, "1 of 14 pictures for unlabeled in RAW cannot be read, 0 are allowed (ingest.max_broken: 0): "),
-        (12, 2, 0.01, "2 of 14 pictures for unlabeled in RAW cannot be read, 1 is allowed (ingest.max_broken: 0.01)"),
-        (0, 1, 0.01, "1 of 1 pictures for unlabeled in RAW cannot be read, 0 are allowed"),
+        (13, 1, 0, "1 of 14 images for unlabeled in RAW cannot be read, 0 are allowed (ingest.max_broken: 0): "),
+        (12, 2, 0.01, "2 of 14 images for unlabeled in RAW cannot be read, 1 is allowed (ingest.max_broken: 0.01)"),
+        (0, 1, 0.01, "1 of 1 images for unlabeled in RAW cannot be read, 0 are allowed"),
     ],
 )
 def test_none_may_be_broken_where_that_is_asked_for_nor_two_of_a_few_nor_the_only_one(
@@ -136,7 +136,7 @@ def test_what_the_error_says_to_allow_is_enough(tmp_path, monkeypatch, good, bro
 
 
 def test_a_raw_root_that_this_user_may_not_read_is_named(tmp_path, monkeypatch):
-    root = labelled_folder(tmp_path / "raw")
+    root = labeled_folder(tmp_path / "raw")
 
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
@@ -147,7 +147,7 @@ def test_a_raw_root_that_this_user_may_not_read_is_named(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
-    root = labelled_folder(tmp_path / "raw")
+    root = labeled_folder(tmp_path / "raw")
     scandir = os.scandir
 
     def refuse(path):

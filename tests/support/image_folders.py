@@ -1,4 +1,4 @@
-"""Folders of small pictures."""
+"""Folders of small images."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from PIL import Image
 
 from byol_kedro.datasets.images import Images, ImagesDataset
 from byol_kedro.datasets.raw import RawImages
-from byol_kedro.files.decode import UnreadablePicture, decode
+from byol_kedro.files.decode import UnreadableImage, decode
 from byol_kedro.files.decoders import Decoded
 from tests.support.image_datasets import NEW, at, ingest_parameters
 
@@ -17,29 +17,29 @@ SIDE = 8
 
 
 def decode_here(paths: Iterable[Path], size: int) -> Iterator[Decoded]:
-    """In the place of `decode_all`, whose processes take longer to start than small pictures to decode."""
+    """In the place of `decode_all`, whose processes take longer to start than small images to decode."""
     for path in paths:
         try:
             yield decode(path, size)
-        except UnreadablePicture as reason:
+        except UnreadableImage as reason:
             yield reason
 
 
-def write_picture(path: Path, colour: int = 0) -> Path:
-    """A picture of one colour, which tells it from others."""
+def write_image(path: Path, color: int = 0) -> Path:
+    """An image of one color, which tells it from others."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (SIDE, SIDE), (colour % 256, colour // 256, 0)).save(path, format="PNG")
+    Image.new("RGB", (SIDE, SIDE), (color % 256, color // 256, 0)).save(path, format="PNG")
     return path
 
 
 def write_tree(root: Path, names: Iterable[str]) -> Path:
-    """A picture at each name, each of a colour of its own."""
-    for colour, name in enumerate(names):
-        write_picture(root / name, colour)
+    """An image at each name, each of a color of its own."""
+    for color, name in enumerate(names):
+        write_image(root / name, color)
     return root
 
 
-def labelled_folder(root: Path, per_class: int = 4, classes: str = "ab") -> Path:
+def labeled_folder(root: Path, per_class: int = 4, classes: str = "ab") -> Path:
     """train/a/0.png and so on."""
     return write_tree(root, [f"train/{name}/{n}.png" for name in classes for n in range(per_class)])
 
@@ -56,12 +56,12 @@ def ingested(
     return {split: dataset.load() for split, dataset in datasets.items()}
 
 
-def colours(images: Images) -> list[int]:
-    """Of the pictures of `write_picture`."""
-    return [int(picture[0, 0, 0]) + 256 * int(picture[1, 0, 0]) for picture in np.asarray(images.pixels)]
+def colors(images: Images) -> list[int]:
+    """Of the images of `write_image`."""
+    return [int(image[0, 0, 0]) + 256 * int(image[1, 0, 0]) for image in np.asarray(images.pixels)]
 
 
 def noise(path: Path, seed: int = 0) -> Path:
-    """A picture of random pixels, as a file."""
+    """An image of random pixels, as a file."""
     Image.fromarray(np.random.default_rng(seed).integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path)
     return path

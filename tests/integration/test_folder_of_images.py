@@ -12,14 +12,14 @@ from PIL import Image
 
 from byol_kedro.files.decoders import Decoded
 from byol_kedro.runs.manifest import run_manifest
+from tests.support.image_folders import decode_here
 from tests.support.kedro_runs import Chain, Outcome, artifacts, type_kedro_run
-from tests.support.picture_folders import decode_here
 
 Run = Callable[..., Outcome]
-PICTURES = ("images_unlabeled", "images_train", "images_test")
+IMAGES = ("images_unlabeled", "images_train", "images_test")
 
 
-def write_pictures(folder: Path, count: int) -> None:
+def write_images(folder: Path, count: int) -> None:
     folder.mkdir(parents=True)
     generator = np.random.default_rng(0)
     for number in range(count):
@@ -28,10 +28,10 @@ def write_pictures(folder: Path, count: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def unlabelled(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    """The whole chain over 60 pictures without any label."""
-    root = tmp_path_factory.mktemp("unlabelled")
-    write_pictures(root / "raw", 60)
+def unlabeled(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """The whole chain over 60 images without any label."""
+    root = tmp_path_factory.mktemp("unlabeled")
+    write_images(root / "raw", 60)
     outcome = type_kedro_run(root, params="source=folder,pretrain.epochs=1,pretrain.batch_size=16")
     return Chain(root, outcome)
 
@@ -40,64 +40,64 @@ def newest(chain: Chain, name: str) -> Path:
     return chain.versions(name)[-1]
 
 
-def test_a_folder_without_labels_goes_through_to_the_report(unlabelled: Chain) -> None:
-    assert unlabelled.outcome.exit_code == 0, unlabelled.outcome.output
-    assert newest(unlabelled, "report").stat().st_size > 0
+def test_a_folder_without_labels_goes_through_to_the_report(unlabeled: Chain) -> None:
+    assert unlabeled.outcome.exit_code == 0, unlabeled.outcome.output
+    assert newest(unlabeled, "report").stat().st_size > 0
 
 
-def test_without_labels_the_last_screen_says_so(unlabelled: Chain) -> None:
-    screen = " ".join(unlabelled.outcome.output.split())
+def test_without_labels_the_last_screen_says_so(unlabeled: Chain) -> None:
+    screen = " ".join(unlabeled.outcome.output.split())
     assert "No top-1: there are no labels to learn from or to test on." in screen
-    assert screen.count("no classifiers: found 0 labelled training pictures") == 1
-    assert f"Encoder: {newest(unlabelled, 'encoder').parent.name} " in screen
+    assert screen.count("no classifiers: found 0 labeled training images") == 1
+    assert f"Encoder: {newest(unlabeled, 'encoder').parent.name} " in screen
     assert "Report: " in screen
 
 
-def test_without_labels_the_last_screen_shows_quality_and_pair_model(unlabelled: Chain) -> None:
-    rows = json.loads(newest(unlabelled, "quality_metrics").read_text("utf-8"))["rows"]
-    (byol,) = (line for line in unlabelled.outcome.lines if line.startswith("│ BYOL"))
+def test_without_labels_the_last_screen_shows_quality_and_pair_model(unlabeled: Chain) -> None:
+    rows = json.loads(newest(unlabeled, "quality_metrics").read_text("utf-8"))["rows"]
+    (byol,) = (line for line in unlabeled.outcome.lines if line.startswith("│ BYOL"))
     shown = [float(cell.replace("−", "-")) for cell in byol.split("│")[2:5]]
     assert shown == pytest.approx([rows[0][name] for name in ("effective_rank", "uniformity", "alignment")], abs=0.05)
-    models = [row["model"] for row in json.loads(newest(unlabelled, "latent_metrics").read_text("utf-8"))["rows"]]
-    assert [line.split("│")[1].strip() for line in unlabelled.outcome.lines[-11:] if line.startswith("│")] == models
+    models = [row["model"] for row in json.loads(newest(unlabeled, "latent_metrics").read_text("utf-8"))["rows"]]
+    assert [line.split("│")[1].strip() for line in unlabeled.outcome.lines[-11:] if line.startswith("│")] == models
 
 
-def test_without_labels_no_classifier_is_measured(unlabelled: Chain) -> None:
-    results = pd.read_csv(newest(unlabelled, "results"))
+def test_without_labels_no_classifier_is_measured(unlabeled: Chain) -> None:
+    results = pd.read_csv(newest(unlabeled, "results"))
     assert set(results["source"]) == {"published"}
-    assert pd.read_parquet(newest(unlabelled, "predictions")).empty
+    assert pd.read_parquet(newest(unlabeled, "predictions")).empty
 
 
-def test_without_labels_there_are_clusters_a_map_and_quality(unlabelled: Chain) -> None:
-    vectors = pd.read_parquet(newest(unlabelled, "latent_vectors"))
+def test_without_labels_there_are_clusters_a_map_and_quality(unlabeled: Chain) -> None:
+    vectors = pd.read_parquet(newest(unlabeled, "latent_vectors"))
     assert len(vectors) == 60
     assert vectors["cluster"].nunique() == 4
     assert (vectors["label"] == -1).all()
-    assert json.loads(newest(unlabelled, "latent_map").read_text("utf-8"))["data"]
-    rows = json.loads(newest(unlabelled, "quality_metrics").read_text("utf-8"))["rows"]
+    assert json.loads(newest(unlabeled, "latent_map").read_text("utf-8"))["data"]
+    rows = json.loads(newest(unlabeled, "quality_metrics").read_text("utf-8"))["rows"]
     assert [row["features"] for row in rows] == ["BYOL", "untrained network"]
 
 
-def test_the_summary_counts_what_was_held_out(unlabelled: Chain) -> None:
-    splits = json.loads(newest(unlabelled, "data_summary").read_text("utf-8"))["splits"]
+def test_the_summary_counts_what_was_held_out(unlabeled: Chain) -> None:
+    splits = json.loads(newest(unlabeled, "data_summary").read_text("utf-8"))["splits"]
     assert {split: about["count"] for split, about in splits.items()} == {"unlabeled": 0, "train": 48, "test": 12}
     assert splits["train"]["without_label"] == 48
 
 
-def pictures_written(root: Path) -> set[str]:
-    found = (path for name in PICTURES for path in root.rglob(f"{name}*") if path.is_file())
+def images_written(root: Path) -> set[str]:
+    found = (path for name in IMAGES for path in root.rglob(f"{name}*") if path.is_file())
     return {path.name for path in found if path.suffix != ".sha256"}
 
 
-def test_broken_pictures_of_one_split_leave_nothing_of_the_others(kedro_run: Run, tmp_path: Path) -> None:
+def test_broken_images_of_one_split_leave_nothing_of_the_others(kedro_run: Run, tmp_path: Path) -> None:
     for folder in ("unlabeled", "train/a", "train/b", "test/a"):
-        write_pictures(tmp_path / "raw" / folder, 2)
+        write_images(tmp_path / "raw" / folder, 2)
     for name in ("broken", "cut"):
-        (tmp_path / f"raw/test/a/{name}.jpg").write_bytes(b"no picture")
+        (tmp_path / f"raw/test/a/{name}.jpg").write_bytes(b"no image")
     outcome = kedro_run("--pipelines=ingest", params="source=folder")
     assert outcome.exit_code == 1
-    assert "test/a/broken.jpg (no picture" in outcome.lines[-1]
-    assert not pictures_written(tmp_path)
+    assert "test/a/broken.jpg (no image" in outcome.lines[-1]
+    assert not images_written(tmp_path)
 
 
 def press_ctrl_c(*_: object) -> NoReturn:
@@ -108,7 +108,7 @@ def test_ctrl_c_amid_ingest_is_one_line_and_leaves_nothing_of_any_split(
     kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for folder in ("unlabeled", "train/a", "train/b"):
-        write_pictures(tmp_path / "raw" / folder, 4)
+        write_images(tmp_path / "raw" / folder, 4)
     before = artifacts(tmp_path)
     answers = iter([decode_here, press_ctrl_c])  # unlabeled is written when it comes
 
@@ -123,21 +123,19 @@ def test_ctrl_c_amid_ingest_is_one_line_and_leaves_nothing_of_any_split(
     assert artifacts(tmp_path) == before
 
 
-def test_ctrl_c_after_ingest_keeps_the_pictures(
-    kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_pictures(tmp_path / "raw", 8)
+def test_ctrl_c_after_ingest_keeps_the_images(kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_images(tmp_path / "raw", 8)
     monkeypatch.setattr("byol_kedro.pipelines.ingest.nodes.draw_grid", press_ctrl_c)
     outcome = kedro_run("--pipelines=ingest", params="source=folder")
     assert outcome.exit_code == 130
     assert outcome.lines[-1].startswith("stopped by Ctrl-C")
-    assert len(pictures_written(tmp_path)) == 2 * len(PICTURES)
+    assert len(images_written(tmp_path)) == 2 * len(IMAGES)
 
 
-def test_one_broken_picture_among_a_few_is_left_out_and_listed_in_the_summary(kedro_run: Run, tmp_path: Path) -> None:
+def test_one_broken_image_among_a_few_is_left_out_and_listed_in_the_summary(kedro_run: Run, tmp_path: Path) -> None:
     for folder in ("train/a", "train/b", "test/a"):
-        write_pictures(tmp_path / "raw" / folder, 2)
-    (tmp_path / "raw/test/a/broken.jpg").write_bytes(b"no picture")
+        write_images(tmp_path / "raw" / folder, 2)
+    (tmp_path / "raw/test/a/broken.jpg").write_bytes(b"no image")
     assert kedro_run("--pipelines=ingest", params="source=folder").exit_code == 0
     (path,) = tmp_path.glob("*/data_summary.json/*/data_summary.json")
     test = json.loads(path.read_text("utf-8"))["splits"]["test"]
@@ -146,7 +144,7 @@ def test_one_broken_picture_among_a_few_is_left_out_and_listed_in_the_summary(ke
 
 
 def test_an_ingest_that_was_killed_between_its_splits_is_not_trained_on(kedro_run: Run, tmp_path: Path) -> None:
-    write_pictures(tmp_path / "raw", 8)
+    write_images(tmp_path / "raw", 8)
     for _ in range(2):
         assert kedro_run("--pipelines=ingest", params="source=folder").exit_code == 0
     first, second = sorted(path.parent.name for path in tmp_path.glob("*/images_train.npy/*/images_train.npy"))
@@ -161,7 +159,7 @@ def test_an_ingest_that_was_killed_between_its_splits_is_not_trained_on(kedro_ru
 def test_of_two_runs_at_once_each_goes_on_with_what_it_has_written_itself(
     kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_pictures(tmp_path / "raw", 8)
+    write_images(tmp_path / "raw", 8)
     assert kedro_run("--pipelines=ingest", params="source=folder").exit_code == 0
     first = list(tmp_path.glob("*/*/20??-*"))
 
@@ -172,7 +170,7 @@ def test_of_two_runs_at_once_each_goes_on_with_what_it_has_written_itself(
         return run_manifest(*arguments)
 
     monkeypatch.setattr("byol_kedro.runs.manifest.run_manifest", meanwhile)
-    write_pictures(tmp_path / "raw" / "more", 4)
+    write_images(tmp_path / "raw" / "more", 4)
     outcome = kedro_run("--pipelines=ingest", params="source=folder")
     path = min(tmp_path.glob("*/data_summary.json/*/data_summary.json"))
     splits = json.loads(path.read_text("utf-8"))["splits"]

@@ -1,4 +1,4 @@
-"""A folder of pictures that are asked about."""
+"""A folder of images that are asked about."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from byol_kedro.sources.walk import passed_over, walk
 
 
 @dataclass(frozen=True, repr=False)
-class NewPictures(Brief):
-    """`names`: of all picture files below `root`, their paths from there on, in a fixed order.
+class NewImages(Brief):
+    """`names`: of all image files below `root`, their paths from there on, in a fixed order.
 
     `ignored`: how many other files were passed over, by the reason.
     """
@@ -33,34 +33,34 @@ class NewPictures(Brief):
         return (self.root / name for name in self.names)
 
 
-class NewPicturesDataset(AbstractDataset[Any, NewPictures]):
-    """Loads `NewPictures`; `filepath` is the folder, or None where none was given. Read only, not versioned."""
+class NewImagesDataset(AbstractDataset[Any, NewImages]):
+    """Loads `NewImages`; `filepath` is the folder, or None where none was given. Read only, not versioned."""
 
     def __init__(self, *, filepath: str | None, metadata: dict[str, Any] | None = None) -> None:
         self._root = None if filepath is None else Path(filepath)
         self.metadata = metadata
 
-    def load(self) -> NewPictures:
-        """Raises UserError when no folder was given, it is not there, or there is no picture in it."""
+    def load(self) -> NewImages:
+        """Raises UserError when no folder was given, it is not there, or there is no image in it."""
         if self._root is None:
             raise UserError(
-                "predict_root is not given: the folder of new pictures; add it to --params: predict_root=FOLDER"
+                "predict_root is not given: the folder of new images; add it to --params: predict_root=FOLDER"
             )
         if not self._root.is_dir():
-            raise UserError(f"predict_root: there is no folder {self._root}; expected one with pictures in it")
+            raise UserError(f"predict_root: there is no folder {self._root}; expected one with images in it")
         refuse_outputs(self._root, "predict_root")
         ignored: Counter[str] = Counter()
         names = [file.name for file in walk(self._root, ignored)]
         if not names:
             others = passed_over(ignored)
             raise UserError(
-                f"predict_root: there are no pictures in {self._root}{f' ({others})' if others else ''}; "
+                f"predict_root: there are no images in {self._root}{f' ({others})' if others else ''}; "
                 f"expected files that end in {', '.join(sorted(ENDINGS))}"
             )
-        return NewPictures(self._root, names, dict(ignored))
+        return NewImages(self._root, names, dict(ignored))
 
     def save(self, data: Any) -> NoReturn:  # noqa: ARG002  # Kedro's interface
-        raise UserError(f"the pictures under {self._root} are only read")
+        raise UserError(f"the images under {self._root} are only read")
 
     def _exists(self) -> bool:
         return True  # load says better what is missing
