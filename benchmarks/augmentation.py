@@ -47,12 +47,12 @@ def steps(view: View, size: int, t: ModuleType) -> list[Any]:
     """What torchvision's two sets of transforms write alike; `t` is the module."""
     blur = t.GaussianBlur(kernel_size(size), view.blur_sigma)
     return [
-        t.RandomResizedCrop(size, view.crop_area, view.crop_aspect, CUBIC),
-        t.RandomHorizontalFlip(view.flip),
-        t.RandomApply([t.ColorJitter(**jitter_of(view))], view.jitter),
-        t.RandomGrayscale(view.gray),
-        t.RandomApply([blur], view.blur),
-        t.RandomSolarize(128, view.solarize),
+        t.RandomResizedCrop(size, view.scale, view.ratio, CUBIC),
+        t.RandomHorizontalFlip(view.hflip_prob),
+        t.RandomApply([t.ColorJitter(**jitter_of(view))], view.color_jitter_prob),
+        t.RandomGrayscale(view.grayscale_prob),
+        t.RandomApply([blur], view.blur_prob),
+        t.RandomSolarize(128, view.solarize_prob),
     ]
 
 
@@ -76,12 +76,12 @@ def kornia(images: torch.Tensor, view: View) -> Contestant:
 
     size = images.shape[-1]
     chain = k.AugmentationSequential(
-        k.RandomResizedCrop((size, size), view.crop_area, view.crop_aspect, resample="bicubic"),
-        k.RandomHorizontalFlip(p=view.flip),
-        k.ColorJitter(**jitter_of(view), p=view.jitter),
-        k.RandomGrayscale(p=view.gray),
-        k.RandomGaussianBlur((kernel_size(size),) * 2, view.blur_sigma, p=view.blur),
-        k.RandomSolarize((0.5, 0.5), (0.0, 0.0), p=view.solarize),
+        k.RandomResizedCrop((size, size), view.scale, view.ratio, resample="bicubic"),
+        k.RandomHorizontalFlip(p=view.hflip_prob),
+        k.ColorJitter(**jitter_of(view), p=view.color_jitter_prob),
+        k.RandomGrayscale(p=view.grayscale_prob),
+        k.RandomGaussianBlur((kernel_size(size),) * 2, view.blur_sigma, p=view.blur_prob),
+        k.RandomSolarize((0.5, 0.5), (0.0, 0.0), p=view.solarize_prob),
         k.Normalize(torch.tensor(MEAN), torch.tensor(STD)),
         same_on_batch=False,
     )
@@ -93,12 +93,12 @@ def lightly(images: torch.Tensor, view: View) -> Contestant:
 
     chain = BYOLView2Transform(
         images.shape[-1],
-        cj_prob=view.jitter,
+        cj_prob=view.color_jitter_prob,
         **{f"cj_{name[:n]}": value for (name, value), n in zip(jitter_of(view).items(), (6, 8, 3, 3), strict=True)},
-        min_scale=view.crop_area[0],
-        random_gray_scale=view.gray,
-        gaussian_blur=view.blur,
-        solarization_prob=view.solarize,
+        min_scale=view.scale[0],
+        random_gray_scale=view.grayscale_prob,
+        gaussian_blur=view.blur_prob,
+        solarization_prob=view.solarize_prob,
         sigmas=view.blur_sigma,
         normalize={"mean": list(MEAN), "std": list(STD)},
     )

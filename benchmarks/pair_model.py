@@ -31,10 +31,10 @@ from byol_kedro.pair_model.model import PairModel
 from byol_kedro.pair_model.pairs import SPLITS, PairSet, Pool, pair_set, pair_table
 from byol_kedro.pair_model.stack import Stack
 from byol_kedro.pair_model.training import fit_pair_model
-from byol_kedro.parameters import Latent
+from byol_kedro.parameters import PairModelParams
 
-PARAMETERS = Path(__file__).parents[1] / "conf" / "base" / "parameters_latent.yml"
-LATENT = Latent(**yaml.safe_load(PARAMETERS.read_text(encoding="utf-8"))["latent"])
+PARAMETERS = Path(__file__).parents[1] / "conf" / "base" / "parameters_pair_model.yml"
+LATENT = PairModelParams(**yaml.safe_load(PARAMETERS.read_text(encoding="utf-8"))["pair_model"])
 DIM, STEPS = 512, 100
 IMAGES, PAIRS = 100_000, 100_000
 NAMES = {"ours": "a step of 512 pairs", "bare": "the bare passes with Adam", "usual": "the usual DataLoader loop"}

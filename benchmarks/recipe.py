@@ -17,7 +17,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PIPELINES = "ingest,pretrain,extract,baselines,probes"
-SHOWN = ("published", "logistic", "knn")
+SHOWN = ("linear_adam", "logistic", "knn")
 
 
 def probe_metrics(env: str, settings: dict[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def test_the_clusters_are_counted(shown: list[Mapping[str, str]]) -> None:
 
 def test_the_map_is_a_figure(shown: list[Mapping[str, str]], chain: Chain) -> None:
     figure = shown[7]["application/vnd.plotly.v1+json"]
-    expected = json.loads(chain.versions("latent_map")[-1].read_text("utf-8"))
+    expected = json.loads(chain.versions("pair_embedding_map")[-1].read_text("utf-8"))
     assert len(figure["data"]) == len(expected["data"])
     assert [trace["x"] for trace in figure["data"]] == [trace["x"] for trace in expected["data"]]
 

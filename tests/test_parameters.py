@@ -163,10 +163,10 @@ def loaded(params: dict[str, Any], name: str) -> Any:
         ("pretrain.recipe=yes", "pretrain.recipe", "yes"),
         ("pretrain.checkpoint.steps=null", "pretrain.checkpoint.steps", None),
         ("pretrain.checkpoint.steps=5", "pretrain.checkpoint.steps", 5),
-        ("latent.widths=256-64", "latent.widths", [256, 64]),
-        (r"latent.widths=[256\,64]", "latent.widths", [256, 64]),
+        ("pair_model.widths=256-64", "pair_model.widths", [256, 64]),
+        (r"pair_model.widths=[256\,64]", "pair_model.widths", [256, 64]),
         (r"probes.few_labels.counts=[1\,5]", "probes.few_labels.counts", [1, 5]),
-        (r"pretrain.views.first.crop_area=[0.5\,1]", "pretrain.views.first.crop_area", [0.5, 1.0]),
+        (r"pretrain.views.first.scale=[0.5\,1]", "pretrain.views.first.scale", [0.5, 1.0]),
         ("references.mine=resnet18.tv_in1k", "references.mine", "resnet18.tv_in1k"),
     ],
 )
@@ -195,12 +195,15 @@ def test_a_node_gets_the_checked_value_also_of_what_a_program_gives() -> None:
         ("pretrain.optimizer.lr=1e400", "should be a finite number"),
         ("pretrain.resume=maybe", "pretrain.resume: found 'maybe', should be a valid boolean"),
         ("pretrain.views=3", "pretrain.views: found 3, should be a valid dictionary"),
-        ("pretrain.views.first.crop_area.x=3", "pretrain.views.first.crop_area: a list in one place and a block"),
+        ("pretrain.views.first.scale.x=3", "pretrain.views.first.scale: a list in one place and a block"),
         ("probes.few_labels.counts=[1", "probes.few_labels.counts: found '[1', a list such as [1,2] is expected"),
         ("probes.few_labels.counts=" + 5000 * "[", "a list such as [1,2] is expected"),
         ("raw_url=http://[", "raw_url: found 'http://[', invalid IPv6 URL"),
         ("raw_url=http://host:99999/x", "raw_url: found 'http://host:99999/x', port out of range"),
-        ("latent.pairs.column=${x}", "--params latent.pairs.column: found '${x}', which stands for another value"),
+        (
+            "pair_model.pairs.column=${x}",
+            "--params pair_model.pairs.column: found '${x}', which stands for another value",
+        ),
     ],
 )
 def test_what_is_none_of_the_parameter_is_one_line(kedro_run: Run, tmp_path: Path, typed: str, expected: str) -> None:

@@ -13,7 +13,7 @@ from tests.support.kedro_runs import ROOT, Chain, modules_after
 
 ENVIRONMENTS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "local")
 PIPELINES = {
-    "__default__", "ingest", "pretrain", "extract", "baselines", "probes", "latent", "report", "evaluate",
+    "__default__", "ingest", "pretrain", "extract", "baselines", "probes", "pair_model", "report", "evaluate",
     "predict",
 }  # fmt: skip
 
@@ -80,8 +80,8 @@ def test_kedro_viz_shows_the_pipelines_in_layers(viz) -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    ["sample_grid", "results", "top1_bars", "training_curves", "confusion_matrix", "latent_map", "probe_metrics",
-     "encoder", "images_train", "training_history", "latent_vectors"],
+    ["sample_grid", "results", "top1_bars", "training_curves", "confusion_matrix", "pair_embedding_map",
+     "probe_metrics", "encoder", "images_train", "training_history", "pair_embeddings"],
 )  # fmt: skip
 def test_kedro_viz_previews_tables_figures_and_the_sample_grid(viz, entry: str) -> None:
     nodes = {node["name"]: node["id"] for node in viz.get("/api/main").json()["nodes"]}

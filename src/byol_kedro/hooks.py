@@ -51,7 +51,7 @@ class ProjectHooks:
             from byol_kedro.pipelines.extract.references import check_references
 
             check_references(parameters.references)
-        if "params:latent" in inputs:
+        if "params:pair_model" in inputs:
             from byol_kedro.pipelines.pair_model.inputs import check_latent
 
             check_latent(parameters, with_references="params:references" in inputs)
@@ -61,12 +61,12 @@ class ProjectHooks:
             from byol_kedro.pipelines.pretrain.check import check_training
 
             features = check_training(parameters, pipeline, catalog)
-            if "params:latent" in inputs:
+            if "params:pair_model" in inputs:
                 from byol_kedro.pipelines.pair_model.inputs import check_features
 
                 names = ("pair_file", "pair_tensors")
                 given = tuple(map(catalog.load, names)) if inputs >= set(names) else None
-                check_features(parameters.latent, features, given)
+                check_features(parameters.pair_model, features, given)
         warn_of_what_has_no_effect(run_params["runtime_params"] or {}, pipeline.inputs())
         warn_of_pins_without_effect(run_params["load_versions"] or {}, pipeline, catalog)
         folder, run_id = reserve_version(run_params["run_id"], pipeline, catalog)

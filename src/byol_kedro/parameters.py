@@ -114,30 +114,30 @@ class Heads(Block):
 
 
 class View(Block):
-    """The distribution that one view is drawn from; `flip`, `jitter`, `gray`, `blur`, `solarize` are probabilities."""
+    """The distribution that one view is drawn from; `*_prob` are probabilities."""
 
-    crop_area: tuple[PositiveFloat, PositiveFloat]
-    crop_aspect: tuple[PositiveFloat, PositiveFloat]
-    flip: Fraction
-    jitter: Fraction
+    scale: tuple[PositiveFloat, PositiveFloat]
+    ratio: tuple[PositiveFloat, PositiveFloat]
+    hflip_prob: Fraction
+    color_jitter_prob: Fraction
     brightness: Fraction
     contrast: Fraction
     saturation: Fraction
     hue: Annotated[float, Field(ge=0, le=0.5)]
-    gray: Fraction
-    blur: Fraction
+    grayscale_prob: Fraction
+    blur_prob: Fraction
     blur_sigma: tuple[PositiveFloat, PositiveFloat]
-    solarize: Fraction
+    solarize_prob: Fraction
 
     @model_validator(mode="after")
     def ranges_are_ordered(self) -> "View":
-        for name in ("crop_area", "crop_aspect", "blur_sigma"):
+        for name in ("scale", "ratio", "blur_sigma"):
             low, high = getattr(self, name)
             if low > high:
                 message = f"{name} must go from low to high, found {low} to {high}"
                 raise ValueError(message)
-        if self.crop_area[1] > 1:
-            message = f"crop_area is a part of the image, at most 1, found {self.crop_area[1]}"
+        if self.scale[1] > 1:
+            message = f"scale is a part of the image, at most 1, found {self.scale[1]}"
             raise ValueError(message)
         return self
 
@@ -189,7 +189,7 @@ class Pretrain(Block):
     normalize: bool
     epochs: PositiveInt
     batch_size: Annotated[int, Field(ge=2)]
-    accumulate: PositiveInt
+    accumulation_steps: PositiveInt
     optimizer: Optimizer
     tau: Tau
     precision: Literal["auto", "float32", "bfloat16", "float16"]
@@ -197,7 +197,7 @@ class Pretrain(Block):
     online_knn: OnlineKnn
     checkpoint: Checkpoint
     resume: bool
-    fine_tune_from: LocalPath | None
+    init_from: LocalPath | None
     continue_from_epochs: PositiveInt | None
 
     @model_validator(mode="after")
@@ -219,14 +219,14 @@ class Knn(Block):
     neighbors: PositiveInt
 
 
-class WeightedKnn(Block):
+class KnnWeighted(Block):
     """kNN whose `neighbors` vote with exp(similarity / `temperature`)."""
 
     neighbors: PositiveInt
     temperature: PositiveFloat
 
 
-class Published(Block):
+class LinearAdam(Block):
     """The logistic regression of the published STL-10 table: one linear layer, Adam, the last epoch.
 
     It is fitted `seeds` times, all at once; the first seed's is the one that the tables show.
@@ -277,8 +277,8 @@ class FewLabels(Block):
 
 class Probes(Block):
     knn: Knn
-    knn200: WeightedKnn
-    published: Published
+    knn_weighted: KnnWeighted
+    linear_adam: LinearAdam
     linear_sgd: LinearSgd
     logistic: Logistic
     mlp: Mlp
@@ -317,7 +317,7 @@ class LatentMap(Block):
     points: Annotated[int, Field(ge=10)]
 
 
-class Latent(Block):
+class PairModelParams(Block):
     """The pair model: `widths` are those of the hidden layers between the features and the latent vector.
 
     `weights_from` is a file of weights that are taken instead of fitting any.
@@ -339,7 +339,7 @@ class Latent(Block):
     @field_validator("widths", mode="before")
     @classmethod
     def widths_of_one_word(cls, value: object) -> object:
-        """Shorter to type than a list: `latent.widths=256-128-64-32`."""
+        """Shorter to type than a list: `pair_model.widths=256-128-64-32`."""
         one_word = isinstance(value, str | int) and not str(value).startswith("[")
         return str(value).split("-") if one_word else value
 
@@ -347,7 +347,7 @@ class Latent(Block):
 class Predict(Block):
     """The classifier that names the class of a new image, and how many training images are named beside it."""
 
-    probe: Literal["published", "logistic", "mlp", "knn", "knn200"]
+    probe: Literal["linear_adam", "logistic", "mlp", "knn", "knn_weighted"]
     neighbors: PositiveInt
 
 
@@ -367,7 +367,7 @@ class Parameters(Block):
     baselines: Baselines
     references: dict[str, Annotated[str, AfterValidator(_reference)]]
     probes: Probes
-    latent: Latent
+    pair_model: PairModelParams
     predict: Predict
 
     @field_validator("tensorboard")

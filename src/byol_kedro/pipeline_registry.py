@@ -6,9 +6,8 @@ from importlib import import_module
 from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
-PARTS = ("ingest", "pretrain", "extract", "baselines", "probes", "latent", "report")
+PARTS = ("ingest", "pretrain", "extract", "baselines", "probes", "pair_model", "report")
 NAMES = ("__default__", *PARTS, "evaluate", "predict")
-PACKAGES = {"latent": "pair_model"}  # of the pipelines whose package has another name
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -29,5 +28,5 @@ def _everything() -> Pipeline:
 
 
 def _create(name: str) -> Pipeline:
-    pipeline: Pipeline = import_module(f"byol_kedro.pipelines.{PACKAGES.get(name, name)}").create_pipeline()
+    pipeline: Pipeline = import_module(f"byol_kedro.pipelines.{name}").create_pipeline()
     return pipeline

@@ -115,7 +115,7 @@ def test_prefetched_batches_are_those_that_are_gathered_when_they_are_wanted():
 
 def trained(placed, **given):
     state = small_state()
-    parameters = recipe(epochs=3, accumulate=2, batch_size=4)
+    parameters = recipe(epochs=3, accumulation_steps=2, batch_size=4)
     train(state, placed, Plan(parameters, 22, 0), (0.5,) * 3, (0.25,) * 3, **given)
     return state.network.state_dict()
 

@@ -10,21 +10,21 @@ from byol_kedro.errors import UserError
 from tests.support.trainings import recipe
 
 
-@given(count=st.integers(4, 200), batch=st.integers(2, 9), accumulate=st.integers(1, 3))
-def test_an_epoch_takes_each_image_at_most_once_in_whole_steps(count, batch, accumulate):
-    if count < batch * accumulate:
+@given(count=st.integers(4, 200), batch=st.integers(2, 9), accumulation_steps=st.integers(1, 3))
+def test_an_epoch_takes_each_image_at_most_once_in_whole_steps(count, batch, accumulation_steps):
+    if count < batch * accumulation_steps:
         return
-    plan = Plan(recipe(batch_size=batch, accumulate=accumulate), count, seed=0)
+    plan = Plan(recipe(batch_size=batch, accumulation_steps=accumulation_steps), count, seed=0)
     micro_batches = [m for step in range(plan.steps_an_epoch) for m in plan.picked(plan.order(0), step)]
     seen = torch.cat(micro_batches)
     assert {len(m) for m in micro_batches} == {batch}
-    assert len(seen.unique()) == len(seen) == count // (batch * accumulate) * batch * accumulate
+    assert len(seen.unique()) == len(seen) == count // (batch * accumulation_steps) * batch * accumulation_steps
     assert all(torch.equal(m, m.sort().values) for m in micro_batches)
 
 
 @pytest.mark.parametrize("step", [0, 1, 4, 5, 8])
 def test_batches_go_on_from_any_step_to_the_end_through_the_order_of_each_epoch(step):
-    plan = Plan(recipe(epochs=2, batch_size=3, accumulate=2), 26, seed=0)  # four steps an epoch
+    plan = Plan(recipe(epochs=2, batch_size=3, accumulation_steps=2), 26, seed=0)  # four steps an epoch
     whole = [m for each in range(8) for m in plan.picked(plan.order(each // 4), each)]
     rest = list(plan.batches(step))
     assert len(rest) == 2 * (8 - step)
@@ -45,13 +45,13 @@ def test_a_batch_larger_than_the_data_is_one_line_that_says_found_expected_and_w
 
 
 def test_where_micro_batches_are_accumulated_their_number_is_what_to_lower():
-    with pytest.raises(UserError, match=r"8 x 4 = 32 images, found 31 .*lower pretrain.accumulate, and"):
-        Plan(recipe(accumulate=4), 31, seed=0)
+    with pytest.raises(UserError, match=r"8 x 4 = 32 images, found 31 .*lower pretrain.accumulation_steps, and"):
+        Plan(recipe(accumulation_steps=4), 31, seed=0)
 
 
 def test_where_a_micro_batch_alone_is_too_large_their_number_would_not_help():
     with pytest.raises(UserError, match=r"8 x 4 = 32 images, found 7 .*lower pretrain.batch_size, and"):
-        Plan(recipe(accumulate=4), 7, seed=0)
+        Plan(recipe(accumulation_steps=4), 7, seed=0)
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -42,8 +42,8 @@ def test_the_warm_up_keeps_its_share_of_the_steps():
 
 
 def test_a_batch_larger_than_the_labeled_images_becomes_as_large():
-    plan = supervised_plan(recipe(batch_size=64, accumulate=4), 1200, 40, 0)
-    assert (plan.parameters.batch_size, plan.parameters.accumulate, plan.steps) == (40, 1, 30)
+    plan = supervised_plan(recipe(batch_size=64, accumulation_steps=4), 1200, 40, 0)
+    assert (plan.parameters.batch_size, plan.parameters.accumulation_steps, plan.steps) == (40, 1, 30)
 
 
 def test_what_the_labels_tell_apart_the_features_tell_apart():
@@ -56,8 +56,11 @@ def test_what_the_labels_tell_apart_the_features_tell_apart():
 
 
 def test_each_image_is_trained_with_its_own_label():
-    told, plain = [], dict.fromkeys(("flip", "jitter", "gray", "blur", "solarize"), 0.0)
-    views = {"first": VIEW | plain | {"crop_area": [1.0, 1.0], "crop_aspect": [1.0, 1.0]}, "second": VIEW}
+    told, plain = (
+        [],
+        dict.fromkeys(("hflip_prob", "color_jitter_prob", "grayscale_prob", "blur_prob", "solarize_prob"), 0.0),
+    )
+    views = {"first": VIEW | plain | {"scale": [1.0, 1.0], "ratio": [1.0, 1.0]}, "second": VIEW}
     plan = supervised_plan(recipe(views=views), 400, 40, 0)
     train_supervised(bright_and_dark(LABELS), LABELS, HEADER, plan, CPU, lambda _epoch, loss: told.append(loss))
     assert max(told[-3:]) < 0.1  # ln 2 = 0.69 is what a coin has
@@ -70,9 +73,9 @@ def test_other_labels_give_another_network():
 
 
 def test_the_same_seed_gives_the_same_network_bit_for_bit_whatever_was_drawn_before():
-    one = to_arrays(trained(accumulate=2))
+    one = to_arrays(trained(accumulation_steps=2))
     torch.rand(7)
-    two = to_arrays(trained(accumulate=2))
+    two = to_arrays(trained(accumulation_steps=2))
     assert all(np.array_equal(one[name], two[name]) for name in one)
 
 

@@ -70,7 +70,13 @@ def test_training_that_stopped_goes_on_bit_for_bit_from_what_its_state_names():
 # Of smaller images oneDNN's bfloat16 leaves a part of a weight's gradient as it found the memory.
 @pytest.mark.parametrize(("precision", "size"), [("float32", SIZE), ("bfloat16", 32), ("float16", SIZE)])
 def test_the_loss_falls_on_a_small_set_and_weights_stay_in_float32(precision, size):
-    mild = VIEW | {"crop_area": [0.5, 1.0], "jitter": 0.0, "gray": 0.0, "blur": 0.0, "solarize": 0.0}
+    mild = VIEW | {
+        "scale": [0.5, 1.0],
+        "color_jitter_prob": 0.0,
+        "grayscale_prob": 0.0,
+        "blur_prob": 0.0,
+        "solarize_prob": 0.0,
+    }
     views = {"first": mild, "second": mild}
     easy = recipe(epochs=12, batch_size=16, views=views, tau={"base": 0.5}, precision=precision)
     state, rows = run(easy, count=32, size=size, state=small_state(precision=precision))
@@ -132,8 +138,15 @@ def test_images_are_normalized_before_the_networks_see_them(monkeypatch):
 
 
 def test_each_view_is_drawn_from_its_own_distribution(monkeypatch):
-    plain = VIEW | {"crop_area": [1.0, 1.0], "jitter": 0.0, "gray": 0.0, "blur": 0.0, "solarize": 0.0, "flip": 0.0}
-    views = {"first": plain, "second": plain | {"gray": 1.0}}
+    plain = VIEW | {
+        "scale": [1.0, 1.0],
+        "color_jitter_prob": 0.0,
+        "grayscale_prob": 0.0,
+        "blur_prob": 0.0,
+        "solarize_prob": 0.0,
+        "hflip_prob": 0.0,
+    }
+    views = {"first": plain, "second": plain | {"grayscale_prob": 1.0}}
     first, second = seen_by_the_networks(monkeypatch, recipe(epochs=1, batch_size=20, views=views))
     assert not torch.allclose(first[:, 0], first[:, 1])
     assert torch.allclose(second[:, 0], second[:, 1])

@@ -23,7 +23,7 @@ from tests.support.run_builder import (
 )
 
 OLD, MIDDLE, NEW = (f"2026-03-0{day}T10.00.00.000Z" for day in (1, 2, 3))
-PUBLISHED_ALGORITHM = ("BYOL", "logistic regression", "published")
+PUBLISHED_ALGORITHM = ("BYOL", "logistic regression", "linear_adam")
 
 
 @pytest.fixture

@@ -101,12 +101,12 @@ def test_a_version_that_is_read_is_not(chain_copy: Path, chain: Chain, caplog) -
 def test_a_file_of_options_is_read(config: Callable[[str], str]) -> None:
     text = "run:\n  env: test\n  pipelines: [ingest, pretrain]\n  nodes: a\n  only-missing-outputs: true\n"
     options = read(
-        config(text + "  load_versions: pca:2\n  params: {seed: 3, pretrain.epochs: 4, latent: {widths: [8]}}\n")
+        config(text + "  load_versions: pca:2\n  params: {seed: 3, pretrain.epochs: 4, pair_model: {widths: [8]}}\n")
     )
     assert (options["env"], options["pipelines"], options["node_names"]) == ("test", ["ingest", "pretrain"], ["a"])
     assert options["only_missing_outputs"] is True
     assert options["load_versions"] == {"pca": "2"}
-    assert options["params"] == {"seed": 3, "pretrain": {"epochs": 4}, "latent": {"widths": [8]}}
+    assert options["params"] == {"seed": 3, "pretrain": {"epochs": 4}, "pair_model": {"widths": [8]}}
 
 
 @pytest.mark.parametrize("turned", [False, True])

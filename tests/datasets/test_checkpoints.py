@@ -11,7 +11,7 @@ from byol_kedro.datasets.checkpoints import Checkpoints, CheckpointsDataset
 from byol_kedro.errors import UserError
 from tests.support.damage import DAMAGE
 
-WHAT = {"epochs": 80, "seed": 0, "views.first.crop_area": [0.08, 1.0]}
+WHAT = {"epochs": 80, "seed": 0, "views.first.scale": [0.08, 1.0]}
 ARRAYS = {"weight": np.arange(6, dtype=np.float32).reshape(2, 3), "count": np.array(7)}
 
 
@@ -144,9 +144,7 @@ def test_what_is_written_after_a_corrupt_one_was_passed_over_takes_its_place(fol
     assert files(folder) == [f"step-{step:09d}.safetensors" for step in stay]
 
 
-@pytest.mark.parametrize(
-    "change", [{"epochs": 81}, {"seed": 1}, {"views.first.crop_area": [0.08, 0.9]}, {"tau.base": 0.9}]
-)
+@pytest.mark.parametrize("change", [{"epochs": 81}, {"seed": 1}, {"views.first.scale": [0.08, 0.9]}, {"tau.base": 0.9}])
 def test_a_training_that_differs_in_anything_finds_no_checkpoint_of_this_one(tmp_path, folder, change):
     write(folder, 1)
     assert Checkpoints(tmp_path).of(WHAT | change).newest() is None

@@ -17,7 +17,7 @@ from byol_kedro.files.sealed import sealed
 from byol_kedro.files.weights import read_weights
 from tests.support.damage import flip
 
-NAME = "pretrain.fine_tune_from"
+NAME = "pretrain.init_from"
 STATE = {"conv1.weight": torch.arange(6.0).reshape(2, 3)}
 RAN = []
 

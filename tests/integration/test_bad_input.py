@@ -22,14 +22,14 @@ Run = Callable[..., Outcome]
         ("pretrian.epochs=3", "pretrian: there is no such parameter; did you mean pretrain?"),
         ("pretrain.epocs=3", "pretrain.epocs: there is no such parameter; did you mean epochs?"),
         (
-            "pretrain.views.first.flop=1",
-            "pretrain.views.first.flop: there is no such parameter; did you mean flip?",
+            "pretrain.views.first.hflip_prop=1",
+            "pretrain.views.first.hflip_prop: there is no such parameter; did you mean hflip_prob?",
         ),
         ("sede=3", "sede: there is no such parameter; did you mean seed?"),
         ("pretrain.epochs=many", "pretrain.epochs: found 'many'"),
         ("pretrain.batch_size=1.5", "pretrain.batch_size: found 1.5"),
         ("pretrain.epochs=0", "pretrain.epochs: found 0, should be greater than 0"),
-        ("pretrain.views.second.solarize=1.2", "less than or equal to 1"),
+        ("pretrain.views.second.solarize_prob=1.2", "less than or equal to 1"),
         ("source=imagenet", "source: found 'imagenet', unknown source, expected one of array, cifar10, folder, photos"),
         ("raw_url=ftp://somewhere", "raw_url: found 'ftp://somewhere'"),
         ("device=tpu", "device: found 'tpu'"),
@@ -69,7 +69,7 @@ def test_evaluate_before_any_encoder_says_what_to_run(kedro_run: Run, tmp_path: 
 
 def test_what_makes_the_inputs_of_what_is_missing_is_named_too(kedro_run: Run) -> None:
     message = error_of(kedro_run("--pipelines=report"))
-    assert "kedro run --pipelines=ingest,pretrain,extract,baselines,probes,latent " in message
+    assert "kedro run --pipelines=ingest,pretrain,extract,baselines,probes,pair_model " in message
 
 
 def test_what_is_there_is_not_made_again(chain_copy: Path) -> None:

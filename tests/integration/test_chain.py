@@ -57,7 +57,7 @@ def test_published_rows_stand_beside_them_without_a_run(chain: Chain) -> None:
 def test_everything_learned_from_latents_names_the_encoder(chain: Chain) -> None:
     encoder = header(chain.versions("encoder")[-1])
     for name in ("latents_train", "latents_test", "reference_latents", "probe_logistic", "probe_published",
-                 "probe_mlp", "latent_mlp"):  # fmt: skip
+                 "probe_mlp", "pair_model"):  # fmt: skip
         derived = header(chain.versions(name)[-1])
         assert derived["encoder_version"] == encoder["version"], name
         assert derived["encoder_fingerprint"] == encoder["fingerprint"], name
@@ -85,7 +85,7 @@ def test_top1_of_a_row_is_the_share_of_right_guesses(chain: Chain) -> None:
 def test_the_manifest_holds_what_is_needed_to_run_again(chain: Chain) -> None:
     manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
     assert manifest["environment"] == "test"
-    assert manifest["parameters"]["pretrain"]["views"]["second"]["solarize"] == 0.2
+    assert manifest["parameters"]["pretrain"]["views"]["second"]["solarize_prob"] == 0.2
     assert manifest["parameters"]["seed"] == 0
     assert {"torch", "kedro", "timm"} <= set(manifest["packages"])
     assert manifest["reads"] == {}

@@ -35,9 +35,9 @@ def test_nothing_answers_with_an_encoder_in_which_a_bit_is_turned(chain_copy: Pa
     assert f"Error: load_encoder: {path} h" in outcome.output
     with pytest.raises(UserError, match=f"^load_encoder: {path} h.*; give the path of a whole one$"):
         load_encoder(chain_copy)
-    start = f"pretrain.fine_tune_from={path},pretrain.epochs=1"
+    start = f"pretrain.init_from={path},pretrain.epochs=1"
     message = error_of(type_kedro_run(chain_copy, "--pipelines=pretrain", params=start))
-    assert f"pretrain.fine_tune_from: {path} h" in message
+    assert f"pretrain.init_from: {path} h" in message
     assert artifacts(chain_copy) == before
 
 

@@ -234,8 +234,8 @@ def with_probe(protocol, **values) -> Probes:
     [
         ("mlp", {"lr": 1e30}, "lower probes.mlp.lr"),
         ("linear_sgd", {"lrs": [1e30]}, "lower probes.linear_sgd.lrs"),
-        ("published", {"lr": 1e30}, "lower probes.published.lr"),
-        ("knn200", {"temperature": 1e-45}, "raise probes.knn200.temperature"),
+        ("linear_adam", {"lr": 1e30}, "lower probes.linear_adam.lr"),
+        ("knn_weighted", {"temperature": 1e-45}, "raise probes.knn_weighted.temperature"),
     ],
 )
 def test_a_classifier_that_diverges_is_one_line(protocol, values, remedy):
@@ -260,7 +260,7 @@ def test_a_rate_that_no_optimizer_can_hold_is_refused_ahead():
 def test_a_pair_model_that_diverges_is_one_line(lr):
     settings = changed(SETTINGS, epochs=2, lr=lr)
     pairs = linear_pairs()
-    with pytest.raises(UserError, match=r"pair model.*lower latent\.lr"):
+    with pytest.raises(UserError, match=r"pair model.*lower pair_model\.lr"):
         fit_pair_model(pairs, no_pairs(), scaler_of(pairs), settings, 0)
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from tests.support.kedro_runs import Outcome, error_of, type_kedro_run
 
 Make = Callable[[Path], None]
-CHAIN = "pretrain.epochs=1,latent.epochs=2"
+CHAIN = "pretrain.epochs=1,pair_model.epochs=2"
 
 
 def images(count: int) -> np.ndarray:
@@ -62,7 +62,7 @@ NO_TEST_PAIR = "the pair model is not measured: no test pair among"
 NO_PAIR = "nothing to fit a pair model to, without which there are no clusters and no map: no train pair among 1 train"
 NO_TEST = "no test images: what is measured on them is left out"
 NO_QUALITY = "quality: left out, found 1 test images, 2 expected"
-NO_MAP = "latent_map: left out, found 1 test images, 2 expected"
+NO_MAP = "pair_embedding_map: left out, found 1 test images, 2 expected"
 NO_CLASSIFIERS = "expected at least 2 classes to learn and 1 test image"
 
 # What there is, and the lines that say what is left out.
@@ -82,12 +82,12 @@ RUNS: dict[str, tuple[Make, str, tuple[str, ...]]] = {
     "one to train on": (folder(train=1, unlabeled=8), "", (NO_PAIR, NO_TEST, "no effective rank: 0 of 1 training")),
     "one to train on, and some to test on": (folder(train=1, test=5, unlabeled=8), "", (NO_PAIR,)),
     "one each as arrays": (arrays, "source=array", (NO_PAIR, NO_TEST_PAIR, NO_QUALITY)),
-    "pairs split by pair": (folder(loose=3), "latent.pairs.split=pair", (NO_QUALITY, NO_MAP)),
-    "features of others as target": (folder(loose=4), "latent.pairs.target=cosine", (NO_TEST_PAIR,)),
-    "hdbscan": (folder(loose=5), "latent.clusters.method=hdbscan", (NO_TEST_PAIR,)),
-    "silhouette": (folder(loose=4), "latent.clusters.method=silhouette", (NO_TEST_PAIR,)),
+    "pairs split by pair": (folder(loose=3), "pair_model.pairs.split=pair", (NO_QUALITY, NO_MAP)),
+    "features of others as target": (folder(loose=4), "pair_model.pairs.target=cosine", (NO_TEST_PAIR,)),
+    "hdbscan": (folder(loose=5), "pair_model.clusters.method=hdbscan", (NO_TEST_PAIR,)),
+    "silhouette": (folder(loose=4), "pair_model.clusters.method=silhouette", (NO_TEST_PAIR,)),
     "the same network with labels": (
-        folder(train__a=1, train__b=1, unlabeled=2), "baselines.supervised=true,latent.unlabeled=true", (NO_TEST,)
+        folder(train__a=1, train__b=1, unlabeled=2), "baselines.supervised=true,pair_model.unlabeled=true", (NO_TEST,)
     ),
 }  # fmt: skip
 
@@ -115,17 +115,17 @@ def test_what_can_be_told_of_one_test_image_is_told(tmp_path: Path) -> None:
     assert run(tmp_path, make).exit_code == 0
     rows = pd.read_csv(newest(tmp_path, "results")).query("source == 'measured'")
     assert set(rows["features"]) >= {"BYOL", "untrained network"}
-    vectors = pd.read_parquet(newest(tmp_path, "latent_vectors"))
+    vectors = pd.read_parquet(newest(tmp_path, "pair_embeddings"))
     assert vectors["split"].value_counts().to_dict() == {"train": 8, "test": 1}
     assert (vectors["cluster"] >= 0).all()
-    metrics = json.loads(newest(tmp_path, "latent_metrics").read_text("utf-8"))
+    metrics = json.loads(newest(tmp_path, "pair_metrics").read_text("utf-8"))
     assert (metrics["pairs"]["test"], metrics["clusters"]["n"]) == (0, 1)
 
 
 def test_without_a_pair_to_learn_from_the_artifacts_are_there_and_empty(tmp_path: Path) -> None:
     make, _, _ = RUNS["one to train on, and some to test on"]
     assert run(tmp_path, make).exit_code == 0
-    vectors = pd.read_parquet(newest(tmp_path, "latent_vectors"))
+    vectors = pd.read_parquet(newest(tmp_path, "pair_embeddings"))
     assert list(vectors) == ["name", "split", "label", "class", "cluster", *(f"z{axis}" for axis in range(16))]
     assert vectors.empty
     predictions = pd.read_parquet(newest(tmp_path, "pair_predictions"))
@@ -144,11 +144,13 @@ def test_too_few_to_train_on_end_the_run_before_anything_is_trained(tmp_path: Pa
     assert not list(tmp_path.glob("06_models/*"))
 
 
-@pytest.mark.parametrize(("accumulate", "advice"), [(1, "batch_size"), (4, "accumulate")])
+@pytest.mark.parametrize(("accumulation_steps", "advice"), [(1, "batch_size"), (4, "accumulation_steps")])
 def test_fewer_than_a_step_takes_end_the_run_before_anything_is_trained(
-    tmp_path: Path, accumulate: int, advice: str
+    tmp_path: Path, accumulation_steps: int, advice: str
 ) -> None:
     batch = 32 if advice == "batch_size" else 2
-    message = error_of(run(tmp_path, folder(loose=7), params=f"pretrain.accumulate={accumulate}", batch_size=batch))
+    message = error_of(
+        run(tmp_path, folder(loose=7), params=f"pretrain.accumulation_steps={accumulation_steps}", batch_size=batch)
+    )
     assert f"found 6 in train and unlabeled together; lower pretrain.{advice}, and" in message
     assert not list(tmp_path.glob("06_models/*"))

@@ -25,7 +25,7 @@ from tests.support.kedro_runs import Chain
 
 Read = Callable[[str], Tensors]
 ODD = pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
-PROBES = {"published": "probe_published", "logistic": "probe_logistic", "mlp": "probe_mlp"}
+PROBES = {"linear_adam": "probe_published", "logistic": "probe_logistic", "mlp": "probe_mlp"}
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +62,11 @@ def test_the_measure_of_two_views_is_not_taken(read: Read, splits: dict[str, Ima
         measure_quality(encoder, features, others, splits["images_test"], 0, "cpu")
 
 
-@pytest.mark.parametrize("entry", ["encoder", "latent_mlp", *PROBES.values()])
+@pytest.mark.parametrize("entry", ["encoder", "pair_model", *PROBES.values()])
 def test_no_image_is_given_a_class_or_a_vector(
     read: Read, splits: dict[str, Images], chain: Chain, entry: str, tmp_path: Path
 ) -> None:
-    names = ("encoder", *PROBES.values(), "latent_mlp", "latents_train", "latents_test", "latents_unlabeled")
+    names = ("encoder", *PROBES.values(), "pair_model", "latents_train", "latents_test", "latents_unlabeled")
     inputs = {name: read(name) for name in names} | {entry: spoilt(read(entry), np.nan)}
     manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
     probe = next((name for name, kept in PROBES.items() if kept == entry), "logistic")
@@ -144,15 +144,15 @@ def test_no_reference_is_made_of_it() -> None:
 
 @pytest.mark.parametrize("name", ["linear1.weight", "mean", "scale", "target_offset", "target_scale"])
 def test_no_pair_model_is_made_of_it(read: Read, name: str) -> None:
-    with pytest.raises(UserError, match=rf"latent_mlp: {name} holds NaN or infinity"):
-        PairModel.from_arrays(spoilt(read("latent_mlp"), np.nan, name).arrays)
+    with pytest.raises(UserError, match=rf"pair_model: {name} holds NaN or infinity"):
+        PairModel.from_arrays(spoilt(read("pair_model"), np.nan, name).arrays)
 
 
 def test_a_class_without_training_images_is_no_fault_of_a_probe(
     read: Read, splits: dict[str, Images], chain: Chain, tmp_path: Path
 ) -> None:
     """Its bias is minus infinity."""
-    names = ("encoder", *PROBES.values(), "latent_mlp", "latents_train", "latents_test", "latents_unlabeled")
+    names = ("encoder", *PROBES.values(), "pair_model", "latents_train", "latents_test", "latents_unlabeled")
     inputs = {name: read(name) for name in names} | {"probe_logistic": spoilt(read("probe_logistic"), -np.inf, "bias")}
     manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
     predict(

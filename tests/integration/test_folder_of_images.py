@@ -58,7 +58,7 @@ def test_without_labels_the_last_screen_shows_quality_and_pair_model(unlabeled: 
     (byol,) = (line for line in unlabeled.outcome.lines if line.startswith("│ BYOL"))
     shown = [float(cell.replace("−", "-")) for cell in byol.split("│")[2:5]]
     assert shown == pytest.approx([rows[0][name] for name in ("effective_rank", "uniformity", "alignment")], abs=0.05)
-    models = [row["model"] for row in json.loads(newest(unlabeled, "latent_metrics").read_text("utf-8"))["rows"]]
+    models = [row["model"] for row in json.loads(newest(unlabeled, "pair_metrics").read_text("utf-8"))["rows"]]
     assert [line.split("│")[1].strip() for line in unlabeled.outcome.lines[-11:] if line.startswith("│")] == models
 
 
@@ -69,11 +69,11 @@ def test_without_labels_no_classifier_is_measured(unlabeled: Chain) -> None:
 
 
 def test_without_labels_there_are_clusters_a_map_and_quality(unlabeled: Chain) -> None:
-    vectors = pd.read_parquet(newest(unlabeled, "latent_vectors"))
+    vectors = pd.read_parquet(newest(unlabeled, "pair_embeddings"))
     assert len(vectors) == 60
     assert vectors["cluster"].nunique() == 4
     assert (vectors["label"] == -1).all()
-    assert json.loads(newest(unlabeled, "latent_map").read_text("utf-8"))["data"]
+    assert json.loads(newest(unlabeled, "pair_embedding_map").read_text("utf-8"))["data"]
     rows = json.loads(newest(unlabeled, "quality_metrics").read_text("utf-8"))["rows"]
     assert [row["features"] for row in rows] == ["BYOL", "untrained network"]
 

@@ -65,13 +65,13 @@ def test_a_catalog_of_ones_own_gets_the_checked_values_of_what_was_typed(home: P
 
 def test_files_among_the_parameters(home: Path) -> None:
     params = {
-        "pretrain": {"fine_tune_from": "~/a.pth"},
-        "latent": {"weights_from": "~/b.pt"},
+        "pretrain": {"init_from": "~/a.pth"},
+        "pair_model": {"weights_from": "~/b.pt"},
         "references": {"mine": "resnet18@~/c.safetensors", "hub": "resnet18.tv_in1k"},
     }
     catalog = catalog_of(**params)
-    assert catalog.load("params:pretrain.fine_tune_from") == f"{home}/a.pth"
-    assert catalog.load("params:latent.weights_from") == f"{home}/b.pt"
+    assert catalog.load("params:pretrain.init_from") == f"{home}/a.pth"
+    assert catalog.load("params:pair_model.weights_from") == f"{home}/b.pt"
     assert catalog.load("params:references") == {
         "mine": f"resnet18@{home}/c.safetensors",
         "hub": "resnet18.tv_in1k",

@@ -19,8 +19,8 @@ def test_a_package_that_is_not_installed_stops_the_run_before_anything_is_read(
     kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "umap", None)
-    message = error_of(kedro_run(params="latent.map.method=umap"))
-    assert "latent.map.method: umap needs the package umap-learn, which is not installed" in message
+    message = error_of(kedro_run(params="pair_model.map.method=umap"))
+    assert "pair_model.map.method: umap needs the package umap-learn, which is not installed" in message
     assert not artifacts(tmp_path)
 
 
@@ -34,12 +34,12 @@ def test_a_package_that_no_stage_of_the_run_needs_is_not_asked_for(
     kedro_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "umap", None)
-    assert kedro_run("--pipelines=ingest", params="latent.map.method=umap").exit_code == 0
+    assert kedro_run("--pipelines=ingest", params="pair_model.map.method=umap").exit_code == 0
 
 
 WEIGHTS = {
     "no file": (lambda _: None, "there is no file"),
-    "no weights": (lambda path: path.write_bytes(b"no weights"), "latent.weights_from"),
+    "no weights": (lambda path: path.write_bytes(b"no weights"), "pair_model.weights_from"),
     "another network": (lambda path: save_file({"fc.weight": torch.ones(2, 2)}, path), "holds fc.weight; expected"),
     "layers that do not fit": (
         lambda path: save_file(
@@ -59,8 +59,8 @@ def test_weights_that_cannot_be_taken_stop_the_run_before_anything_is_read(
     path = tmp_path / "weights.safetensors"
     write(path)
     before = artifacts(tmp_path)
-    message = error_of(kedro_run(params=f"latent.weights_from={path}"))
-    assert "latent.weights_from" in message
+    message = error_of(kedro_run(params=f"pair_model.weights_from={path}"))
+    assert "pair_model.weights_from" in message
     assert expected in message
     assert artifacts(tmp_path) == before
 
@@ -70,9 +70,9 @@ def test_a_target_of_features_that_the_run_does_not_compute_stops_it(
     kedro_run: Run, tmp_path: Path, known: str
 ) -> None:
     supervised = str("supervised" in known).lower()
-    given = f"latent.pairs.target=cosine,latent.pairs.reference=dino,baselines.supervised={supervised}"
+    given = f"pair_model.pairs.target=cosine,pair_model.pairs.reference=dino,baselines.supervised={supervised}"
     message = error_of(kedro_run(params=given))
-    assert message == f"Error: latent.pairs.reference: this run has no network 'dino', it has {known}"
+    assert message == f"Error: pair_model.pairs.reference: this run has no network 'dino', it has {known}"
     assert not artifacts(tmp_path)
 
 
@@ -113,7 +113,7 @@ def layer(path: Path, width: int) -> None:
 
 NARROW = {
     "pairs": (saved_pairs, "raw/pairs.pt", "pair_tensors: its features have 7 numbers, those of the encoder 512"),
-    "weights": (layer, "raw/w.safetensors", "latent.weights_from: .* but the features have 512 numbers"),
+    "weights": (layer, "raw/w.safetensors", "pair_model.weights_from: .* but the features have 512 numbers"),
 }
 
 
@@ -125,7 +125,7 @@ def test_features_of_another_width_than_the_encoder_will_have_stop_the_run_befor
     (tmp_path / "raw").mkdir()
     write(tmp_path / place, 7)
     before = artifacts(tmp_path)
-    params = f"latent.weights_from={tmp_path / place}" if name == "weights" else ""
+    params = f"pair_model.weights_from={tmp_path / place}" if name == "weights" else ""
     assert re.search(expected, error_of(kedro_run(params=params)))
     assert artifacts(tmp_path) == before
 

@@ -101,7 +101,7 @@ def test_too_many_images_for_hdbscan_are_all_noise_and_a_line_says_so(monkeypatc
     monkeypatch.setattr(module, "HDBSCAN_LIMIT", 299)
     train, others = clusters(np.zeros((300, 4), np.float32), np.zeros((7, 4), np.float32), settings("hdbscan"), 0)
     assert (train.tolist(), others.tolist()) == ([-1] * 300, [-1] * 7)
-    assert "latent.clusters.method: left out, hdbscan compares every two" in caplog.text
+    assert "pair_model.clusters.method: left out, hdbscan compares every two" in caplog.text
     assert "300 are too many (at most 299); take kmeans" in caplog.text
 
 

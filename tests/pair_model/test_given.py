@@ -166,7 +166,7 @@ def test_any_column_can_be_the_target(file, column):
 
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are():
-    with pytest.raises(UserError, match=r"no column 'lpips' of numbers, found target; .* latent.pairs.column"):
+    with pytest.raises(UserError, match=r"no column 'lpips' of numbers, found target; .* pair_model.pairs.column"):
         named_pairs(columns(target=[1.0, 2.0]), TRAIN, 4, changed(PAIRS, column="lpips"), 0)
 
 
@@ -200,7 +200,7 @@ def test_saved_pairs_are_split_as_asked(split):
 
 def test_saved_pairs_that_all_have_a_test_image_cannot_be_split_by_image():
     seed = next(seed for seed in range(100) if held_out(5, 0.2, np.random.default_rng(seed))[0])
-    with pytest.raises(UserError, match=r"latent\.pairs\.split=pair"):
+    with pytest.raises(UserError, match=r"pair_model\.pairs\.split=pair"):
         saved_pairs(np.zeros(4, np.int64), np.arange(1, 5), np.ones(4), PAIRS, seed)
 
 

@@ -16,7 +16,7 @@ from tests.support.pair_problems import SETTINGS, changed, linear_pairs, no_pair
 WIDTHS = (128, 128, 64, 32, 16)
 
 
-class Published(nn.Module):
+class LinearAdam(nn.Module):
     """The network of the replaced system."""
 
     def __init__(self, inputs=512):
@@ -33,7 +33,7 @@ class Published(nn.Module):
 @pytest.fixture
 def network():
     torch.manual_seed(0)
-    return Published()
+    return LinearAdam()
 
 
 def test_the_published_file_gives_the_vectors_of_a_plain_torch_model(network, tmp_path):
@@ -51,7 +51,7 @@ def test_the_published_file_gives_the_vectors_of_a_plain_torch_model(network, tm
 def test_a_model_of_this_project_comes_back_whole():
     fitted, _ = fit_pair_model(linear_pairs(), no_pairs(), scaler_of(linear_pairs()), changed(SETTINGS, epochs=1), 0)
     tensors = {name: torch.from_numpy(array) for name, array in fitted.to_arrays().items()}
-    again = imported_pair_model(tensors, "latent_mlp.safetensors", scaler_of(linear_pairs(noise_seed=1)))
+    again = imported_pair_model(tensors, "pair_model.safetensors", scaler_of(linear_pairs(noise_seed=1)))
     unseen = linear_pairs(noise_seed=2).features
     np.testing.assert_array_equal(again.vectors(unseen), fitted.vectors(unseen))
     assert (again.target_offset, again.target_scale) == (fitted.target_offset, fitted.target_scale)
@@ -76,7 +76,7 @@ def test_another_width_of_the_last_layer_is_taken():
 )
 def test_what_does_not_fit_is_named(network, change, message):
     dim = 10 if not change else 512
-    with pytest.raises(UserError, match=rf"^latent.weights_from: x.pt .*{message}"):
+    with pytest.raises(UserError, match=rf"^pair_model.weights_from: x.pt .*{message}"):
         imported_pair_model(network.state_dict() | change, "x.pt", scaler_of(linear_pairs(dim=dim)))
 
 

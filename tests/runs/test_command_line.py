@@ -29,10 +29,12 @@ def test_a_command_without_options_names_the_pipelines_alone() -> None:
 
 
 def test_environment_parameters_and_pins_are_those_of_the_run() -> None:
-    command = hint("sample", {"data_root": "x", "pretrain": {"epochs": 3, "views": {"flip": 0.5}}}, encoder="2026")
+    command = hint(
+        "sample", {"data_root": "x", "pretrain": {"epochs": 3, "views": {"hflip_prob": 0.5}}}, encoder="2026"
+    )
     assert command == (
         "kedro run --pipelines=ingest,pretrain --env=sample "
-        "--params=data_root=x,pretrain.epochs=3,pretrain.views.flip=0.5 --load-versions=encoder:2026"
+        "--params=data_root=x,pretrain.epochs=3,pretrain.views.hflip_prob=0.5 --load-versions=encoder:2026"
     )
 
 

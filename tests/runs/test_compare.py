@@ -168,7 +168,7 @@ def test_a_run_that_only_reports_has_the_images_of_the_metrics_that_it_read(runs
 
 
 def test_rows_of_one_classifier_are_told_apart_by_how_it_learned(runs: RunBuilder) -> None:
-    keys = [BYOL_KNN, ("BYOL", "kNN", "knn200"), BYOL_LOGISTIC, ("BYOL", "logistic regression", "linear_sgd")]
+    keys = [BYOL_KNN, ("BYOL", "kNN", "knn_weighted"), BYOL_LOGISTIC, ("BYOL", "logistic regression", "linear_sgd")]
     for run_id in (A, B):
         runs.complete(run_id, {key: right(of=50, count=30) for key in keys})
     first_cells = [line.split("  ")[0].strip() for line in diff(runs).lines]
@@ -247,7 +247,7 @@ def test_latest_and_previous_are_the_newest_complete_runs(runs: RunBuilder) -> N
 
 def test_the_screen_fits_a_hundred_columns(runs: RunBuilder) -> None:
     rng = np.random.default_rng(0)
-    keys = [BYOL_LOGISTIC, ("untrained network", "logistic regression", "published")]
+    keys = [BYOL_LOGISTIC, ("untrained network", "logistic regression", "linear_adam")]
     runs.complete(A, {key: rng.random(200) < 0.5 for key in keys}, command="kedro run", parameters={"data": "y" * 90})
     runs.complete(B, {key: rng.random(200) < 0.6 for key in keys}, command="kedro run", images="others")
     assert max(map(len, diff(runs).lines)) <= 100

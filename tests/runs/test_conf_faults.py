@@ -45,7 +45,7 @@ ENTRIES = {
 PARAMETERS = {
     "pretrain: [1]": "pretrain: a list in one place and a block of names in another; write it as conf/base does",
     "pretrain: 3": "pretrain: found 3, should be a valid dictionary",
-    "pretrain: {views: {first: {crop_area: {low: 1}}}}": "pretrain.views.first.crop_area: a list in one place",
+    "pretrain: {views: {first: {scale: {low: 1}}}}": "pretrain.views.first.scale: a list in one place",
     "1: 2": "parameters: 1: there is no such parameter",
     "pretrain: null": "pretrain: found None, should be a valid dictionary",
     "raw_root: 010": "raw_root: found 8, should be a valid string; in a file of conf/ write it in quotes",

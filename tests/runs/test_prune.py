@@ -38,7 +38,7 @@ def test_what_a_kept_run_read_stays_with_its_manifest(runs: RunBuilder) -> None:
 @pytest.mark.parametrize("written", [Path, relative])
 def test_a_file_that_a_kept_run_was_fine_tuned_from_stays(runs: RunBuilder, written: Callable[[Path], Path]) -> None:
     path = written(runs.path("encoder", FIRST))
-    runs.complete(THIRD, ROWS, parameters={"pretrain": {"fine_tune_from": str(path)}})
+    runs.complete(THIRD, ROWS, parameters={"pretrain": {"init_from": str(path)}})
     lines = prune(runs)
     assert entries_of(runs, FIRST) == {"encoder", "run_manifest"}
     assert entries_of(runs, SECOND) == set()
@@ -46,7 +46,7 @@ def test_a_file_that_a_kept_run_was_fine_tuned_from_stays(runs: RunBuilder, writ
 
 
 def test_a_file_that_only_an_old_run_was_fine_tuned_from_goes(runs: RunBuilder) -> None:
-    pretrain = {"fine_tune_from": str(runs.path("encoder", FIRST))}
+    pretrain = {"init_from": str(runs.path("encoder", FIRST))}
     runs.complete("2026-03-02T11.00.00.000Z", ROWS, parameters={"pretrain": pretrain})
     runs.complete(THIRD, ROWS)
     prune(runs)

@@ -161,9 +161,9 @@ def test_a_manifest_that_names_a_version_that_is_none_leads_nowhere(runs: RunBui
 
 
 NAMED = {
-    "pretrain.fine_tune_from": ("encoder", lambda path: {"pretrain": {"fine_tune_from": path}}),
-    "pretrain.init_from": ("byol_heads", lambda path: {"pretrain": {"init_from": path}}),
-    "latent.weights_from": ("latent_mlp", lambda path: {"latent": {"weights_from": path}}),
+    "pretrain.init_from": ("encoder", lambda path: {"pretrain": {"init_from": path}}),
+    "pretrain.init_from, heads": ("byol_heads", lambda path: {"pretrain": {"init_from": path}}),
+    "pair_model.weights_from": ("pair_model", lambda path: {"pair_model": {"weights_from": path}}),
     "references": ("encoder", lambda path: {"references": {"mine": f"resnet18@{path}"}}),
     "predict_root": ("images_test", lambda path: {"predict_root": path}),
     "deep": ("pca", lambda path: {"a": [{"b": [path]}]}),
@@ -189,7 +189,7 @@ def test_a_file_that_any_parameter_of_a_kept_run_names_stays(
 def test_a_file_beside_that_of_the_entry_is_named_too(runs: RunBuilder) -> None:
     beside = version(runs, FIRST) / "weights.pth"
     beside.write_bytes(b"weights")
-    runs.complete(THIRD, ROWS, parameters={"pretrain": {"fine_tune_from": str(beside)}})
+    runs.complete(THIRD, ROWS, parameters={"pretrain": {"init_from": str(beside)}})
     prune(runs)
     assert beside.exists()
 
@@ -197,21 +197,21 @@ def test_a_file_beside_that_of_the_entry_is_named_too(runs: RunBuilder) -> None:
 def test_a_file_that_is_named_by_a_link_elsewhere_stays(runs: RunBuilder, tmp_path: Path) -> None:
     link = tmp_path / "best.safetensors"
     link.symlink_to(runs.path("encoder", FIRST))
-    runs.complete(THIRD, ROWS, parameters={"pretrain": {"fine_tune_from": str(link)}})
+    runs.complete(THIRD, ROWS, parameters={"pretrain": {"init_from": str(link)}})
     prune(runs)
     assert link.read_bytes() == b"something"
 
 
 def test_a_file_that_todays_parameters_name_stays(runs: RunBuilder) -> None:
-    params = f"data_root={runs.data_root},latent.weights_from={runs.path('latent_mlp', FIRST)}"
+    params = f"data_root={runs.data_root},pair_model.weights_from={runs.path('pair_model', FIRST)}"
     outcome = type_results(runs.data_root, "prune", "--keep=1", "--env=test", f"--params={params}", place=False)
     assert outcome.exit_code == 0, outcome.output
-    assert entries_of(runs, FIRST) == {"latent_mlp", "run_manifest"}
+    assert entries_of(runs, FIRST) == {"pair_model", "run_manifest"}
 
 
 def test_what_the_run_of_a_version_that_stays_was_made_from_stays(runs: RunBuilder) -> None:
     between = "2026-03-02T11.00.00.000Z"
-    runs.complete(between, ROWS, parameters={"pretrain": {"fine_tune_from": str(runs.path("encoder", FIRST))}})
+    runs.complete(between, ROWS, parameters={"pretrain": {"init_from": str(runs.path("encoder", FIRST))}})
     runs.write("encoder", between, b"something")
     runs.complete(THIRD, ROWS, reads={"encoder": between})
     prune(runs)

@@ -66,7 +66,7 @@ ALONE = {
     "extract": ["latents_train"],
     "baselines": ["baseline_metrics"],
     "probes": ["probe_metrics"],
-    "latent": ["latent_mlp", "latent_vectors", "cluster_sheet", "latent_map"],
+    "pair_model": ["pair_model", "pair_embeddings", "cluster_sheet", "pair_embedding_map"],
     "report": ["report"],
 }
 
@@ -84,9 +84,11 @@ def test_every_pipeline_alone_ends_with_what_it_made_and_where(chain_copy: Path,
 
 
 def test_a_run_of_the_pair_model_shows_what_its_metrics_say(chain_copy: Path, chain: Chain) -> None:
-    weights = chain.versions("latent_mlp")[-1]
-    run = Chain(chain_copy, type_kedro_run(chain_copy, "--pipelines=latent", params=f"latent.weights_from={weights}"))
-    metrics = json.loads(run.versions("latent_metrics")[-1].read_text("utf-8"))
+    weights = chain.versions("pair_model")[-1]
+    run = Chain(
+        chain_copy, type_kedro_run(chain_copy, "--pipelines=pair_model", params=f"pair_model.weights_from={weights}")
+    )
+    metrics = json.loads(run.versions("pair_metrics")[-1].read_text("utf-8"))
     shown = {line.split("│")[1].strip(): line.split("│")[2].split()[0] for line in run.outcome.lines if "│" in line}
     assert shown == {row["model"]: f"{row['l1']:.3f}" for row in metrics["rows"]}
     assert (

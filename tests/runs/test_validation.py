@@ -25,6 +25,6 @@ def test_names_that_are_no_blocks_are_not(caplog) -> None:
 
 
 def test_a_single_parameter_that_a_node_reads_is_not_but_its_neighbors_are(caplog) -> None:
-    typed = {"latent": {"unlabeled": True, "epochs": 3}}
-    line = "latent.epochs: without effect: nothing in this run reads that"
-    assert warned(caplog, typed, "latent.unlabeled") == [line]
+    typed = {"pair_model": {"unlabeled": True, "epochs": 3}}
+    line = "pair_model.epochs: without effect: nothing in this run reads that"
+    assert warned(caplog, typed, "pair_model.unlabeled") == [line]

@@ -105,9 +105,9 @@ def _whole(part: Path) -> Path:
 
 # What lies around it, the file that is replaced, and what reads it.
 READERS: dict[str, tuple[Callable[[Path], object], str, Callable[[Path], object]]] = {
-    "fine_tune_from, its content": (nothing, "x.pth", lambda path: file_mark(str(path))),
-    "weights": (nothing, "x.pth", lambda path: read_weights(path, "pretrain.fine_tune_from")),
-    "weights of safetensors": (nothing, "x.safetensors", lambda path: read_weights(path, "latent.weights_from")),
+    "init_from, its content": (nothing, "x.pth", lambda path: file_mark(str(path))),
+    "weights": (nothing, "x.pth", lambda path: read_weights(path, "pretrain.init_from")),
+    "weights of safetensors": (nothing, "x.safetensors", lambda path: read_weights(path, "pair_model.weights_from")),
     "references": (nothing, "x.pth", lambda path: check_references({"mine": f"resnet18@{path}"})),
     "pairs of text": (nothing, "pairs.txt", load(PairFileDataset)),
     "pairs of parquet": (nothing, "pairs.parquet", lambda path: load(PairFileDataset)(path.with_suffix(".txt"))),

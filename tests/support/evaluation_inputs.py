@@ -7,15 +7,15 @@ import numpy as np
 
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.parameters import FewLabels, Knn, LinearSgd, Logistic, Mlp, Probes, Published, WeightedKnn
+from byol_kedro.parameters import FewLabels, Knn, KnnWeighted, LinearAdam, LinearSgd, Logistic, Mlp, Probes
 from tests.support.probe_problems import blobs
 
 Split = Literal["train", "test"]
 
 PROBES = Probes(
     knn=Knn(neighbors=3),
-    knn200=WeightedKnn(neighbors=200, temperature=0.07),
-    published=Published(lr=0.003, batch_size=32, epochs=2, seeds=2),
+    knn_weighted=KnnWeighted(neighbors=200, temperature=0.07),
+    linear_adam=LinearAdam(lr=0.003, batch_size=32, epochs=2, seeds=2),
     linear_sgd=LinearSgd(lrs=[0.01, 0.1], momentum=0.9, batch_size=32, epochs=2, validation=0.3),
     logistic=Logistic(cs=[0.01, 1.0], validation=0.3),
     mlp=Mlp(hidden_dim=8, lr=0.01, weight_decay=0, batch_size=32, epochs=2, patience=2, validation=0.3),

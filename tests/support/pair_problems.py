@@ -5,12 +5,12 @@ import numpy as np
 from byol_kedro.evaluation.scaler import Scaler
 from byol_kedro.pair_model.pairs import PairSet, Pool
 from byol_kedro.pair_model.stack import Stack
-from byol_kedro.parameters import Clusters, Latent, LatentMap, Pairs
+from byol_kedro.parameters import Clusters, LatentMap, PairModelParams, Pairs
 
 PAIRS = Pairs(
     count=300, target="psnr", reference="untrained", balanced=False, column=None, split="image", validation=0.2
 )
-SETTINGS = Latent(
+SETTINGS = PairModelParams(
     pairs=PAIRS,
     widths=[32, 16],
     lr=0.003,

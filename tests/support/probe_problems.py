@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from byol_kedro.evaluation.probes.run import Problem
-from byol_kedro.parameters import FewLabels, Knn, LinearSgd, Logistic, Mlp, Probes, Published, WeightedKnn
+from byol_kedro.parameters import FewLabels, Knn, KnnWeighted, LinearAdam, LinearSgd, Logistic, Mlp, Probes
 
 PROBES = Probes(
     knn=Knn(neighbors=5),
-    knn200=WeightedKnn(neighbors=20, temperature=0.07),
-    published=Published(lr=0.01, batch_size=32, epochs=10, seeds=2),
+    knn_weighted=KnnWeighted(neighbors=20, temperature=0.07),
+    linear_adam=LinearAdam(lr=0.01, batch_size=32, epochs=10, seeds=2),
     linear_sgd=LinearSgd(lrs=[0.01, 0.1], momentum=0.9, batch_size=32, epochs=10, validation=0.3),
     logistic=Logistic(cs=[0.001, 0.1, 10.0], validation=0.3),
     mlp=Mlp(hidden_dim=8, lr=0.01, weight_decay=0, batch_size=32, epochs=5, patience=3, validation=0.3),

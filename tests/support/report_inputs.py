@@ -14,11 +14,11 @@ VERSION = "2026-09-01T10.00.00.000Z"
 RUN = "2026-09-02T11.00.00.000Z"
 UNLABELED, TRAIN, TEST = "ab" * 32, "bc" * 32, "ef" * 32  # fingerprints of the images
 CLASSES = ["astronaut", "cat", "coffee", "rocket"]
-TOP1 = {"knn": 0.55, "published": 0.58, "logistic": 0.612, "mlp": 0.62}
+TOP1 = {"knn": 0.55, "linear_adam": 0.58, "logistic": 0.612, "mlp": 0.62}
 CLASSIFIERS = {
     "knn": "kNN",
-    "knn200": "kNN",
-    "published": "logistic regression",
+    "knn_weighted": "kNN",
+    "linear_adam": "logistic regression",
     "linear_sgd": "logistic regression",
     "logistic": "logistic regression",
     "mlp": "MLP",
@@ -55,7 +55,7 @@ def manifest(**changes):
     return facts | changes
 
 
-SETTINGS = {"published": {"lr": 0.0003, "batch_size": 64, "epochs": 200, "seeds": 5}}
+SETTINGS = {"linear_adam": {"lr": 0.0003, "batch_size": 64, "epochs": 200, "seeds": 5}}
 
 
 def row(protocol, features, top1, dim=512, **changes):
@@ -159,7 +159,7 @@ def history(epochs=40):
 
 
 def latent_row(model, n=500, **scores):
-    """A row of latent_metrics: each score with its interval, None where it has none."""
+    """A row of pair_metrics: each score with its interval, None where it has none."""
     row = {"model": model, "n": n}
     for name in ("l1", "spearman", "r2", "l1_behind"):
         value = scores.get(name)
@@ -168,7 +168,7 @@ def latent_row(model, n=500, **scores):
     return row
 
 
-def latent_metrics(version=VERSION):
+def pair_metrics(version=VERSION):
     models = [
         latent_row("pair model", l1=0.0123, spearman=0.61, r2=0.4, l1_behind=0.0),
         latent_row("mean of train", l1=0.02, r2=0.0, l1_behind=0.0077),
@@ -177,7 +177,7 @@ def latent_metrics(version=VERSION):
     return metrics(models, version, pairs={"train": 2000, "test": 500}, clusters=clusters)
 
 
-def latent_vectors():
+def pair_embeddings():
     labels = [0, 0, 1, 1, 2, -1]
     names = [f"test/{number:05d}" for number in range(len(labels))]
     vectors = {f"z{axis}": np.zeros(len(labels), np.float32) for axis in range(16)}
@@ -185,7 +185,7 @@ def latent_vectors():
     return pd.DataFrame(facts | vectors)
 
 
-def latent_map():
+def pair_embedding_map():
     traces = [
         go.Scatter(x=[0, 1, 2], y=[1, 0, 1], mode="markers", text=["test/00003", "test/00000", "test/00007"]),
         go.Scatter(x=[5], y=[5], mode="markers", text=["test/00012"]),

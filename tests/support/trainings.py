@@ -11,28 +11,28 @@ from byol_kedro.parameters import Pretrain
 CPU = torch.device("cpu")
 SIZE = 16  # pixels
 VIEW = {
-    "crop_area": [0.3, 1.0],
-    "crop_aspect": [0.75, 1.3333],
-    "flip": 0.5,
-    "jitter": 0.8,
+    "scale": [0.3, 1.0],
+    "ratio": [0.75, 1.3333],
+    "hflip_prob": 0.5,
+    "color_jitter_prob": 0.8,
     "brightness": 0.4,
     "contrast": 0.4,
     "saturation": 0.2,
     "hue": 0.1,
-    "gray": 0.2,
-    "blur": 0.5,
+    "grayscale_prob": 0.2,
+    "blur_prob": 0.5,
     "blur_sigma": [0.1, 2.0],
-    "solarize": 0.1,
+    "solarize_prob": 0.1,
 }
 RECIPE: dict[str, Any] = {
     "recipe": "test",
     "encoder": {"name": "test_resnet", "stem": "imagenet", "zero_init_residual": False},
     "heads": {"hidden_dim": 24, "projection_dim": 8},
-    "views": {"first": VIEW, "second": VIEW | {"solarize": 0.2}},
+    "views": {"first": VIEW, "second": VIEW | {"solarize_prob": 0.2}},
     "normalize": True,
     "epochs": 2,
     "batch_size": 8,
-    "accumulate": 1,
+    "accumulation_steps": 1,
     "optimizer": {
         "name": "sgd",
         "lr": 0.05,
@@ -48,7 +48,7 @@ RECIPE: dict[str, Any] = {
     "online_knn": {"every_epochs": 1, "images": 10},
     "checkpoint": {"minutes": 10, "steps": None, "keep": 2},
     "resume": True,
-    "fine_tune_from": None,
+    "init_from": None,
     "continue_from_epochs": None,
 }
 

@@ -62,7 +62,7 @@ def check_architecture_name(name: str) -> None:
     if architecture in known:
         raise UserError(
             f"pretrain.encoder.name: {name} names the weights {weights!r}, but a training starts at random ones; give "
-            f"the architecture alone, {architecture}, and weights as a file with pretrain.fine_tune_from"
+            f"the architecture alone, {architecture}, and weights as a file with pretrain.init_from"
         )
     close = difflib.get_close_matches(name, known, n=3) or ["resnet18", "resnet50"]
     raise UserError(

@@ -33,18 +33,22 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.count < self.images_a_step:
-            batch, accumulate = self.parameters.batch_size, self.parameters.accumulate
-            too_large = "pretrain.batch_size" if accumulate == 1 or self.count < batch else "pretrain.accumulate"
+            batch, accumulation_steps = self.parameters.batch_size, self.parameters.accumulation_steps
+            too_large = (
+                "pretrain.batch_size"
+                if accumulation_steps == 1 or self.count < batch
+                else "pretrain.accumulation_steps"
+            )
             advice = f"lower {too_large}, and pretrain.optimizer.lr in proportion"
             raise UserError(
-                f"pretrain: one step takes batch_size x accumulate = {batch} x {accumulate} = {self.images_a_step} "
-                f"images, found {self.count} in train and unlabeled together; "
+                f"pretrain: one step takes batch_size x accumulation_steps = {batch} x {accumulation_steps} = "
+                f"{self.images_a_step} images, found {self.count} in train and unlabeled together; "
                 f"{advice if self.count >= FEWEST else f'at least {FEWEST} are needed: ingest more images'}"
             )
 
     @property
     def images_a_step(self) -> int:
-        return self.parameters.batch_size * self.parameters.accumulate
+        return self.parameters.batch_size * self.parameters.accumulation_steps
 
     @property
     def steps_an_epoch(self) -> int:

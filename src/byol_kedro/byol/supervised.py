@@ -37,12 +37,14 @@ def supervised_plan(training: "Pretrain", image_passes: int, count: int, seed: i
     than `count` becomes as large.
     """
     batch = min(training.batch_size, count)
-    accumulate = min(training.accumulate, count // batch)
-    seen = count // (batch * accumulate) * batch * accumulate  # images in an epoch: an incomplete step is left out
+    accumulation_steps = min(training.accumulation_steps, count // batch)
+    seen = (
+        count // (batch * accumulation_steps) * batch * accumulation_steps
+    )  # images in an epoch: an incomplete step is left out
     epochs = max(1, round(image_passes / seen))
     warmup = training.optimizer.warmup_epochs * epochs / training.epochs
     optimizer = training.optimizer.model_copy(update={"warmup_epochs": warmup})
-    changes = {"epochs": epochs, "batch_size": batch, "accumulate": accumulate, "optimizer": optimizer}
+    changes = {"epochs": epochs, "batch_size": batch, "accumulation_steps": accumulation_steps, "optimizer": optimizer}
     return Plan(training.model_copy(update=changes), count, seed)
 
 
@@ -76,9 +78,11 @@ def train_supervised(
         micro_batches = zip(batches, again, strict=True)
         for step in range(plan.steps):
             optimizer.zero_grad(set_to_none=True)
-            for images, picked in islice(micro_batches, plan.parameters.accumulate):
+            for images, picked in islice(micro_batches, plan.parameters.accumulation_steps):
                 view = augment(images, plan.parameters.views.first, generator, mean=mean, std=std)
-                loss = _add_gradient(network, view, targets[picked.to(device)], plan.parameters.accumulate, dtype)
+                loss = _add_gradient(
+                    network, view, targets[picked.to(device)], plan.parameters.accumulation_steps, dtype
+                )
             for group in optimizer.param_groups:
                 group["lr"], _ = plan.rates(step)
             optimizer.step()

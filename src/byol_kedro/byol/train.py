@@ -68,7 +68,7 @@ def train(
     with closing(images.batches(plan.batches(state.step))) as batches:
         while state.step < plan.steps:
             lr, tau = plan.rates(state.step)
-            views = _views(state, plan, islice(batches, plan.parameters.accumulate), normalize)
+            views = _views(state, plan, islice(batches, plan.parameters.accumulation_steps), normalize)
             monitor.add(train_step(state, views, lr=lr, tau=tau, dtype=dtype))
             row = None
             if plan.read_after(state.step):

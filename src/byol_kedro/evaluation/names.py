@@ -8,9 +8,9 @@ PIXELS = "pixels"  # goes on with how the pixels were made smaller
 # The classifier of each protocol, in the order of the tables.
 CLASSIFIER = {
     "logistic": "logistic regression",
-    "published": "logistic regression",
+    "linear_adam": "logistic regression",
     "linear_sgd": "logistic regression",
     "mlp": "MLP",
     "knn": "kNN",
-    "knn200": "kNN",
+    "knn_weighted": "kNN",
 }

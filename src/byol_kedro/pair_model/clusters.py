@@ -120,7 +120,7 @@ def _silhouette(points: Vectors, cluster: Numbers) -> float:
 def _hdbscan(points: Vectors, others: Vectors, min_size: int) -> tuple[Numbers, Numbers]:
     if len(points) > HDBSCAN_LIMIT:
         logger.warning(
-            "latent.clusters.method: left out, hdbscan compares every two of the training images, %d are too many "
+            "pair_model.clusters.method: left out, hdbscan compares every two of the training images, %d are too many "
             "(at most %d); take kmeans or silhouette",
             len(points), HDBSCAN_LIMIT,
         )  # fmt: skip

@@ -104,7 +104,7 @@ def saved_pairs(left: Rows, right: Rows, target: Values, pairs: "Pairs", seed: i
     if not (split == TRAIN).any():
         raise UserError(
             f"pair_tensors: none of its {given} pairs is a training pair once {len(names)} images are split by "
-            "image; take --params latent.pairs.split=pair"
+            "image; take --params pair_model.pairs.split=pair"
         )
     _log_kept(split[kept], given)
     return pair_table(names, left[kept], right[kept], target[kept], split[kept])
@@ -127,7 +127,7 @@ def target_of(file: pd.DataFrame, column: str | None) -> Values:
         there = [str(name) for name in file if name not in ("left", "right")]
         raise UserError(
             f"pair_file: there is no column {chosen!r} of numbers, found {', '.join(there) or 'none'}; give the "
-            "target's with --params latent.pairs.column=…"
+            "target's with --params pair_model.pairs.column=…"
         )
     target = file[chosen].to_numpy(np.float64)
     if (target < 0).any() or not target.any():

@@ -21,7 +21,7 @@ PERPLEXITY = 30
 NEIGHBORS = 15  # McInnes, Healy, Melville, arXiv 1802.03426: umap-learn's default
 UNLABELED, NO_CLUSTER = "unlabeled", "no cluster"
 NO_UMAP = (
-    "latent.map.method: umap needs the package umap-learn, which is not installed; "
+    "pair_model.map.method: umap needs the package umap-learn, which is not installed; "
     "pip install 'byol-kedro[umap]', or take tsne"
 )
 TITLES = {"tsne": "t-SNE", "umap": "UMAP"}

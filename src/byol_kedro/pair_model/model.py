@@ -17,7 +17,7 @@ from byol_kedro.pair_model.pairs import pieces
 
 Array = NDArray[np.float32]
 
-INSTEAD = "its training has diverged: lower latent.lr, or give other weights in latent.weights_from"
+INSTEAD = "its training has diverged: lower pair_model.lr, or give other weights in pair_model.weights_from"
 OWN = {"mean", "scale", "target_offset", "target_scale"}
 LAYOUT = "linear1.weight (out, in) and linear1.bias (out,), linear2.… and so on"
 
@@ -73,7 +73,7 @@ class PairModel:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> "PairModel":
         """The model that `to_arrays` was called on. UserError where it holds NaN or infinity."""
-        check_finite(arrays, "latent_mlp:", "fit it again, with kedro run --pipelines=latent")
+        check_finite(arrays, "pair_model:", "fit it again, with kedro run --pipelines=pair_model")
         weights = {name: arrays[name] for name in arrays if name.startswith("linear")}
         offset, scale = (float(arrays[name][0]) for name in ("target_offset", "target_scale"))
         return cls(weights, Scaler(arrays["mean"], arrays["scale"]), offset, scale)
@@ -96,10 +96,10 @@ def distance(left: Tensor, right: Tensor) -> Tensor:
 
 
 def imported_pair_model(weights: Mapping[str, Any], path: str, scaler: Scaler) -> PairModel:
-    """The model of a state dict: the published `512_16.pt`, or the tensors of a `latent_mlp` of this project.
+    """The model of a state dict: the published `512_16.pt`, or the tensors of a `pair_model` of this project.
 
     The published file has neither a scaler of its features nor a scale of its target: features are standardized by
-    `scaler`, that of the train images, and a distance is the target itself, as it was there. A `latent_mlp` has both.
+    `scaler`, that of the train images, and a distance is the target itself, as it was there. A `pair_model` has both.
     Raises UserError when layers are missing, do not fit each other or the features, or hold no numbers.
     """
     layers = check_layers(weights, path, len(scaler.mean))
@@ -111,7 +111,7 @@ def imported_pair_model(weights: Mapping[str, Any], path: str, scaler: Scaler) -
 
 def _array(name: str, tensor: Any, path: str) -> Any:
     if not isinstance(tensor, torch.Tensor) or not torch.isfinite(tensor).all():
-        raise UserError(f"latent.weights_from: {path} has no finite tensor {name!r}; expected {LAYOUT}")
+        raise UserError(f"pair_model.weights_from: {path} has no finite tensor {name!r}; expected {LAYOUT}")
     return tensor.detach().to(torch.float32).numpy()
 
 
@@ -122,14 +122,14 @@ def check_layers(weights: Mapping[str, Any], path: str, feature_dim: int | None 
     expected = {f"linear{i}.{part}" for i in range(1, count + 1) for part in ("weight", "bias")}
     if not layers or set(layers) != expected:
         found = ", ".join(sorted(layers)[:4]) or "nothing"
-        raise UserError(f"latent.weights_from: {path} holds {found}; expected {LAYOUT}")
+        raise UserError(f"pair_model.weights_from: {path} holds {found}; expected {LAYOUT}")
     width = feature_dim
     for i in range(1, count + 1):
         shape, bias = (tuple(np.shape(layers[f"linear{i}.{part}"])) for part in ("weight", "bias"))
         if len(shape) != 2 or width not in (None, shape[1]) or bias != shape[:1]:
             what = "features have" if i == 1 else f"linear{i - 1} gives"
             raise UserError(
-                f"latent.weights_from: {path} has linear{i}.weight {shape} and linear{i}.bias {bias}, but the "
+                f"pair_model.weights_from: {path} has linear{i}.weight {shape} and linear{i}.bias {bias}, but the "
                 f"{what} {width} numbers; take the encoder whose features it was fitted to"
             )
         width = shape[0]

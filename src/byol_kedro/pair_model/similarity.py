@@ -31,7 +31,7 @@ def pair_ssim(pixels: Stack, left: Rows, right: Rows) -> NDArray[np.float64]:
     *_, height, width = pixels.parts[0].shape
     if min(height, width) < WINDOW:
         raise UserError(
-            f"latent.pairs.target: ssim looks at windows of {WINDOW}×{WINDOW} pixels, the images have "
+            f"pair_model.pairs.target: ssim looks at windows of {WINDOW}×{WINDOW} pixels, the images have "
             f"{width}×{height}; ingest larger ones or take psnr"
         )
     chunk = max(1, PIXELS // int(np.prod(pixels.parts[0].shape[1:])))

@@ -20,7 +20,7 @@ from byol_kedro.pair_model.model import PairModel, distance, embed
 from byol_kedro.pair_model.pairs import PIECE, PairSet, Values
 
 if TYPE_CHECKING:
-    from byol_kedro.parameters import Latent
+    from byol_kedro.parameters import PairModelParams
 
 LATENT_DIM = 16
 # Distances in 16 dimensions differ little, and targets often begin far above 0: the offset starts where this part
@@ -40,13 +40,18 @@ def unwatched(_epoch: int, _values: Mapping[str, float]) -> None:
 
 @one_thread()
 def fit_pair_model(
-    train: PairSet, validation: PairSet, scaler: Scaler, latent: "Latent", seed: int, watch: Watch = unwatched
+    train: PairSet,
+    validation: PairSet,
+    scaler: Scaler,
+    settings: "PairModelParams",
+    seed: int,
+    watch: Watch = unwatched,
 ) -> tuple[PairModel, pd.DataFrame]:
     """Fit the latent MLP to training pairs, at least one; the epoch with the least validation loss is kept.
 
     The loss is the mean of | ‖f(left) − f(right)‖₂ − scale · (target − offset) |, minimized by Adam. The scale is that
     of `target_units`, where the offset starts, which is learned with the weights; as published, they are 1 and 0.
-    Training stops after `latent.patience` epochs
+    Training stops after `pair_model.patience` epochs
     without a lower validation loss; without validation pairs the last epoch counts. Features are standardized by
     `scaler`, that of the train images.
 
@@ -55,10 +60,10 @@ def fit_pair_model(
     `watch` is called after each epoch. Returns the model and a row for each epoch: epoch (from 1), lr of its first
     step, train_l1 (mean over its steps) and validation_l1 (after it), both in the target's own unit.
     """
-    offset, scale = target_units(train.target) if latent.scale_target else (0.0, 1.0)
+    offset, scale = target_units(train.target) if settings.scale_target else (0.0, 1.0)
     generator = torch.Generator().manual_seed(seed)
-    weights = _initial_weights([train.features.shape[1], *latent.widths, LATENT_DIM], generator)
-    weights[OFFSET] = torch.zeros((), requires_grad=latent.scale_target)
+    weights = _initial_weights([train.features.shape[1], *settings.widths, LATENT_DIM], generator)
+    weights[OFFSET] = torch.zeros((), requires_grad=settings.scale_target)
     known, held = (_prepared(pairs, scaler, offset, scale) for pairs in (train, validation))
     rows: list[tuple[int, float, float, float]] = []
 
@@ -66,7 +71,7 @@ def fit_pair_model(
         rows.append((epoch, lr, train_loss / scale, validation_loss / scale))
         watch(epoch, dict(zip(HISTORY[1:], rows[-1][1:], strict=True)))
 
-    kept = _minimize(weights, known, held, latent, generator, note)
+    kept = _minimize(weights, known, held, settings, generator, note)
     history = pd.DataFrame(rows, columns=HISTORY)
     arrays = {name: tensor.detach().numpy() for name, tensor in kept.items()}
     offset = float(np.float32(offset + arrays.pop(OFFSET) / scale))
@@ -118,31 +123,31 @@ def _minimize(
     weights: dict[str, Tensor],
     train: _Prepared,
     validation: _Prepared,
-    latent: "Latent",
+    settings: "PairModelParams",
     generator: torch.Generator,
     note: Callable[[int, float, float, float], None],
 ) -> dict[str, Tensor]:
     """The weights of the epoch that counts. `note` gets epoch, rate and both losses, after each."""
-    optimizer = torch.optim.Adam(list(weights.values()), lr=latent.lr, fused=True)
-    steps = latent.epochs * -(-len(train.target) // latent.batch_size)
-    cosine = latent.schedule == "cosine"
+    optimizer = torch.optim.Adam(list(weights.values()), lr=settings.lr, fused=True)
+    steps = settings.epochs * -(-len(train.target) // settings.batch_size)
+    cosine = settings.schedule == "cosine"
     schedule = CosineAnnealingLR(optimizer, steps) if cosine else ConstantLR(optimizer, factor=1)
     best, best_epoch, kept = float("inf"), 0, weights
-    for epoch in range(1, latent.epochs + 1):
+    for epoch in range(1, settings.epochs + 1):
         lr = optimizer.param_groups[0]["lr"]
-        train_loss = _one_epoch(weights, train, latent.batch_size, optimizer, schedule, generator)
+        train_loss = _one_epoch(weights, train, settings.batch_size, optimizer, schedule, generator)
         loss = _whole_loss(weights, validation)
         note(epoch, lr, train_loss, loss)
         if not math.isfinite(train_loss) or (len(validation.target) and not math.isfinite(loss)):
             of, value = ("train", train_loss) if not math.isfinite(train_loss) else ("validation", loss)
             raise NotFiniteError(
-                f"latent: the pair model's loss on the {of} pairs is {value} after epoch {epoch} of {latent.epochs}",
-                f"lower latent.lr (the rate was {lr:g})",
+                f"pair_model: the loss on the {of} pairs is {value} after epoch {epoch} of {settings.epochs}",
+                f"lower pair_model.lr (the rate was {lr:g})",
             )
         if loss < best:
             best, best_epoch = loss, epoch
             kept = {name: weight.detach().clone() for name, weight in weights.items()}
-        elif best_epoch and epoch - best_epoch >= latent.patience:
+        elif best_epoch and epoch - best_epoch >= settings.patience:
             break
     return kept
 

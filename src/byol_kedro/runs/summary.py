@@ -29,10 +29,10 @@ MADE = {
     "latents_train": "Features",
     "baseline_metrics": "Top-1 of the baselines",
     "probe_metrics": "Top-1 of the probes",
-    "latent_mlp": "Pair model",
-    "latent_vectors": "Latent vectors",
+    "pair_model": "Pair model",
+    "pair_embeddings": "Latent vectors",
     "cluster_sheet": "Clusters",
-    "latent_map": "Map",
+    "pair_embedding_map": "Map",
     "predicted_images": "Predictions",
 }
 Catalog = CatalogProtocol[Any, Any]
@@ -47,8 +47,8 @@ def show_end(catalog: Catalog, predict: str) -> None:
     if "results" in saved:
         show_results(catalog, predict)
         saved = [name for name in saved if name == "predicted_images"]
-    elif "latent_metrics" in saved:
-        show_latents(catalog.load("latent_metrics"))
+    elif "pair_metrics" in saved:
+        show_latents(catalog.load("pair_metrics"))
     for name in [name for name in MADE if name in saved] or saved:
         show_path(MADE.get(name, name), name, catalog)
 
@@ -83,7 +83,7 @@ def show_results(catalog: Catalog, predict: str) -> None:
         console.print(f"No top-1: {why}.", markup=False, highlight=False)
         # The report has seen to it that all of this is of one encoder and of the same images.
         if written("report", catalog):
-            for table in unlabeled_screen(catalog.load("quality_metrics"), catalog.load("latent_metrics")):
+            for table in unlabeled_screen(catalog.load("quality_metrics"), catalog.load("pair_metrics")):
                 console.print(table)
     manifest = catalog.load(MANIFEST)
     encoder = manifest["reads"].get("encoder", {"version": manifest["run_id"]})["version"]
@@ -108,12 +108,12 @@ def results_screen(results: pd.DataFrame) -> Table:
     return _table("Top-1 on the test images (95 % interval)", COLUMNS, groups)
 
 
-def unlabeled_screen(quality: Mapping[str, Any], latent: Mapping[str, Any]) -> Iterator[RenderableType]:
-    """What `quality_metrics` and `latent_metrics` measure without labels; nothing of what had too few images."""
+def unlabeled_screen(quality: Mapping[str, Any], pair_metrics: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """What `quality_metrics` and `pair_metrics` measure without labels; nothing of what had too few images."""
     if quality["rows"]:
         note = "Collapsed features have 1, 0 and 0."
         yield _table("Features of the test images", QUALITY, [quality_cells(quality["rows"])], note)
-    yield from _pairs_screen(latent["rows"])
+    yield from _pairs_screen(pair_metrics["rows"])
 
 
 def written(name: str, catalog: Catalog) -> Path | None:
@@ -125,7 +125,7 @@ def written(name: str, catalog: Catalog) -> Path | None:
 
 
 def _pairs_screen(rows: Sequence[Mapping[str, Any]]) -> Iterator[RenderableType]:
-    """A table of `latent_metrics`' rows, where there are test pairs."""
+    """A table of `pair_metrics`' rows, where there are test pairs."""
     pairs = [{"model": row["model"], "L1": with_interval(row, "l1")} for row in rows if row["n"]]
     if pairs:
         unit = "In units of the mean training target."

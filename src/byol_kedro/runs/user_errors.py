@@ -57,7 +57,7 @@ def _told(cause: BaseException) -> str | None:
     if _out_of_memory(cause):
         return (
             f"there is not enough memory ({text or 'no more is given'}); less is needed with a smaller "
-            "pretrain.batch_size (and pretrain.accumulate the larger), ingest.image_size or pretrain.encoder.name"
+            "pretrain.batch_size (with more pretrain.accumulation_steps), ingest.image_size or pretrain.encoder.name"
         )
     if isinstance(cause, MissingConfigException):
         return _missing_config(str(cause))

@@ -10,7 +10,7 @@ from byol_kedro.sources.outputs import is_layer
 from byol_kedro.sources.source import SPLITS
 from byol_kedro.sources.walk import File, is_passed_over, printable, walk
 
-PAIRS = ("pairs.txt", "pairs.parquet", "pairs.pt")  # the pipeline latent reads them
+PAIRS = ("pairs.txt", "pairs.parquet", "pairs.pt")  # the pipeline pair_model reads them
 
 logger = get_logger(__name__)
 

@@ -17,8 +17,9 @@ from byol_kedro.byol.augmentation.blur import kernel_size
 from byol_kedro.parameters import View
 
 PAPER = {
-    "crop_area": (0.08, 1.0), "crop_aspect": (0.75, 1.3333), "flip": 0.5, "jitter": 0.8, "brightness": 0.4,
-    "contrast": 0.4, "saturation": 0.2, "hue": 0.1, "gray": 0.2, "blur": 0.5, "blur_sigma": (0.1, 2.0), "solarize": 0.3,
+    "scale": (0.08, 1.0), "ratio": (0.75, 1.3333), "hflip_prob": 0.5, "color_jitter_prob": 0.8, "brightness": 0.4,
+    "contrast": 0.4, "saturation": 0.2, "hue": 0.1, "grayscale_prob": 0.2, "blur_prob": 0.5, "blur_sigma": (0.1, 2.0),
+    "solarize_prob": 0.3,
 }  # fmt: skip
 JITTER = (twin.adjust_brightness, twin.adjust_contrast, twin.adjust_saturation, twin.adjust_hue)
 # float32 against torchvision in float64: some ten operations at 1e-7 each, each magnified at most 2 × 2 × 2 by the
@@ -116,7 +117,17 @@ probability = st.floats(0, 1)
     size=st.sampled_from([8, 21, 32]),
     changes=st.fixed_dictionaries(
         dict.fromkeys(
-            ["flip", "jitter", "brightness", "contrast", "saturation", "gray", "blur", "solarize"], probability
+            [
+                "hflip_prob",
+                "color_jitter_prob",
+                "brightness",
+                "contrast",
+                "saturation",
+                "grayscale_prob",
+                "blur_prob",
+                "solarize_prob",
+            ],
+            probability,
         )
         | {"hue": st.floats(0, 0.5)},
     ),

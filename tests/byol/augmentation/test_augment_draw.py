@@ -13,8 +13,9 @@ from byol_kedro.parameters import View
 
 N = 20_000
 PAPER = {
-    "crop_area": (0.08, 1.0), "crop_aspect": (0.75, 1.3333), "flip": 0.5, "jitter": 0.8, "brightness": 0.4,
-    "contrast": 0.3, "saturation": 0.2, "hue": 0.1, "gray": 0.2, "blur": 0.1, "blur_sigma": (0.1, 2.0), "solarize": 0.2,
+    "scale": (0.08, 1.0), "ratio": (0.75, 1.3333), "hflip_prob": 0.5, "color_jitter_prob": 0.8, "brightness": 0.4,
+    "contrast": 0.3, "saturation": 0.2, "hue": 0.1, "grayscale_prob": 0.2, "blur_prob": 0.1, "blur_sigma": (0.1, 2.0),
+    "solarize_prob": 0.2,
 }  # fmt: skip
 # Seeds are fixed, so a test passes or fails for good; with another seed it would fail once in a thousand times.
 RARE = 1e-3
@@ -24,16 +25,19 @@ def drawn(n=N, size=96, seed=0, **changes):
     return draw(View(**PAPER | changes), n, size, torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("step", ["flip", "gray", "blur", "solarize"])
-def test_a_step_is_drawn_as_often_as_its_probability_says(step):
+@pytest.mark.parametrize(
+    ("step", "parameter"),
+    [("flip", "hflip_prob"), ("gray", "grayscale_prob"), ("blur", "blur_prob"), ("solarize", "solarize_prob")],
+)
+def test_a_step_is_drawn_as_often_as_its_probability_says(step, parameter):
     count = int(getattr(drawn(), step).sum())
-    assert stats.binomtest(count, N, PAPER[step]).pvalue > RARE
+    assert stats.binomtest(count, N, PAPER[parameter]).pvalue > RARE
 
 
 def test_jitter_is_drawn_for_all_operations_of_an_image_or_for_none():
     spared = (drawn().order == NOTHING).sum(dim=1)
     assert set(spared.tolist()) == {0, 4}
-    assert stats.binomtest(int((spared == 0).sum()), N, PAPER["jitter"]).pvalue > RARE
+    assert stats.binomtest(int((spared == 0).sum()), N, PAPER["color_jitter_prob"]).pvalue > RARE
 
 
 def test_steps_are_drawn_independently_of_one_another():
@@ -44,7 +48,7 @@ def test_steps_are_drawn_independently_of_one_another():
 
 
 def test_the_24_orders_of_the_jitter_are_equally_likely():
-    orders = drawn(jitter=1.0).order.tolist()
+    orders = drawn(color_jitter_prob=1.0).order.tolist()
     counts = [sum(order == list(wanted) for order in orders) for wanted in permutations(range(4))]
     assert sum(counts) == N
     assert stats.chisquare(counts).pvalue > RARE
@@ -61,13 +65,13 @@ def test_the_width_of_the_blur_is_uniform_over_its_range():
 
 
 def test_an_operation_of_no_strength_is_left_out():
-    order = drawn(jitter=1.0, hue=0.0, contrast=0.0).order
+    order = drawn(color_jitter_prob=1.0, hue=0.0, contrast=0.0).order
     assert set(order.unique().tolist()) == {NOTHING, 0, 2}
 
 
 @pytest.mark.parametrize("aspect", [(0.75, 1.3333), (0.2, 5.0)])
 def test_boxes_are_distributed_as_torchvisions(aspect):
-    boxes = drawn(4000, crop_aspect=aspect).box.numpy()
+    boxes = drawn(4000, ratio=aspect).box.numpy()
     torch.manual_seed(0)
     image = torch.empty(3, 96, 96)
     twins = torch.tensor([RandomResizedCrop.get_params(image, [0.08, 1.0], list(aspect)) for _ in range(4000)])
@@ -91,7 +95,7 @@ def test_boxes_lie_inside_the_image_and_differ():
 
 @pytest.mark.parametrize("start", [0, 1], ids=["top", "left"])
 def test_a_box_begins_at_each_place_where_it_fits_equally_often(start):
-    boxes = drawn(size=32, crop_area=(0.25, 0.25), crop_aspect=(1.0, 1.0)).box
+    boxes = drawn(size=32, scale=(0.25, 0.25), ratio=(1.0, 1.0)).box
     counts = boxes[:, start].bincount(minlength=17)  # 16 pixels of 32
     assert stats.chisquare(counts).pvalue > RARE
 
@@ -101,7 +105,7 @@ def test_a_box_begins_at_each_place_where_it_fits_equally_often(start):
 )
 def test_where_no_try_fits_the_box_is_central(aspect, box):
     # Of a square, an area of 1 is only to be had with an aspect of 1.
-    boxes = drawn(50, crop_area=(1.0, 1.0), crop_aspect=aspect).box
+    boxes = drawn(50, scale=(1.0, 1.0), ratio=aspect).box
     central = torch.tensor(box)
     assert (boxes == central).all(dim=1).float().mean() > 0.9
 

@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
 from byol_kedro.evaluation.probes.knn import weighted_knn
-from byol_kedro.parameters import WeightedKnn
+from byol_kedro.parameters import KnnWeighted
 from tests.support.probe_problems import blobs
 
 
 def fit(data, k=20, temperature=0.07, classes=4):
-    params = WeightedKnn(neighbors=k, temperature=temperature)
+    params = KnnWeighted(neighbors=k, temperature=temperature)
     return weighted_knn(data.train_x, data.train_y, data.test_x, classes, params, 0)
 
 

@@ -6,15 +6,15 @@ from sklearn.preprocessing import StandardScaler
 from torch.utils.data import DataLoader, TensorDataset
 
 from byol_kedro.evaluation.metrics import top1, wilson_interval
-from byol_kedro.evaluation.probes.linear_adam import published, train_layers
+from byol_kedro.evaluation.probes.linear_adam import linear_adam, train_layers
 from byol_kedro.evaluation.scaler import Scaler
-from byol_kedro.parameters import Published
+from byol_kedro.parameters import LinearAdam
 from tests.support.probe_problems import blobs
 
 
 def fit(data, n_classes=4, seed=0, **changes):
-    params = Published(**{"lr": 0.003, "batch_size": 32, "epochs": 20, "seeds": 1} | changes)
-    return published(data.train_x, data.train_y, data.test_x, n_classes, params, seed)
+    params = LinearAdam(**{"lr": 0.003, "batch_size": 32, "epochs": 20, "seeds": 1} | changes)
+    return linear_adam(data.train_x, data.train_y, data.test_x, n_classes, params, seed)
 
 
 def torchs(layer, data, batch_size, epochs, lr=0.003):
@@ -71,7 +71,7 @@ def test_seeds_side_by_side_give_the_weights_that_each_gives_alone():
     data = blobs()
     x, y = torch.from_numpy(Scaler.fit(data.train_x)(data.train_x)), torch.from_numpy(data.train_y)
     arguments = (torch.nn.functional.pad(x, (0, 1), value=1.0), torch.nn.functional.one_hot(y, 4).float())
-    params = Published(lr=0.003, batch_size=32, epochs=20, seeds=3)
+    params = LinearAdam(lr=0.003, batch_size=32, epochs=20, seeds=3)
     alone = torch.cat([train_layers(*arguments, params, [seed]) for seed in (5, 6, 7)])
     torch.testing.assert_close(train_layers(*arguments, params, [5, 6, 7]), alone, rtol=1e-4, atol=1e-5)
 

@@ -8,10 +8,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from byol_kedro.evaluation.metrics import top1
-from byol_kedro.evaluation.probes.linear_adam import published
+from byol_kedro.evaluation.probes.linear_adam import linear_adam
 from byol_kedro.evaluation.probes.logistic import logistic
 from byol_kedro.evaluation.probes.mlp import mlp
-from byol_kedro.parameters import Logistic, Mlp, Published
+from byol_kedro.parameters import LinearAdam, Logistic, Mlp
 from tests.support.probe_problems import blobs, xor
 
 DEFAULTS = {
@@ -38,7 +38,7 @@ def test_xor_is_learned():
     ("classifier", "params"),
     [
         (logistic, Logistic(cs=[0.1, 1.0], validation=0.2)),
-        (published, Published(lr=0.003, batch_size=64, epochs=20, seeds=1)),
+        (linear_adam, LinearAdam(lr=0.003, batch_size=64, epochs=20, seeds=1)),
     ],
 )
 def test_xor_is_not_learned_by_a_linear_classifier(classifier, params):

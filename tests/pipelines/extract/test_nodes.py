@@ -64,7 +64,7 @@ def test_images_without_labels_have_none_when_they_are_not_asked_for(encoder):
 def test_what_would_ask_for_them_is_said_where_there_are_any(encoder, caplog, count, lines):
     caplog.set_level("INFO")
     extract_unlabeled(encoder, split("unlabeled", count), unlabeled=False, device="cpu")
-    assert sum("latent.unlabeled=true" in message for message in caplog.messages) == lines
+    assert sum("pair_model.unlabeled=true" in message for message in caplog.messages) == lines
 
 
 def test_the_reference_does_not_depend_on_what_was_learned(encoder):

@@ -27,8 +27,8 @@ LATENT = changed(SETTINGS, widths=[16, 8], epochs=5, map={"method": "tsne", "poi
 NO_FILE = pd.DataFrame(columns=["left", "right", "psnr_1", "psnr_2"])
 NO_TENSORS = Tensors({"x1": np.zeros((0, 0), np.float32), "x2": np.zeros((0, 0), np.float32), "y": np.zeros(0)}, {})
 SAVED = [
-    "image_pairs", "latent_mlp", "latent_history", "pair_predictions", "latent_vectors", "cluster_list",
-    "latent_metrics", "latent_map", "cluster_sheet",
+    "image_pairs", "pair_model", "pair_history", "pair_predictions", "pair_embeddings", "cluster_list",
+    "pair_metrics", "pair_embedding_map", "cluster_sheet",
 ]  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def run(encoder=ENCODER, pair_file=NO_FILE, train=None, settings=LATENT, **other
         "pair_file": pair_file,
         "pair_tensors": NO_TENSORS,
         "event_files": EventFolder(Path("nowhere")),
-        "params:latent": settings,
+        "params:pair_model": settings,
         "params:tensorboard": False,
         "params:seed": 0,
     } | others
@@ -89,7 +89,7 @@ def test_it_runs_on_saved_latents_alone():
     assert create_pipeline().inputs() == {
         "encoder", "latents_train", "latents_test", "latents_unlabeled", "reference_latents",
         "images_train", "images_test", "images_unlabeled", "pair_file", "pair_tensors",
-        "event_files", "params:latent", "params:tensorboard", "params:seed",
+        "event_files", "params:pair_model", "params:tensorboard", "params:seed",
     }  # fmt: skip
 
 
@@ -98,13 +98,13 @@ def test_only_the_features_of_all_images_and_given_pairs_are_not_saved():
 
 
 def test_the_model_names_its_encoder_and_its_shape(outcome):
-    assert outcome["latent_mlp"].header == ENCODER_MARKS | {
+    assert outcome["pair_model"].header == ENCODER_MARKS | {
         "widths": "[16, 8]", "feature_dim": "12", "weights_from": "",
     }  # fmt: skip
 
 
 def test_every_image_has_a_row_with_its_own_label(outcome):
-    table = outcome["latent_vectors"]
+    table = outcome["pair_embeddings"]
     assert table["name"].tolist() == images("train").names + images("test").names
     assert table["split"].tolist() == ["train"] * 60 + ["test"] * 30
     assert table["label"].tolist() == [*images("train").labels, *images("test").labels]
@@ -112,39 +112,39 @@ def test_every_image_has_a_row_with_its_own_label(outcome):
 
 
 def test_latent_vectors_have_sixteen_float32_columns(outcome):
-    types = outcome["latent_vectors"].dtypes.astype(str).to_dict()
+    types = outcome["pair_embeddings"].dtypes.astype(str).to_dict()
     axes = {f"z{axis}": "float32" for axis in range(16)}
     about = {"name": "str", "split": "str", "label": "int64", "class": "str", "cluster": "int64"}
     assert types == about | axes
 
 
-def embed(latent_mlp, train=None, test=None, others=None):
+def embed(pair_model, train=None, test=None, others=None):
     splits = (images("train"), images("test"), images("test"))
     features = (train or latents("train"), test or latents("test"), others or unlabeled())
-    return nodes.embed(ENCODER, latent_mlp, *features, *splits, LATENT, 0)[0]
+    return nodes.embed(ENCODER, pair_model, *features, *splits, LATENT, 0)[0]
 
 
 def test_rows_are_named_by_the_index_of_the_latents(outcome):
     train = latents("train")
     backwards = Tensors({name: array[::-1].copy() for name, array in train.arrays.items()}, train.header)
     named, again = (
-        embed(outcome["latent_mlp"], train=one).set_index("name").sort_index().filter(regex="^(z|label)")
+        embed(outcome["pair_model"], train=one).set_index("name").sort_index().filter(regex="^(z|label)")
         for one in (train, backwards)
     )  # fmt: skip
     pd.testing.assert_frame_equal(named, again)
 
 
 def test_metrics_are_json_without_nan_and_name_the_encoder_and_the_images(outcome):
-    metrics = outcome["latent_metrics"]
+    metrics = outcome["pair_metrics"]
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
     assert (metrics["encoder_version"], metrics["data_fingerprint"]) == ("v1", "test-images")
 
 
 def test_metrics_count_the_pairs_and_say_the_units(outcome):
-    pairs = outcome["latent_metrics"]["pairs"]
+    pairs = outcome["pair_metrics"]["pairs"]
     assert (pairs["train"], pairs["validation"], pairs["test"]) == (192, 48, 60)
     assert pairs["mean target"] == pytest.approx(targets(outcome["image_pairs"], "train").mean())
-    assert pairs["target_scale"] == outcome["latent_mlp"]["target_scale"][0]
+    assert pairs["target_scale"] == outcome["pair_model"]["target_scale"][0]
     assert "mean target of the training pairs" in pairs["unit"]
 
 
@@ -153,7 +153,7 @@ def targets(table, split):
 
 
 def test_metrics_are_those_of_the_test_pairs(outcome):
-    row, *others = outcome["latent_metrics"]["rows"]
+    row, *others = outcome["pair_metrics"]["rows"]
     lines = outcome["pair_predictions"]
     unit = targets(outcome["image_pairs"], "train").mean()
     assert {row["n"], *(other["n"] for other in others)} == {60}
@@ -167,30 +167,30 @@ def test_a_line_of_the_test_pairs_has_both_names_target_output_and_difference(ou
 
 
 def test_the_output_is_the_distance_of_the_two_latent_vectors(outcome):
-    z = outcome["latent_vectors"].set_index("name").filter(regex="^z")
+    z = outcome["pair_embeddings"].set_index("name").filter(regex="^z")
     lines, (offset, scale) = (
         outcome["pair_predictions"],
-        (outcome["latent_mlp"][name][0] for name in ("target_offset", "target_scale")),
+        (outcome["pair_model"][name][0] for name in ("target_offset", "target_scale")),
     )
     apart = np.linalg.norm(z.loc[lines["left"]].to_numpy() - z.loc[lines["right"]].to_numpy(), axis=1)
     np.testing.assert_allclose(lines["pair model"], offset + apart / scale, rtol=1e-5)
 
 
 def test_clusters_are_compared_with_the_labels_of_test(outcome):
-    assert {"method": "kmeans", "k": 3, "n": 30}.items() <= outcome["latent_metrics"]["clusters"].items()
+    assert {"method": "kmeans", "k": 3, "n": 30}.items() <= outcome["pair_metrics"]["clusters"].items()
 
 
 def test_the_list_has_a_cluster_for_each_name(outcome):
-    pd.testing.assert_frame_equal(outcome["cluster_list"], outcome["latent_vectors"][["name", "cluster"]])
+    pd.testing.assert_frame_equal(outcome["cluster_list"], outcome["pair_embeddings"][["name", "cluster"]])
 
 
 def test_the_sheet_has_a_row_for_each_cluster_of_test(outcome):
-    clusters = outcome["latent_vectors"].query("split == 'test'")["cluster"].nunique()
+    clusters = outcome["pair_embeddings"].query("split == 'test'")["cluster"].nunique()
     assert outcome["cluster_sheet"].shape[0] == clusters * (64 + 2)
 
 
 def test_a_row_of_the_sheet_begins_with_a_image_of_its_cluster(outcome):
-    pixels, test = images("test").pixels, outcome["latent_vectors"].query("split == 'test'")
+    pixels, test = images("test").pixels, outcome["pair_embeddings"].query("split == 'test'")
     for row, number in enumerate(sorted(set(test["cluster"]))):
         shown = outcome["cluster_sheet"][66 * row : 66 * row + 64 : 16, 96 : 96 + 64 : 16].transpose(2, 0, 1)
         (place,) = np.flatnonzero((pixels == shown).all(axis=(1, 2, 3)))
@@ -198,11 +198,11 @@ def test_a_row_of_the_sheet_begins_with_a_image_of_its_cluster(outcome):
 
 
 def test_the_history_has_a_row_for_each_epoch(outcome):
-    assert outcome["latent_history"]["epoch"].tolist() == [1, 2, 3, 4, 5]
+    assert outcome["pair_history"]["epoch"].tolist() == [1, 2, 3, 4, 5]
 
 
 def test_the_map_shows_test_images_only(outcome):
-    names = {name for trace in outcome["latent_map"].data for name in trace.text}
+    names = {name for trace in outcome["pair_embedding_map"].data for name in trace.text}
     assert len(names) == 20
     assert names <= set(images("test").names)
 
@@ -210,8 +210,8 @@ def test_the_map_shows_test_images_only(outcome):
 def test_test_latents_do_not_move_the_model(outcome):
     test = latents("test")
     moved = Tensors(test.arrays | {"features": test["features"] + 1000}, test.header)
-    again = run(latents_test=moved)["latent_mlp"]
-    assert all(np.array_equal(outcome["latent_mlp"][name], again[name]) for name in again.keys())  # noqa: SIM118  # no mapping
+    again = run(latents_test=moved)["pair_model"]
+    assert all(np.array_equal(outcome["pair_model"][name], again[name]) for name in again.keys())  # noqa: SIM118  # no mapping
 
 
 def test_the_pairs_of_a_given_file_are_taken_instead_of_drawn_ones():
@@ -222,7 +222,7 @@ def test_the_pairs_of_a_given_file_are_taken_instead_of_drawn_ones():
 
 def test_a_pair_file_without_test_pairs_gives_a_model_and_no_scores():
     given = run(pair_file=pd.DataFrame([("train/01", "train/02", 20.0, 20.0)], columns=NO_FILE.columns))
-    assert {row["l1"] for row in given["latent_metrics"]["rows"]} == {None}
+    assert {row["l1"] for row in given["pair_metrics"]["rows"]} == {None}
 
 
 def test_without_labels_there_are_clusters_and_no_agreement():
@@ -230,10 +230,10 @@ def test_without_labels_there_are_clusters_and_no_agreement():
         return Tensors(latents(split).arrays | {"labels": np.full(len(images(split)), -1)}, latents(split).header)
 
     given = run(train=nameless("train"), latents_test=nameless("test"))
-    assert given["latent_metrics"]["clusters"] == {
+    assert given["pair_metrics"]["clusters"] == {
         "method": "kmeans", "k": 3, "nmi": None, "ari": None, "purity": None, "n": 0, "in none": 0,
     }  # fmt: skip
-    assert given["latent_map"].data[0].name.startswith("cluster ")
+    assert given["pair_embedding_map"].data[0].name.startswith("cluster ")
 
 
 def of_another_encoder(tensors):
@@ -246,10 +246,10 @@ def test_a_model_is_not_fitted_to_latents_of_another_encoder(split):
         run(**{f"latents_{split}": of_another_encoder(latents(split))})
 
 
-@pytest.mark.parametrize("other", ["latent_mlp", "train", "test", "others"])
+@pytest.mark.parametrize("other", ["pair_model", "train", "test", "others"])
 def test_latents_and_model_of_different_encoders_give_no_vectors(other, outcome):
     given = {
-        "latent_mlp": outcome["latent_mlp"], "train": latents("train"), "test": latents("test"), "others": unlabeled(3),
+        "pair_model": outcome["pair_model"], "train": latents("train"), "test": latents("test"), "others": unlabeled(3),
     }  # fmt: skip
     given[other] = of_another_encoder(given[other])
     with pytest.raises(UserError, match="extract"):
@@ -268,7 +268,7 @@ def test_where_the_network_of_the_target_was_left_out_there_is_no_model_either(c
     assert "no target: the network 'imagenet' was left out; so are pair model, clusters and map" in caplog.text
     assert given["image_pairs"].empty
     assert list(given["image_pairs"]) == ["left", "right", "target", "psnr_1", "psnr_2", "split"]
-    assert dict(given["latent_mlp"].arrays) == {}
+    assert dict(given["pair_model"].arrays) == {}
 
 
 def first(split, count):
@@ -283,9 +283,9 @@ def test_without_a_test_pair_the_model_is_fitted_as_ever_and_not_measured(outcom
     given = run(images_test=test, latents_test=features)
     assert "the pair model is not measured: no test pair among 60 train and 1 test images" in caplog.text
     assert given["pair_predictions"].empty
-    assert {row["l1"] for row in given["latent_metrics"]["rows"]} == {None}
-    train = outcome["latent_vectors"]["split"] == "train"
-    pd.testing.assert_frame_equal(given["latent_vectors"][:-1], outcome["latent_vectors"][train])
+    assert {row["l1"] for row in given["pair_metrics"]["rows"]} == {None}
+    train = outcome["pair_embeddings"]["split"] == "train"
+    pd.testing.assert_frame_equal(given["pair_embeddings"][:-1], outcome["pair_embeddings"][train])
 
 
 def test_without_a_training_pair_there_is_no_model_and_nothing_of_it(caplog):
@@ -294,28 +294,28 @@ def test_without_a_training_pair_there_is_no_model_and_nothing_of_it(caplog):
     assert (
         "nothing to fit a pair model to, without which there are no clusters and no map: no train pair" in caplog.text
     )
-    assert dict(given["latent_mlp"].arrays) == {}
-    assert given["latent_mlp"].header == ENCODER_MARKS
-    for name in ("latent_history", "pair_predictions", "latent_vectors", "cluster_list"):
+    assert dict(given["pair_model"].arrays) == {}
+    assert given["pair_model"].header == ENCODER_MARKS
+    for name in ("pair_history", "pair_predictions", "pair_embeddings", "cluster_list"):
         assert given[name].empty, name
-    assert not given["latent_map"].data
-    assert given["latent_metrics"]["rows"] == []
-    assert given["latent_metrics"]["clusters"]["k"] == 0
-    assert json.loads(json.dumps(given["latent_metrics"], allow_nan=False)) == given["latent_metrics"]
+    assert not given["pair_embedding_map"].data
+    assert given["pair_metrics"]["rows"] == []
+    assert given["pair_metrics"]["clusters"]["k"] == 0
+    assert json.loads(json.dumps(given["pair_metrics"], allow_nan=False)) == given["pair_metrics"]
 
 
 def test_each_epoch_can_be_watched(tmp_path, outcome):
     again = run(event_files=EventFolder(tmp_path), **{"params:tensorboard": True})
-    (folder,) = tmp_path.glob("latent-*")
+    (folder,) = tmp_path.glob("pair-model-*")
     curves = points(folder)
     assert set(curves) == {"lr", "train_l1", "validation_l1"}
     for name, curve in curves.items():
-        np.testing.assert_allclose(curve, outcome["latent_history"][["epoch", name]], rtol=1e-6)
-    pd.testing.assert_frame_equal(again["latent_history"], outcome["latent_history"])
+        np.testing.assert_allclose(curve, outcome["pair_history"][["epoch", name]], rtol=1e-6)
+    pd.testing.assert_frame_equal(again["pair_history"], outcome["pair_history"])
 
 
 def test_images_without_labels_have_vectors_and_clusters_too(outcome):
-    table = embed(outcome["latent_mlp"], others=unlabeled(7))
+    table = embed(outcome["pair_model"], others=unlabeled(7))
     rest = table[table["split"] == "unlabeled"]
     assert rest["label"].tolist() == [-1] * 7
     # They are the test images, seen again.
@@ -326,8 +326,8 @@ def test_images_without_labels_have_vectors_and_clusters_too(outcome):
 def test_features_of_unlabeled_images_that_were_not_extracted_are_a_line(outcome, caplog):
     splits = (images("train"), images("test"), images("test"))
     settings = LATENT.model_copy(update={"unlabeled": True})
-    nodes.embed(ENCODER, outcome["latent_mlp"], latents("train"), latents("test"), unlabeled(), *splits, settings, 0)
-    assert "latent.unlabeled has no effect here" in caplog.text
+    nodes.embed(ENCODER, outcome["pair_model"], latents("train"), latents("test"), unlabeled(), *splits, settings, 0)
+    assert "pair_model.unlabeled has no effect here" in caplog.text
 
 
 def test_the_cosine_is_that_of_the_reference_that_is_named():
@@ -343,7 +343,7 @@ def test_a_reference_that_is_not_there_is_named_with_those_that_are():
 
 
 def test_by_pair_is_seen_in_the_metrics():
-    assert run(settings=with_pairs(split="pair"))["latent_metrics"]["pairs"]["split by"] == "pair"
+    assert run(settings=with_pairs(split="pair"))["pair_metrics"]["pairs"]["split by"] == "pair"
 
 
 def saved_tensors(dim=12):
@@ -356,7 +356,7 @@ def saved_tensors(dim=12):
 def test_saved_features_of_pairs_are_fitted_instead_of_drawn_ones(caplog):
     given = run(pair_tensors=saved_tensors())
     assert given["image_pairs"]["left"].str.startswith("pairs.pt/").all()
-    assert given["latent_metrics"]["rows"][0]["n"] > 20
+    assert given["pair_metrics"]["rows"][0]["n"] > 20
     assert "names no encoder" in caplog.text
 
 
@@ -418,10 +418,10 @@ def test_imported_weights_are_used_as_they_are(imported):
     mean, deviation = train_statistics()
     with torch.no_grad():
         expected = network(torch.from_numpy(((KNOWN.train_x - mean) / deviation).astype(np.float32))).numpy()
-    found = given["latent_vectors"].query("split == 'train'").filter(regex="^z").to_numpy()
+    found = given["pair_embeddings"].query("split == 'train'").filter(regex="^z").to_numpy()
     np.testing.assert_allclose(found, expected, atol=1e-4)
-    assert len(given["latent_history"]) == 0
-    assert given["latent_mlp"].header["widths"] == "[8]"
+    assert len(given["pair_history"]) == 0
+    assert given["pair_model"].header["widths"] == "[8]"
 
 
 OTHER_PAIRS = {
@@ -442,14 +442,14 @@ def of_other_pairs(name, **settings):
 @pytest.mark.parametrize("name", OTHER_PAIRS)
 def test_vectors_of_imported_weights_do_not_depend_on_the_pairs(name, imported):
     weights = {"weights_from": imported[1]}
-    one, other = (given["latent_vectors"].filter(regex="^z") for given in (
+    one, other = (given["pair_embeddings"].filter(regex="^z") for given in (
         run(settings=latent(**weights)), of_other_pairs(name, **weights)))  # fmt: skip
     pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
 @pytest.mark.parametrize("name", OTHER_PAIRS)
 def test_features_are_standardized_on_all_train_images_and_on_no_others(name):
-    mlp = of_other_pairs(name)["latent_mlp"]
+    mlp = of_other_pairs(name)["pair_model"]
     np.testing.assert_allclose([mlp["mean"], mlp["scale"]], train_statistics(), rtol=1e-5)
 
 
@@ -465,29 +465,29 @@ def test_what_the_references_are_fitted_to_are_the_train_images(name, monkeypatc
 
 
 def test_weights_of_another_encoder_are_refused(tmp_path, outcome):
-    mlp = of_another_encoder(outcome["latent_mlp"])
-    save_file(mlp.arrays, tmp_path / "latent_mlp.safetensors", metadata=mlp.header)
+    mlp = of_another_encoder(outcome["pair_model"])
+    save_file(mlp.arrays, tmp_path / "pair_model.safetensors", metadata=mlp.header)
     with pytest.raises(UserError, match=r"fitted to features of encoder v1, .* --load-versions"):
-        run(settings=latent(weights_from=str(tmp_path / "latent_mlp.safetensors")))
+        run(settings=latent(weights_from=str(tmp_path / "pair_model.safetensors")))
 
 
 def test_weights_of_a_run_give_its_vectors_again(tmp_path, outcome):
-    mlp = outcome["latent_mlp"]
-    save_file(mlp.arrays, tmp_path / "latent_mlp.safetensors", metadata=mlp.header)
-    again = run(settings=latent(weights_from=str(tmp_path / "latent_mlp.safetensors")))
-    pd.testing.assert_frame_equal(again["latent_vectors"], outcome["latent_vectors"])
+    mlp = outcome["pair_model"]
+    save_file(mlp.arrays, tmp_path / "pair_model.safetensors", metadata=mlp.header)
+    again = run(settings=latent(weights_from=str(tmp_path / "pair_model.safetensors")))
+    pd.testing.assert_frame_equal(again["pair_embeddings"], outcome["pair_embeddings"])
 
 
 def test_where_there_is_no_cluster_everything_still_comes_out():
     given = run(settings=latent(clusters={"method": "hdbscan", "count": 3, "min_size": 61}))
-    assert {"k": 0, "in none": 30}.items() <= given["latent_metrics"]["clusters"].items()
+    assert {"k": 0, "in none": 30}.items() <= given["pair_metrics"]["clusters"].items()
     assert set(given["cluster_list"]["cluster"]) == {-1}
     assert given["cluster_sheet"].ndim == 3
 
 
 def test_a_pickled_module_is_refused_with_what_to_do(tmp_path):
     torch.save(nn.Linear(12, 16), tmp_path / "512_16.pt")
-    with pytest.raises(UserError, match=r"latent.weights_from: .* runs whatever code .*model.state_dict\(\)"):
+    with pytest.raises(UserError, match=r"pair_model.weights_from: .* runs whatever code .*model.state_dict\(\)"):
         run(settings=latent(weights_from=str(tmp_path / "512_16.pt")))
 
 

@@ -30,8 +30,8 @@ from tests.support.kedro_runs import Chain
 from tests.support.trainings import CPU
 
 SPLITS = ["train", "test", "unlabeled"]
-TENSORS = ["encoder", "probe_published", "probe_logistic", "probe_mlp", "latent_mlp", *(f"latents_{s}" for s in SPLITS)]
-PROTOCOLS = ["published", "logistic", "mlp", "knn", "knn200"]
+TENSORS = ["encoder", "probe_published", "probe_logistic", "probe_mlp", "pair_model", *(f"latents_{s}" for s in SPLITS)]
+PROTOCOLS = ["linear_adam", "logistic", "mlp", "knn", "knn_weighted"]
 
 Inputs = dict[str, Any]
 
@@ -109,14 +109,14 @@ def test_features_are_those_of_the_encoder(inputs, tests, folder):
 
 
 def test_latent_vectors_are_those_of_the_pair_model(inputs, tests, folder, chain):
-    vectors = pd.read_parquet(chain.versions("latent_vectors")[-1]).set_index("name").loc[tests.names]
+    vectors = pd.read_parquet(chain.versions("pair_embeddings")[-1]).set_index("name").loc[tests.names]
     axes = [f"z{i}" for i in range(16)]
     found = in_order(answers(inputs, folder))[axes]
     np.testing.assert_allclose(found, vectors[axes], atol=1e-4 * np.abs(vectors[axes]).max().max())
 
 
 def with_unlabeled(inputs: Inputs) -> Inputs:
-    """With features of all images without labels, as `latent.unlabeled=true` leaves them."""
+    """With features of all images without labels, as `pair_model.unlabeled=true` leaves them."""
     images, latents = inputs["images_unlabeled"], inputs["latents_unlabeled"]
     features = features_of(inputs, *images.pixels.transpose(0, 2, 3, 1))
     arrays = {"features": features, "labels": images.labels, "index": np.arange(len(images))}
@@ -272,7 +272,7 @@ def test_no_more_than_a_batch_is_decoded_before_it_is_written(inputs, folder, mo
         assert asked <= 5 * done
 
 
-@pytest.mark.parametrize("name", ["probe_logistic", "latent_mlp", *(f"latents_{split}" for split in SPLITS)])
+@pytest.mark.parametrize("name", ["probe_logistic", "pair_model", *(f"latents_{split}" for split in SPLITS)])
 def test_what_is_another_encoders_is_refused(inputs, folder, name):
     theirs = Tensors(inputs[name].arrays, inputs[name].header | {"encoder_fingerprint": "other"})
     with pytest.raises(UserError, match=r"meet encoder .*run the pipeline evaluate again for encoder .*, or pin"):
@@ -300,7 +300,7 @@ def unlabeled(inputs: Inputs) -> Inputs:
 LEFT_OUT: list[tuple[str, list[str], Callable[[Inputs], Inputs]]] = [
     ("no classes", ["class", "confidence"], lambda i: {"probe_logistic": Tensors({}, i["probe_logistic"].header)}),
     ("no classes", ["class", "confidence"], unlabeled),
-    ("no latent vectors", [f"z{a}" for a in range(16)], lambda i: {"latent_mlp": Tensors({}, i["latent_mlp"].header)}),
+    ("no latent vectors", [f"z{a}" for a in range(16)], lambda i: {"pair_model": Tensors({}, i["pair_model"].header)}),
 ]
 
 

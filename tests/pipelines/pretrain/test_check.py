@@ -21,7 +21,7 @@ PLAIN = "pretrain.encoder.zero_init_residual=false"
         (f"{PLAIN},pretrain.encoder.stem=small,pretrain.encoder.name=test_vit", "stem small replaces a ResNet's"),
         ("pretrain.encoder.name=test_vit", "test_vit has no zero-initialized residual branches"),
         ("device=cuda:99", "device: cuda:99 is asked for"),
-        ("pretrain.fine_tune_from=nosuch.pth", "pretrain.fine_tune_from: there is no file nosuch.pth"),
+        ("pretrain.init_from=nosuch.pth", "pretrain.init_from: there is no file nosuch.pth"),
     ],
 )
 def test_what_no_training_can_do_is_told_before_ingest(
@@ -33,7 +33,7 @@ def test_what_no_training_can_do_is_told_before_ingest(
 
 def test_a_file_that_does_not_fit_is_told_before_ingest(kedro_run: Run, tmp_path: Path) -> None:
     torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "w.pth")
-    assert "does not fit this network" in error_of(kedro_run(params=f"pretrain.fine_tune_from={tmp_path}/w.pth"))
+    assert "does not fit this network" in error_of(kedro_run(params=f"pretrain.init_from={tmp_path}/w.pth"))
     assert artifacts(tmp_path) == {tmp_path / "w.pth"}
 
 

@@ -28,7 +28,7 @@ from tests.support.trainings import CPU, SIZE, recipe
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    return run(tmp_path_factory.mktemp("checkpoints"), recipe(accumulate=2, batch_size=5), 3)
+    return run(tmp_path_factory.mktemp("checkpoints"), recipe(accumulation_steps=2, batch_size=5), 3)
 
 
 def test_the_header_says_what_was_trained_on_what_and_how(trained):
@@ -54,7 +54,7 @@ def test_the_header_says_what_was_trained_on_what_and_how(trained):
 
 
 def test_the_header_holds_all_parameters_and_how_many_images_the_steps_have_seen(trained):
-    assert training_of(trained[0]) == (recipe(accumulate=2, batch_size=5), 40)  # 4 steps of 2 × 5
+    assert training_of(trained[0]) == (recipe(accumulation_steps=2, batch_size=5), 40)  # 4 steps of 2 × 5
 
 
 def test_a_channel_that_never_changes_is_divided_by_one():

@@ -15,7 +15,7 @@ OPTIMIZERS = {
     "sgd": {},
     "lars": {"optimizer": {"name": "lars"}},
     "adamw": {"optimizer": {"name": "adamw", "lr": 0.001}},
-    "accumulation": {"accumulate": 2, "batch_size": 4},
+    "accumulation": {"accumulation_steps": 2, "batch_size": 4},
 }
 
 

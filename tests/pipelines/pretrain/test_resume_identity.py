@@ -12,11 +12,11 @@ from tests.support.trainings import CPU, RECIPE, VIEW, recipe
 CHANGES = [
     {"encoder": {"stem": "small"}},
     {"heads": {"hidden_dim": 25}},
-    {"views": {"first": VIEW | {"solarize": 0.3}}},
+    {"views": {"first": VIEW | {"solarize_prob": 0.3}}},
     {"normalize": False},
     {"epochs": 3},
     {"batch_size": 7},
-    {"accumulate": 2},
+    {"accumulation_steps": 2},
     {"optimizer": {"lr": 0.06}},
     {"tau": {"base": 0.8}},
     {"precision": "bfloat16"},
@@ -52,7 +52,7 @@ def test_names_watching_and_keeping_do_not():
 
 
 def test_every_parameter_that_matters_has_a_change_in_these_tests():
-    assert {*RECIPE} == {name for change in CHANGES for name in change} | INDIFFERENT | {"fine_tune_from"}
+    assert {*RECIPE} == {name for change in CHANGES for name in change} | INDIFFERENT | {"init_from"}
 
 
 def test_the_code_in_subfolders_counts_and_so_does_where_it_lies(tmp_path, monkeypatch):

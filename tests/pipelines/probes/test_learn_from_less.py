@@ -37,7 +37,7 @@ def test_folds_are_of_all_protocols_for_features_and_of_two_for_pixels():
     counts = {}
     for row in folds["rows"]:
         counts.setdefault(row["features"], []).append(row["protocol"])
-    features = ["knn", "knn200", "published", "linear_sgd", "logistic", "mlp"]
+    features = ["knn", "knn_weighted", "linear_adam", "linear_sgd", "logistic", "mlp"]
     assert counts == {"BYOL": features, "untrained network": features, "pixels, PCA 5": ["logistic", "knn"]}
 
 

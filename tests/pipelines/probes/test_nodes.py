@@ -25,8 +25,8 @@ def test_metrics_hold_a_row_for_each_protocol_and_are_json():
     rows = json.loads(json.dumps(metrics))["rows"]
     assert [(row["features"], row["protocol"]) for row in rows] == [
         ("BYOL", "knn"),
-        ("BYOL", "knn200"),
-        ("BYOL", "published"),
+        ("BYOL", "knn_weighted"),
+        ("BYOL", "linear_adam"),
         ("BYOL", "linear_sgd"),
         ("BYOL", "logistic"),
         ("BYOL", "mlp"),
@@ -38,7 +38,7 @@ def test_metrics_name_the_encoder_and_the_test_images():
     assert (metrics["encoder_version"], metrics["data_fingerprint"]) == ("v1", "test-images")
 
 
-@pytest.mark.parametrize("output", [2, 3, 4], ids=["published", "logistic", "mlp"])
+@pytest.mark.parametrize("output", [2, 3, 4], ids=["linear_adam", "logistic", "mlp"])
 def test_saved_weights_name_the_encoder_the_training_images_and_the_classes(output):
     assert run()[output].header == {
         "encoder_version": "v1",
@@ -51,7 +51,7 @@ def test_saved_weights_name_the_encoder_the_training_images_and_the_classes(outp
 @pytest.mark.parametrize(
     ("output", "protocol", "use"),
     [
-        (2, "published", linear_probabilities),
+        (2, "linear_adam", linear_probabilities),
         (3, "logistic", linear_probabilities),
         (4, "mlp", mlp_probabilities),
     ],

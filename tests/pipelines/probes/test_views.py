@@ -17,8 +17,8 @@ from tests.support.pretrain_inputs import split
 from tests.support.trainings import CPU, VIEW, recipe
 
 TEST = split("test", 12)
-WHOLE = VIEW | {"crop_area": [1.0, 1.0], "crop_aspect": [1.0, 1.0]} | dict.fromkeys(
-    ("flip", "jitter", "gray", "blur", "solarize"), 0.0
+WHOLE = VIEW | {"scale": [1.0, 1.0], "ratio": [1.0, 1.0]} | dict.fromkeys(
+    ("hflip_prob", "color_jitter_prob", "grayscale_prob", "blur_prob", "solarize_prob"), 0.0
 )  # fmt: skip
 
 
@@ -29,13 +29,13 @@ def encoder(first=VIEW, second=VIEW):
 
 
 def test_both_views_are_the_networks_answers_to_images_augmented_as_in_training():
-    trained = encoder(second=VIEW | {"solarize": 1.0})
+    trained = encoder(second=VIEW | {"solarize_prob": 1.0})
     found = two_views(trained, TEST, 5, CPU)
     networks = {
         "BYOL": restore_encoder(HEADER, trained.arrays),
         "untrained network": untrained_encoder(HEADER),
     }
-    recipe_views = recipe(views={"first": VIEW, "second": VIEW | {"solarize": 1.0}}).views
+    recipe_views = recipe(views={"first": VIEW, "second": VIEW | {"solarize_prob": 1.0}}).views
     for place, view in enumerate((recipe_views.first, recipe_views.second)):
         generator = torch.Generator().manual_seed(stream_seed(5, ALIGNMENT, place))
         mean, std = torch.tensor(HEADER.mean), torch.tensor(HEADER.std)

@@ -65,12 +65,12 @@ def test_probes_and_baselines_may_be_of_different_runs():
 
 @pytest.mark.parametrize("other", [{"encoder_version": OLD}, {"data_fingerprint": "0f" * 32}])
 def test_latent_metrics_of_another_encoder_or_of_other_images_are_refused(other):
-    with pytest.raises(UserError, match=r"^latent_metrics: "):
+    with pytest.raises(UserError, match=r"^pair_metrics: "):
         nodes.tell_latents(
             given.encoder(),
-            given.latent_metrics() | other,
-            given.latent_vectors(),
-            given.latent_map(),
+            given.pair_metrics() | other,
+            given.pair_embeddings(),
+            given.pair_embedding_map(),
             given.cluster_sheet(),
             given.images(),
         )

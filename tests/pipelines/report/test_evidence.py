@@ -70,7 +70,7 @@ def test_a_protocol_without_a_place_is_the_last_column(monkeypatch):
 
 
 def test_every_pair_is_there_to_be_opened():
-    table = pd.DataFrame([pair(), pair(b=("BYOL", "knn200"))])
+    table = pd.DataFrame([pair(), pair(b=("BYOL", "knn_weighted"))])
     opened = evidence.comparisons(table).split("<details>")[1]
     assert [row[1] for row in cells(opened)[1:]] == ["untrained network, logistic", "BYOL, kNN (weighted)"]
 
@@ -87,7 +87,7 @@ def test_comparisons_are_made_from_the_guesses():
 
 def test_calibration_seeds_and_what_was_chosen_stand_beside_each_row():
     seeds = {"n": 5, "mean": 0.581, "std": 0.004}
-    rows = [given.row("published", "BYOL", 0.58, seeds=seeds), given.row("logistic", "BYOL", 0.6, chosen={"C": 0.1})]
+    rows = [given.row("linear_adam", "BYOL", 0.58, seeds=seeds), given.row("logistic", "BYOL", 0.6, chosen={"C": 0.1})]
     assert cells(evidence.beyond_top1(rows))[1:] == [
         ["BYOL", "logistic regression", "60.0", "4.1", "–", "C 0.1"],
         ["BYOL", "logistic regression (Adam)", "58.0", "4.1", "58.1 ± 0.4", "–"],

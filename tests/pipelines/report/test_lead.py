@@ -14,7 +14,7 @@ def introduce(manifest=None, labeled=True):
     results, _ = given.tabulate(**nothing)
     guesses = given.predictions("BYOL", ["knn", "logistic"]) if labeled else given.predictions("BYOL", ["knn"])
     told = (given.history(2), given.data_summary(), results, nodes.compare_classifiers(guesses, 0))
-    metrics = (given.quality_metrics(), given.latent_metrics())
+    metrics = (given.quality_metrics(), given.pair_metrics())
     return nodes.introduce(given.encoder(), manifest or given.manifest(), *told, *metrics)
 
 

@@ -33,9 +33,9 @@ def build(header=None, classes=given.CLASSES, manifest=None, labeled=True, sourc
     guesses = guesses if labeled else guesses.iloc[:0]
     comparisons = nodes.compare_classifiers(guesses, 0)
     figures = nodes.draw_top1(results, given.data_summary()), nodes.draw_confusion(guesses, images)
-    latent = given.latent_metrics()
+    latent = given.pair_metrics()
     told = (data, results, comparisons, given.quality_metrics(), latent)
-    latents = (latent, given.latent_vectors(), given.latent_map(), given.cluster_sheet())
+    latents = (latent, given.pair_embeddings(), given.pair_embedding_map(), given.cluster_sheet())
     return nodes.write_report(
         header,
         manifest,
@@ -143,7 +143,9 @@ def test_no_identifier_is_there_twice(body):
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("name", ["top1-bars", "confusion-matrix", "few-label-curve", "training-curves", "latent-map"])
+@pytest.mark.parametrize(
+    "name", ["top1-bars", "confusion-matrix", "few-label-curve", "training-curves", "pair-embedding-map"]
+)
 def test_every_figure_is_there(body, name):
     assert name in {attrs.get("id") for _, attrs in Elements(body).found}
 
@@ -298,9 +300,10 @@ def test_a_summary_of_any_shape_can_be_shown():
 
 def test_the_pipeline_reads_what_the_others_write():
     assert create_pipeline().inputs() == {
-        "encoder", "run_manifest", "training_history", "baseline_metrics", "probe_metrics", "latent_metrics",
+        "encoder", "run_manifest", "training_history", "baseline_metrics", "probe_metrics", "pair_metrics",
         "fold_metrics", "few_label_metrics", "quality_metrics", "params:seed",
-        "baseline_predictions", "probe_predictions", "latent_vectors", "latent_map", "cluster_sheet", "data_summary",
+        "baseline_predictions", "probe_predictions", "pair_embeddings", "pair_embedding_map", "cluster_sheet",
+        "data_summary",
         "sample_grid", "images_test",
     }  # fmt: skip
 

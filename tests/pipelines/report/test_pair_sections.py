@@ -19,11 +19,13 @@ IMAGES = replace(given.images(), pixels=PIXELS.astype(np.uint8))
 
 
 def clusters(vectors):
-    return pair_sections.clusters(given.latent_metrics(), vectors, given.latent_map(), given.cluster_sheet(), IMAGES)
+    return pair_sections.clusters(
+        given.pair_metrics(), vectors, given.pair_embedding_map(), given.cluster_sheet(), IMAGES
+    )
 
 
 def sprite():
-    return pair_sections.thumbnails_on_hover(given.latent_map(), "plot", IMAGES)
+    return pair_sections.thumbnails_on_hover(given.pair_embedding_map(), "plot", IMAGES)
 
 
 def tile(html, number):
@@ -55,7 +57,7 @@ def test_two_thousand_thumbnails_take_less_than_three_megabytes():
 
 
 def test_what_a_model_has_no_value_for_is_a_dash():
-    row = re.search(r"<td>mean of train</td>(.*?)</tr>", pair_sections.pairs(given.latent_metrics()))[1]
+    row = re.search(r"<td>mean of train</td>(.*?)</tr>", pair_sections.pairs(given.pair_metrics()))[1]
     assert re.findall(r">([^<]*)</td>", row) == [
         "0.020 (0.019 to 0.021)",
         "–",
@@ -66,29 +68,29 @@ def test_what_a_model_has_no_value_for_is_a_dash():
 
 def test_without_test_pairs_there_are_no_numbers():
     rows = [given.latent_row("pair model", n=0)]
-    assert '<td>pair model</td><td class="right">–</td>' in pair_sections.pairs(given.latent_metrics() | {"rows": rows})
+    assert '<td>pair model</td><td class="right">–</td>' in pair_sections.pairs(given.pair_metrics() | {"rows": rows})
 
 
 def test_without_a_test_pair_a_sentence_says_so():
     counts = {"pairs": {"train": 15, "test": 0}}
-    html = pair_sections.pairs(given.latent_metrics() | {"rows": [given.latent_row("pair model", n=0)]} | counts)
+    html = pair_sections.pairs(given.pair_metrics() | {"rows": [given.latent_row("pair model", n=0)]} | counts)
     assert pair_sections.NO_PAIRS in html
     assert "<td>pair model</td>" not in html
     assert "15" in html
 
 
 def test_without_a_pair_model_there_is_neither_section():
-    assert pair_sections.pairs(given.latent_metrics() | {"rows": []}) == ""
-    assert clusters(given.latent_vectors()[:0]) == ""
+    assert pair_sections.pairs(given.pair_metrics() | {"rows": []}) == ""
+    assert clusters(given.pair_embeddings()[:0]) == ""
 
 
 def test_without_test_images_the_clusters_are_those_of_train():
-    vectors, none = given.latent_vectors().assign(split="train"), replace(IMAGES, pixels=IMAGES.pixels[:0])
-    html = pair_sections.clusters(given.latent_metrics(), vectors, go.Figure(), given.cluster_sheet(), none)
+    vectors, none = given.pair_embeddings().assign(split="train"), replace(IMAGES, pixels=IMAGES.pixels[:0])
+    html = pair_sections.clusters(given.pair_metrics(), vectors, go.Figure(), given.cluster_sheet(), none)
     assert "Size of each cluster" in html
     assert "<figure" not in html
 
 
 def test_images_in_no_cluster_are_counted_as_such():
-    vectors = given.latent_vectors().assign(cluster=-1)
+    vectors = given.pair_embeddings().assign(cluster=-1)
     assert '<td>none</td><td class="right">6</td>' in clusters(vectors)

@@ -55,24 +55,24 @@ def draw(view: "View", n: int, size: int, generator: torch.Generator) -> Draw:
     tries, rest = u[:, : 4 * TRIES].view(n, TRIES, 4), u[:, 4 * TRIES :].unbind(1)
     strength = u.new_tensor([view.brightness, view.contrast, view.saturation, view.hue])
     order = torch.stack(rest[6:10], dim=1).argsort(dim=1)
-    used = (rest[1] < view.jitter).unsqueeze(1) & (strength[order] > 0)
+    used = (rest[1] < view.color_jitter_prob).unsqueeze(1) & (strength[order] > 0)
     low, high = view.blur_sigma
     return Draw(
         box=_boxes(view, size, tries),
-        flip=rest[0] < view.flip,
+        flip=rest[0] < view.hflip_prob,
         order=torch.where(used, order, NOTHING),
         factors=u.new_tensor([1.0, 1.0, 1.0, 0.0]) + strength * (2 * torch.stack(rest[10:14], dim=1) - 1),
-        gray=rest[2] < view.gray,
-        blur=rest[3] < view.blur,
+        gray=rest[2] < view.grayscale_prob,
+        blur=rest[3] < view.blur_prob,
         sigma=low + (high - low) * rest[5],
-        solarize=rest[4] < view.solarize,
+        solarize=rest[4] < view.solarize_prob,
     )
 
 
 def _boxes(view: "View", size: int, u: Tensor) -> Tensor:
     """(N, TRIES, 4) uniform numbers → (N, 4) int64 boxes: the first try that fits, else a central box."""
-    area = size * size * (view.crop_area[0] + (view.crop_area[1] - view.crop_area[0]) * u[..., 0])
-    low, high = torch.tensor(view.crop_aspect, dtype=torch.float64).log().tolist()
+    area = size * size * (view.scale[0] + (view.scale[1] - view.scale[0]) * u[..., 0])
+    low, high = torch.tensor(view.ratio, dtype=torch.float64).log().tolist()
     aspect = torch.exp(low + (high - low) * u[..., 1])
     width, height = (area * aspect).sqrt().round(), (area / aspect).sqrt().round()
     fits = (width > 0) & (width <= size) & (height > 0) & (height <= size)
@@ -86,7 +86,7 @@ def _boxes(view: "View", size: int, u: Tensor) -> Tensor:
 
 def _central(view: "View", size: int) -> list[int]:
     """The largest central box whose aspect is allowed."""
-    low, high = view.crop_aspect
+    low, high = view.ratio
     width = min(size, round(size * high))
     height = min(size, round(size / low))
     return [(size - height) // 2, (size - width) // 2, height, width]

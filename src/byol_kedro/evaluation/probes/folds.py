@@ -29,7 +29,7 @@ def fold_rows(
     if not parts or not all(map(learnable, parts)):
         return []
     # The deviation is over folds; further seeds in each of them would cost much and say little.
-    once = params.model_copy(update={"published": params.published.model_copy(update={"seeds": 1})})
+    once = params.model_copy(update={"linear_adam": params.linear_adam.model_copy(update={"seeds": 1})})
     return [_row(parts, protocol, once, seed) for protocol in protocols]
 
 

@@ -10,7 +10,7 @@ from byol_kedro.evaluation.probes.base import Features, Fit, Labels
 if TYPE_CHECKING:
     from byol_kedro.parameters import Knn
 if TYPE_CHECKING:
-    from byol_kedro.parameters import WeightedKnn
+    from byol_kedro.parameters import KnnWeighted
 
 
 # One block of similarities is 1,024 by 4,096 float32, 16 MiB, whatever the sizes of the two sets.
@@ -68,7 +68,7 @@ def nearest(
 
 @torch.no_grad()
 def weighted_knn(
-    train_x: Features, train_y: Labels, test_x: Features, n_classes: int, params: "WeightedKnn", seed: int
+    train_x: Features, train_y: Labels, test_x: Features, n_classes: int, params: "KnnWeighted", seed: int
 ) -> Fit:
     """Each of the nearest training rows votes with exp(similarity / `params.temperature`).
 

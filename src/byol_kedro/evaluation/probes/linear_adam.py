@@ -11,15 +11,15 @@ from byol_kedro.evaluation.scaler import Scaler
 from byol_kedro.evaluation.threads import one_thread
 
 if TYPE_CHECKING:
-    from byol_kedro.parameters import Published
+    from byol_kedro.parameters import LinearAdam
 
 # Adam's defaults (Kingma and Ba, arXiv 1412.6980, §2), which the table used.
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 
 @one_thread()
-def published(
-    train_x: Features, train_y: Labels, test_x: Features, n_classes: int, params: "Published", seed: int
+def linear_adam(
+    train_x: Features, train_y: Labels, test_x: Features, n_classes: int, params: "LinearAdam", seed: int
 ) -> Fit:
     """Standardize on train, then cross entropy and Adam over `params.epochs`; the last epoch counts.
 
@@ -45,7 +45,7 @@ def published(
 
 
 @torch.no_grad()
-def train_layers(inputs: torch.Tensor, targets: torch.Tensor, params: "Published", seeds: list[int]) -> torch.Tensor:
+def train_layers(inputs: torch.Tensor, targets: torch.Tensor, params: "LinearAdam", seeds: list[int]) -> torch.Tensor:
     """One layer for each seed, (S, C, D + 1), the bias last, from inputs (N, D + 1) and one-hot targets (N, C).
 
     Each seed has its own start and its own order of the rows, so that its layer is what it would be alone; they

@@ -12,7 +12,7 @@ from byol_kedro.evaluation.metrics import join_predictions, metrics_row, percent
 from byol_kedro.evaluation.names import CLASSIFIER
 from byol_kedro.evaluation.probes.base import Features, Fit, Labels
 from byol_kedro.evaluation.probes.knn import knn, weighted_knn
-from byol_kedro.evaluation.probes.linear_adam import published
+from byol_kedro.evaluation.probes.linear_adam import linear_adam
 from byol_kedro.evaluation.probes.linear_sgd import linear_sgd
 from byol_kedro.evaluation.probes.logistic import logistic
 from byol_kedro.evaluation.probes.mlp import mlp
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 # A protocol is also the name of its block of parameters; names.CLASSIFIER says what the tables call its classifier.
 CLASSIFIERS: dict[str, Callable[..., Fit]] = {
     "knn": knn,
-    "knn200": weighted_knn,
-    "published": published,
+    "knn_weighted": weighted_knn,
+    "linear_adam": linear_adam,
     "linear_sgd": linear_sgd,
     "logistic": logistic,
     "mlp": mlp,
@@ -34,8 +34,8 @@ CLASSIFIERS: dict[str, Callable[..., Fit]] = {
 # What to do where a classifier gives no numbers, though its features are.
 REMEDIES = {
     "knn": "run the pipeline extract again",
-    "knn200": "raise probes.knn200.temperature",
-    "published": "lower probes.published.lr",
+    "knn_weighted": "raise probes.knn_weighted.temperature",
+    "linear_adam": "lower probes.linear_adam.lr",
     "linear_sgd": "lower probes.linear_sgd.lrs",
     "logistic": "lower probes.logistic.cs",
     "mlp": "lower probes.mlp.lr",

@@ -27,9 +27,9 @@ def extract(encoder: Tensors, images_train: Images, images_test: Images, device:
 
 
 def extract_unlabeled(encoder: Tensors, images_unlabeled: Images, unlabeled: bool, device: str) -> Tensors:
-    """The same of the images without labels where `latent.unlabeled` asks for it, else of none of them."""
+    """The same of the images without labels where `pair_model.unlabeled` asks for it, else of none of them."""
     if len(images_unlabeled) and not unlabeled:
-        log.info("latents_unlabeled: empty; --params latent.unlabeled=true for features of all images")
+        log.info("latents_unlabeled: empty; --params pair_model.unlabeled=true for features of all images")
     where, header = resolve_device(device), EncoderHeader.from_dict(encoder.header)
     model = restore_encoder(header, encoder.arrays)
     count = len(images_unlabeled) if unlabeled else 0

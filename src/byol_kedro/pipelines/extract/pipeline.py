@@ -14,7 +14,7 @@ def create_pipeline(**_: Any) -> Pipeline:
             Node(extract, inputs=[*inputs, "params:device"], outputs=["latents_train", "latents_test"]),
             Node(
                 extract_unlabeled,
-                inputs=["encoder", "images_unlabeled", "params:latent.unlabeled", "params:device"],
+                inputs=["encoder", "images_unlabeled", "params:pair_model.unlabeled", "params:device"],
                 outputs="latents_unlabeled",
             ),
             Node(

@@ -17,7 +17,7 @@ def on_board(events: EventFolder, *, wanted: bool) -> Iterator[Watch]:
     if not wanted:
         yield unwatched
         return
-    name = f"latent-{datetime.now(UTC):%Y-%m-%dT%H.%M.%S}"
+    name = f"pair-model-{datetime.now(UTC):%Y-%m-%dT%H.%M.%S}"
     with events.writer(name, done=0) as writer:
         logger.info("TensorBoard: this training is %s under tensorboard --logdir %s", name, events.root)
         yield writer.scalars

@@ -15,7 +15,7 @@ from byol_kedro.pair_model.embeddings import Vectors
 from byol_kedro.pair_model.map import check_map
 from byol_kedro.pair_model.model import PairModel, check_layers
 from byol_kedro.pair_model.stack import Stack
-from byol_kedro.parameters import Latent, Parameters
+from byol_kedro.parameters import PairModelParams, Parameters
 
 
 def check_latent(parameters: Parameters, *, with_references: bool) -> None:
@@ -23,17 +23,17 @@ def check_latent(parameters: Parameters, *, with_references: bool) -> None:
 
     `with_references`: whether the features of other networks are computed in the same run.
     """
-    latent = parameters.latent
-    check_map(latent.map)
-    if latent.weights_from is not None:
-        content, _ = read_weights(Path(latent.weights_from), "latent.weights_from")
-        check_layers(content, latent.weights_from)
+    settings = parameters.pair_model
+    check_map(settings.map)
+    if settings.weights_from is not None:
+        content, _ = read_weights(Path(settings.weights_from), "pair_model.weights_from")
+        check_layers(content, settings.weights_from)
     known = {"untrained", *parameters.references, *(["supervised"] if parameters.baselines.supervised else [])}
-    if with_references and latent.pairs.target == "cosine" and latent.pairs.reference not in known:
-        raise UserError(_unknown_network(latent.pairs.reference, "this run", known))
+    if with_references and settings.pairs.target == "cosine" and settings.pairs.reference not in known:
+        raise UserError(_unknown_network(settings.pairs.reference, "this run", known))
 
 
-def check_features(latent: Latent, features: int, given: tuple[pd.DataFrame, Tensors] | None) -> None:
+def check_features(settings: PairModelParams, features: int, given: tuple[pd.DataFrame, Tensors] | None) -> None:
     """What is refused of an encoder with so many `features` that is only going to be trained.
 
     `given`: the pair file and the saved features of pairs, where the run reads them.
@@ -41,9 +41,9 @@ def check_features(latent: Latent, features: int, given: tuple[pd.DataFrame, Ten
     Raises:
         UserError: the saved features or the weights of `weights_from` are those of another number.
     """
-    if latent.weights_from is not None:
-        content, _ = read_weights(Path(latent.weights_from), "latent.weights_from")
-        check_layers(content, latent.weights_from, features)
+    if settings.weights_from is not None:
+        content, _ = read_weights(Path(settings.weights_from), "pair_model.weights_from")
+        check_layers(content, settings.weights_from, features)
     if given is not None:
         check_one_kind_of_pairs(*given)
         check_saved_features(given[1], features)
@@ -70,8 +70,8 @@ def vectors(model: PairModel, split: str, latents: Tensors, images: Images) -> V
     features, names = mapped(latents, "features"), image_names(latents, images)
     if len(features) and features.shape[1] != len(model.scaler.mean):
         raise UserError(
-            f"latent_mlp takes features of {len(model.scaler.mean)} numbers, those of {split} have "
-            f"{features.shape[1]}: run the pipeline latent again"
+            f"pair_model takes features of {len(model.scaler.mean)} numbers, those of {split} have "
+            f"{features.shape[1]}: run the pipeline pair_model again"
         )
     return Vectors(split, names, latents["labels"], model.vectors(features))
 
@@ -90,7 +90,7 @@ def reference_features(reference_latents: Tensors, name: str) -> Stack | None:
 
 
 def _unknown_network(name: str, where: str, known: Iterable[str]) -> str:
-    return f"latent.pairs.reference: {where} has no network {name!r}, it has {', '.join(sorted(known))}"
+    return f"pair_model.pairs.reference: {where} has no network {name!r}, it has {', '.join(sorted(known))}"
 
 
 def check_weights_of(encoder: Tensors, header: Mapping[str, str]) -> None:
@@ -98,6 +98,6 @@ def check_weights_of(encoder: Tensors, header: Mapping[str, str]) -> None:
     found = header.get("encoder_fingerprint")
     if found is not None and found != encoder.header["fingerprint"]:
         raise UserError(
-            f"latent.weights_from: fitted to features of encoder {header['encoder_version']}, but these are of "
+            f"pair_model.weights_from: fitted to features of encoder {header['encoder_version']}, but these are of "
             f"{encoder.header['version']}; pin that one with --load-versions, and its features too"
         )

@@ -27,7 +27,7 @@ from byol_kedro.pair_model.sampled import drawn_pairs
 from byol_kedro.pair_model.scores import score_rows
 from byol_kedro.pair_model.stack import Stack
 from byol_kedro.pair_model.training import fit_pair_model, no_history
-from byol_kedro.parameters import Latent
+from byol_kedro.parameters import PairModelParams
 from byol_kedro.pipelines.pair_model.event_log import on_board
 from byol_kedro.pipelines.pair_model.inputs import (
     check_one_kind_of_pairs,
@@ -54,7 +54,7 @@ def given_pairs(
     images_test: Images,
     pair_file: pd.DataFrame,
     pair_tensors: Tensors,
-    latent: Latent,
+    settings: PairModelParams,
     seed: int,
 ) -> pd.DataFrame:
     """left, right, target, psnr_1, psnr_2, split of the pairs in the user's files; none where there are none.
@@ -65,11 +65,11 @@ def given_pairs(
     if len(pair_tensors["y"]):
         log.info("pairs: %s given, as saved features in pairs.pt", f"{len(pair_tensors['y']):,}")
         _, left, right = saved_images(pair_tensors["x1"], pair_tensors["x2"])
-        return saved_pairs(left, right, pair_tensors["y"], latent.pairs, seed)
+        return saved_pairs(left, right, pair_tensors["y"], settings.pairs, seed)
     if len(pair_file):
         log.info("pairs: %s given, by name in the pair file", f"{len(pair_file):,}")
         names = [*images_train.names, *images_test.names]
-        return named_pairs(pair_file, names, len(images_train), latent.pairs, seed)
+        return named_pairs(pair_file, names, len(images_train), settings.pairs, seed)
     return no_pairs()
 
 
@@ -78,13 +78,13 @@ def make_pairs(
     images_test: Images,
     given_pairs: pd.DataFrame,
     reference_latents: Tensors,
-    latent: Latent,
+    settings: PairModelParams,
     seed: int,
 ) -> pd.DataFrame:
     """left, right, target, psnr_1, psnr_2, split: those that were given, or drawn ones where none were."""
     if len(given_pairs):
         return given_pairs
-    pairs, train = latent.pairs, len(images_train)
+    pairs, train = settings.pairs, len(images_train)
     names, values = [*images_train.names, *images_test.names], Stack([images_train.pixels, images_test.pixels])
     if pairs.target == "cosine":
         features = reference_features(reference_latents, pairs.reference)
@@ -130,37 +130,37 @@ def fit(
     image_pool: Pool,
     image_pairs: pd.DataFrame,
     event_files: EventFolder,
-    latent: Latent,
+    settings: PairModelParams,
     tensorboard: bool,
     seed: int,
 ) -> tuple[Tensors, pd.DataFrame]:
     """`linear1.weight` … of the latent MLP, its scalers (see `PairModel`), and the course of its training.
 
-    They are read instead of fitted where `latent.weights_from` names a file. With `tensorboard` the training can be
+    They are read instead of fitted where `pair_model.weights_from` names a file. With `tensorboard` the training can be
     watched there. There are none where there is no training pair to fit to.
     """
     marks = {name: encoder.header[mark] for name, mark in MARKS.items()}
     train = pair_set(image_pairs, TRAIN, image_pool)
-    if latent.weights_from is None and not len(train.target):
+    if settings.weights_from is None and not len(train.target):
         return Tensors({}, marks), no_history()
-    if latent.weights_from is None:
+    if settings.weights_from is None:
         with on_board(event_files, wanted=tensorboard) as watch:
             validation = pair_set(image_pairs, VALIDATION, image_pool)
-            model, history = fit_pair_model(train, validation, image_pool.scaler, latent, seed, watch)
+            model, history = fit_pair_model(train, validation, image_pool.scaler, settings, seed, watch)
     else:
-        content, origin = read_weights(Path(latent.weights_from), "latent.weights_from")
+        content, origin = read_weights(Path(settings.weights_from), "pair_model.weights_from")
         check_weights_of(encoder, origin)
-        model, history = imported_pair_model(content, latent.weights_from, image_pool.scaler), no_history()
+        model, history = imported_pair_model(content, settings.weights_from, image_pool.scaler), no_history()
     header = {
         **marks,
         "widths": json.dumps(model.widths),
         "feature_dim": str(len(model.scaler.mean)),
-        "weights_from": latent.weights_from or "",
+        "weights_from": settings.weights_from or "",
     }
     return Tensors(model.to_arrays(), header), history
 
 
-def try_pairs(latent_mlp: Tensors, image_pool: Pool, image_pairs: pd.DataFrame) -> pd.DataFrame:
+def try_pairs(pair_model: Tensors, image_pool: Pool, image_pairs: pd.DataFrame) -> pd.DataFrame:
     """One row a test pair: left, right, its target and what the pair model and its references say.
 
     None without training pairs, which the references are fitted to.
@@ -168,87 +168,87 @@ def try_pairs(latent_mlp: Tensors, image_pool: Pool, image_pairs: pd.DataFrame) 
     sets = [pair_set(image_pairs, split, image_pool) for split in SPLITS]
     if not len(sets[0].target):
         return pd.concat([image_pairs[["left", "right"]].iloc[:0], no_predictions()], axis=1)
-    predicted = predict_pairs(PairModel.from_arrays(latent_mlp.arrays), image_pool, *sets)
+    predicted = predict_pairs(PairModel.from_arrays(pair_model.arrays), image_pool, *sets)
     named = image_pairs.loc[image_pairs["split"] == TEST, ["left", "right"]].reset_index(drop=True)
     return pd.concat([named, predicted], axis=1)
 
 
 def embed(
     encoder: Tensors,
-    latent_mlp: Tensors,
+    pair_model: Tensors,
     latents_train: Tensors,
     latents_test: Tensors,
     latents_unlabeled: Tensors,
     images_train: Images,
     images_test: Images,
     images_unlabeled: Images,
-    latent: Latent,
+    settings: PairModelParams,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """name, split, label, class, cluster, z0 … z15 of every image, of none without a pair model; and name, cluster."""
-    check_same_encoder(encoder, latent_mlp, latents_train, latents_test, latents_unlabeled)
-    if not latent_mlp.arrays:
+    check_same_encoder(encoder, pair_model, latents_train, latents_test, latents_unlabeled)
+    if not pair_model.arrays:
         table = no_vectors()
         return table, table[["name", "cluster"]]
-    model = PairModel.from_arrays(latent_mlp.arrays)
+    model = PairModel.from_arrays(pair_model.arrays)
     train = vectors(model, "train", latents_train, images_train)
     test = vectors(model, "test", latents_test, images_test)
-    if latent.unlabeled and len(images_unlabeled) and not len(latents_unlabeled["index"]):
+    if settings.unlabeled and len(images_unlabeled) and not len(latents_unlabeled["index"]):
         log.warning(
-            "latent.unlabeled has no effect here: these features were computed without it; run extract with it first"
+            "pair_model.unlabeled has no effect here: the features were extracted without it; run extract with it first"
         )
     unlabeled = vectors(model, "unlabeled", latents_unlabeled, images_unlabeled)
-    table = latent_table(train, [test, unlabeled], images_train.class_names, latent.clusters, seed)
+    table = latent_table(train, [test, unlabeled], images_train.class_names, settings.clusters, seed)
     return table, table[["name", "cluster"]]
 
 
 def measure(
-    latent_mlp: Tensors,
+    pair_model: Tensors,
     image_pairs: pd.DataFrame,
     pair_predictions: pd.DataFrame,
-    latent_vectors: pd.DataFrame,
+    pair_embeddings: pd.DataFrame,
     images_test: Images,
-    latent: Latent,
+    settings: PairModelParams,
     seed: int,
 ) -> dict[str, Any]:
     """The pair model beside its references on the test pairs, the clusters beside the test images' labels."""
     counts = image_pairs["split"].value_counts()
     trained = image_pairs.loc[image_pairs["split"] == TRAIN, "target"]
     unit = float(trained.mean()) if len(trained) else None
-    units = {name: float(latent_mlp[name][0]) for name in ("target_offset", "target_scale") if latent_mlp.arrays}
-    test = latent_vectors[latent_vectors["split"] == "test"]
+    units = {name: float(pair_model[name][0]) for name in ("target_offset", "target_scale") if pair_model.arrays}
+    test = pair_embeddings[pair_embeddings["split"] == "test"]
     cluster = test["cluster"].to_numpy()
     return {
-        "encoder_version": latent_mlp.header["encoder_version"],
+        "encoder_version": pair_model.header["encoder_version"],
         "data_fingerprint": images_test.fingerprint,
         "pairs": {
             **{split: int(counts.get(split, 0)) for split in SPLITS},
-            "split by": latent.pairs.split,
+            "split by": settings.pairs.split,
             "mean target": unit,
             **units,
             "unit": L1_UNIT,
         },
         "rows": [] if unit is None else score_rows(pair_predictions, unit, seed),
         "clusters": {
-            "method": latent.clusters.method,
-            "k": int(latent_vectors.loc[latent_vectors["cluster"] != NOISE, "cluster"].nunique()),
+            "method": settings.clusters.method,
+            "k": int(pair_embeddings.loc[pair_embeddings["cluster"] != NOISE, "cluster"].nunique()),
             **agreement(cluster, test["label"].to_numpy()),
             "in none": int((cluster == NOISE).sum()),
         },
     }
 
 
-def draw_map(latent_vectors: pd.DataFrame, images_test: Images, latent: Latent, seed: int) -> go.Figure:
-    """The latent vectors of at most `latent.map.points` test images, in two dimensions."""
-    test = latent_vectors[latent_vectors["split"] == "test"]
-    if len(latent_vectors) and len(test) < 2:
-        log.info("latent_map: left out, found %d test images, 2 expected", len(test))
-    return draw_latent_map(test, vectors_of(test), images_test.class_names, latent.map, seed)
+def draw_map(pair_embeddings: pd.DataFrame, images_test: Images, settings: PairModelParams, seed: int) -> go.Figure:
+    """The latent vectors of at most `pair_model.map.points` test images, in two dimensions."""
+    test = pair_embeddings[pair_embeddings["split"] == "test"]
+    if len(pair_embeddings) and len(test) < 2:
+        log.info("pair_embedding_map: left out, found %d test images, 2 expected", len(test))
+    return draw_latent_map(test, vectors_of(test), images_test.class_names, settings.map, seed)
 
 
-def draw_sheet(latent_vectors: pd.DataFrame, images_test: Images) -> np.ndarray:
+def draw_sheet(pair_embeddings: pd.DataFrame, images_test: Images) -> np.ndarray:
     """(H, W, 3) uint8: a row for each cluster, the test images nearest to the mean of its train images."""
-    train, test = (latent_vectors[latent_vectors["split"] == split] for split in ("train", "test"))
+    train, test = (pair_embeddings[pair_embeddings["split"] == split] for split in ("train", "test"))
     rows = pd.Index(images_test.names).get_indexer(pd.Index(test["name"]))
     found, fallen = (table["cluster"].to_numpy() for table in (train, test))
     nearest = nearest_to_centers(vectors_of(train), found, vectors_of(test), fallen, NEAREST)

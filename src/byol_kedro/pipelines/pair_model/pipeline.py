@@ -1,4 +1,4 @@
-"""latent: a short vector for each image, whose distances tell how much two images differ."""
+"""pair_model: a short vector for each image, whose distances tell how much two images differ."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -12,14 +12,14 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.given_pairs,
-                inputs=[*images, "pair_file", "pair_tensors", "params:latent", "params:seed"],
+                inputs=[*images, "pair_file", "pair_tensors", "params:pair_model", "params:seed"],
                 outputs="given_pairs",
                 # Of nodes that could run next, Kedro takes the first by name: before `pretrain`, which takes hours.
                 name="given_pairs",
             ),
             Node(
                 nodes.make_pairs,
-                inputs=[*images, "given_pairs", "reference_latents", "params:latent", "params:seed"],
+                inputs=[*images, "given_pairs", "reference_latents", "params:pair_model", "params:seed"],
                 outputs="image_pairs",
                 name="make_pairs",
             ),
@@ -36,16 +36,16 @@ def create_pipeline() -> Pipeline:
                     "image_pool",
                     "image_pairs",
                     "event_files",
-                    "params:latent",
+                    "params:pair_model",
                     "params:tensorboard",
                     "params:seed",
                 ],
-                outputs=["latent_mlp", "latent_history"],
+                outputs=["pair_model", "pair_history"],
                 name="fit_latent_mlp",
             ),
             Node(
                 nodes.try_pairs,
-                inputs=["latent_mlp", "image_pool", "image_pairs"],
+                inputs=["pair_model", "image_pool", "image_pairs"],
                 outputs="pair_predictions",
                 name="try_pairs",
             ),
@@ -53,40 +53,40 @@ def create_pipeline() -> Pipeline:
                 nodes.embed,
                 inputs=[
                     "encoder",
-                    "latent_mlp",
+                    "pair_model",
                     *latents,
                     "latents_unlabeled",
                     *images,
                     "images_unlabeled",
-                    "params:latent",
+                    "params:pair_model",
                     "params:seed",
                 ],
-                outputs=["latent_vectors", "cluster_list"],
+                outputs=["pair_embeddings", "cluster_list"],
                 name="embed",
             ),
             Node(
                 nodes.measure,
                 inputs=[
-                    "latent_mlp",
+                    "pair_model",
                     "image_pairs",
                     "pair_predictions",
-                    "latent_vectors",
+                    "pair_embeddings",
                     "images_test",
-                    "params:latent",
+                    "params:pair_model",
                     "params:seed",
                 ],
-                outputs="latent_metrics",
+                outputs="pair_metrics",
                 name="measure_latents",
             ),
             Node(
                 nodes.draw_map,
-                inputs=["latent_vectors", "images_test", "params:latent", "params:seed"],
-                outputs="latent_map",
+                inputs=["pair_embeddings", "images_test", "params:pair_model", "params:seed"],
+                outputs="pair_embedding_map",
                 name="draw_latent_map",
             ),
             Node(
                 nodes.draw_sheet,
-                inputs=["latent_vectors", "images_test"],
+                inputs=["pair_embeddings", "images_test"],
                 outputs="cluster_sheet",
                 name="draw_cluster_sheet",
             ),

@@ -17,7 +17,7 @@ from byol_kedro.parameters import Probes
 from byol_kedro.pipelines.predict.known import Known
 
 # How the saved weights of a protocol are used; kNN has none, its training images are what it knows.
-SAVED = {"published": linear_probabilities, "logistic": linear_probabilities, "mlp": mlp_probabilities}
+SAVED = {"linear_adam": linear_probabilities, "logistic": linear_probabilities, "mlp": mlp_probabilities}
 
 
 @dataclass(frozen=True)

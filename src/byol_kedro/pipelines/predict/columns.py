@@ -27,7 +27,7 @@ class Columns:
 
 
 def all_columns(
-    classifier: Classifier | None, latent_mlp: Tensors, known: Sequence[Split], neighbors: int
+    classifier: Classifier | None, pair_model: Tensors, known: Sequence[Split], neighbors: int
 ) -> list[Columns]:
     """Those that there is something to compute from; a line says what is left out."""
     columns = []
@@ -35,10 +35,10 @@ def all_columns(
         columns.append(class_columns(classifier))
     else:
         logger.info("no classes: nothing was learned from labels, so the columns class and confidence are left out")
-    if latent_mlp.arrays:
-        columns.append(vector_columns(PairModel.from_arrays(latent_mlp.arrays)))
+    if pair_model.arrays:
+        columns.append(vector_columns(PairModel.from_arrays(pair_model.arrays)))
     else:
-        logger.info("no latent vectors: latent_mlp is empty, so the columns z0, z1, … are left out")
+        logger.info("no latent vectors: pair_model is empty, so the columns z0, z1, … are left out")
     if any(split.names for split in known):
         searched = ", ".join(f"{split.name} ({len(split.names):,})" for split in known if split.names)
         logger.info("the nearest images are searched in %s", searched)

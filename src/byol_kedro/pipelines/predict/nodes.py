@@ -24,7 +24,7 @@ def predict(
     probe_published: Tensors,
     probe_logistic: Tensors,
     probe_mlp: Tensors,
-    latent_mlp: Tensors,
+    pair_model: Tensors,
     latents_train: Tensors,
     latents_test: Tensors,
     latents_unlabeled: Tensors,
@@ -41,10 +41,10 @@ def predict(
     Raises UserError when the chosen probe, the pair model or the known images' features are another encoder's, or
     the probe was fitted to other images.
     """
-    saved = {"published": probe_published, "logistic": probe_logistic, "mlp": probe_mlp}
+    saved = {"linear_adam": probe_published, "logistic": probe_logistic, "mlp": probe_mlp}
     used = [saved[parameters.probe]] if parameters.probe in saved else []
     known_latents = (latents_train, latents_test, latents_unlabeled)
-    check_same_encoder(encoder, *used, latent_mlp, *known_latents, again="evaluate")
+    check_same_encoder(encoder, *used, pair_model, *known_latents, again="evaluate")
     for probe in used:
         check_same_training(probe, latents_train)
     header = EncoderHeader.from_dict(encoder.header)
@@ -53,7 +53,7 @@ def predict(
     classifier = chosen_classifier(parameters.probe, saved, known, probes, seed)
     images = (images_train, images_test, images_unlabeled)
     splits = [known_split(*of) for of in zip(("train", "test", "unlabeled"), known_latents, images, strict=True)]
-    columns = all_columns(classifier, latent_mlp, splits, parameters.neighbors)
+    columns = all_columns(classifier, pair_model, splits, parameters.neighbors)
     whose = f"{WHOSE} {encoder.header['version']}, new images"
     features = partial(encode, model, header=header, device=resolve_device(device), whose=whose)
     # Of the images that all of the rest was fitted to: others than the encoder's may have been ingested since.

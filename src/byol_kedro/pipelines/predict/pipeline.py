@@ -17,7 +17,7 @@ def create_pipeline() -> Pipeline:
                     "probe_published",
                     "probe_logistic",
                     "probe_mlp",
-                    "latent_mlp",
+                    "pair_model",
                     "latents_train",
                     "latents_test",
                     "latents_unlabeled",

@@ -33,7 +33,7 @@ def describe(
         data_fingerprint=f"{images_unlabeled.fingerprint}:{images_train.fingerprint}",
         recipe=parameters.recipe,
         epochs=parameters.epochs,
-        batch_size=parameters.batch_size * parameters.accumulate,
+        batch_size=parameters.batch_size * parameters.accumulation_steps,
         projection_dim=parameters.heads.projection_dim,
         hidden_dim=parameters.heads.hidden_dim,
         seed=seed,
@@ -43,7 +43,7 @@ def describe(
 def encoder_of(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> Tensors:
     """The encoder's weights by timm's names.
 
-    Its header has more than `EncoderHeader`: `fine_tune_from`, empty for a start from scratch; `training`, all
+    Its header has more than `EncoderHeader`: `init_from`, empty for a start from scratch; `training`, all
     parameters of the training as JSON; `image_passes`, how many images its steps have seen; `lineage`, names of
     folders of checkpoints as JSON, of the trainings that it continues and, last, its own.
     """
@@ -62,10 +62,10 @@ def _header(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> d
     return {
         **header.to_dict(),
         # Whoever reads a result has to see that its encoder did not start from scratch.
-        "fine_tune_from": parameters.fine_tune_from or "",
+        "init_from": parameters.init_from or "",
         "training": parameters.model_dump_json(),
         "lineage": json.dumps(state.lineage),
-        "image_passes": str(state.step * parameters.batch_size * parameters.accumulate),
+        "image_passes": str(state.step * parameters.batch_size * parameters.accumulation_steps),
     }
 
 

@@ -9,7 +9,7 @@ from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.state import initial_state
 from byol_kedro.byol.trial import check_trains
 from byol_kedro.parameters import Parameters
-from byol_kedro.pipelines.pretrain.resume import fine_tune
+from byol_kedro.pipelines.pretrain.resume import initialize
 
 
 def check_training(parameters: Parameters, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> int:
@@ -17,12 +17,12 @@ def check_training(parameters: Parameters, pipeline: Pipeline, catalog: CatalogP
 
     Raises:
         UserError: there is no such device; the architecture cannot be trained on the images, which the run makes or
-            reads; the file of `fine_tune_from` does not fit it.
+            reads; the file of `init_from` does not fit it.
     """
     device, training = resolve_device(parameters.device), parameters.pretrain
     ingests = "images_train" in pipeline.all_outputs()
     size = parameters.ingest.image_size if ingests else catalog.load("images_train").pixels.shape[-1]
     features = check_trains(training.encoder, size)
-    if training.fine_tune_from is not None:
-        fine_tune(initial_state(training, size, parameters.seed, device), training)
+    if training.init_from is not None:
+        initialize(initial_state(training, size, parameters.seed, device), training)
     return features

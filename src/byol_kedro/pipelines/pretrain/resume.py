@@ -27,10 +27,10 @@ from byol_kedro.parameters import Pretrain
 
 logger = get_logger(__name__)
 
-FINE_TUNE_FROM = "pretrain.fine_tune_from"
+INIT_FROM = "pretrain.init_from"
 # Names, what is only watched, and what only says how a training is kept.
 INDIFFERENT = {"recipe", "online_knn", "checkpoint", "resume"}
-RESOLVED = {"precision", "fine_tune_from"}  # what they stand for matters, not how it was said
+RESOLVED = {"precision", "init_from"}  # what they stand for matters, not how it was said
 
 
 def begin(folder: TrainingFolder, plan: Plan, state: TrainState, monitor: Monitor) -> None:
@@ -40,7 +40,7 @@ def begin(folder: TrainingFolder, plan: Plan, state: TrainState, monitor: Monito
     the name of its folder.
 
     Raises:
-        UserError: the file of `fine_tune_from` is missing, holds code, or does not fit the network; there is no
+        UserError: the file of `init_from` is missing, holds code, or does not fit the network; there is no
             finished training of `continue_from_epochs` epochs.
     """
     if not plan.parameters.resume:
@@ -60,7 +60,7 @@ def begin(folder: TrainingFolder, plan: Plan, state: TrainState, monitor: Monito
             "the last training here differs in %s: its checkpoints are left alone, this one starts anew in %s",
             differences, folder.path,
         )  # fmt: skip
-    fine_tune(state, plan.parameters)
+    initialize(state, plan.parameters)
 
 
 def _go_on(checkpoint: Checkpoint, plan: Plan, state: TrainState, monitor: Monitor) -> None:
@@ -103,19 +103,19 @@ def _finished(folder: TrainingFolder, epochs: int, steps: int) -> Checkpoint | N
     return None
 
 
-def fine_tune(state: TrainState, parameters: Pretrain) -> None:
-    """Takes over the weights of `parameters.fine_tune_from`, if it is given. Raises UserError as `begin` does."""
-    if parameters.fine_tune_from is None:
+def initialize(state: TrainState, parameters: Pretrain) -> None:
+    """Takes over the weights of `parameters.init_from`, if it is given. Raises UserError as `begin` does."""
+    if parameters.init_from is None:
         return
-    path = Path(parameters.fine_tune_from)
-    content, header = read_weights(path, FINE_TUNE_FROM)
+    path = Path(parameters.init_from)
+    content, header = read_weights(path, INIT_FROM)
     for key, ours in (("architecture", parameters.encoder.name), ("stem", parameters.encoder.stem)):
         if header.get(key, ours) != ours:
             raise UserError(
-                f"{FINE_TUNE_FROM}: the encoder in {path} has {key} {header[key]}, this training {ours}; "
+                f"{INIT_FROM}: the encoder in {path} has {key} {header[key]}, this training {ours}; "
                 f"set pretrain.encoder.{'name' if key == 'architecture' else key}={header[key]}"
             )
-    taken = take_over(state.network, content, f"{FINE_TUNE_FROM}: {path}")
+    taken = take_over(state.network, content, f"{INIT_FROM}: {path}")
     told = f"; {taken.told}" if taken.told else ""
     logger.info("starts from %s: %s are taken over; anew starts %s%s", path, ", ".join(taken.parts), taken.anew, told)
 
@@ -124,13 +124,13 @@ def file_mark(path: str | None) -> str | None:
     """sha256 (hex) of the file at `path`; None for none. Raises UserError where it is missing or no regular file."""
     if path is None:
         return None
-    if not is_regular(Path(path), FINE_TUNE_FROM):
-        raise UserError(f"{FINE_TUNE_FROM}: {path} cannot be read: there is no such file")
+    if not is_regular(Path(path), INIT_FROM):
+        raise UserError(f"{INIT_FROM}: {path} cannot be read: there is no such file")
     try:
         with Path(path).open("rb") as file:
             return file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise UserError(f"{FINE_TUNE_FROM}: {path} cannot be read: {error.strerror}") from error
+        raise UserError(f"{INIT_FROM}: {path} cannot be read: {error.strerror}") from error
 
 
 def _time(checkpoint: Checkpoint) -> str:
@@ -146,14 +146,14 @@ def identity_of(
     """JSON values by a name that says to a user what they are, as in `optimizer.lr`.
 
     Raises:
-        UserError: the file of `fine_tune_from` is missing.
+        UserError: the file of `init_from` is missing.
     """
     return {
         **dict(_flat(parameters.model_dump(mode="json", exclude=INDIFFERENT | RESOLVED))),
         "images_unlabeled": images_unlabeled.fingerprint,
         "images_train": images_train.fingerprint,
         "image_size": images_train.pixels.shape[-1],
-        "fine_tune_from": file_mark(parameters.fine_tune_from),
+        "init_from": file_mark(parameters.init_from),
         "seed": seed,
         "device": device.type,
         "precision": str(autocast_dtype(device, parameters.precision) or torch.float32),

@@ -48,7 +48,7 @@ def probes(
         "class_names": json.dumps(images_test.class_names),
     }
     published, logistic, mlp = (
-        Tensors(outcome.weights.get(protocol, {}), header) for protocol in ("published", "logistic", "mlp")
+        Tensors(outcome.weights.get(protocol, {}), header) for protocol in ("linear_adam", "logistic", "mlp")
     )
     return _metrics(encoder, images_test, outcome.rows), outcome.predictions, published, logistic, mlp
 

@@ -103,7 +103,7 @@ def introduce(
     results: pd.DataFrame,
     comparisons: pd.DataFrame,
     quality_metrics: dict[str, Any],
-    latent_metrics: dict[str, Any],
+    pair_metrics: dict[str, Any],
 ) -> str:
     """The report's first screen."""
     steps = own_steps(encoder.header, run_manifest, training_history)
@@ -112,7 +112,7 @@ def introduce(
         return facts + lead.labeled(results, chance_level(data_summary["splits"]), comparisons, steps)
     images = sum(split["count"] for split in data_summary["splits"].values())
     why = why_unmeasured(data_summary["splits"])
-    return facts + lead.unlabeled(images, latent_metrics["clusters"]["k"], quality_metrics["rows"], why)
+    return facts + lead.unlabeled(images, pair_metrics["clusters"]["k"], quality_metrics["rows"], why)
 
 
 def tell_results(results: pd.DataFrame, top1_bars: go.Figure, confusion_matrix: go.Figure) -> str:
@@ -149,18 +149,18 @@ def tell_evidence(
 
 def tell_latents(
     encoder: Tensors,
-    latent_metrics: dict[str, Any],
-    latent_vectors: pd.DataFrame,
-    latent_map: go.Figure,
+    pair_metrics: dict[str, Any],
+    pair_embeddings: pd.DataFrame,
+    pair_embedding_map: go.Figure,
     cluster_sheet: np.ndarray,
     images_test: Images,
 ) -> str:
     """The report's part on the clusters and the pair model."""
-    metrics = {"latent_metrics": latent_metrics}
+    metrics = {"pair_metrics": pair_metrics}
     check_encoder(encoder.header, metrics)
     check_images(images_test, metrics)
-    clusters = pair_sections.clusters(latent_metrics, latent_vectors, latent_map, cluster_sheet, images_test)
-    return clusters + pair_sections.pairs(latent_metrics)
+    clusters = pair_sections.clusters(pair_metrics, pair_embeddings, pair_embedding_map, cluster_sheet, images_test)
+    return clusters + pair_sections.pairs(pair_metrics)
 
 
 def write_report(

@@ -17,7 +17,7 @@ from byol_kedro.datasets.images import Images
 from byol_kedro.pipelines.report import markup
 from byol_kedro.pipelines.report.table import with_interval
 
-MAP = "latent-map"
+MAP = "pair-embedding-map"
 SCORES = {"l1": "L1", "spearman": "Spearman", "r2": "R²", "l1_behind": "L1 behind the pair model"}
 NO_PAIRS = "No score: there is no pair of test images, which takes two of them at least."
 CLUSTERS = {

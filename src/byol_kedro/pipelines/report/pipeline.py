@@ -32,7 +32,7 @@ def create_pipeline() -> Pipeline:
                     "results",
                     "comparisons",
                     "quality_metrics",
-                    "latent_metrics",
+                    "pair_metrics",
                 ],
                 "report_lead",
             ),
@@ -54,7 +54,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.tell_latents,
-                ["encoder", "latent_metrics", "latent_vectors", "latent_map", "cluster_sheet", "images_test"],
+                ["encoder", "pair_metrics", "pair_embeddings", "pair_embedding_map", "cluster_sheet", "images_test"],
                 "report_latents",
             ),
             Node(

@@ -44,7 +44,7 @@ SETTINGS = json.dumps({"lr": 0.0003, "batch_size": 64, "epochs": 200})
 _PIXELS: dict[str, Any] = {"features": "pixels, PCA 256", "dim": 256, "data": DATA, "source": "published"}
 _BYOL: dict[str, Any] = {
     "classifier": "logistic regression",
-    "protocol": "published",
+    "protocol": "linear_adam",
     "features": "BYOL",
     "architecture": "resnet18",
     "dim": 512,

@@ -14,7 +14,7 @@ HEADINGS = (
 )  # fmt: skip
 RIGHT = frozenset({"feature dim", "projection dim", "epochs", "batch size", "top-1"})
 # What tells classifiers of one name apart.
-KINDS = {"published": " (Adam)", "linear_sgd": " (SGD)", "knn200": " (weighted)"}
+KINDS = {"linear_adam": " (Adam)", "linear_sgd": " (SGD)", "knn_weighted": " (weighted)"}
 NOTHING_MEASURED = (
     "No classifier was measured: there are no labels of two classes to learn, or none to test on. "
     "The rows are what others have published."

@@ -37,7 +37,7 @@ def begun(place, parameters, seed=0):
 def test_an_encoder_of_this_project_is_where_training_starts(encoder_file, tmp_path, caplog):
     path, encoder = encoder_file
     with caplog.at_level(logging.INFO):
-        state = begun(tmp_path, recipe(fine_tune_from=str(path)))
+        state = begun(tmp_path, recipe(init_from=str(path)))
     for network in (state.network.encoder, state.network.target.encoder):
         for name, tensor in network.state_dict().items():
             assert np.array_equal(tensor.numpy(), encoder[name]), name
@@ -48,9 +48,9 @@ def test_an_encoder_of_this_project_is_where_training_starts(encoder_file, tmp_p
 
 def test_the_encoder_says_what_it_started_from(encoder_file, tmp_path):
     path, encoder = encoder_file
-    tuned, heads, _ = run(tmp_path, recipe(epochs=1, fine_tune_from=str(path)))
-    assert encoder.header["fine_tune_from"] == ""
-    assert tuned.header["fine_tune_from"] == heads.header["fine_tune_from"] == str(path)
+    tuned, heads, _ = run(tmp_path, recipe(epochs=1, init_from=str(path)))
+    assert encoder.header["init_from"] == ""
+    assert tuned.header["init_from"] == heads.header["init_from"] == str(path)
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_an_encoder_of_another_kind_is_an_error(encoder_file, tmp_path, change, 
     path, encoder = tmp_path / "encoder.safetensors", encoder_file[1]
     save_file(dict(encoder.arrays), path, metadata=encoder.header | change)
     with pytest.raises(UserError, match=message):
-        begun(tmp_path, recipe(fine_tune_from=str(path)))
+        begun(tmp_path, recipe(init_from=str(path)))
 
 
 def test_a_missing_file_is_an_error_before_any_work(tmp_path):
-    with pytest.raises(UserError, match=r"pretrain.fine_tune_from: .*none.pth cannot be read"):
-        begun(tmp_path, recipe(fine_tune_from=str(tmp_path / "none.pth")))
+    with pytest.raises(UserError, match=r"pretrain.init_from: .*none.pth cannot be read"):
+        begun(tmp_path, recipe(init_from=str(tmp_path / "none.pth")))
 
 
 def test_another_file_is_another_training_and_the_same_file_elsewhere_is_not(tmp_path):
@@ -81,7 +81,7 @@ def test_another_file_is_another_training_and_the_same_file_elsewhere_is_not(tmp
         torch.save(weights | {"bn1.bias": torch.full_like(weights["bn1.bias"], value)}, tmp_path / name)
     (tmp_path / "copy.pth").write_bytes((tmp_path / "a.pth").read_bytes())
     a, b, copied, none = (
-        identity_of(recipe(fine_tune_from=path and str(tmp_path / path)), UNLABELED, TRAIN, 0, CPU)
+        identity_of(recipe(init_from=path and str(tmp_path / path)), UNLABELED, TRAIN, 0, CPU)
         for path in ("a.pth", "b.pth", "copy.pth", None)
     )
     assert a == copied
@@ -90,7 +90,7 @@ def test_another_file_is_another_training_and_the_same_file_elsewhere_is_not(tmp
 
 
 def test_a_checkpoint_of_this_training_comes_before_the_file(encoder_file, tmp_path, caplog):
-    parameters = recipe(fine_tune_from=str(encoder_file[0]))
+    parameters = recipe(init_from=str(encoder_file[0]))
     run(tmp_path, parameters)
     caplog.clear()
     with caplog.at_level(logging.INFO):
