@@ -260,7 +260,7 @@ def test_a_rate_that_no_optimizer_can_hold_is_refused_ahead():
 def test_a_pair_model_that_diverges_is_one_line(lr):
     settings = changed(SETTINGS, epochs=2, lr=lr)
     pairs = linear_pairs()
-    with pytest.raises(UserError, match=r"pair model.*lower pair_model\.lr"):
+    with pytest.raises(UserError, match=r"pair_model.*lower pair_model\.lr"):
         fit_pair_model(pairs, no_pairs(), scaler_of(pairs), settings, 0)
 
 
