@@ -28,8 +28,7 @@ from byol_kedro.datasets.tensors import Tensors, TensorsDataset, mapped
 from byol_kedro.evaluation.scaler import Scaler
 from byol_kedro.pair_model.baselines import predict_pairs
 from byol_kedro.pair_model.model import PairModel
-from byol_kedro.pair_model.pairs import SPLITS, PairSet, Pool, pair_set, pair_table
-from byol_kedro.pair_model.stack import Stack
+from byol_kedro.pair_model.pairs import SPLITS, ConcatArray, ImagePool, PairSet, pair_set, pair_table
 from byol_kedro.pair_model.training import fit_pair_model
 from byol_kedro.parameters import PairModelParams
 
@@ -105,12 +104,12 @@ def large(folder: str) -> str:
     split = np.repeat(SPLITS, [PAIRS * 72 // 100, PAIRS * 8 // 100, PAIRS * 20 // 100])
     table = pair_table(names, left, right, generator.random(PAIRS), split)
     features = mapped(stored, "features")
-    pool = Pool(names, Stack([features]), features)
+    pool = ImagePool(names, ConcatArray([features]), features)
     sets = [pair_set(table, name, pool) for name in SPLITS]
     model, _ = fit_pair_model(*sets[:2], pool.scaler, LATENT, 0)
     predict_pairs(model, pool, *sets)
     del pool, sets  # as the runner does after their last node
-    PairModel.from_arrays(model.to_arrays()).vectors(features)
+    PairModel.from_arrays(model.to_arrays()).embed(features)
     seconds = time.perf_counter() - start
     return f"{seconds:.0f} s, {peak():.2f} GiB at its peak, {before:.2f} of them before any feature is read"
 

@@ -310,7 +310,7 @@ class Clusters(Block):
     min_size: Annotated[int, Field(ge=2)]
 
 
-class LatentMap(Block):
+class EmbeddingMap(Block):
     """A map of at most `points` test images; `umap` needs the extra of that name."""
 
     method: Literal["tsne", "umap"]
@@ -334,7 +334,7 @@ class PairModelParams(Block):
     weights_from: LocalPath | None
     unlabeled: bool
     clusters: Clusters
-    map: LatentMap
+    map: EmbeddingMap
 
     @field_validator("widths", mode="before")
     @classmethod

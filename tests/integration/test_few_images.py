@@ -58,11 +58,11 @@ def newest(root: Path, name: str) -> Path:
     return max(path for path in root.glob(f"*/{name}.*/*/{name}.*") if path.suffix != ".sha256")
 
 
-NO_TEST_PAIR = "the pair model is not measured: no test pair among"
-NO_PAIR = "nothing to fit a pair model to, without which there are no clusters and no map: no train pair among 1 train"
+NO_TEST_PAIR = "the pair model is not evaluated: no test pair among"
+NO_PAIR = "the pair model, the clusters and the map are skipped: no train pair among 1 train"
 NO_TEST = "no test images: what is measured on them is left out"
 NO_QUALITY = "quality: left out, found 1 test images, 2 expected"
-NO_MAP = "pair_embedding_map: left out, found 1 test images, 2 expected"
+NO_MAP = "pair_embedding_map: skipped, found 1 test images, at least 2 expected"
 NO_CLASSIFIERS = "expected at least 2 classes to learn and 1 test image"
 
 # What there is, and the lines that say what is left out.
