@@ -20,7 +20,7 @@ def from_the_future(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_next_run_is_the_newest_and_says_that_the_clock_is_behind(
+def test_the_next_run_is_the_newest_and_warns_about_the_clock(
     from_the_future: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert type_kedro_run(from_the_future, "--pipelines=ingest", params="seed=2").exit_code == 0
@@ -31,7 +31,7 @@ def test_the_next_run_is_the_newest_and_says_that_the_clock_is_behind(
     assert "2100-01-01T00.00.00.000Z" in said
 
 
-def test_a_later_pipeline_reads_what_was_made_last(from_the_future: Path) -> None:
+def test_a_later_pipeline_reads_the_last_version(from_the_future: Path) -> None:
     assert type_kedro_run(from_the_future, "--pipelines=ingest", params="seed=2").exit_code == 0
     assert type_kedro_run(from_the_future, "--pipelines=pretrain", params="seed=2").exit_code == 0
     last = manifests(from_the_future)[-1]
@@ -39,7 +39,7 @@ def test_a_later_pipeline_reads_what_was_made_last(from_the_future: Path) -> Non
     assert last["run_id"] == "2100-01-01T00.00.00.001Z"
 
 
-def test_after_the_last_version_that_there_can_be_is_one_line(tmp_path: Path) -> None:
+def test_no_version_after_the_last_possible_one(tmp_path: Path) -> None:
     last = "9999-12-31T23.59.59.999Z"
     manifest = tmp_path / "08_reporting/run_manifest.json" / last
     manifest.mkdir(parents=True)
@@ -49,9 +49,7 @@ def test_after_the_last_version_that_there_can_be_is_one_line(tmp_path: Path) ->
     assert f"{last} is the last version that there can be" in outcome.lines[-1]
 
 
-def test_runs_with_a_right_clock_keep_the_version_that_kedro_gave_them(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_runs_with_a_correct_clock_keep_the_version_of_kedro(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kedro.framework.session.session.generate_timestamp", lambda: "2026-01-02T03.04.05.006Z")
         assert type_kedro_run(tmp_path, "--pipelines=ingest").exit_code == 0

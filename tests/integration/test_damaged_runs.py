@@ -22,7 +22,7 @@ def only_file(root: Path, entry: str) -> Path:
 
 
 @pytest.mark.parametrize("where", ["a weight", "the header"])
-def test_nothing_answers_with_an_encoder_in_which_a_bit_is_turned(chain_copy: Path, where: str) -> None:
+def test_an_encoder_with_a_flipped_bit_is_refused(chain_copy: Path, where: str) -> None:
     path = only_file(chain_copy, "encoder")
     text = b'"recipe":"'
     flip(path, -5 if where == "a weight" else path.read_bytes().index(text) + len(text), bit=2)
@@ -41,7 +41,7 @@ def test_nothing_answers_with_an_encoder_in_which_a_bit_is_turned(chain_copy: Pa
     assert artifacts(chain_copy) == before
 
 
-def test_images_turned_black_are_neither_read_nor_handed_on_by_ingest(chain_copy: Path) -> None:
+def test_damaged_images_are_neither_read_nor_linked(chain_copy: Path) -> None:
     path = only_file(chain_copy, "images_test")
     whole = path.read_bytes()
     with path.open("r+b") as file:
@@ -75,7 +75,7 @@ def test_an_empty_sidecar_does_not_stop_the_next_ingest(chain_copy: Path) -> Non
     ("entry", "pipeline"),
     [("probe_metrics", "probes"), ("baseline_predictions", "baselines"), ("sample_grid", "ingest")],
 )
-def test_the_line_names_the_pipeline_that_writes_it(chain_copy: Path, entry: str, pipeline: str) -> None:
+def test_the_error_names_the_pipeline_that_writes_the_entry(chain_copy: Path, entry: str, pipeline: str) -> None:
     flip(only_file(chain_copy, entry), -20, bit=3)
     message = error_of(type_kedro_run(chain_copy, "--pipelines=report"))
     assert f"{entry} of " in message
@@ -110,7 +110,7 @@ def listed(runs: RunBuilder) -> tuple[dict[str, dict], str]:
 
 @pytest.mark.parametrize("entry", ["run_manifest", "results"])
 @pytest.mark.parametrize("damage", ["empty", "a list", "a bit in the middle flipped", "a folder", "a pipe"])
-def test_a_damaged_run_is_listed_as_such_among_the_others(runs: RunBuilder, entry: str, damage: str) -> None:
+def test_a_damaged_run_is_listed_as_damaged(runs: RunBuilder, entry: str, damage: str) -> None:
     DAMAGE[damage](runs.path(entry, MIDDLE))
     found, told = listed(runs)
     assert {run_id: run["state"] for run_id, run in found.items()} == {
@@ -130,13 +130,13 @@ def test_a_run_with_a_damaged_encoder_is_listed_by_its_manifest(runs: RunBuilder
 
 
 @pytest.mark.parametrize("entry", ["predictions", "probe_metrics"])
-def test_what_is_compared_and_damaged_is_one_line(runs: RunBuilder, entry: str) -> None:
+def test_a_damaged_file_in_a_comparison_is_one_line(runs: RunBuilder, entry: str) -> None:
     flip(runs.path(entry, OLD), 10)
     outcome = type_results(runs.data_root, "diff", OLD, NEW)
     assert f"{entry} of {OLD}: " in error_of(outcome)
 
 
-def test_nothing_is_pruned_where_a_kept_runs_manifest_is_damaged(runs: RunBuilder) -> None:
+def test_nothing_is_pruned_if_a_kept_manifest_is_damaged(runs: RunBuilder) -> None:
     flip(runs.path("run_manifest", NEW), 10)
     before = artifacts(runs.data_root)
     outcome = type_results(runs.data_root, "prune", "--keep=1")

@@ -47,20 +47,20 @@ SPLITS = images("train"), images("test")
 
 
 @NUMBERS
-def test_the_rows_are_counted_in_one_line(odd, words):
+def test_rows_that_are_not_finite_are_counted(odd, words):
     features = np.ones((10_000, 3), np.float32)
     features[[5, 9_999], [0, 2]] = odd
     with pytest.raises(NotFiniteError, match=f"^mine: 2 of 10,000 rows hold {words}; do this$"):
         check_features(features, "mine", "do this")
 
 
-def test_numbers_as_large_as_they_may_be_are_taken():
+def test_the_largest_numbers_are_accepted():
     check_features(np.array([[LARGEST, -LARGEST]], np.float32), "mine", "")
     check_features(np.zeros((0, 3), np.float32), "mine", "")
 
 
 @NUMBERS
-def test_saved_features_are_looked_at_as_they_are_read(tmp_path, odd, words):
+def test_saved_features_are_checked_on_reading(tmp_path, odd, words):
     features = np.ones((4, 3), np.float32)
     features[2, 1] = odd
     version = "2026-01-01T00.00.00.000Z"
@@ -109,7 +109,7 @@ DOORS = {
 
 @NUMBERS
 @pytest.mark.parametrize(("name", "door"), [(name, door) for name, doors in DOORS.items() for door in doors])
-def test_no_pipeline_begins_with_such_features(name, door, odd, words):
+def test_no_node_accepts_such_features(name, door, odd, words):
     with pytest.raises(
         UserError, match=rf"features of encoder v1: 1 of \d+ rows hold {words}; run the pipeline extract"
     ):
@@ -130,7 +130,7 @@ def encoder():
     return Tensors(huge_weight(to_arrays(untrained_encoder(HEADER))), header)
 
 
-def test_a_huge_weight_is_told_of_by_the_features_it_gives(encoder):
+def test_a_huge_weight_is_detected_in_the_features(encoder):
     with pytest.raises(
         UserError, match=r"^features of the encoder v1, train: 10 of 10 rows .* pretrain\.optimizer\.lr$"
     ):
@@ -147,7 +147,7 @@ def test_a_huge_weight_is_told_of_by_the_features_it_gives(encoder):
         project(torch.nn.Linear(3, 2), np.full((4, 3), np.nan, np.float32))
 
 
-def test_a_reference_says_what_to_do_about_itself(encoder, monkeypatch):
+def test_the_error_of_a_reference_names_its_parameter(encoder, monkeypatch):
     huge = restore_encoder(HEADER, encoder.arrays)
     monkeypatch.setattr("byol_kedro.pipelines.extract.references.untrained_encoder", lambda _: huge)
     parameters = Baselines(pca_components=2, supervised=False)
@@ -182,7 +182,7 @@ def newest(folder, parameters):
 
 
 @pytest.mark.parametrize("value", [torch.nan, 1e30])
-def test_features_that_are_no_numbers_end_a_training_whose_loss_is_one(tmp_path, monkeypatch, value):
+def test_features_that_are_not_finite_end_the_training(tmp_path, monkeypatch, value):
     spoil_after(monkeypatch, 2, set_encoder("layer4.0.bn2.bias" if value == 1e30 else "bn1.running_mean", value))
     words = r"pretrain: features of the encoder: 10 of 10 rows hold .* after step 2 of 4; lower pretrain\.optimizer\.lr"
     with pytest.raises(UserError, match=rf"{words} \(the rate was [\d.]+, in float32\).*no encoder is written") as told:
@@ -191,7 +191,7 @@ def test_features_that_are_no_numbers_end_a_training_whose_loss_is_one(tmp_path,
     assert newest(tmp_path, None) is None
 
 
-def test_what_is_no_number_is_no_checkpoint(tmp_path, monkeypatch):
+def test_weights_that_are_not_finite_are_not_saved(tmp_path, monkeypatch):
     changes = {"checkpoint": {"steps": 1}, "online_knn": {"every_epochs": 2}}
     spoil_after(monkeypatch, 3, lambda network: network.target.projector[0].weight.fill_(torch.inf))
     with pytest.raises(
@@ -201,14 +201,14 @@ def test_what_is_no_number_is_no_checkpoint(tmp_path, monkeypatch):
     assert newest(tmp_path, changes) == 2
 
 
-def test_the_last_step_is_looked_at_too(tmp_path, monkeypatch):
+def test_the_last_step_is_checked(tmp_path, monkeypatch):
     spoil_after(monkeypatch, 4, set_encoder("bn1.running_var", torch.inf))  # whose features are 0
     with pytest.raises(UserError, match=r"encoder\.bn1\.running_var holds NaN or infinity .* after step 4 of 4"):
         run(tmp_path, recipe())
     assert newest(tmp_path, None) is None
 
 
-def test_a_loss_that_was_not_read_yet_is_no_checkpoint_either(tmp_path, monkeypatch):
+def test_a_pending_loss_is_checked_before_a_checkpoint(tmp_path, monkeypatch):
     monkeypatch.setattr("byol_kedro.byol.schedule.Plan.read_after", lambda _, done: done == 4)
     spoil_after(monkeypatch, 1, lambda network: network.predictor[0].bias.fill_(torch.nan))
     changes = {"checkpoint": {"steps": 2}}
@@ -238,7 +238,7 @@ def with_probe(protocol, **values) -> Probes:
         ("knn_weighted", {"temperature": 1e-45}, "raise probes.knn_weighted.temperature"),
     ],
 )
-def test_a_classifier_that_diverges_is_one_line(protocol, values, remedy):
+def test_a_diverged_classifier_is_one_line(protocol, values, remedy):
     problem = replace(PROBLEM, train_x=1e-6 * PROBLEM.train_x, test_x=1e12 * PROBLEM.test_x)
     line = rf"^BYOL \+ .* \({protocol}\).*: \d+ of 30 rows hold NaN or infinity; .*{re.escape(remedy)}$"
     for fitting in (
@@ -251,32 +251,32 @@ def test_a_classifier_that_diverges_is_one_line(protocol, values, remedy):
             fitting()
 
 
-def test_a_rate_that_no_optimizer_can_hold_is_refused_ahead():
+def test_a_learning_rate_beyond_float32_is_refused():
     with pytest.raises(ValueError, match="less than or equal"):
         with_probe("mlp", lr=1e38)
 
 
 @pytest.mark.parametrize("lr", [1e6, 1e30])
-def test_a_pair_model_that_diverges_is_one_line(lr):
+def test_a_diverged_pair_model_is_one_line(lr):
     settings = changed(SETTINGS, epochs=2, lr=lr)
     pairs = linear_pairs()
     with pytest.raises(UserError, match=r"pair_model.*lower pair_model\.lr"):
         fit_pair_model(pairs, empty_pair_set(), scaler_of(pairs), settings, 0)
 
 
-def test_targets_too_small_to_divide_by_are_fitted_as_they_are():
+def test_tiny_targets_are_fitted_unscaled():
     pairs = replace(linear_pairs(), target=np.full(2000, 1e-300))
     model, _ = fit_pair_model(pairs, empty_pair_set(), scaler_of(pairs), changed(SETTINGS, epochs=1), 0)
     assert np.isfinite(predict_pairs(model, pool_of(pairs), pairs, empty_pair_set(), pairs).to_numpy()).all()
 
 
-def test_the_largest_features_are_classified():
+def test_classifiers_accept_the_largest_features():
     """Their squares, deviations and distances are numbers of float32."""
     problem = replace(PROBLEM, train_x=np.clip(1e12 * PROBLEM.train_x, -LARGEST, LARGEST).astype(np.float32))
     outcome = classify(problem, list(CLASSIFIERS), PROBES, 0)
     assert len(outcome.rows) == len(CLASSIFIERS)
 
 
-def test_healthy_features_are_what_they_were(encoder):
+def test_finite_features_are_accepted(encoder):
     model = untrained_encoder(HEADER)
     assert np.isfinite(encode(model, TRAIN.pixels, HEADER, CPU)).all()

@@ -48,7 +48,7 @@ def spoilt(tensors: Tensors, odd: float, name: str | None = None) -> Tensors:
 
 
 @ODD
-def test_no_feature_is_extracted(read: Read, splits: dict[str, Images], odd: float) -> None:
+def test_features_are_not_extracted(read: Read, splits: dict[str, Images], odd: float) -> None:
     encoder = spoilt(read("encoder"), odd)
     with pytest.raises(UserError, match=r"the encoder's .* holds NaN or infinity \(1 numbers\); take an encoder"):
         extract(encoder, splits["images_train"], splits["images_test"], "cpu")
@@ -56,14 +56,14 @@ def test_no_feature_is_extracted(read: Read, splits: dict[str, Images], odd: flo
         extract_unlabeled(encoder, splits["images_unlabeled"], True, "cpu")  # as Kedro calls it
 
 
-def test_the_measure_of_two_views_is_not_taken(read: Read, splits: dict[str, Images]) -> None:
+def test_alignment_is_not_measured(read: Read, splits: dict[str, Images]) -> None:
     encoder, features, others = spoilt(read("encoder"), np.nan), read("latents_test"), read("reference_latents")
     with pytest.raises(UserError, match="holds NaN or infinity"):
         measure_quality(encoder, features, others, splits["images_test"], 0, "cpu")
 
 
 @pytest.mark.parametrize("entry", ["encoder", "pair_model", *PROBES.values()])
-def test_no_image_is_given_a_class_or_a_vector(
+def test_images_are_not_predicted(
     read: Read, splits: dict[str, Images], chain: Chain, entry: str, tmp_path: Path
 ) -> None:
     names = ("encoder", *PROBES.values(), "pair_model", "latents_train", "latents_test", "latents_unlabeled")
@@ -82,7 +82,7 @@ def test_no_image_is_given_a_class_or_a_vector(
         )
 
 
-def test_no_classifier_is_fitted_to_components_that_are_no_numbers(read: Read, splits: dict[str, Images]) -> None:
+def test_classifiers_are_not_fitted_to_such_components(read: Read, splits: dict[str, Images]) -> None:
     names = ("encoder", "latents_train", "latents_test", "reference_latents")
     with pytest.raises(UserError, match="pca: components holds NaN or infinity"):
         learn_from_less(
@@ -96,7 +96,7 @@ def test_no_classifier_is_fitted_to_components_that_are_no_numbers(read: Read, s
 
 
 @ODD
-def test_neither_load_encoder_nor_the_export_takes_it(read: Read, odd: float, tmp_path: Path) -> None:
+def test_load_encoder_and_export_refuse_the_encoder(read: Read, odd: float, tmp_path: Path) -> None:
     version = "2026-01-01T00.00.00.000Z"
     path = tmp_path / "data/06_models/encoder.safetensors"
     TensorsDataset(filepath=str(path), version=Version(None, version)).save(spoilt(read("encoder"), odd))
@@ -115,7 +115,7 @@ def network() -> Byol:
 
 @ODD
 @pytest.mark.parametrize("name", ["conv1.0.weight", "bn1.running_var"])
-def test_no_training_starts_from_it(network: Byol, odd: float, name: str) -> None:
+def test_training_is_not_initialized_from_an_encoder(network: Byol, odd: float, name: str) -> None:
     state = {key: tensor.clone() for key, tensor in network.encoder.state_dict().items()}
     state[name].view(-1)[0] = odd
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
@@ -124,7 +124,7 @@ def test_no_training_starts_from_it(network: Byol, odd: float, name: str) -> Non
     assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
 
 
-def test_no_training_starts_from_a_whole_model_of_it(network: Byol) -> None:
+def test_training_is_not_initialized_from_a_whole_model(network: Byol) -> None:
     part = {f"projetion.net.{key}": tensor for key, tensor in network.projector.state_dict().items()}
     part |= {f"encoder.{key}": tensor for key, tensor in network.encoder.state_dict().items()}
     broken = {**part, "projetion.net.0.weight": torch.full_like(part["projetion.net.0.weight"], torch.nan)}
@@ -133,7 +133,7 @@ def test_no_training_starts_from_a_whole_model_of_it(network: Byol) -> None:
             take_over(network, content, "model.pth")
 
 
-def test_no_reference_is_made_of_it() -> None:
+def test_a_reference_is_not_built() -> None:
     weights = {
         key: tensor.clone() for key, tensor in create_encoder("test_resnet", "imagenet", False, 0).state_dict().items()
     }
@@ -143,12 +143,12 @@ def test_no_reference_is_made_of_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["linear1.weight", "mean", "scale", "target_offset", "target_scale"])
-def test_no_pair_model_is_made_of_it(read: Read, name: str) -> None:
+def test_a_pair_model_is_not_restored(read: Read, name: str) -> None:
     with pytest.raises(UserError, match=rf"pair_model: {name} holds NaN or infinity"):
         PairModel.from_arrays(spoilt(read("pair_model"), np.nan, name).arrays)
 
 
-def test_a_class_without_training_images_is_no_fault_of_a_probe(
+def test_a_bias_of_minus_infinity_is_accepted(
     read: Read, splits: dict[str, Images], chain: Chain, tmp_path: Path
 ) -> None:
     """Its bias is minus infinity."""

@@ -57,7 +57,7 @@ def extract(root: Path, *words: str) -> Outcome:
         (type_results, "08_reporting/run_manifest.json"),
     ],
 )
-def test_a_folder_that_may_not_be_read_is_not_an_empty_one(
+def test_an_unreadable_folder_is_not_an_empty_one(
     data_root: Path, command: Callable[[Path], Outcome], folder: str
 ) -> None:
     command(data_root)  # imports what may not be read afterwards
@@ -67,7 +67,7 @@ def test_a_folder_that_may_not_be_read_is_not_an_empty_one(
     assert "Permission denied" in message
 
 
-def test_a_version_that_may_not_be_read_is_not_passed_over_for_an_older_one(data_root: Path) -> None:
+def test_an_unreadable_version_is_not_skipped(data_root: Path) -> None:
     save_encoder(data_root, OLDER)
     extract(data_root)  # as above
     with locked(data_root / f"06_models/encoder.safetensors/{NEWER}"):
@@ -76,6 +76,6 @@ def test_a_version_that_may_not_be_read_is_not_passed_over_for_an_older_one(data
     assert "Permission denied" in message
 
 
-def test_load_encoder_says_so_too(data_root: Path) -> None:
+def test_load_encoder_names_the_unreadable_folder(data_root: Path) -> None:
     with locked(data_root / "06_models"), pytest.raises(UserError, match="06_models: Permission denied"):
         load_encoder(data_root, device="cpu")
