@@ -5,6 +5,7 @@ import io
 from dataclasses import replace
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from PIL import Image
 
@@ -49,6 +50,13 @@ def test_point_of_the_map_has_the_thumbnail_of_its_image(trace, point, row):
 def test_map_with_too_many_points_has_no_thumbnails(monkeypatch):
     monkeypatch.setattr(render, "MAX_THUMBNAILS", 3)
     assert render.thumbnails(given.pair_embedding_map(), IMAGES) is None
+
+
+def test_class_and_file_names_are_not_markup_in_the_map():
+    figure = go.Figure(go.Scatter(x=[0], y=[1], name="<b>cat</b>", text=["R&D/<i>1</i>.png"]))
+    trace = render.with_literal_labels(figure).data[0]
+    assert (trace.name, trace.text) == ("&lt;b&gt;cat&lt;/b&gt;", ("R&amp;D/&lt;i&gt;1&lt;/i&gt;.png",))
+    assert figure.data[0].name == "<b>cat</b>"
 
 
 def test_two_thousand_thumbnails_take_less_than_three_megabytes():

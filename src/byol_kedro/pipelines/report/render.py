@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,15 @@ def plot(figure: go.Figure, name: str) -> Plot:
     html = figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=PLOT_CONFIG)
     # Plotly writes the figure as JSON in which <, > and / are escaped.
     return Plot(html, int(figure.layout.height or PLOT_HEIGHT))
+
+
+def with_literal_labels(figure: go.Figure) -> go.Figure:
+    """Returns a copy of a scatter plot in which Plotly does not read trace names and texts as HTML."""
+    copy = go.Figure(figure)
+    for trace in copy.data:
+        trace.name = escape(trace.name or "", quote=False)
+        trace.text = [escape(text, quote=False) for text in trace.text or ()]
+    return copy
 
 
 def png(pixels: np.ndarray) -> str:
