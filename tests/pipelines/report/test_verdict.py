@@ -181,9 +181,9 @@ def test_published_classifier_with_other_settings_is_not_compared(settings):
 def test_conclusions_without_labels():
     quality = given.quality_metrics()["rows"]
     assert " ".join(without_labels(1240, 12, quality, "no test image has a label")) == (
-        "The data set has 1,240 images in 12 clusters. No classifier was evaluated: no test image has a label. The "
-        "effective rank of the features is 211.4 for BYOL and 13.2 for the untrained network; a higher rank does not "
-        "imply better features."
+        "The data set has 1,240 images. No classifier was evaluated: no test image has a label. The embeddings of "
+        "the pair model form 12 clusters. The effective rank of the features is 211.4 for BYOL and 13.2 for the "
+        "untrained network; a higher rank does not imply better features."
     )
 
 

@@ -63,8 +63,9 @@ def without_labels(images: int, clusters: int, quality: Sequence[Mapping[str, An
         why: Reason why no classifier was evaluated, as a clause (see `results.why_unmeasured`).
     """
     ranks = {row["features"]: one_decimal(row["effective_rank"]) for row in quality}
-    found = f" in {counted(clusters, 'cluster')}" if clusters else ""
-    sentences = [f"The data set has {counted(images, 'image')}{found}. No classifier was evaluated: {why}."]
+    sentences = [f"The data set has {counted(images, 'image')}. No classifier was evaluated: {why}."]
+    if clusters:
+        sentences.append(f"The embeddings of the pair model form {counted(clusters, 'cluster')}.")
     if {BYOL, UNTRAINED} <= ranks.keys():
         sentences.append(
             f"The effective rank of the features is {ranks[BYOL]} for BYOL and {ranks[UNTRAINED]} for the untrained "
