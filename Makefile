@@ -36,8 +36,9 @@ fix: $(INSTALLED) ## apply ruff's fixes and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(INSTALLED) ## build the documentation into site/; a warning is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+docs: $(INSTALLED) ## build the documentation into site/; warnings are errors, and so is anything loaded from the net
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	! grep -rE '<(link|script|img|iframe)[^>]+(src|href)="?(https?:)?//' site --include='*.html'
 
 viz: $(INSTALLED) ## open the pipelines and artifacts of the sample in Kedro-Viz
 	$(BIN)/kedro viz --env=sample
