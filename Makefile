@@ -26,11 +26,12 @@ sample: $(INSTALLED) ## train and evaluate on the built-in photographs, minutes 
 test: $(INSTALLED) ## run all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadscope
 
-check: $(INSTALLED) ## run ruff, mypy and the import contracts
+check: $(INSTALLED) ## run ruff, mypy, the import contracts and the spell checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
 
 fix: $(INSTALLED) ## apply ruff's fixes and format
 	$(BIN)/ruff check --fix .
