@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 from kedro.config import OmegaConfigLoader
 from kedro.framework.cli.cli import KedroCLI
 from kedro.framework.startup import bootstrap_project
@@ -29,6 +30,7 @@ TESTED_IN = {
     "kedro run --pipelines=extract": "tests/integration/test_bad_input.py",
     "kedro run --pipelines=extract,pair_model": "tests/integration/test_folder_of_images.py",
     "kedro run --pipelines=ingest": "tests/integration/test_folder_of_images.py",
+    "kedro run --pipelines=ingest,pretrain": "tests/integration/test_chain.py",
     "kedro run --pipelines=ingest,pretrain,extract,pair_model": "tests/integration/test_chain.py",
     "kedro run --pipelines=pair_model": "tests/integration/test_folder_of_images.py",
     "kedro run --pipelines=pretrain,evaluate": "tests/integration/test_chain.py",
@@ -38,7 +40,8 @@ TESTED_IN = {
     "kedro export": "tests/export/test_export.py",
     "kedro results": "tests/cli/test_results_commands.py",
     "kedro viz": "tests/test_project.py",
-    "kedro registry": "tests/test_project.py",
+    "kedro registry": "tests/test_doc_commands.py",
+    "kedro catalog": "tests/test_doc_commands.py",
     "kedro jupyter": "tests/test_notebook.py",
     "python -m byol_kedro": "tests/test_package.py",
 }
@@ -46,9 +49,10 @@ TESTED_IN = {
 
 def code_of(text: str) -> Iterator[str]:
     """The lines of indented blocks and of fenced blocks without a language, and commands within a sentence."""
-    fenced = re.findall(r"^ *```(?:bash|console|shell|text)?\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
+    fenced = re.findall(r"^ *```(\w*)\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     text = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
-    yield from (line.strip() for block in fenced for line in block.splitlines())
+    shell = [block for language, block in fenced if language in {"", "bash", "console", "shell"}]
+    yield from (line.strip() for block in shell for line in block.splitlines())
     yield from (line.strip() for line in re.findall(r"^    (?! ).*$", text, re.MULTILINE))
     yield from re.findall(r"`(kedro run [^`]+|python benchmarks/[^`]+)`", text.replace("\n", " "))
 
@@ -76,6 +80,13 @@ def kedro() -> Any:
     return KedroCLI(ROOT)
 
 
+def kedro_command(name: str) -> click.Command:
+    with kedro().make_context("kedro", [name], resilient_parsing=True) as context:
+        command = kedro().get_command(context, name)
+    assert command is not None, f"kedro has no command {name}"
+    return command
+
+
 def parsed(command: click.Command, name: str, words: Sequence[str]) -> click.Context:
     """The context of a command, or of the command of a group, with these words; a usage error raises."""
     context = command.make_context(name, list(words))
@@ -89,10 +100,7 @@ def parsed(command: click.Command, name: str, words: Sequence[str]) -> click.Con
 def accept_kedro(words: Sequence[str]) -> str:
     """Parse `kedro …`, check the parameters of a run, and say what kind of command it is."""
     name, *rest = words
-    with kedro().make_context("kedro", [name], resilient_parsing=True) as context:
-        command = kedro().get_command(context, name)
-    assert command is not None, f"kedro has no command {name}"
-    options = parsed(command, name, [word for word in rest if word != "--help"]).params
+    options = parsed(kedro_command(name), name, [word for word in rest if word != "--help"]).params
     if name != "run":
         return f"kedro {name}"
     accept_parameters(options)
@@ -153,6 +161,21 @@ def test_command_is_accepted(page: str, command: str) -> None:
         assert accept_kedro(words[1:]) in TESTED_IN, page
     elif program in {"make", "python", "pip"}:
         {"make": accept_make, "python": accept_python, "pip": accept_pip}[program](words)
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("registry describe ingest", "Nodes"),
+        ("catalog describe-datasets --pipeline=ingest", "- data_summary"),
+        ("catalog resolve-patterns", "images_train"),
+    ],
+)
+def test_kedro_shows_the_project(words: str, shown: str) -> None:
+    name, *rest = words.split(" ")
+    outcome = CliRunner().invoke(kedro_command(name), rest, obj=bootstrap_project(ROOT))
+    assert outcome.exit_code == 0, outcome.output
+    assert shown in outcome.output
 
 
 def test_tests_of_the_commands_exist() -> None:
