@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 from kedro.io import Version
 from PIL import Image
 
+from byol_kedro import __version__
 from byol_kedro.byol.encoder import to_arrays
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.evaluation.metrics import percent, wilson_interval
@@ -98,6 +100,13 @@ def test_readme_is_short() -> None:
     lines = (ROOT / "README.md").read_text("utf-8").splitlines()
     assert len(lines) <= 120
     assert [line for line in lines if len(line) > 100 and not line.startswith("|")] == []
+
+
+def test_citation_has_the_version_of_the_package() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert citation["version"] == project["version"] == __version__
+    assert citation["license"] == project["license"]
 
 
 def test_every_page_is_in_the_navigation() -> None:
