@@ -26,7 +26,7 @@ def test_references_are_in_the_results(chain_copy: Path, tmp_path: Path, monkeyp
         ["supervised, from scratch", "resnet10t", 512, 2, 32],
     ]
     report = chain.versions("report")[-1].read_text("utf-8")
-    assert report.count(f"hub ({NAME})") > 10  # results, who beats whom, calibration, classes, few labels, quality
+    assert report.count(f"hub ({NAME})") > 10  # results, pairwise comparison, calibration, classes, few labels, quality
 
 
 def test_a_misspelt_reference_ends_the_run_before_the_training(tmp_path: Path) -> None:
