@@ -1,4 +1,4 @@
-"""What could break: features in Python that are not those of the pipelines, or Kedro dragged in."""
+"""load_encoder: the same features as the pipelines, without Kedro."""
 
 import sys
 from pathlib import Path
@@ -215,9 +215,9 @@ def test_folders_that_are_no_versions_are_skipped_with_a_warning(tmp_path, folde
     entry = tmp_path / "06_models/encoder.safetensors"
     (entry / NEWER).rename(entry / name)
     assert load_encoder(tmp_path / folder).version == OLDER
-    told = [message for message in caplog.messages if "passed over" in message]
-    assert len(told) == 1
-    assert name in told[0]
+    warnings = [message for message in caplog.messages if "passed over" in message]
+    assert len(warnings) == 1
+    assert name in warnings[0]
 
 
 def test_a_version_folder_may_have_any_name(tmp_path):

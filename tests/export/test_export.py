@@ -1,4 +1,4 @@
-"""What could break: a file that another program reads without a word and computes other features from."""
+"""Exported files, read by the programs that they are for."""
 
 import copy
 import json
@@ -36,7 +36,7 @@ def resnet18() -> FrozenEncoder:
 
 @pytest.fixture(scope="module")
 def small() -> FrozenEncoder:
-    """A network of a millisecond, which torchvision does not have."""
+    """A fast network, which torchvision does not have."""
     return frozen("test_resnet")
 
 
@@ -116,7 +116,7 @@ def test_an_architecture_unknown_to_torchvision_is_refused(architecture, tmp_pat
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_with_other_features_is_not_written(resnet18, name, tmp_path, monkeypatch):
-    """The writer is handed the encoder with one weight that is wrong."""
+    """The file is written with one wrong weight."""
     other = FrozenEncoder(resnet18.header, OLDER, "mark", copy.deepcopy(resnet18.model), CPU)
     with torch.no_grad():
         next(other.model.parameters())[0] += 0.1
@@ -223,7 +223,7 @@ def test_without_an_encoder_the_training_command_is_named(tmp_path):
 
 @pytest.fixture
 def artifacts(tmp_path):
-    """A data_root with an encoder, and images below it and beside it."""
+    """A data_root with an encoder, folders of images, and links."""
     path = save_encoder(tmp_path / "data", OLDER)
     for folder in ("raw", "new", "other/06_models/x.safetensors/" + NEWER, "linked"):
         (tmp_path / folder).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A mistake that the user can mend is one line on the screen, and leaves nothing half-written."""
+"""User errors are reported on one line and leave no partial outputs."""
 
 import errno
 import os
@@ -146,7 +146,7 @@ def test_a_full_disk_is_one_line_and_keeps_the_last_version(chain_copy: Path, mo
 
 
 def write_stl10(root: Path, count: int = 20, size: int = 16) -> Path:
-    """A small data set in STL-10's layout under `root`/raw."""
+    """A small data set in the layout of STL-10 in `root`/raw."""
     folder = root / "raw" / "stl10_binary"
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
@@ -198,7 +198,7 @@ def test_an_unknown_entry_or_node_is_named(kedro_run: Run, words: list[str], exp
 
 
 def on_the_screen(program: list[str], *words: str) -> tuple[int, list[str]]:
-    """Exit code and lines of a command that is typed in a shell."""
+    """Exit code and output lines of a command in a process of its own."""
     command = [str(Path(sys.executable).with_name(program[0])), *program[1:], "--env=test", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.returncode, [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""The whole chain on the built-in photographs, as `kedro run` runs it."""
+"""The default pipeline on the built-in photographs."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ CLASSIFIERS = {"kNN", "logistic regression", "MLP"}
 
 
 def versioned_entries() -> list[str]:
-    """Those of the chain: what is said of new images is none of it."""
+    """The versioned entries of the default pipeline."""
     catalog = yaml.safe_load((ROOT / "conf/base/catalog.yml").read_text("utf-8"))
     names = [name for name, entry in catalog.items() if isinstance(entry, dict) and entry.get("versioned")]
     return [name for name in names if name != "predicted_images"]

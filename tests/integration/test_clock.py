@@ -1,4 +1,4 @@
-"""What could break: after the clock was set back, what was made last is not what the next run reads."""
+"""Versions stay in order after the clock was set back."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ FUTURE = "2099-12-31T23.59.59.999Z"
 
 @pytest.fixture
 def from_the_future(tmp_path: Path) -> Path:
-    """A data_root whose one ingest, with seed 1, has the version `FUTURE`."""
+    """A data_root with one ingest, with seed 1, of version `FUTURE`."""
     with pytest.MonkeyPatch.context() as patch:
         for place in ("framework.session.session", "io.data_catalog", "io.core"):
             patch.setattr(f"kedro.{place}.generate_timestamp", lambda: FUTURE)

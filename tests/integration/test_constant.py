@@ -1,4 +1,4 @@
-"""What could break: images that are all the same, whose features do not vary."""
+"""Equal images, and so constant features."""
 
 import logging
 import warnings
@@ -33,7 +33,7 @@ def test_a_tiny_deviation_counts_as_constant():
     assert Scaler.fit(x).scale.tolist() == [1, 1, 0.5]
     assert not constant(x)
     assert constant(x[:, :2])
-    assert not constant(x[:1])  # one row says nothing
+    assert not constant(x[:1])  # undefined for a single row
 
 
 def test_constant_features_are_a_warning_per_network(caplog):

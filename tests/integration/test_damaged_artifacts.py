@@ -1,4 +1,4 @@
-"""What could break: a damaged artifact that is used without a word, or ends in a traceback or a hang.
+"""A damaged artifact is a one-line error: never used silently, no traceback, no hang.
 
 Over every entry of the catalog and every file of it; a new entry is among them.
 """
@@ -36,7 +36,7 @@ def everything(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Version:
-    """The newest version of an entry, copied to a folder of the test's own."""
+    """A copy of the newest version of an entry."""
 
     def __init__(self, everything: Path, entry: str, place: Path) -> None:
         (original,) = everything.glob(f"*/{entry}.*")
@@ -54,7 +54,7 @@ class Version:
         return AbstractDataset.from_config(self.entry, config, self.version)
 
     def load(self) -> Any:
-        """All of it: arrays that are read when they are asked for, too."""
+        """Load the entry, including arrays that are read lazily."""
         loaded = self.dataset.load()
         if isinstance(loaded, Tensors):
             for name in loaded.arrays:
@@ -62,7 +62,7 @@ class Version:
         return loaded
 
     def fault(self) -> str:
-        """The one line that loading it ends with."""
+        """The error of loading the entry."""
         with pytest.raises((DatasetError, UserError)) as caught:
             self.load()
         error = caught.value.__cause__ if isinstance(caught.value, DatasetError) else caught.value
@@ -72,7 +72,7 @@ class Version:
 
 
 def damaged_by(damage: Callable[[Path], None], everything: Path, entry: str, place: Path) -> Iterator[Version]:
-    """The version with one of its files damaged, for each of its files."""
+    """Yield the version once for each of its files, with that file damaged."""
     version = Version(everything, entry, place)
     for path in sorted(version.folder.iterdir()):
         kept = path.read_bytes()

@@ -1,4 +1,4 @@
-"""What could break: a command that works with what is damaged, stops for good at it, or prints a traceback."""
+"""Commands on runs with damaged files."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_an_encoder_with_a_flipped_bit_is_refused(chain_copy: Path, where: str) 
     before = artifacts(chain_copy)
     of = f"encoder of {path.parent.name}: {path}"
     message = error_of(type_kedro_run(chain_copy, "--pipelines=extract"))
-    assert message.startswith(f"Error: {of} h")  # olds other bytes, or as a header that was changed
+    assert message.startswith(f"Error: {of} h")  # "holds other bytes" or "has a header that was changed"
     assert "; run the pipeline pretrain again, or restore it from a copy" in message
     outcome = type_export(chain_copy.parent, "--format=timm", f"--output={chain_copy.parent / 'e.safetensors'}")
     assert f"Error: load_encoder: {path} h" in outcome.output
@@ -92,7 +92,7 @@ def test_a_damaged_manifest_of_an_earlier_run_does_not_stop_a_run(chain_copy: Pa
 
 @pytest.fixture
 def runs(tmp_path: Path) -> RunBuilder:
-    """Three complete runs, each with an encoder of its own."""
+    """Three complete runs, each with its own encoder."""
     builder = RunBuilder(tmp_path)
     for run_id in (OLD, MIDDLE, NEW):
         builder.complete(run_id, {BYOL_LOGISTIC: right(of=300, count=200)})
@@ -101,7 +101,7 @@ def runs(tmp_path: Path) -> RunBuilder:
 
 
 def listed(runs: RunBuilder) -> tuple[dict[str, dict], str]:
-    """The runs by their ids, and what is told besides."""
+    """The listed runs by id, and the other output."""
     outcome = type_results(runs.data_root, "--format=json")
     assert outcome.exit_code == 0, outcome.output
     start = outcome.output.index("[\n")
@@ -112,21 +112,21 @@ def listed(runs: RunBuilder) -> tuple[dict[str, dict], str]:
 @pytest.mark.parametrize("damage", ["empty", "a list", "a bit in the middle flipped", "a folder", "a pipe"])
 def test_a_damaged_run_is_listed_as_damaged(runs: RunBuilder, entry: str, damage: str) -> None:
     DAMAGE[damage](runs.path(entry, MIDDLE))
-    found, told = listed(runs)
+    found, output = listed(runs)
     assert {run_id: run["state"] for run_id, run in found.items()} == {
         OLD: "complete", MIDDLE: f"damaged {entry}", NEW: "complete",
     }  # fmt: skip
-    assert f"{entry} of {MIDDLE}:" in " ".join(told.split())
-    assert "Traceback" not in told
+    assert f"{entry} of {MIDDLE}:" in " ".join(output.split())
+    assert "Traceback" not in output
 
 
 def test_a_run_with_a_damaged_encoder_is_listed_by_its_manifest(runs: RunBuilder) -> None:
     flip(runs.path("encoder", MIDDLE), 100, bit=1)
-    found, told = listed(runs)
+    found, output = listed(runs)
     assert {run_id: run["recipe"] for run_id, run in found.items()} == {
         OLD: "of its own", MIDDLE: "test", NEW: "of its own",
     }  # fmt: skip
-    assert f"encoder of {MIDDLE}:" in " ".join(told.split())
+    assert f"encoder of {MIDDLE}:" in " ".join(output.split())
 
 
 @pytest.mark.parametrize("entry", ["predictions", "probe_metrics"])
@@ -147,7 +147,7 @@ def test_nothing_is_pruned_if_a_kept_manifest_is_damaged(runs: RunBuilder) -> No
 def test_the_header_of_an_encoder_is_read_without_its_weights(
     runs: RunBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The list of a hundred runs would read gigabytes."""
+    """Otherwise a list of a hundred runs would read gigabytes."""
     monkeypatch.setattr("byol_kedro.files.sealed._stored_fingerprint", None)
     found, _ = listed(runs)
     assert found[NEW]["recipe"] == "of its own"

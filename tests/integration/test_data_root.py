@@ -1,4 +1,4 @@
-"""What could break: a data_root whose name is a pattern, which leads to nothing or to the folder beside it."""
+"""A data_root with the characters of a glob pattern."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What could break: weights that are no numbers, which make of every image the same and raise no error."""
+"""Weights with NaN or infinity, which would give equal features for all images without an error."""
 
 import json
 from collections.abc import Callable
@@ -39,8 +39,8 @@ def splits(chain: Chain) -> dict[str, Images]:
     return {name: ImagesDataset(filepath=str(chain.versions(name)[-1])).load() for name in names}
 
 
-def spoilt(tensors: Tensors, odd: float, name: str | None = None) -> Tensors:
-    """With one number, the last of the last array of floats or of the one that is named, that is none."""
+def with_odd_number(tensors: Tensors, odd: float, name: str | None = None) -> Tensors:
+    """A copy with one number replaced by `odd`: the last of the named array, or of the last float array."""
     arrays = {key: np.array(array) for key, array in tensors.arrays.items()}
     name = name or [key for key, array in arrays.items() if array.dtype == np.float32][-1]
     arrays[name].reshape(-1)[-1] = odd
@@ -49,7 +49,7 @@ def spoilt(tensors: Tensors, odd: float, name: str | None = None) -> Tensors:
 
 @ODD
 def test_features_are_not_extracted(read: Read, splits: dict[str, Images], odd: float) -> None:
-    encoder = spoilt(read("encoder"), odd)
+    encoder = with_odd_number(read("encoder"), odd)
     with pytest.raises(UserError, match=r"the encoder's .* holds NaN or infinity \(1 numbers\); take an encoder"):
         extract(encoder, splits["images_train"], splits["images_test"], "cpu")
     with pytest.raises(UserError, match="holds NaN or infinity"):
@@ -57,7 +57,11 @@ def test_features_are_not_extracted(read: Read, splits: dict[str, Images], odd: 
 
 
 def test_alignment_is_not_measured(read: Read, splits: dict[str, Images]) -> None:
-    encoder, features, others = spoilt(read("encoder"), np.nan), read("latents_test"), read("reference_latents")
+    encoder, features, others = (
+        with_odd_number(read("encoder"), np.nan),
+        read("latents_test"),
+        read("reference_latents"),
+    )
     with pytest.raises(UserError, match="holds NaN or infinity"):
         measure_quality(encoder, features, others, splits["images_test"], 0, "cpu")
 
@@ -67,7 +71,7 @@ def test_images_are_not_predicted(
     read: Read, splits: dict[str, Images], chain: Chain, entry: str, tmp_path: Path
 ) -> None:
     names = ("encoder", *PROBES.values(), "pair_model", "latents_train", "latents_test", "latents_unlabeled")
-    inputs = {name: read(name) for name in names} | {entry: spoilt(read(entry), np.nan)}
+    inputs = {name: read(name) for name in names} | {entry: with_odd_number(read(entry), np.nan)}
     manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
     probe = next((name for name, kept in PROBES.items() if kept == entry), "logistic")
     with pytest.raises(UserError, match=f"{entry}.* holds NaN or infinity"):
@@ -87,7 +91,7 @@ def test_classifiers_are_not_fitted_to_such_components(read: Read, splits: dict[
     with pytest.raises(UserError, match="pca: components holds NaN or infinity"):
         learn_from_less(
             *(read(name) for name in names),
-            spoilt(read("pca"), np.nan, "components"),
+            with_odd_number(read("pca"), np.nan, "components"),
             splits["images_train"],
             splits["images_test"],
             None,
@@ -99,7 +103,7 @@ def test_classifiers_are_not_fitted_to_such_components(read: Read, splits: dict[
 def test_load_encoder_and_export_refuse_the_encoder(read: Read, odd: float, tmp_path: Path) -> None:
     version = "2026-01-01T00.00.00.000Z"
     path = tmp_path / "data/06_models/encoder.safetensors"
-    TensorsDataset(filepath=str(path), version=Version(None, version)).save(spoilt(read("encoder"), odd))
+    TensorsDataset(filepath=str(path), version=Version(None, version)).save(with_odd_number(read("encoder"), odd))
     with pytest.raises(UserError, match=r"load_encoder: .* holds NaN or infinity"):
         load_encoder(tmp_path / "data", device="cpu")
     outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'e.safetensors'}")
@@ -145,15 +149,17 @@ def test_a_reference_is_not_built() -> None:
 @pytest.mark.parametrize("name", ["linear1.weight", "mean", "scale", "target_offset", "target_scale"])
 def test_a_pair_model_is_not_restored(read: Read, name: str) -> None:
     with pytest.raises(UserError, match=rf"pair_model: {name} holds NaN or infinity"):
-        PairModel.from_arrays(spoilt(read("pair_model"), np.nan, name).arrays)
+        PairModel.from_arrays(with_odd_number(read("pair_model"), np.nan, name).arrays)
 
 
 def test_a_bias_of_minus_infinity_is_accepted(
     read: Read, splits: dict[str, Images], chain: Chain, tmp_path: Path
 ) -> None:
-    """Its bias is minus infinity."""
+    """It belongs to a class without train images."""
     names = ("encoder", *PROBES.values(), "pair_model", "latents_train", "latents_test", "latents_unlabeled")
-    inputs = {name: read(name) for name in names} | {"probe_logistic": spoilt(read("probe_logistic"), -np.inf, "bias")}
+    inputs = {name: read(name) for name in names} | {
+        "probe_logistic": with_odd_number(read("probe_logistic"), -np.inf, "bias")
+    }
     manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
     predict(
         new_images=tmp_path,

@@ -1,4 +1,4 @@
-"""A user's own folder, from end to end, as `kedro run` takes it."""
+"""The default pipeline on a folder of images."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -29,7 +29,7 @@ def write_images(folder: Path, count: int) -> None:
 
 @pytest.fixture(scope="module")
 def unlabeled(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    """The whole chain over 60 images without any label."""
+    """The default pipeline on 60 unlabeled images."""
     root = tmp_path_factory.mktemp("unlabeled")
     write_images(root / "raw", 60)
     outcome = type_kedro_run(root, params="source=folder,pretrain.epochs=1,pretrain.batch_size=16")
@@ -110,7 +110,7 @@ def test_ctrl_c_during_ingest_leaves_no_artifacts(
     for folder in ("unlabeled", "train/a", "train/b"):
         write_images(tmp_path / "raw" / folder, 4)
     before = artifacts(tmp_path)
-    answers = iter([decode_here, press_ctrl_c])  # unlabeled is written when it comes
+    answers = iter([decode_here, press_ctrl_c])  # raised after unlabeled is written
 
     def decode_all(paths: Iterable[Path], size: int) -> Iterator[Decoded]:
         return next(answers)(paths, size)
@@ -164,7 +164,7 @@ def test_concurrent_runs_read_their_own_artifacts(
     first = list(tmp_path.glob("*/*/20??-*"))
 
     def meanwhile(*arguments: Any) -> dict[str, Any]:
-        # As of one that began after this run and finishes before it.
+        # A run that starts after this one and finishes before it.
         for version in first:
             version.rename(version.with_name("2999-01-01T00.00.00.000Z"))
         return run_manifest(*arguments)

@@ -1,4 +1,4 @@
-"""What could break: a folder named `~` where the home folder was meant, or an error that there is no such file."""
+"""`~` is expanded to the home folder in all paths."""
 
 import shutil
 import sys

@@ -1,4 +1,4 @@
-"""What could break: a partial run that claims to have read or made what it has not."""
+"""Runs with --only-missing-outputs."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.support.run_builder import type_results
 
 @pytest.fixture
 def unfinished(chain_copy: Path) -> Iterator[Path]:
-    """The chain without its results, as if the run had died before it wrote them."""
+    """The artifacts of a run that ended before it wrote its results."""
     for name in ("results", "results_table", "report", "top1_bars", "confusion_matrix"):
         (folder,) = chain_copy.glob(f"*/{name}.*")
         shutil.rmtree(folder)

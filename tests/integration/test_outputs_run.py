@@ -1,4 +1,4 @@
-"""What could break: `kedro run`, typed again, learns from what it has drawn."""
+"""Outputs below the folder of images are not read as images."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What could break: a run that answers with what belongs to another encoder, or does not say where the answers are."""
+"""Runs of the pipeline predict."""
 
 import json
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_predict_writes_one_version_and_prints_its_path(chain_copy: Path, folder
 
 
 def train_another(data_root: Path) -> str:
-    """Puts a newer encoder beside the one that is there; the version of the older one."""
+    """Save a newer encoder and return the version of the older one."""
     (folder,) = data_root.glob("*/encoder.safetensors")
     (old,) = folder.iterdir()
     encoder = TensorsDataset(filepath=str(old / folder.name)).load()

@@ -1,4 +1,4 @@
-"""References on the command line: from `--params` to the rows of the results."""
+"""References given with `--params`, up to the rows of the results."""
 
 from pathlib import Path
 

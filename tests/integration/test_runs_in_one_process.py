@@ -1,4 +1,4 @@
-"""What could break: runs of one process that use each other's parameters, artifacts, versions or folders."""
+"""Several runs in one process keep their own parameters, artifacts and versions."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What the pair model has to beat, against scikit-learn."""
+"""Baselines of the pair model, compared with scikit-learn."""
 
 from dataclasses import replace
 
@@ -22,12 +22,12 @@ from byol_kedro.pair_model.training import fit_pair_model
 from tests.support.pair_problems import SETTINGS, changed, empty_pair_set, linear_pairs, pool_of, scaler_of
 
 TRAIN, HELD, TEST = (linear_pairs(noise_seed=seed) for seed in (0, 1, 2))
-IMAGES = linear_pairs(noise_seed=3)  # the train images, of which the pairs name others
+IMAGES = linear_pairs(noise_seed=3)  # the train images; the pairs refer to others
 ONE_EPOCH = changed(SETTINGS, epochs=1)
 
 
 def predicted(settings, train=TRAIN, validation=HELD, test=TEST):
-    """What is said of test pairs after a training on train pairs."""
+    """Predictions for test pairs by a model fitted to train pairs."""
     model, _ = fit_pair_model(train, validation, scaler_of(IMAGES), settings, 0)
     return predict_pairs(model, pool_of(IMAGES), train, validation, test)
 

@@ -1,4 +1,4 @@
-"""Clusters on blobs whose members are known."""
+"""Clusters of blobs with known members."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_silhouette_finds_the_number_of_blobs():
 
 def test_silhouette_sample_may_contain_a_single_cluster():
     points = np.random.default_rng(0).normal(0, 0.01, (SILHOUETTE_SAMPLE + 500, 4)).astype(np.float32)
-    points[0] = 100  # a cluster of its own, hardly ever among those that are looked at
+    points[0] = 100  # a cluster of its own, which the sample hardly ever contains
     train, _ = cluster_embeddings(points, points[:3], settings("silhouette", count=2), 0)
     assert np.bincount(train).min() == 1
 
@@ -134,7 +134,7 @@ def test_nearest_images_are_ordered_and_noise_is_skipped():
 
 
 def test_center_and_scale_are_those_of_train():
-    """Standardized on these three, the second feature would count more, and the third image would be the nearest."""
+    """Standardized on the other images, the second feature would dominate, and the third image would be nearest."""
     train = np.array([[-1.0, -10], [1, 10]], np.float32)
     others = np.array([[0.0, 4], [0.5, 0], [100, 0.1]], np.float32)
     nearest = nearest_to_centers(train, np.zeros(2, int), others, np.zeros(3, int), 3)

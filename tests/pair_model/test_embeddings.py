@@ -1,4 +1,4 @@
-"""The table of latent vectors: what stands in a row belongs to one image."""
+"""The table of embeddings: each row belongs to one image."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ TWO = Clusters(method="kmeans", count=2, min_size=5)
 
 
 def split_of(name, count, dim=16):
-    """SplitEmbeddings in two heaps, in an order of the split's own; label 1 is the heap on the right."""
+    """Embeddings of two separated classes in random order; label 1 is on the right."""
     generator = np.random.default_rng(count)
     labels = generator.integers(0, 2, count)
     vectors = (10 * labels[:, None] + generator.normal(size=(count, dim))).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Given pairs: found by name, taken apart, counted where they are left out."""
+"""Given pairs: names, splits, and warnings about skipped pairs."""
 
 import logging
 

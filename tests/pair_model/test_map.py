@@ -1,4 +1,4 @@
-"""The map: who is on it, in which color, and how large it is."""
+"""The map: its points, colors and size."""
 
 import sys
 from types import SimpleNamespace
@@ -112,7 +112,7 @@ def test_embeddings_of_a_collapsed_or_diverged_model_have_a_map(spread):
 
 
 class FakeUmap:
-    """The first two coordinates; remembers how it was called."""
+    """Returns the first two coordinates and records its parameters."""
 
     calls: ClassVar[list] = []
 

@@ -1,4 +1,4 @@
-"""The latent MLP on problems with a known answer, and by hand in numpy."""
+"""The pair model on known targets, and compared with numpy."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ QUICK = changed(SETTINGS, epochs=2)
 
 
 def trained(pairs, validation, settings, seed=0):
-    """Model and history, where the train images are those of the pairs."""
+    """Model and history; the train images are those of the pairs."""
     return fit_pair_model(pairs, validation, scaler_of(pairs), settings, seed)
 
 
@@ -95,7 +95,7 @@ def test_learning_rate_schedules():
 
 
 def test_early_stopping_keeps_the_best_epoch():
-    # On pairs of noise every epoch but the first ones makes it worse for other pairs.
+    # With random targets, the validation loss increases after the first epochs.
     train, held = (
         replace(linear_pairs(pairs=300, noise_seed=seed), target=np.random.default_rng(seed).random(300))
         for seed in (0, 1)
@@ -132,7 +132,7 @@ def test_distances_are_symmetric(fitted):
 def test_training_is_symmetric():
     pairs = linear_pairs()
     exchanged = replace(pairs, left=pairs.right, right=pairs.left)
-    # Distances, not vectors: the last bias moves all vectors alike, so that rounding alone decides on it.
+    # Distances, not embeddings: the last bias shifts all embeddings alike, so its gradient is rounding error.
     one, other = (distances(fit(p), pairs) for p in (pairs, exchanged))
     np.testing.assert_allclose(one, other, atol=1e-4)
 

@@ -1,4 +1,4 @@
-"""Pairs as rows of features, and what is held out."""
+"""Pairs as rows of features, and held-out pairs."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ NAMES = ["a", "b", "c", "d"]
 
 
 def pool_of(*parts, names=NAMES):
-    """Features of images; those of the first part are train images."""
+    """Features of images; the first part has the train images."""
     return ImagePool(names, ConcatArray(parts), parts[0])
 
 

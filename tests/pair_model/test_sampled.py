@@ -1,4 +1,4 @@
-"""Drawn pairs: different, never across the splits, spread over the range of their target."""
+"""Sampled pairs: distinct, within one split, and balanced over the range of the target."""
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ TRAIN, TEST = 60, 50
 
 
 def images(count, side=8, seed=0):
-    """Of different contrast, so that pairs differ by different amounts."""
+    """Images of different contrast, so that the targets vary."""
     generator = np.random.default_rng(seed)
     noise = generator.integers(-127, 128, (count, 3, side, side))
     return (128 + noise * generator.random((count, 1, 1, 1))).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Scores and their intervals, against scikit-learn, scipy and known answers."""
+"""Scores and intervals, compared with scikit-learn, scipy and known values."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""SSIM against scikit-image's."""
+"""SSIM, compared with scikit-image."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from byol_kedro.pair_model.similarity import pair_ssim
 
 
 def images(height=20, width=12):
-    """Noise, flat ones, and steps, so that means and variances differ."""
+    """Images of noise, a single color, and steps, so that means and variances differ."""
     generator = np.random.default_rng(0)
     noise = generator.integers(0, 256, (4, 3, height, width))
     flat = np.broadcast_to(generator.integers(0, 256, (3, 3, 1, 1)), (3, 3, height, width))

@@ -1,4 +1,4 @@
-"""PSNR against scikit-image's."""
+"""PSNR, compared with scikit-image."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What could break: rows without their labels, features of another encoder, an unfair untrained network."""
+"""Features, their labels and their provenance."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What could break: a reference left out in silence or a run that stops for it; rows that do not say what they are."""
+"""Reference networks: their weights, facts, and messages about skipped ones."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""The nodes of latent, one after the other, on images whose brightness tells the class."""
+"""The pipeline pair_model on images with a brightness for each class."""
 
 import json
 from dataclasses import replace
@@ -41,14 +41,14 @@ def with_pairs(**values):
 
 
 def unlabeled(count=0):
-    """Features of the first `count` test images, as if they had no labels."""
+    """Features of the first `count` test images, without labels."""
     test = latents("test")
     arrays = {"features": test["features"][:count], "labels": np.full(count, -1), "index": np.arange(count)}
     return Tensors(arrays, test.header)
 
 
 class Kept(MemoryDataset):
-    """Stays after its last consumer, as what lies on a disk does."""
+    """A dataset that is not released after its last use, as a file."""
 
     def _release(self):
         pass
@@ -316,7 +316,7 @@ def test_unlabeled_images_have_embeddings_and_clusters(outcome):
     table = embed(outcome["pair_model"], others=unlabeled(7))
     rest = table[table["split"] == "unlabeled"]
     assert rest["label"].tolist() == [-1] * 7
-    # They are the test images, seen again.
+    # They are the test images.
     again = table[table["split"] == "test"].head(7)
     np.testing.assert_array_equal(rest.filter(regex="^z|cluster"), again.filter(regex="^z|cluster"))
 
@@ -405,7 +405,7 @@ def train_statistics():
 
 @pytest.fixture
 def imported(tmp_path):
-    """A network, and the file of its weights as the replaced system saved them."""
+    """A network, and a file of its weights in the published format."""
     layers = [nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 16)]
     state = {f"linear{i}.{name}": w for i, n in ((1, 0), (2, 2)) for name, w in layers[n].state_dict().items()}
     torch.save(state, tmp_path / "512_16.pt")
@@ -433,7 +433,7 @@ OTHER_PAIRS = {
 
 
 def of_other_pairs(name, **settings):
-    """A run whose pairs are others, of the same images and features."""
+    """A run with other pairs of the same images and features."""
     others = dict(OTHER_PAIRS[name])
     given = params(**settings, pairs=PARAMS.pairs.model_dump() | others.pop("settings", {}))
     return run(settings=given, **others)

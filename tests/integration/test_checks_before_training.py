@@ -1,4 +1,4 @@
-"""What a later stage refuses is refused before the training that it would come after."""
+"""Errors of later nodes are reported before the training."""
 
 import re
 import sys
