@@ -26,9 +26,9 @@ def test_the_next_run_is_the_newest_and_warns_about_the_clock(
     assert type_kedro_run(from_the_future, "--pipelines=ingest", params="seed=2").exit_code == 0
     assert [manifest["run_id"] for manifest in manifests(from_the_future)] == [FUTURE, "2100-01-01T00.00.00.000Z"]
     assert seeds(from_the_future) == [1, 2]
-    (said,) = (record.message for record in caplog.records if "the clock" in record.message)
-    assert FUTURE in said
-    assert "2100-01-01T00.00.00.000Z" in said
+    (message,) = (record.message for record in caplog.records if "the clock" in record.message)
+    assert FUTURE in message
+    assert "2100-01-01T00.00.00.000Z" in message
 
 
 def test_a_later_pipeline_reads_the_last_version(from_the_future: Path) -> None:

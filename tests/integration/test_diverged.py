@@ -24,7 +24,7 @@ from tests.support.evaluation_inputs import ENCODER, PROBES, images, latents, re
 from tests.support.pretrain_inputs import TRAIN, UNLABELED
 from tests.support.trainings import CPU
 
-NUMBERS = pytest.mark.parametrize(
+INVALID = pytest.mark.parametrize(
     ("odd", "words"),
     [(np.nan, "NaN or infinity"), (-np.inf, "NaN or infinity"), (1e30, r"numbers beyond 1e\+15")],
 )
@@ -35,7 +35,7 @@ SPLITS = images("train"), images("test")
 # Checks of features.
 
 
-@NUMBERS
+@INVALID
 def test_rows_that_are_not_finite_are_counted(odd, words):
     features = np.ones((10_000, 3), np.float32)
     features[[5, 9_999], [0, 2]] = odd
@@ -48,7 +48,7 @@ def test_the_largest_numbers_are_accepted():
     check_features(np.zeros((0, 3), np.float32), "mine", "")
 
 
-@NUMBERS
+@INVALID
 def test_saved_features_are_checked_on_reading(tmp_path, odd, words):
     features = np.ones((4, 3), np.float32)
     features[2, 1] = odd
@@ -78,7 +78,7 @@ def measured(latents_test, others):
     return measure_quality(ENCODER, latents_test, others, SPLITS[1], 0, "cpu")
 
 
-DOORS = {
+NODE_CALLS = {
     "latents_train": [
         lambda odd: probes(ENCODER, odd, GIVEN["latents_test"], SPLITS[1], PROBES, 0),
         lambda odd: pool_images(ENCODER, odd, GIVEN["latents_test"], *SPLITS, Tensors({"y": np.zeros(0)}, {})),
@@ -96,13 +96,13 @@ DOORS = {
 }
 
 
-@NUMBERS
-@pytest.mark.parametrize(("name", "door"), [(name, door) for name, doors in DOORS.items() for door in doors])
-def test_no_node_accepts_such_features(name, door, odd, words):
+@INVALID
+@pytest.mark.parametrize(("name", "call"), [(name, call) for name, calls in NODE_CALLS.items() for call in calls])
+def test_no_node_accepts_such_features(name, call, odd, words):
     with pytest.raises(
         UserError, match=rf"features of encoder v1: 1 of \d+ rows hold {words}; run the pipeline extract"
     ):
-        door(with_odd_number(name, odd))
+        call(with_odd_number(name, odd))
 
 
 # Extracted features.

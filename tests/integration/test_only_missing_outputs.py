@@ -52,8 +52,8 @@ def test_a_run_without_nodes_shows_and_saves_nothing(chain_copy: Path, caplog: p
 def test_changed_parameters_are_named(unfinished: Path, caplog: pytest.LogCaptureFixture) -> None:
     outcome = type_kedro_run(unfinished, "--only-missing-outputs", params="pretrain.epochs=7")
     assert outcome.exit_code == 0
-    (said,) = (record.message for record in caplog.records if "made with other parameters" in record.message)
-    assert "pretrain.epochs (2 there, 7 now)" in said
+    (message,) = (record.message for record in caplog.records if "made with other parameters" in record.message)
+    assert "pretrain.epochs (2 there, 7 now)" in message
     assert len(encoders(unfinished)) == 1
 
 
