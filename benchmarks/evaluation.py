@@ -20,21 +20,20 @@ from scipy.stats import ttest_ind
 from sklearn.neighbors import KNeighborsClassifier
 from torch.utils.data import DataLoader, TensorDataset
 
-from byol_kedro.datasets.probe_data import PIXEL_PROTOCOLS
+from byol_kedro.datasets.probe_data import PIXEL_PROBES
 from byol_kedro.evaluation.comparison import compare_all
 from byol_kedro.evaluation.duplicates import nearest, perceptual_hash
 from byol_kedro.evaluation.metrics import join_predictions, top1
-from byol_kedro.evaluation.names import CLASSIFIER
 from byol_kedro.evaluation.pca import fit_pca, project
+from byol_kedro.evaluation.probes.base import PROBES, probe_names
 from byol_kedro.evaluation.probes.few_labels import few_label_rows
 from byol_kedro.evaluation.probes.folds import fold_rows
-from byol_kedro.evaluation.probes.knn import knn
-from byol_kedro.evaluation.probes.run import CLASSIFIERS, Outcome, Problem, classify
+from byol_kedro.evaluation.probes.run import Evaluation, ProbeData, evaluate, fit_and_predict
 from byol_kedro.evaluation.representation import quality_row
 from byol_kedro.parameters import Probes
 
-PARAMETERS = Path(__file__).parents[1] / "conf" / "base" / "parameters_probes.yml"
-PROBES = Probes(**yaml.safe_load(PARAMETERS.read_text(encoding="utf-8"))["probes"])
+PARAMETER_FILE = Path(__file__).parents[1] / "conf" / "base" / "parameters_probes.yml"
+PARAMETERS = Probes(**yaml.safe_load(PARAMETER_FILE.read_text(encoding="utf-8"))["probes"])
 CLASSES, DIM, COMPONENTS, SIDE = 10, 512, 256, 96
 
 
@@ -64,10 +63,12 @@ def images(n: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, 3, SIDE, SIDE), np.uint8)
 
 
-def problem(sizes: Sizes, name: str = "BYOL", dim: int = DIM, seed: int = 1) -> Problem:
+def problem(sizes: Sizes, name: str = "BYOL", dim: int = DIM, seed: int = 1) -> ProbeData:
     (train_x, train_y), (test_x, test_y) = features(sizes.train, seed, dim), features(sizes.test, seed + 1, dim)
     names = [str(i) for i in range(sizes.test)]
-    return Problem(name, train_x, train_y, test_x, test_y, np.arange(sizes.test), names, CLASSES)
+    return ProbeData(
+        name, train_x, train_y, test_x, test_y, np.arange(sizes.test), names, [str(i) for i in range(CLASSES)]
+    )
 
 
 def folds_of(sizes: Sizes) -> list[np.ndarray]:
@@ -77,17 +78,16 @@ def folds_of(sizes: Sizes) -> list[np.ndarray]:
 def classifier(sizes: Sizes, protocol: str) -> str:
     known = problem(sizes)
     start = time.perf_counter()
-    inputs = known.train_x, known.train_y, known.test_x, CLASSES
-    fit = CLASSIFIERS[protocol](*inputs, getattr(PROBES, protocol), 0)
-    return line(start, f"top-1 {100 * top1(fit.probabilities, known.test_y):.1f} % {fit.chosen or ''}")
+    result = fit_and_predict(known, protocol, PARAMETERS, 0)
+    return line(start, f"top-1 {100 * top1(result.probabilities, known.test_y):.1f} % {result.chosen or ''}")
 
 
 def whole(sizes: Sizes, _: str) -> str:
     """What `evaluate` computes from features: three kinds, all protocols, folds, few labels, quality, comparisons."""
     sets = [
-        (problem(sizes), tuple(CLASSIFIERS)),
-        (problem(sizes, "untrained network", seed=3), tuple(CLASSIFIERS)),
-        (problem(sizes, f"pixels, PCA {COMPONENTS}", COMPONENTS, seed=5), PIXEL_PROTOCOLS),
+        (problem(sizes), probe_names()),
+        (problem(sizes, "untrained network", seed=3), probe_names()),
+        (problem(sizes, f"pixels, PCA {COMPONENTS}", COMPONENTS, seed=5), PIXEL_PROBES),
     ]
     start = last = time.perf_counter()
     parts = {}
@@ -96,31 +96,30 @@ def whole(sizes: Sizes, _: str) -> str:
         nonlocal last
         parts[name], last = time.perf_counter() - last, time.perf_counter()
 
-    outcomes: list[Outcome] = [classify(one, protocols, PROBES, 0) for one, protocols in sets]
+    evaluations: list[Evaluation] = [evaluate(one, protocols, PARAMETERS, 0) for one, protocols in sets]
     lap("classifiers")
     for one, protocols in sets:
-        fold_rows(one, folds_of(sizes), protocols, PROBES, 0)
+        fold_rows(one, folds_of(sizes), protocols, PARAMETERS, 0)
     lap("folds")
     for one, _protocols in sets:
-        few_label_rows(one, PROBES.few_labels, 0)
+        few_label_rows(one, PARAMETERS.few_labels, 0)
     lap("few labels")
     for one, _protocols in sets[:2]:
         quality_row(one.features, one.test_x, 0)
     lap("quality")
-    compare_all(join_predictions([outcome.predictions for outcome in outcomes]), 0)
+    compare_all(join_predictions([evaluation.predictions for evaluation in evaluations]), 0)
     lap("comparisons")
     return line(start, ", ".join(f"{name} {seconds:.0f} s" for name, seconds in parts.items()))
 
 
 def seeds_beside_the_usual_loop(sizes: Sizes, _: str) -> str:
-    """`published` with its five seeds at once, then as often as usual: is it one distribution of top-1?"""
+    """`linear_adam` with its five seeds at once, then as often as usual: is it one distribution of top-1?"""
     known = problem(sizes)
     start = time.perf_counter()
-    inputs = known.train_x, known.train_y, known.test_x, CLASSES
-    fit = CLASSIFIERS["linear_adam"](*inputs, PROBES.linear_adam, 0)
-    ours = [top1(each, known.test_y) for each in (fit.probabilities, *fit.repeats)]
+    result = fit_and_predict(known, "linear_adam", PARAMETERS, 0)
+    ours = [top1(each, known.test_y) for each in (result.probabilities, *result.repeats)]
     at_once = time.perf_counter() - start
-    loops = [usual_loop(known, seed) for seed in range(PROBES.linear_adam.seeds)]
+    loops = [usual_loop(known, seed) for seed in range(PARAMETERS.linear_adam.seeds)]
     seconds, theirs = zip(*loops, strict=True)
     p = ttest_ind(ours, theirs, equal_var=False).pvalue
     note = (
@@ -130,10 +129,10 @@ def seeds_beside_the_usual_loop(sizes: Sizes, _: str) -> str:
     return line(start, note)
 
 
-def usual_loop(known: Problem, seed: int) -> tuple[float, float]:
-    """Seconds and top-1 of one seed of `published` as it is usually written: a DataLoader, autograd, torch's Adam."""
+def usual_loop(known: ProbeData, seed: int) -> tuple[float, float]:
+    """Seconds and top-1 of one seed of `linear_adam` as it is usually written: a DataLoader, autograd, torch's Adam."""
     torch.manual_seed(seed)
-    params, start = PROBES.linear_adam, time.perf_counter()
+    params, start = PARAMETERS.linear_adam, time.perf_counter()
     mean, scale = known.train_x.mean(axis=0), known.train_x.std(axis=0)
     train, test = (torch.from_numpy((x - mean) / scale) for x in (known.train_x, known.test_x))
     layer = torch.nn.Linear(DIM, CLASSES)
@@ -162,9 +161,10 @@ def large_knn(sizes: Sizes, library: str) -> str:
     (train_x, train_y), (test_x, test_y) = features(sizes.pool, 1), features(sizes.test, 2)
     start = time.perf_counter()
     if library == "ours":
-        guess = knn(train_x, train_y, test_x, CLASSES, PROBES.knn, 0).probabilities.argmax(axis=1)
+        fitted = PROBES["knn"].fit(train_x, train_y, CLASSES, PARAMETERS.knn, 0)
+        guess = PROBES["knn"].predict(test_x, fitted.arrays).argmax(axis=1)
     else:
-        theirs = KNeighborsClassifier(PROBES.knn.neighbors, metric="cosine", algorithm="brute")
+        theirs = KNeighborsClassifier(PARAMETERS.knn.neighbors, metric="cosine", algorithm="brute")
         guess = theirs.fit(train_x, train_y).predict(test_x)
     return line(start, f"top-1 {100 * np.mean(guess == test_y):.1f} %")
 
@@ -193,8 +193,8 @@ def lines(sizes: Sizes) -> list[tuple[str, Callable[[Sizes, str], str], str]]:
     shape = f"{sizes.train:,} / {sizes.test:,}, {DIM}-d"
     return [
         (f"whole evaluation of three kinds of features, {shape}, ten folds of {sizes.fold:,}", whole, ""),
-        *((f"{name} ({protocol}), {shape}", classifier, protocol) for protocol, name in CLASSIFIER.items()),
-        (f"published, five seeds beside the usual DataLoader loop, {shape}", seeds_beside_the_usual_loop, ""),
+        *((f"{probe.label} ({name}), {shape}", classifier, name) for name, probe in PROBES.items()),
+        (f"linear_adam, five seeds beside the usual DataLoader loop, {shape}", seeds_beside_the_usual_loop, ""),
         (f"PCA {COMPONENTS}, {sizes.train:,} images of {SIDE} by {SIDE}", pca, ""),
         (f"kNN, {sizes.pool:,} / {sizes.test:,}, {DIM}-d", large_knn, "ours"),
         ("the same kNN, scikit-learn's brute force", large_knn, "theirs"),

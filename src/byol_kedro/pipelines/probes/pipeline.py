@@ -1,4 +1,4 @@
-"""probes: what the encoder's features are good for."""
+"""Nodes of the pipeline probes and their inputs and outputs."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,17 +6,17 @@ from byol_kedro.pipelines.probes import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Features of train and test → top-1, guesses, fitted classifiers, folds, few labels, quality."""
+    """Features of train and test → metrics, predictions and fitted probes; folds, few labels, quality."""
     return Pipeline(
         [
             Node(
-                nodes.probes,
+                nodes.fit_probes,
                 ["encoder", "latents_train", "latents_test", "images_test", "params:probes", "params:seed"],
-                ["probe_metrics", "probe_predictions", "probe_published", "probe_logistic", "probe_mlp"],
+                ["probe_metrics", "probe_predictions", "probes"],
                 name="probes",
             ),
             Node(
-                nodes.learn_from_less,
+                nodes.evaluate_folds_and_few_labels,
                 [
                     "encoder",
                     "latents_train",

@@ -8,7 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from byol_kedro.evaluation.metrics import percent
-from byol_kedro.evaluation.names import BYOL, CLASSIFIER
+from byol_kedro.evaluation.names import BYOL
+from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.evaluation.significance import LEVEL
 from byol_kedro.log import counted
 from byol_kedro.pipelines.report import markup
@@ -94,7 +95,7 @@ def classes(predictions: pd.DataFrame, class_names: Sequence[str]) -> str:
     ]
     headings = ["class", "test images", *(f"{features}, %" for features in columns)]
     table = markup.table(headings, rows, headings[1:])
-    what = f"Right in each class, {CLASSIFIER[PROTOCOL]}"
+    what = f"Right in each class, {PROBES[PROTOCOL].label}"
     return markup.section(what, table if len(rows) <= FEW_CLASSES else markup.details(f"{len(rows)} classes", table))
 
 
@@ -170,6 +171,5 @@ def _spread(statistics: Mapping[str, Any]) -> str:
 
 def _name(protocol: str) -> str:
     """A classifier's name by its protocol, short."""
-    return classifier({"classifier": CLASSIFIER.get(protocol, protocol), "protocol": protocol}).replace(
-        " regression", ""
-    )
+    name = PROBES[protocol].title if protocol in PROBES else protocol
+    return name.replace(" regression", "")

@@ -7,14 +7,13 @@ from typing import Any
 import pandas as pd
 
 from byol_kedro.evaluation.metrics import one_decimal, percent
+from byol_kedro.evaluation.probes.base import PROBES
 
 HEADINGS = (
     "classifier", "features", "architecture", "feature dim", "projection dim", "epochs", "batch size",
     "top-1", "data", "source",
 )  # fmt: skip
 RIGHT = frozenset({"feature dim", "projection dim", "epochs", "batch size", "top-1"})
-# What tells classifiers of one name apart.
-KINDS = {"linear_adam": " (Adam)", "linear_sgd": " (SGD)", "knn_weighted": " (weighted)"}
 NOTHING_MEASURED = (
     "No classifier was measured: there are no labels of two classes to learn, or none to test on. "
     "The rows are what others have published."
@@ -38,7 +37,8 @@ def words(value: Any) -> str:
 
 def classifier(row: Mapping[Any, Any]) -> str:
     """The classifier's name; the published table's logistic regression is told from scikit-learn's."""
-    return f"{row['classifier']}{KINDS.get(row['protocol'], '')}"
+    variant = PROBES[row["protocol"]].variant if row["protocol"] in PROBES else ""
+    return f"{row['classifier']} ({variant})" if variant else str(row["classifier"])
 
 
 def cells(results: pd.DataFrame) -> list[dict[str, str]]:
