@@ -1,12 +1,8 @@
-"""The registry of probes: what each is called, its parameters and how it is fitted.
+"""The registry of probes, `PROBES`, and what they have in common.
 
-A probe is a classifier on frozen features. Its module `evaluation/probes/<name>.py` has two functions:
-
-    fit(x, y, n_classes, params, seed) -> FittedProbe
-    predict(x, arrays) -> probabilities
-
-This module imports neither torch nor scikit-learn, since `byol_kedro.parameters` takes the parameter models from here.
-A probe's own module is imported when the probe is first fitted.
+A probe is a classifier on frozen features: an entry of the registry and a module `evaluation/probes/<name>.py` with two
+functions, which `Probe.fit` and `Probe.predict` import when they are first needed. This module imports neither torch
+nor scikit-learn, since `byol_kedro.parameters` takes the parameter models from here.
 """
 
 from collections.abc import Callable
@@ -25,7 +21,9 @@ Labels = NDArray[np.int64]
 Arrays = dict[str, NDArray[Any]]
 
 ValidationFraction = Annotated[float, Field(gt=0, lt=1)]
-LINEAR = ("mean", "scale", "weight", "bias")  # arrays of a linear layer on standardized features
+# Names of the arrays of a linear layer, and of two, on standardized features.
+LINEAR = ("mean", "scale", "weight", "bias")
+ONE_HIDDEN_LAYER = ("mean", "scale", "hidden.weight", "hidden.bias", "output.weight", "output.bias")
 
 
 class Knn(Block):
@@ -142,13 +140,13 @@ class Probe:
 
     @property
     def fit(self) -> Callable[..., FittedProbe]:
-        """`fit(x, y, n_classes, params, seed)`: x (N, D) float32, y (N,) int64 below `n_classes`."""
+        """`fit(x, y, n_classes, params, seed) -> FittedProbe` of the module: x (N, D) float32, y (N,) int64."""
         function: Callable[..., FittedProbe] = import_module(f"{__package__}.{self.name}").fit
         return function
 
     @property
     def predict(self) -> Callable[..., Features]:
-        """`predict(x, arrays)`: class probabilities (M, n_classes) float32 of features x (M, D) float32."""
+        """`predict(x, arrays)` of the module: probabilities (M, n_classes) float32 of features x (M, D) float32."""
         function: Callable[..., Features] = import_module(f"{__package__}.{self.name}").predict
         return function
 
@@ -157,29 +155,12 @@ class Probe:
 PROBES: dict[str, Probe] = {
     probe.name: probe
     for probe in (
-        Probe("logistic", "logistic regression", Logistic, LINEAR, remedy="lower probes.logistic.cs"),
-        Probe(
-            "linear_adam",
-            "logistic regression",
-            LinearAdam,
-            LINEAR,
-            remedy="lower probes.linear_adam.lr",
-            variant="Adam",
-        ),
-        Probe(
-            "linear_sgd", "logistic regression", LinearSgd, LINEAR, remedy="lower probes.linear_sgd.lrs", variant="SGD"
-        ),
-        Probe(
-            "mlp",
-            "MLP",
-            Mlp,
-            ("mean", "scale", "hidden.weight", "hidden.bias", "output.weight", "output.bias"),
-            remedy="lower probes.mlp.lr",
-        ),
-        Probe("knn", "kNN", Knn, (), remedy="run the pipeline extract again"),
-        Probe(
-            "knn_weighted", "kNN", KnnWeighted, (), remedy="raise probes.knn_weighted.temperature", variant="weighted"
-        ),
+        Probe("logistic", "logistic regression", Logistic, LINEAR, "lower probes.logistic.cs"),
+        Probe("linear_adam", "logistic regression", LinearAdam, LINEAR, "lower probes.linear_adam.lr", "Adam"),
+        Probe("linear_sgd", "logistic regression", LinearSgd, LINEAR, "lower probes.linear_sgd.lrs", "SGD"),
+        Probe("mlp", "MLP", Mlp, ONE_HIDDEN_LAYER, "lower probes.mlp.lr"),
+        Probe("knn", "kNN", Knn, (), "run the pipeline extract again"),
+        Probe("knn_weighted", "kNN", KnnWeighted, (), "raise probes.knn_weighted.temperature", "weighted"),
     )
 }
 

@@ -1,5 +1,7 @@
 """A linear layer on standardized features: initialization, bias column and prediction."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch.nn import functional as F
@@ -31,6 +33,22 @@ def linear_arrays(scaler: Scaler, layer: torch.Tensor) -> Arrays:
         "weight": layer[:, :-1].contiguous().numpy(),
         "bias": layer[:, -1].contiguous().numpy(),
     }
+
+
+def softmax_layer(model: Any, n_classes: int) -> tuple[Features, Features]:
+    """Weight (n_classes, D) and bias (n_classes,) float32 of a fitted linear classifier of scikit-learn.
+
+    The logits of the layer are the decision function of `model`. scikit-learn has rows only for the classes in the
+    training data, and a single row for two classes. The bias of a class without training images is -inf.
+    """
+    coefficients, intercepts = model.coef_, model.intercept_
+    if len(model.classes_) == 2:
+        coefficients = np.concatenate([np.zeros_like(coefficients), coefficients])
+        intercepts = np.concatenate([np.zeros_like(intercepts), intercepts])
+    weight = np.zeros((n_classes, coefficients.shape[1]), np.float32)
+    bias = np.full(n_classes, -np.inf, np.float32)
+    weight[model.classes_], bias[model.classes_] = coefficients, intercepts
+    return weight, bias
 
 
 @np.errstate(over="ignore", invalid="ignore")  # the caller checks the result

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from byol_kedro.evaluation.probes.base import Features, FittedProbe, Labels, Logistic, stratified_split
-from byol_kedro.evaluation.probes.linear import linear_probabilities
+from byol_kedro.evaluation.probes.linear import linear_probabilities, softmax_layer
 from byol_kedro.evaluation.scaler import Scaler
 from byol_kedro.evaluation.threads import one_thread
 from byol_kedro.log import get_logger
@@ -42,7 +42,7 @@ def fit(x: Features, y: Labels, n_classes: int, params: Logistic, seed: int) -> 
         for c in cs
     ]
     best = cs[int(np.argmax(top1))]
-    weight, bias = _softmax_layer(fit_logistic(standardized, y, best), n_classes)
+    weight, bias = softmax_layer(fit_logistic(standardized, y, best), n_classes)
     return FittedProbe({"mean": scaler.mean, "scale": scaler.scale, "weight": weight, "bias": bias}, {"C": best})
 
 
@@ -52,18 +52,3 @@ def fit_logistic(x: Features, y: Labels, c: float) -> LogisticRegression:
     if model.n_iter_.max() >= MAX_ITER:
         logger.info("logistic regression with C = %g: not converged after %d iterations, used as it is", c, MAX_ITER)
     return model
-
-
-def _softmax_layer(model: LogisticRegression, n_classes: int) -> tuple[Features, Features]:
-    """Weight (n_classes, D) and bias (n_classes,) whose softmax gives the probabilities of the model.
-
-    scikit-learn has rows only for the classes in its training data, and a single row for two classes.
-    """
-    coefficients, intercepts = model.coef_, model.intercept_
-    if len(model.classes_) == 2:
-        coefficients = np.concatenate([np.zeros_like(coefficients), coefficients])
-        intercepts = np.concatenate([np.zeros_like(intercepts), intercepts])
-    weight = np.zeros((n_classes, coefficients.shape[1]), np.float32)
-    bias = np.full(n_classes, -np.inf, np.float32)
-    weight[model.classes_], bias[model.classes_] = coefficients, intercepts
-    return weight, bias

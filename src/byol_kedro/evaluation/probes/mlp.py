@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from byol_kedro.evaluation.probes.base import (
-    PROBES,
+    ONE_HIDDEN_LAYER,
     Arrays,
     Features,
     FittedProbe,
@@ -20,7 +20,7 @@ from byol_kedro.evaluation.probes.linear import init_linear
 from byol_kedro.evaluation.scaler import Scaler
 from byol_kedro.evaluation.threads import one_thread
 
-LAYERS = PROBES["mlp"].arrays[2:]  # after mean and scale
+LAYERS = ONE_HIDDEN_LAYER[2:]  # after mean and scale
 
 
 @one_thread()
