@@ -1,4 +1,4 @@
-"""Types that every parameter model is made of. They import neither torch nor anything of Kedro."""
+"""Base class and field types of all parameter models."""
 
 import json
 from typing import Annotated, Any, get_origin
@@ -6,26 +6,27 @@ from unicodedata import category
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are no UTF-8, ends of lines
+UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, surrogates, line and paragraph separators
 
-# Whatever counts something here is far below the bound, and beyond it torch and NumPy overflow.
+# Counts are far below the bound; above it torch and NumPy overflow.
 PositiveInt = Annotated[int, Field(gt=0, lt=2**31)]
-LearningRate = Annotated[float, Field(gt=0, le=1e30)]  # what an optimizer makes of it has to be a float32
+LearningRate = Annotated[float, Field(gt=0, le=1e30)]  # the optimizer's update has to fit into float32
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 
 
 class Block(BaseModel):
-    """A block of parameters: nothing unknown is let in, nothing changes later.
+    """A block of parameters; immutable, without unknown parameters.
 
-    `--params` gives texts, which become what the field is of; the text null is no value at all.
+    Values from `--params` are strings, which are converted to the type of the field; `null` becomes None.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
-    def texts_are_read_as_what_is_expected(cls, value: Any, info: ValidationInfo) -> Any:
+    def convert_strings(cls, value: Any, info: ValidationInfo) -> Any:
+        """Convert strings to what the field expects."""
         assert info.field_name is not None
         expected = cls.model_fields[info.field_name].annotation
         if isinstance(value, bool) and expected is not bool:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats  # type: ignore[import-untyped]  # it ships no types
+from scipy import stats  # type: ignore[import-untyped]  # ships no types
 
 from byol_kedro.evaluation.probes.base import Features, Labels, ProbeResult
 

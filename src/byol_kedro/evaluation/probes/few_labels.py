@@ -57,7 +57,7 @@ def draw_labels(y: Labels, count: int, seed: tuple[int, int]) -> NDArray[np.int6
 
 
 def _unit_length(x: Features) -> Features:
-    """x (N, D) with each row scaled to length 1; a row of zeros is unchanged."""
+    """Features (N, D) with each row scaled to length 1; a row of zeros is unchanged."""
     lengths = np.linalg.norm(x, axis=1, keepdims=True)
     return np.asarray(x / np.where(lengths > 0, lengths, 1), np.float32)
 

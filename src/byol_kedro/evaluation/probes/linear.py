@@ -21,7 +21,7 @@ def init_linear(inputs: int, outputs: int, generator: torch.Generator) -> tuple[
 
 
 def with_bias_column(x: Features) -> torch.Tensor:
-    """x (N, D) with a last column of ones, (N, D + 1): weight and bias become one matrix."""
+    """Features (N, D) with a last column of ones, (N, D + 1): weight and bias become one matrix."""
     return F.pad(torch.from_numpy(x), (0, 1), value=1.0)
 
 

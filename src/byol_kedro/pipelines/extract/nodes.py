@@ -6,7 +6,7 @@ from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Array, Tensors
-from byol_kedro.evaluation.scaler import constant, constant_words
+from byol_kedro.evaluation.scaler import constant_features_message, is_constant
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import Baselines
 from byol_kedro.pipelines.extract.latents import derived_header, latents
@@ -20,8 +20,8 @@ def extract(encoder: Tensors, images_train: Images, images_test: Images, device:
     where, header = resolve_device(device), EncoderHeader.from_dict(encoder.header)
     model = restore_encoder(header, encoder.arrays)
     train = latents(model, header, images_train, "train", where, encoder)
-    if constant(train["features"]):
-        words = constant_words(f"encoder {encoder.header['version']}", len(images_train))
+    if is_constant(train["features"]):
+        words = constant_features_message(f"encoder {encoder.header['version']}", len(images_train))
         log.warning("%s Or has its training collapsed (feature_std in training_history)?", words)
     return train, latents(model, header, images_test, "test", where, encoder)
 
@@ -57,8 +57,8 @@ def extract_references(
         for split, images in (("train", images_train), ("test", images_test)):
             arrays[f"{reference.key}.{split}.features"] = reference.features_of(images.pixels, split)
             arrays[f"{reference.key}.{split}.labels"] = images.labels
-        if constant(arrays[f"{reference.key}.train.features"]):
-            log.warning("%s", constant_words(reference.features, len(images_train)))
+        if is_constant(arrays[f"{reference.key}.train.features"]):
+            log.warning("%s", constant_features_message(reference.features, len(images_train)))
     header = derived_header(encoder, images_train, images_test)
     wanted = [*(["supervised"] if baselines.supervised else []), *references]
     left_out = [name for name in wanted if name not in about]
