@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from byol_kedro.byol.finite import check_features, check_finite
+from byol_kedro.byol.finite import check_features, check_finite, float32_weights
 from byol_kedro.errors import UserError
 from byol_kedro.evaluation.scaler import Scaler
 from byol_kedro.pair_model.pairs import pieces
@@ -76,6 +76,8 @@ class PairModel:
         check_finite(arrays, "pair_model:", "fit it again, with kedro run --pipelines=pair_model")
         weights = {name: arrays[name] for name in arrays if name.startswith("linear")}
         offset, scale = (float(arrays[name][0]) for name in ("target_offset", "target_scale"))
+        if not (arrays["scale"] > 0).all() or scale <= 0:
+            raise UserError(f"pair_model: scale and target_scale are divided by, and one is not above zero; {INSTEAD}")
         return cls(weights, Scaler(arrays["mean"], arrays["scale"]), offset, scale)
 
 
@@ -110,9 +112,7 @@ def imported_pair_model(weights: Mapping[str, Any], path: str, scaler: Scaler) -
 
 
 def _array(name: str, tensor: Any, path: str) -> Any:
-    if not isinstance(tensor, torch.Tensor) or not torch.isfinite(tensor).all():
-        raise UserError(f"pair_model.weights_from: {path} has no finite tensor {name!r}; expected {LAYOUT}")
-    return tensor.detach().to(torch.float32).numpy()
+    return float32_weights(name, tensor, f"pair_model.weights_from: {path}", f"expected {LAYOUT}").numpy()
 
 
 def check_layers(weights: Mapping[str, Any], path: str, feature_dim: int | None = None) -> dict[str, Any]:

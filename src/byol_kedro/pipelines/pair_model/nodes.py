@@ -12,7 +12,7 @@ from byol_kedro.byol.finite import check_features
 from byol_kedro.datasets.events import EventFolder
 from byol_kedro.datasets.image_grid import draw_rows
 from byol_kedro.datasets.images import Images
-from byol_kedro.datasets.provenance import check_same_encoder, image_names
+from byol_kedro.datasets.provenance import check_same_encoder, check_same_images, image_names
 from byol_kedro.datasets.tensors import Tensors, mapped
 from byol_kedro.files.weights import read_weights
 from byol_kedro.log import get_logger
@@ -87,6 +87,7 @@ def make_pairs(
     pairs, train = settings.pairs, len(images_train)
     names, values = [*images_train.names, *images_test.names], Stack([images_train.pixels, images_test.pixels])
     if pairs.target == "cosine":
+        check_same_images(reference_latents, images_train, images_test)
         features = reference_features(reference_latents, pairs.reference)
         if features is None:
             log.warning("no target: the network %r was left out; so are pair model, clusters and map", pairs.reference)
