@@ -52,7 +52,7 @@ def test_one_line_a_network_says_so(caplog):
 def test_components_of_equal_images_come_with_one_line(caplog, value):
     with caplog.at_level(logging.WARNING):
         pca = fit_pca(np.full((30, 3, 8, 8), value, np.uint8), 8, 0)
-    assert caplog.messages == ["PCA: all 30 training images are the same: nothing can be learned from them"]
+    assert caplog.messages == ["PCA: all 30 training images are the same, so nothing can be learned from them"]
     assert all(np.isfinite(array).all() for array in pca.values())
 
 
