@@ -53,9 +53,9 @@ class ProjectHooks:
 
             check_references(parameters.references)
         if "params:pair_model" in inputs:
-            from byol_kedro.pipelines.pair_model.inputs import check_latent
+            from byol_kedro.pipelines.pair_model.inputs import check_pair_model
 
-            check_latent(parameters, with_references="params:references" in inputs)
+            check_pair_model(parameters, with_references="params:references" in inputs)
         pin_what_belongs_together(pipeline, catalog)
         reads = reused | versions_read(pipeline, catalog, run_params)
         check_lineage(reads, catalog)
@@ -106,11 +106,11 @@ class ProjectHooks:
 
         features, inputs = check_training(parameters, pipeline, catalog), pipeline.inputs()
         if "params:pair_model" in inputs:
-            from byol_kedro.pipelines.pair_model.inputs import check_features
+            from byol_kedro.pipelines.pair_model.inputs import check_feature_dim
 
             names = ("pair_file", "pair_tensors")
             given = tuple(map(catalog.load, names)) if inputs >= set(names) else None
-            check_features(parameters.pair_model, features, given)
+            check_feature_dim(parameters.pair_model, features, given)
 
     def _release_signals(self, pipeline: Pipeline) -> None:
         if "encoder" in pipeline.all_outputs():
