@@ -82,12 +82,13 @@ class PairModel:
 
         Raises:
             NotFiniteError: an array holds NaN or infinity.
+            UserError: a scale is not above zero.
         """
         check_finite(arrays, "pair_model:", "fit it again, with kedro run --pipelines=pair_model")
         weights = {name: arrays[name] for name in arrays if name.startswith("linear")}
         offset, scale = (float(arrays[name][0]) for name in ("target_offset", "target_scale"))
         if not (arrays["scale"] > 0).all() or scale <= 0:
-            raise UserError(f"pair_model: scale and target_scale are divided by, and one is not above zero; {INSTEAD}")
+            raise UserError("pair_model: scale and target_scale have to be above zero; fit the pair model again")
         return cls(weights, Scaler(arrays["mean"], arrays["scale"]), offset, scale)
 
 
