@@ -14,8 +14,8 @@ def create_pipeline() -> Pipeline:
                 nodes.given_pairs,
                 inputs=[*images, "pair_file", "pair_tensors", "params:pair_model", "params:seed"],
                 outputs="given_pairs",
-                # Of nodes that could run next, Kedro takes the first by name: before `pretrain`, which takes hours.
-                name="given_pairs",
+                # Kedro runs independent nodes in the order of their names: this one before `pretrain.train`.
+                name="read_pairs",
             ),
             Node(
                 nodes.make_pairs,
@@ -27,7 +27,7 @@ def create_pipeline() -> Pipeline:
                 nodes.pool_images,
                 inputs=["encoder", *latents, *images, "pair_tensors"],
                 outputs="image_pool",
-                name="pool_images",
+                name="collect_features",
             ),
             Node(
                 nodes.fit,
@@ -41,13 +41,13 @@ def create_pipeline() -> Pipeline:
                     "params:seed",
                 ],
                 outputs=["pair_model", "pair_history"],
-                name="fit_latent_mlp",
+                name="train",
             ),
             Node(
                 nodes.try_pairs,
                 inputs=["pair_model", "image_pool", "image_pairs"],
                 outputs="pair_predictions",
-                name="try_pairs",
+                name="predict_pairs",
             ),
             Node(
                 nodes.embed,
@@ -76,19 +76,22 @@ def create_pipeline() -> Pipeline:
                     "params:seed",
                 ],
                 outputs="pair_metrics",
-                name="measure_latents",
+                name="evaluate",
             ),
             Node(
                 nodes.draw_map,
                 inputs=["pair_embeddings", "images_test", "params:pair_model", "params:seed"],
                 outputs="pair_embedding_map",
-                name="draw_latent_map",
+                name="draw_map",
             ),
             Node(
                 nodes.draw_sheet,
                 inputs=["pair_embeddings", "images_test"],
                 outputs="cluster_sheet",
-                name="draw_cluster_sheet",
+                name="draw_clusters",
             ),
-        ]
+        ],
+        namespace="pair_model",
+        prefix_datasets_with_namespace=False,
+        tags="evaluation",
     )
