@@ -5,12 +5,12 @@ a fault of the program keeps its traceback.
 """
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import wraps
 from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
+from kedro.pipeline import Pipeline
 
 from byol_kedro.cli.error_line import one_line
 from byol_kedro.cli.export_command import export
@@ -20,7 +20,9 @@ from byol_kedro.cli.run_options import OPTIONS, repeatable
 from byol_kedro.errors import StoppedError, UserError
 from byol_kedro.pipeline_registry import NAMES, build_pipelines
 from byol_kedro.runs.runners import check_runner
+from byol_kedro.runs.selection import check_selection
 from byol_kedro.runs.user_errors import as_user_error
+from byol_kedro.suggestions import did_you_mean
 
 
 @click.group(name="byol_kedro")
@@ -28,18 +30,20 @@ def cli() -> None:
     """Commands of this project."""
 
 
-def check_pipelines(names: list[str]) -> None:
-    """Refuse a pipeline that is not there, or one whose code cannot be imported.
+def requested_pipeline(names: list[str]) -> Pipeline:
+    """The sum of the pipelines `names`; without names the default pipeline.
 
-    Kedro reports both as "Failed to find the pipeline", after some hundred lines of traceback.
+    Kedro reports both errors as "Failed to find the pipeline", after some hundred lines of traceback.
+
+    Raises:
+        UserError: there is no such pipeline, or its code cannot be imported.
     """
     for name in names:
         if name not in NAMES:
-            near = get_close_matches(name, NAMES, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(NAMES)}"
+            hint = did_you_mean(name, NAMES)
             raise UserError(f"--pipelines: there is no pipeline {name!r}; {hint}")
     try:
-        build_pipelines(names or ["__default__"])
+        return sum(build_pipelines(names or ["__default__"]).values(), Pipeline([]))
     except (ImportError, SyntaxError) as error:
         if isinstance(as_user_error(error), StoppedError):  # a package in C makes an ImportError of Ctrl-C
             raise
@@ -61,7 +65,7 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
         with one_line():
             options["env"] = read_environment(options["env"])
             check_runner(options["runner"], options["runner_params"])
-            check_pipelines(options["pipelines"])
+            check_selection(options, requested_pipeline(options["pipelines"]))
             return command(**options)
 
     return wrapped

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -15,6 +14,7 @@ from byol_kedro.errors import UserError
 from byol_kedro.files.paths import expanded
 from byol_kedro.runs.command_line import assignments, nested
 from byol_kedro.runs.conf_faults import read_conf
+from byol_kedro.suggestions import did_you_mean
 
 
 def read_load_versions(text: str) -> dict[str, str]:
@@ -70,9 +70,8 @@ def run_section(path: str, options: Sequence[click.Parameter]) -> dict[str, Any]
     for key, value in section.items():
         option = names.get(key.replace("-", "_"))
         if option is None or option.name is None:
-            near = get_close_matches(key, names, n=1)
-            known = ", ".join(sorted({option.name or "" for option in names.values()}))
-            hint = f"did you mean {near[0]}?" if near else f"known are {known}"
+            expected = ", ".join(sorted({option.name or "" for option in names.values()}))
+            hint = did_you_mean(key, names, f"expected one of {expected}")
             raise UserError(f"--config {file}: run.{key}: there is no such option; {hint}")
         values[option.name] = _value(f"--config {file}: run.{key}", option, value)
     return {name: value for name, value in values.items() if value is not None}

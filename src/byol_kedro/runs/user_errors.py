@@ -1,6 +1,7 @@
 """Which errors are the user's to put right, and the line that says so."""
 
 import errno
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from kedro.io.core import VersionNotFoundError
 from byol_kedro.errors import StoppedError, UserError
 from byol_kedro.files.integrity import DamagedError
 from byol_kedro.pipeline_registry import PARTS, build_pipelines
+from byol_kedro.runs.versions import MANIFEST
+from byol_kedro.suggestions import did_you_mean
 
 # How Kedro begins when --nodes, --from-nodes, --to-outputs and the like name what is not there.
 UNKNOWN_NAMES = ("Pipeline does not contain", "Pipeline contains no nodes")
+UNKNOWN_ENTRIES = re.compile(r"'load_versions' keys \[(.+)\] are not found in the catalog")
 # What it says when an entry of a catalog.yml is wrong.
 WRONG_ENTRY = (
     "An exception occurred when parsing config for dataset", "is not a valid dataset configuration",
@@ -61,6 +65,9 @@ def _told(cause: BaseException) -> str | None:
         )
     if isinstance(cause, MissingConfigException):
         return _missing_config(str(cause))
+    unknown = UNKNOWN_ENTRIES.search(text) if isinstance(cause, DatasetError) else None
+    if unknown:
+        return _unknown_entries(unknown[1].split(", "))
     named_wrong = isinstance(cause, ValueError) and text.startswith(UNKNOWN_NAMES)
     wrong_entry = isinstance(cause, DatasetError | KeyError) and any(words in text for words in WRONG_ENTRY)
     if named_wrong or wrong_entry or isinstance(cause, VersionNotFoundError | DatasetNotFoundError):
@@ -82,6 +89,14 @@ def _missing_config(text: str) -> str:
         return " ".join(text.split())
     known = sorted(path.name for path in folder.parent.iterdir() if path.is_dir() and path.name != "base")
     return f"--env {folder.name}: there is no environment conf/{folder.name}; expected one of {', '.join(known)}"
+
+
+def _unknown_entries(names: list[str]) -> str:
+    """The message for `--load-versions` of entries that the catalog does not have."""
+    known = {MANIFEST}.union(*(pipeline.datasets() for pipeline in build_pipelines([*PARTS, "predict"]).values()))
+    entries = {name for name in known if not name.startswith("params:")}
+    hint = did_you_mean(names[0], entries, "conf/base/catalog.yml lists all entries")
+    return f"--load-versions: there is no catalog entry {names[0]!r}; {hint}"
 
 
 def _with_writer(error: DamagedError) -> UserError:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,11 @@ from byol_kedro.log import get_logger
 from byol_kedro.parameters import Parameters
 from byol_kedro.runs.config_loader import CONF_SOURCE
 from byol_kedro.sources import SOURCES
+from byol_kedro.suggestions import did_you_mean
 
 logger = get_logger(__name__)
 LONGEST = 200  # characters of a value that are shown
+QUOTED = re.compile("'([^']*)'")
 SHOWN = 3  # more mistakes than this are counted, not listed: the message stays one line
 
 
@@ -67,9 +68,7 @@ def warn_of_what_has_no_effect(typed: Mapping[str, Any], inputs: Collection[str]
 def _explain(detail: ErrorDetails) -> str:
     name = ".".join(map(str, detail["loc"]))
     if detail["type"] == "extra_forbidden":
-        known = _fields(detail["loc"][:-1])
-        near = get_close_matches(str(detail["loc"][-1]), known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        hint = did_you_mean(str(detail["loc"][-1]), _fields(detail["loc"][:-1]))
         return f"{name}: there is no such parameter; {hint}"
     if detail["type"] == "missing":
         return f"{name}: missing; give it in conf/ or with --params {name}=…"
@@ -79,6 +78,9 @@ def _explain(detail: ErrorDetails) -> str:
         value = masked_address(value) if name == "raw_url" else masked(value)
     if detail["type"] == "string_type" and isinstance(detail["input"], int | float):
         message += "; in a file of conf/ write it in quotes"
+    if detail["type"] == "literal_error" and isinstance(value, str):
+        hint = did_you_mean(value, QUOTED.findall(detail["ctx"]["expected"]), "")
+        message += f"; {hint}" if hint else ""
     found = "" if isinstance(value, dict) else f"found {_shown(value)}, "
     return f"{name}: {found}{message[0].lower()}{message[1:]}"
 
