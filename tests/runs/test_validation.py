@@ -1,4 +1,4 @@
-"""What could break: a parameter that was typed and does nothing, without a word."""
+"""Validation of parameters: unused ones are warned about, former names get a suggestion."""
 
 import logging
 
@@ -6,31 +6,31 @@ import pytest
 from kedro.config import OmegaConfigLoader
 
 from byol_kedro.errors import UserError
-from byol_kedro.runs.validation import validated_parameters, warn_of_what_has_no_effect
+from byol_kedro.runs.validation import validated_parameters, warn_of_unused_parameters
 from byol_kedro.settings import CONFIG_LOADER_ARGS
 from tests.support.kedro_runs import ROOT
 
 
 def warned(caplog: pytest.LogCaptureFixture, typed: dict[str, object], *inputs: str) -> list[str]:
-    """The warnings about what was typed for a run that reads `inputs`."""
+    """Return the warnings about `typed` parameters of a run that reads `inputs`."""
     with caplog.at_level(logging.INFO):
-        warn_of_what_has_no_effect(typed, {f"params:{name}" for name in inputs})
+        warn_of_unused_parameters(typed, {f"params:{name}" for name in inputs})
     return caplog.messages
 
 
-def test_a_block_that_no_node_reads_is_warned_of_by_the_names_that_were_typed(caplog) -> None:
+def test_unused_parameters_of_a_block_are_named(caplog) -> None:
     typed = {"ingest": {"image_size": 96, "max_broken": 0.1}, "pretrain": {"epochs": 3}}
-    line = "ingest.image_size, ingest.max_broken: without effect: nothing in this run reads that"
+    line = "no effect of ingest.image_size, ingest.max_broken: this run does not read it"
     assert warned(caplog, typed, "pretrain", "seed") == [line]
 
 
-def test_names_that_are_no_blocks_are_not(caplog) -> None:
+def test_global_parameters_are_not_warned_about(caplog) -> None:
     assert warned(caplog, {"data_root": "x", "seed": 3, "raw_root": "y"}, "pretrain") == []
 
 
-def test_a_single_parameter_that_a_node_reads_is_not_but_its_neighbors_are(caplog) -> None:
+def test_only_the_unused_parameters_of_a_block_are_named(caplog) -> None:
     typed = {"pair_model": {"unlabeled": True, "epochs": 3}}
-    line = "pair_model.epochs: without effect: nothing in this run reads that"
+    line = "no effect of pair_model.epochs: this run does not read it"
     assert warned(caplog, typed, "pair_model.unlabeled") == [line]
 
 
@@ -59,7 +59,7 @@ def test_a_single_parameter_that_a_node_reads_is_not_but_its_neighbors_are(caplo
         ("pretrain.optimizer.name", "adam", "did you mean adamw?"),
     ],
 )
-def test_a_former_name_is_answered_with_the_present_one(name: str, value: object, expected: str) -> None:
+def test_the_new_name_is_suggested_for_a_former_name(name: str, value: object, expected: str) -> None:
     given = value
     for part in reversed(name.split(".")):
         given = {part: given}

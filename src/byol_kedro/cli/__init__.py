@@ -1,7 +1,7 @@
-"""`kedro run` with errors that fit on one line, `kedro results` and `kedro export`.
+"""The commands `kedro run`, `kedro results` and `kedro export`.
 
-Kedro prints more than a hundred lines for a misspelt parameter. Here a mistake that the user can mend is one line;
-a fault of the program keeps its traceback.
+Kedro prints more than a hundred lines for a misspelled parameter. Here user errors are reported on one line; other
+errors keep their traceback.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,9 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.pipeline import Pipeline
 
-from byol_kedro.cli.error_line import one_line
+from byol_kedro.cli.error_line import print_user_errors
 from byol_kedro.cli.export_command import export
-from byol_kedro.cli.options import read_environment, with_place
+from byol_kedro.cli.options import add_session_options, read_environment
 from byol_kedro.cli.results_commands import results
 from byol_kedro.cli.run_options import OPTIONS, repeatable
 from byol_kedro.errors import StoppedError, UserError
@@ -45,24 +45,24 @@ def requested_pipeline(names: list[str]) -> Pipeline:
     try:
         return sum(build_pipelines(names or ["__default__"]).values(), Pipeline([]))
     except (ImportError, SyntaxError) as error:
-        if isinstance(as_user_error(error), StoppedError):  # a package in C makes an ImportError of Ctrl-C
+        if isinstance(as_user_error(error), StoppedError):  # C extensions turn Ctrl-C into an ImportError
             raise
         where = f"{error.filename}:{error.lineno}: " if isinstance(error, SyntaxError) else ""
         raise UserError(
             f"the pipelines cannot be imported: {where}{error}; nothing was run. "
-            "Mend that import, or install the package that it names (make install)"
+            "Fix the import, or install the missing package (make install)"
         ) from error
 
 
-def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Print a `UserError` as one line and exit with 1."""
+def checked_command(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap Kedro's `run`: check its options first and report user errors on one line."""
 
     @wraps(command)
     def wrapped(**options: Any) -> Any:
-        # Kedro deprecates --pipeline in five lines on every run; it means --pipelines with one name.
+        # Kedro prints five lines of deprecation for --pipeline, which is --pipelines with one name.
         if options["pipeline"] and not options["pipelines"]:
             options.update(pipelines=[options["pipeline"]], pipeline=None)
-        with one_line():
+        with print_user_errors():
             options["env"] = read_environment(options["env"])
             check_runner(options["runner"], options["runner_params"])
             check_selection(options, requested_pipeline(options["pipelines"]))
@@ -72,14 +72,14 @@ def one_line_errors(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def run_command() -> click.Command:
-    """Kedro's `run`, with options of our own in the place of some of its."""
+    """Return Kedro's `run` with some of its options replaced."""
     assert kedro_run.callback is not None
-    function = one_line_errors(kedro_run.callback)
-    for option in (*OPTIONS, with_place):
+    function = checked_command(kedro_run.callback)
+    for option in (*OPTIONS, add_session_options):
         function = option(function)
     command = click.command("run", help=kedro_run.help)(function)
-    ours = {option.name: option for option in command.params}
-    command.params = [ours.get(option.name) or repeatable(option) for option in kedro_run.params]
+    replaced = {option.name: option for option in command.params}
+    command.params = [replaced.get(option.name) or repeatable(option) for option in kedro_run.params]
     return command
 
 
