@@ -47,7 +47,8 @@ class NewImagesDataset(AbstractDataset[Any, NewImages]):
                 "predict_root is not given: the folder of new images; add it to --params: predict_root=FOLDER"
             )
         if not self._root.is_dir():
-            raise UserError(f"predict_root: there is no folder {self._root}; expected one with images in it")
+            found = "is a file" if self._root.exists() else "does not exist"
+            raise UserError(f"predict_root: {self._root} {found}; a folder with images in it expected")
         refuse_outputs(self._root, "predict_root")
         ignored: Counter[str] = Counter()
         names = [file.name for file in walk(self._root, ignored)]

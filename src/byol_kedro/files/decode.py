@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 ENDINGS = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-RULES = 2  # counted up when the same file gives other pixels, or is another kind of them
+RULES = 3  # counted up when the same file gives other pixels, or is another kind of them
 BACKGROUND = (255, 255, 255, 255)
 # libjpeg decodes at 1/2, 1/4 or 1/8 in a part of the time. Where that leaves this many times `size`, the result is
 # 44 dB and more (on average 48) from that of all pixels, about as far as JPEG of quality 90 is from its original (46
@@ -24,7 +24,7 @@ DRAFT = 1.9
 # end at 1. An image of 8 bits that ends at 64 may be one of a night.
 FEW, DARK = 16, 64
 
-_ORIENTATION, _PHOTOMETRIC, _BITS = 0x0112, 0x0106, 0x0102  # EXIF, TIFF 6.0
+_ORIENTATION, _PHOTOMETRIC, _BITS, _PLANAR = 0x0112, 0x0106, 0x0102, 0x011C  # EXIF, TIFF 6.0
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -101,18 +101,27 @@ def square(image: Image.Image, size: int, whole: tuple[float, float] | None = No
     if not min(image.size):
         raise UnreadableImage(f"there is no pixel in {image.width} x {image.height}")
     deep = _is_deep(image)
+    _check_planes(image)
     image.load()
     turn = _UPRIGHT.get(_orientation(image))
     middle = _middle(_colors(image), whole or image.size, size)
+    transparent = middle.mode == "RGBA" and middle.getchannel("A").getextrema()[1] == 0
     if middle.mode == "RGBA":
         middle = Image.alpha_composite(Image.new("RGBA", middle.size, BACKGROUND), middle).convert("RGB")
     # After the resampling, where it is cheap: the middle square of a turned image is the turned middle square.
     upright = middle.transpose(turn) if turn is not None else middle
     pixels = np.ascontiguousarray(np.asarray(upright).transpose(2, 0, 1))
     low, high = int(pixels.min()), int(pixels.max())
-    if high <= FEW or (deep and (high <= DARK or high - low <= FEW)):
+    if transparent or high <= FEW or (deep and (high <= DARK or high - low <= FEW)):
         return pixels.view(NarrowPixels)
     return pixels
+
+
+def _check_planes(image: Image.Image) -> None:
+    """Refuse a TIFF with 16 bits a channel in separate planes, which Pillow (13.0) reads as other pixels."""
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_PLANAR) == 2 and max(tags.get(_BITS, (8,))) > 8:
+        raise UnreadableImage("more than 8 bits a channel in separate planes; save it with interleaved channels")
 
 
 def _is_deep(image: Image.Image) -> bool:

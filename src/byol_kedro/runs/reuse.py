@@ -19,6 +19,10 @@ NOTHING = "--only-missing-outputs: nothing was run, because all outputs exist; r
 PARAMETERS = (
     "--only-missing-outputs: existing outputs were made with other parameters: %s; remove the option to make them again"
 )
+OTHER_INPUTS = (
+    "--only-missing-outputs: %s were made from earlier versions of outputs that this run makes again; remove the "
+    "option to make them again"
+)
 
 
 def nodes_to_run(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> tuple[Pipeline, dict[str, str]]:
@@ -44,6 +48,11 @@ def nodes_to_run(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> tupl
     if found:
         rest = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
         log.warning(PARAMETERS, ", ".join(found[:SHOWN] + rest))
+    anew = set(chosen.all_outputs())
+    older = sorted({name for node in skipped if anew & set(node.inputs) for name in node.outputs})
+    if older:
+        rest = [f"and {len(older) - SHOWN} more"] if len(older) > SHOWN else []
+        log.warning(OTHER_INPUTS, ", ".join(older[:SHOWN] + rest))
     reused = versioned(sorted({name for node in skipped for name in node.outputs}), catalog)
     return chosen, {name: str(dataset.resolve_load_version()) for name, dataset in reused.items()}
 

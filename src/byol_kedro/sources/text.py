@@ -1,5 +1,6 @@
 """Small text files that come with images."""
 
+import re
 import unicodedata
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from byol_kedro.sources.walk import printable
 def read_lines(path: Path) -> list[str]:
     """The lines of a text in UTF-8, without the mark that Windows puts in front. UserError for other encodings."""
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is no text in UTF-8 (byte {error.start}); save it as UTF-8") from None
+    # `splitlines` would also split at a form feed and at Unicode's line separators, and shift the lines after them.
+    return re.split(r"\r\n|\n|\r", text.removesuffix("\n").removesuffix("\r")) if text else []
 
 
 def read_class_names(path: Path) -> list[str]:

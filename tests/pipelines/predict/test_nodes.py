@@ -275,7 +275,9 @@ def test_no_more_than_a_batch_is_decoded_before_it_is_written(inputs, folder, mo
 @pytest.mark.parametrize("name", ["probe_logistic", "pair_model", *(f"latents_{split}" for split in SPLITS)])
 def test_what_is_another_encoders_is_refused(inputs, folder, name):
     theirs = Tensors(inputs[name].arrays, inputs[name].header | {"encoder_fingerprint": "other"})
-    with pytest.raises(UserError, match=r"meet encoder .*run the pipeline evaluate again for encoder .*, or pin"):
+    with pytest.raises(
+        UserError, match=r"do not match encoder .*run the pipeline evaluate again for encoder .*, or pin"
+    ):
         answers(inputs, folder, **{name: theirs})
 
 

@@ -1,4 +1,4 @@
-"""pair_model: a short vector for each image, whose distances tell how much two images differ."""
+"""pair_model: an embedding for each image; distances of embeddings predict how much two images differ."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from byol_kedro.pipelines.pair_model import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Features of train and test → pairs, latent MLP, latent vectors, their metrics and their map."""
+    """Features of train and test → pairs, pair model, embeddings, metrics, clusters and map."""
     images, latents = ["images_train", "images_test"], ["latents_train", "latents_test"]
     return Pipeline(
         [
@@ -30,7 +30,7 @@ def create_pipeline() -> Pipeline:
                 name="collect_features",
             ),
             Node(
-                nodes.fit,
+                nodes.fit_model,
                 inputs=[
                     "encoder",
                     "image_pool",
@@ -44,13 +44,13 @@ def create_pipeline() -> Pipeline:
                 name="train",
             ),
             Node(
-                nodes.try_pairs,
+                nodes.predict_test_pairs,
                 inputs=["pair_model", "image_pool", "image_pairs"],
                 outputs="pair_predictions",
-                name="predict_pairs",
+                name="predict_test_pairs",
             ),
             Node(
-                nodes.embed,
+                nodes.embed_images,
                 inputs=[
                     "encoder",
                     "pair_model",
@@ -62,10 +62,10 @@ def create_pipeline() -> Pipeline:
                     "params:seed",
                 ],
                 outputs=["pair_embeddings", "cluster_list"],
-                name="embed",
+                name="embed_images",
             ),
             Node(
-                nodes.measure,
+                nodes.evaluate_model,
                 inputs=[
                     "pair_model",
                     "image_pairs",
@@ -85,10 +85,10 @@ def create_pipeline() -> Pipeline:
                 name="draw_map",
             ),
             Node(
-                nodes.draw_sheet,
+                nodes.draw_cluster_sheet,
                 inputs=["pair_embeddings", "images_test"],
                 outputs="cluster_sheet",
-                name="draw_clusters",
+                name="draw_cluster_sheet",
             ),
         ],
         namespace="pair_model",
