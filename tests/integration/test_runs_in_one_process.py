@@ -104,6 +104,6 @@ def test_two_runs_with_one_id_have_two_versions(tmp_path: Path) -> None:
 
 def test_a_run_id_that_is_no_time_is_refused(tmp_path: Path) -> None:
     session = KedroServiceSession.create(env="test")
-    with pytest.raises(Exception, match="run_id 'latest'"):
+    with pytest.raises(Exception, match="run_id: found 'latest'"):
         session.run("latest", ["ingest"], runtime_params=params(tmp_path, 1))
     assert not list(tmp_path.iterdir())
