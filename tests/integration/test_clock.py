@@ -46,7 +46,7 @@ def test_no_version_after_the_last_possible_one(tmp_path: Path) -> None:
     (manifest / "run_manifest.json").write_text("{}")
     outcome = type_kedro_run(tmp_path, "--pipelines=ingest")
     assert outcome.exit_code == 1
-    assert f"{last} is the last version that there can be" in outcome.lines[-1]
+    assert f"no version can be newer than {last}" in outcome.lines[-1]
 
 
 def test_runs_with_a_correct_clock_keep_the_version_of_kedro(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -87,7 +87,7 @@ def test_a_damaged_manifest_of_an_earlier_run_does_not_stop_a_run(chain_copy: Pa
     path.write_text("{}")
     outcome = type_kedro_run(chain_copy, "--pipelines=extract")
     assert outcome.exit_code == 0, outcome.output
-    assert f"what run {path.parent.name} read, and how it was made, is not known" in " ".join(outcome.output.split())
+    assert f"inputs and command of run {path.parent.name} are unknown" in " ".join(outcome.output.split())
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_nothing_is_pruned_if_a_kept_manifest_is_damaged(runs: RunBuilder) -> No
     flip(runs.path("run_manifest", NEW), 10)
     before = artifacts(runs.data_root)
     outcome = type_results(runs.data_root, "prune", "--keep=1")
-    assert "nobody knows what it read; nothing was removed" in error_of(outcome)
+    assert "its inputs are unknown; nothing was removed" in error_of(outcome)
     assert artifacts(runs.data_root) == before
 
 

@@ -14,13 +14,13 @@ from byol_kedro.datasets.tensors import Tensors, TensorsDataset, mapped
 from byol_kedro.errors import UserError
 from byol_kedro.inference import FrozenEncoder
 from byol_kedro.parameters import Baselines
-from byol_kedro.pipelines.baselines.nodes import baselines
+from byol_kedro.pipelines.baselines.nodes import evaluate_baselines
 from byol_kedro.pipelines.extract.nodes import extract, extract_references, extract_unlabeled
 from byol_kedro.pipelines.pair_model.inputs import reference_features, split_embeddings
 from byol_kedro.pipelines.pair_model.nodes import pool_images
-from byol_kedro.pipelines.probes.nodes import measure_quality, probes
+from byol_kedro.pipelines.probes.nodes import fit_probes, measure_quality
 from tests.support.encoders import HEADER
-from tests.support.evaluation_inputs import ENCODER, PROBES, images, latents, reference_latents
+from tests.support.evaluation_inputs import ENCODER, PROBE_PARAMS, images, latents, reference_latents
 from tests.support.pretrain_inputs import TRAIN, UNLABELED
 from tests.support.trainings import CPU
 
@@ -80,16 +80,18 @@ def measured(latents_test, others):
 
 NODE_CALLS = {
     "latents_train": [
-        lambda odd: probes(ENCODER, odd, GIVEN["latents_test"], SPLITS[1], PROBES, 0),
+        lambda odd: fit_probes(ENCODER, odd, GIVEN["latents_test"], SPLITS[1], PROBE_PARAMS, 0),
         lambda odd: pool_images(ENCODER, odd, GIVEN["latents_test"], *SPLITS, Tensors({"y": np.zeros(0)}, {})),
         lambda odd: split_embeddings(None, "train", odd, SPLITS[0]),
     ],
     "latents_test": [
-        lambda odd: probes(ENCODER, GIVEN["latents_train"], odd, SPLITS[1], PROBES, 0),
+        lambda odd: fit_probes(ENCODER, GIVEN["latents_train"], odd, SPLITS[1], PROBE_PARAMS, 0),
         lambda odd: measured(odd, GIVEN["reference_latents"]),
     ],
     "reference_latents": [
-        lambda odd: baselines(ENCODER, odd, *SPLITS, Baselines(pca_components=2, supervised=False), PROBES, 0),
+        lambda odd: evaluate_baselines(
+            ENCODER, odd, *SPLITS, Baselines(pca_components=2, supervised=False), PROBE_PARAMS, 0
+        ),
         lambda odd: measured(GIVEN["latents_test"], odd),
         lambda odd: reference_features(odd, "untrained"),
     ],

@@ -11,12 +11,13 @@ from byol_kedro.byol.finite import LARGEST
 from byol_kedro.byol.train import train_step
 from byol_kedro.datasets.checkpoints import Checkpoints
 from byol_kedro.errors import UserError
+from byol_kedro.evaluation.probes.base import probe_names
 from byol_kedro.evaluation.probes.folds import fold_rows
-from byol_kedro.evaluation.probes.run import CLASSIFIERS, Problem, classify
+from byol_kedro.evaluation.probes.run import ProbeData, evaluate
 from byol_kedro.pair_model.baselines import predict_pairs
 from byol_kedro.pair_model.training import fit_pair_model
 from byol_kedro.parameters import Probes
-from tests.support.evaluation_inputs import PROBES
+from tests.support.evaluation_inputs import PROBE_PARAMS
 from tests.support.pair_problems import SETTINGS, changed, empty_pair_set, linear_pairs, pool_of, scaler_of
 from tests.support.probe_problems import blobs
 from tests.support.resuming import run, what
@@ -89,13 +90,13 @@ def test_a_pending_loss_is_checked_before_a_checkpoint(tmp_path, monkeypatch):
 
 KNOWN = blobs(60, 30, classes=3)
 NAMES = [str(i) for i in range(30)]
-PROBLEM = Problem(
+DATA = ProbeData(
     "BYOL", KNOWN.train_x, KNOWN.train_y, KNOWN.test_x, KNOWN.test_y, np.arange(30), NAMES, ["a", "b", "c"]
 )
 
 
 def with_probe(protocol, **values) -> Probes:
-    return PROBES.model_copy(update={protocol: changed(getattr(PROBES, protocol), **values)})
+    return PROBE_PARAMS.model_copy(update={protocol: changed(getattr(PROBE_PARAMS, protocol), **values)})
 
 
 @pytest.mark.parametrize(
@@ -108,13 +109,11 @@ def with_probe(protocol, **values) -> Probes:
     ],
 )
 def test_a_diverged_classifier_is_one_line(protocol, values, remedy):
-    problem = replace(PROBLEM, train_x=1e-6 * PROBLEM.train_x, test_x=1e12 * PROBLEM.test_x)
+    data = replace(DATA, train_x=1e-6 * DATA.train_x, test_x=1e12 * DATA.test_x)
     line = rf"^BYOL \+ .* \({protocol}\).*: \d+ of 30 rows hold NaN or infinity; .*{re.escape(remedy)}$"
     for fitting in (
-        lambda: classify(problem, [protocol], with_probe(protocol, **values), 0),
-        lambda: fold_rows(
-            problem, [np.arange(0, 40), np.arange(20, 60)], [protocol], with_probe(protocol, **values), 0
-        ),
+        lambda: evaluate(data, [protocol], with_probe(protocol, **values), 0),
+        lambda: fold_rows(data, [np.arange(0, 40), np.arange(20, 60)], [protocol], with_probe(protocol, **values), 0),
     ):
         with pytest.raises(UserError, match=line):
             fitting()
@@ -141,6 +140,6 @@ def test_tiny_targets_are_fitted_unscaled():
 
 def test_classifiers_accept_the_largest_features():
     """Their squares, deviations and distances are numbers of float32."""
-    problem = replace(PROBLEM, train_x=np.clip(1e12 * PROBLEM.train_x, -LARGEST, LARGEST).astype(np.float32))
-    outcome = classify(problem, list(CLASSIFIERS), PROBES, 0)
-    assert len(outcome.rows) == len(CLASSIFIERS)
+    data = replace(DATA, train_x=np.clip(1e12 * DATA.train_x, -LARGEST, LARGEST).astype(np.float32))
+    evaluation = evaluate(data, probe_names(), PROBE_PARAMS, 0)
+    assert len(evaluation.rows) == len(probe_names())

@@ -48,7 +48,7 @@ def test_a_folder_without_labels_gives_a_report(unlabeled: Chain) -> None:
 def test_missing_labels_are_named_in_the_output(unlabeled: Chain) -> None:
     screen = " ".join(unlabeled.outcome.output.split())
     assert "No top-1: the images have no labels." in screen
-    assert screen.count("no classifiers: found 0 labeled training images") == 1
+    assert screen.count("probes skipped: found 0 labeled training images") == 1
     assert f"Encoder: {newest(unlabeled, 'encoder').parent.name} " in screen
     assert "Report: " in screen
 
@@ -118,7 +118,7 @@ def test_ctrl_c_during_ingest_leaves_no_artifacts(
     monkeypatch.setattr("byol_kedro.sources.folder.decode_all", decode_all)
     outcome = kedro_run("--pipelines=ingest", params="source=folder")
     assert outcome.exit_code == 130
-    assert outcome.lines[-1].startswith("stopped by Ctrl-C: what was finished is kept")
+    assert outcome.lines[-1].startswith("stopped by Ctrl-C; finished outputs are kept")
     assert "Aborted" not in outcome.output
     assert artifacts(tmp_path) == before
 

@@ -53,7 +53,7 @@ def test_changed_parameters_are_named(unfinished: Path, caplog: pytest.LogCaptur
     outcome = type_kedro_run(unfinished, "--only-missing-outputs", params="pretrain.epochs=7")
     assert outcome.exit_code == 0
     (message,) = (record.message for record in caplog.records if "made with other parameters" in record.message)
-    assert "pretrain.epochs (2 there, 7 now)" in message
+    assert "pretrain.epochs (2 before, 7 now)" in message
     assert len(encoders(unfinished)) == 1
 
 

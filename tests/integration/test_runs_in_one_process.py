@@ -55,7 +55,7 @@ def test_a_repeated_run_id_is_changed_with_a_warning(tmp_path: Path, caplog: pyt
 
 def test_an_invalid_run_id_is_refused(tmp_path: Path) -> None:
     session = KedroServiceSession.create(env="test")
-    with pytest.raises(UserError, match=r"run_id 'mine': a UTC time such as .* expected"):
+    with pytest.raises(UserError, match=r"run_id: found 'mine', expected a UTC time such as "):
         session.run(run_id="mine", pipeline_names=["ingest"], runtime_params=params(tmp_path, 0))
     assert list(tmp_path.iterdir()) == []
 
