@@ -39,7 +39,7 @@ def test_the_three_splits_come_in_the_order_of_the_outputs():
 
 def test_the_images_are_described_before_anything_is_learned_from_them():
     names = [node.name for node in build_pipelines(["__default__"])["__default__"].nodes]
-    assert names[:2] == ["ingest", "describe_images"]
+    assert names[:2] == ["ingest.read_images", "ingest.describe_images"]
 
 
 def test_mean_and_deviation_of_a_split_are_those_of_its_pixels():

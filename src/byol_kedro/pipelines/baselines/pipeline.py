@@ -21,7 +21,10 @@ def create_pipeline() -> Pipeline:
                     "params:seed",
                 ],
                 outputs=["baseline_metrics", "baseline_predictions", "pca"],
-                name="baselines",
+                name="evaluate",
             ),
-        ]
+        ],
+        namespace="baselines",
+        prefix_datasets_with_namespace=False,
+        tags="evaluation",
     )

@@ -30,5 +30,8 @@ def create_pipeline() -> Pipeline:
                 "predicted_images",
                 name="predict",
             )
-        ]
+        ],
+        namespace="predict",
+        prefix_datasets_with_namespace=False,
+        tags="prediction",
     )

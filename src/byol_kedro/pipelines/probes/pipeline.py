@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
                 nodes.fit_probes,
                 ["encoder", "latents_train", "latents_test", "images_test", "params:probes", "params:seed"],
                 ["probe_metrics", "probe_predictions", "probes"],
-                name="probes",
+                name="fit",
             ),
             Node(
                 nodes.evaluate_folds_and_few_labels,
@@ -29,7 +29,7 @@ def create_pipeline() -> Pipeline:
                     "params:seed",
                 ],
                 ["fold_metrics", "few_label_metrics"],
-                name="learn_from_less",
+                name="evaluate_folds_and_few_labels",
             ),
             Node(
                 nodes.measure_quality,
@@ -37,5 +37,8 @@ def create_pipeline() -> Pipeline:
                 "quality_metrics",
                 name="measure_quality",
             ),
-        ]
+        ],
+        namespace="probes",
+        prefix_datasets_with_namespace=False,
+        tags="evaluation",
     )
