@@ -36,7 +36,7 @@ def export(form: str, output: Path, version: str | None, session_options: dict[s
     torchscript  takes uint8 images, normalizes them itself; for torch.jit.load (deprecated in torch)
 
     The file is verified before it is written.
-    """  # \b keeps click from wrapping these lines
+    """  # noqa: D301  (\b keeps click from wrapping these lines)
     with print_user_errors():
         output = expanded(output, "--output")
         if form in ("torchvision", "timm") and output.suffix != ".safetensors":

@@ -1,4 +1,4 @@
-"""baselines: what can be had without any training of the encoder."""
+"""baselines: top-1 without a trained encoder."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from byol_kedro.pipelines.baselines.nodes import baselines
 
 
 def create_pipeline() -> Pipeline:
-    """Pixels and features of the untrained network → top-1, guesses and the principal components."""
+    """Return the pipeline: pixels and features of the reference encoders → top-1, predictions, PCA."""
     return Pipeline(
         [
             Node(

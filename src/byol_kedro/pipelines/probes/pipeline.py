@@ -1,4 +1,4 @@
-"""probes: what the encoder's features are good for."""
+"""probes: classifiers on frozen features, and label-free quality measures."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from byol_kedro.pipelines.probes import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Features of train and test → top-1, guesses, fitted classifiers, folds, few labels, quality."""
+    """Return the pipeline: features → top-1, predictions, fitted probes, folds, few labels, quality."""
     return Pipeline(
         [
             Node(
