@@ -21,7 +21,7 @@ from byol_kedro.evaluation.metrics import (
     top_k,
     wilson_interval,
 )
-from byol_kedro.evaluation.probes.base import Fit
+from byol_kedro.evaluation.probes.base import ProbeResult
 
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7], [0.3, 0.5, 0.2], [0.6, 0.3, 0.1]], np.float32)
 TRUTH = np.array([0, 2, 1, 1])
@@ -30,12 +30,14 @@ SETTINGS = {"neighbors": 5}
 
 
 def row(probabilities=PROBABILITIES):
-    return metrics_row(Fit(probabilities, {}, {"C": 0.1}), TRUTH, dim=512, seed=3, settings=SETTINGS, **WORDS)
+    return metrics_row(ProbeResult(probabilities, {}, {"C": 0.1}), TRUTH, dim=512, seed=3, settings=SETTINGS, **WORDS)
 
 
 def table():
     index = np.array([5, 6, 8, 9])
-    return predictions_table(Fit(PROBABILITIES), TRUTH, index, ["a", "b", "c", "d"], ["ant", "bee", "cat"], **WORDS)
+    return predictions_table(
+        ProbeResult(PROBABILITIES), TRUTH, index, ["a", "b", "c", "d"], ["ant", "bee", "cat"], **WORDS
+    )
 
 
 @pytest.mark.parametrize("n", [16, 80, 400, 1600, 8000])
@@ -140,8 +142,8 @@ def test_a_row_has_the_calibration_error_of_its_guesses():
 
 def test_a_row_of_several_seeds_has_their_mean_and_deviation_and_the_first_ones_top1():
     worse = PROBABILITIES[::-1].copy()
-    fit = Fit(PROBABILITIES, repeats=(worse, PROBABILITIES))
-    several = metrics_row(fit, TRUTH, dim=512, seed=3, settings=SETTINGS, **WORDS)
+    result = ProbeResult(PROBABILITIES, repeats=(worse, PROBABILITIES))
+    several = metrics_row(result, TRUTH, dim=512, seed=3, settings=SETTINGS, **WORDS)
     each = [0.75, top1(worse, TRUTH), 0.75]
     assert several["top1"] == 0.75
     assert several["seeds"] == pytest.approx({"n": 3, "mean": np.mean(each), "std": np.std(each, ddof=1)})

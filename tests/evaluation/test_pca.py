@@ -58,7 +58,7 @@ def test_there_are_no_more_components_than_directions_and_one_line_says_so(caplo
     with caplog.at_level(logging.INFO):
         weights = fit_pca(np.repeat(images(n=5), copies, axis=0), 256, 0)
     assert len(weights["components"]) == 4
-    words = f"PCA: 4 components of {5 * copies} images, fewer than the 256 asked for"
+    words = f"PCA: 4 components of {5 * copies} images, fewer than pca_components (256)"
     assert [r.getMessage() for r in caplog.records] == [words]
 
 

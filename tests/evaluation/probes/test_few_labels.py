@@ -12,13 +12,13 @@ from sklearn.preprocessing import normalize
 
 from byol_kedro.evaluation.probes.few_labels import draw_labels, few_label_rows
 from byol_kedro.parameters import FewLabels
-from tests.support.probe_problems import blobs, problem
+from tests.support.probe_problems import blobs, probe_data
 
 PARAMS = FewLabels(counts=[1, 5, 10], draws=4, c=1.0)
 
 
 def rows(this=None, params=PARAMS, seed=0):
-    return few_label_rows(this or problem(), params, seed)
+    return few_label_rows(this or probe_data(), params, seed)
 
 
 @given(st.integers(0, 1000), st.integers(1, 12))
@@ -55,7 +55,7 @@ def test_counts_of_all_labels_and_more_are_one_row():
 
 
 def test_top1_is_that_of_scikit_learn_on_centered_features_of_length_one():
-    this = problem()
+    this = probe_data()
     mean = this.train_x.astype(float).mean(axis=0)
     train, test = normalize(this.train_x - mean), normalize(this.test_x - mean)
     drawn = draw_labels(this.train_y, 5, (3, 2))
@@ -66,7 +66,7 @@ def test_top1_is_that_of_scikit_learn_on_centered_features_of_length_one():
 def test_train_images_without_a_label_count_in_the_mean():
     """Seen from their own middle the two classes lie opposite each other, seen from afar in one direction."""
     x, y = np.repeat([[1.0], [2.0]], 10, axis=0).astype(np.float32), np.repeat([0, 1], 10)
-    known = problem(train_x=x, train_y=y, test_x=x, test_y=y, index=np.arange(20))
+    known = probe_data(train_x=x, train_y=y, test_x=x, test_y=y, index=np.arange(20))
     afar = np.full((1000, 1), -100, np.float32)
     more = replace(known, train_x=np.concatenate([x, afar]), train_y=np.concatenate([y, np.full(1000, -1)]))
     assert [rows(this)[-1]["top1"] for this in (known, more)] == [[1.0], [0.5]]
@@ -82,7 +82,9 @@ def test_draws_of_a_row_are_of_different_images():
 
 
 def test_the_length_of_a_test_images_features_does_not_matter():
-    some = problem(train_y=np.where(np.arange(120) < 70, 0, problem().train_y))  # classes of unlike size have offsets
+    some = probe_data(
+        train_y=np.where(np.arange(120) < 70, 0, probe_data().train_y)
+    )  # classes of unlike size have offsets
     mean = some.train_x.astype(float).mean(axis=0)
     short = replace(some, test_x=(mean + 0.05 * (some.test_x - mean)).astype(np.float32))
     assert rows(short)[-1]["top1"] == rows(some)[-1]["top1"]
@@ -94,14 +96,14 @@ def test_one_draw_has_no_deviation():
 
 def test_more_labels_help():
     data = blobs(400, 400, spread=1.5, decades=0)
-    this = problem(train_x=data.train_x, train_y=data.train_y, test_x=data.test_x, test_y=data.test_y)
+    this = probe_data(train_x=data.train_x, train_y=data.train_y, test_x=data.test_x, test_y=data.test_y)
     found = [row["mean"] for row in rows(replace(this, index=np.arange(400)))]
     assert found == sorted(found)
     assert found[-1] > found[0] + 0.1
 
 
 def test_other_test_images_do_not_change_what_is_learned():
-    more = problem()
+    more = probe_data()
     doubled = replace(more, test_x=np.concatenate([more.test_x, more.test_x + 50]), test_y=np.tile(more.test_y, 2),
                       index=np.arange(100))  # fmt: skip
     shifted = replace(more, test_x=more.test_x + 50)
@@ -116,4 +118,4 @@ def test_rows_are_plain_json():
 
 @pytest.mark.parametrize("changes", [{"test_y": np.full(50, -1)}, {"train_y": np.full(120, -1)}])
 def test_without_labels_there_are_no_rows(changes):
-    assert rows(problem(**changes)) == []
+    assert rows(probe_data(**changes)) == []

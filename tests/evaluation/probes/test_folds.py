@@ -6,25 +6,26 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.evaluation.probes.folds import fold_rows
-from byol_kedro.evaluation.probes.run import CLASSIFIERS, classify
-from tests.support.probe_problems import PROBES, problem
+from byol_kedro.evaluation.probes.run import evaluate
+from tests.support.probe_problems import PROBE_PARAMS, probe_data
 
 FOLDS = [np.arange(0, 60), np.arange(60, 120), np.arange(30, 90)]
 
 
 def rows(this=None, folds=FOLDS, protocols=("knn", "logistic")):
-    return fold_rows(this or problem(), folds, protocols, PROBES, 0)
+    return fold_rows(this or probe_data(), folds, protocols, PROBE_PARAMS, 0)
 
 
 def alone(fold, protocol, this=None):
     """Top-1 of a run in which the training images are those of the fold."""
-    this = this or problem()
+    this = this or probe_data()
     part = replace(this, train_x=this.train_x[fold], train_y=this.train_y[fold])
-    return classify(part, (protocol,), PROBES, 0).rows[0]["top1"]
+    return evaluate(part, (protocol,), PROBE_PARAMS, 0).rows[0]["top1"]
 
 
-@pytest.mark.parametrize("protocol", CLASSIFIERS)
+@pytest.mark.parametrize("protocol", PROBES)
 def test_a_fold_gives_what_its_images_alone_give(protocol):
     found = rows(protocols=(protocol,))[0]["top1"]
     assert found == pytest.approx([alone(fold, protocol) for fold in FOLDS], abs=1e-9)
@@ -45,9 +46,9 @@ def test_a_row_says_what_it_is_of():
 
 
 def test_images_of_a_fold_without_a_label_teach_nothing():
-    some = problem().train_y.copy()
+    some = probe_data().train_y.copy()
     some[:30] = -1
-    this = problem(train_y=some)
+    this = probe_data(train_y=some)
     assert rows(this, FOLDS[:1])[0]["top1"] == [alone(np.arange(30, 60), "knn", this)]
 
 
@@ -59,4 +60,4 @@ def test_rows_are_plain_json():
     ("changes", "folds"), [({}, []), ({"test_y": np.full(50, -1)}, FOLDS), ({"train_y": np.full(120, -1)}, FOLDS)]
 )
 def test_without_folds_or_labels_there_are_no_rows(changes, folds):
-    assert rows(problem(**changes), folds) == []
+    assert rows(probe_data(**changes), folds) == []

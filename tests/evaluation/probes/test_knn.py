@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
 from byol_kedro.evaluation.probes import knn as module
-from byol_kedro.evaluation.probes.knn import knn, knn_probabilities
-from byol_kedro.parameters import Knn
-from tests.support.probe_problems import blobs
+from byol_kedro.evaluation.probes.base import Knn
+from byol_kedro.evaluation.probes.knn import knn_probabilities
+from tests.support.probe_problems import blobs, fit_predict
 
 
 def plain_scores(train_x, train_y, test_x, k, n_classes):
@@ -39,7 +39,7 @@ def test_guesses_are_scikit_learns_where_the_vote_is_not_tied():
     data = blobs(spread=2.0, decades=0)
     theirs = KNeighborsClassifier(5, metric="cosine").fit(data.train_x, data.train_y).predict_proba(data.test_x)
     clear = np.sum(theirs == theirs.max(axis=1, keepdims=True), axis=1) == 1
-    ours = knn(data.train_x, data.train_y, data.test_x, 4, Knn(neighbors=5), 0).probabilities
+    ours = fit_predict("knn", data, Knn(neighbors=5)).probabilities
     assert clear.sum() > 100
     np.testing.assert_array_equal(ours.argmax(axis=1)[clear], theirs.argmax(axis=1)[clear])
 
@@ -47,7 +47,7 @@ def test_guesses_are_scikit_learns_where_the_vote_is_not_tied():
 def test_probabilities_are_the_shares_of_the_votes_up_to_the_tie_break():
     data = blobs(spread=2.0, decades=0)
     votes, _, _ = plain_scores(data.train_x, data.train_y, data.test_x, 5, 4)
-    ours = knn(data.train_x, data.train_y, data.test_x, 4, Knn(neighbors=5), 0).probabilities
+    ours = fit_predict("knn", data, Knn(neighbors=5)).probabilities
     np.testing.assert_allclose(ours, votes / 5, atol=1 / 6)
 
 
@@ -74,10 +74,10 @@ def test_a_tied_vote_goes_to_the_nearer_class():
 @pytest.mark.parametrize(("test_rows", "train_rows"), [(7, 13), (1, 3), (50, 300), (64, 299)])
 def test_the_size_of_the_blocks_does_not_change_the_answer(monkeypatch, test_rows, train_rows):
     data = blobs(300, 50, spread=2.0, decades=0)
-    whole = knn(data.train_x, data.train_y, data.test_x, 4, Knn(neighbors=5), 0).probabilities
+    whole = fit_predict("knn", data, Knn(neighbors=5)).probabilities
     monkeypatch.setattr(module, "TEST_ROWS", test_rows)
     monkeypatch.setattr(module, "TRAIN_ROWS", train_rows)
-    blocks = knn(data.train_x, data.train_y, data.test_x, 4, Knn(neighbors=5), 0).probabilities
+    blocks = fit_predict("knn", data, Knn(neighbors=5)).probabilities
     np.testing.assert_allclose(blocks, whole, rtol=1e-5)
 
 
@@ -88,7 +88,7 @@ def test_no_block_of_similarities_is_larger_than_the_two_limits(monkeypatch):
     monkeypatch.setattr(module, "TEST_ROWS", 8)
     monkeypatch.setattr(module, "TRAIN_ROWS", 16)
     data = blobs(300, 50)
-    knn(data.train_x, data.train_y, data.test_x, 4, Knn(neighbors=5), 0)
+    fit_predict("knn", data, Knn(neighbors=5))
     assert max(sizes) == 8 * 16
 
 
@@ -106,6 +106,6 @@ def test_all_rows_vote_where_there_are_fewer_than_neighbors():
 
 def test_probabilities_sum_to_one():
     data = blobs()
-    probabilities = knn(data.train_x, data.train_y, data.test_x, 6, Knn(neighbors=7), 0).probabilities
+    probabilities = fit_predict("knn", data, Knn(neighbors=7), 6).probabilities
     assert probabilities.shape == (200, 6)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)

@@ -5,14 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
 
-from byol_kedro.evaluation.probes.knn import weighted_knn
-from byol_kedro.parameters import KnnWeighted
-from tests.support.probe_problems import blobs
+from byol_kedro.evaluation.probes.base import KnnWeighted
+from tests.support.probe_problems import blobs, fit_predict
 
 
 def fit(data, k=20, temperature=0.07, classes=4):
     params = KnnWeighted(neighbors=k, temperature=temperature)
-    return weighted_knn(data.train_x, data.train_y, data.test_x, classes, params, 0)
+    return fit_predict("knn_weighted", data, params, classes)
 
 
 @settings(max_examples=40, deadline=None)

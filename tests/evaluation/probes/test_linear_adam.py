@@ -6,15 +6,15 @@ from sklearn.preprocessing import StandardScaler
 from torch.utils.data import DataLoader, TensorDataset
 
 from byol_kedro.evaluation.metrics import top1, wilson_interval
-from byol_kedro.evaluation.probes.linear_adam import linear_adam, train_layers
+from byol_kedro.evaluation.probes.base import LinearAdam
+from byol_kedro.evaluation.probes.linear_adam import train_layers
 from byol_kedro.evaluation.scaler import Scaler
-from byol_kedro.parameters import LinearAdam
-from tests.support.probe_problems import blobs
+from tests.support.probe_problems import blobs, fit_predict
 
 
 def fit(data, n_classes=4, seed=0, **changes):
     params = LinearAdam(**{"lr": 0.003, "batch_size": 32, "epochs": 20, "seeds": 1} | changes)
-    return linear_adam(data.train_x, data.train_y, data.test_x, n_classes, params, seed)
+    return fit_predict("linear_adam", data, params, n_classes, seed)
 
 
 def torchs(layer, data, batch_size, epochs, lr=0.003):
@@ -53,7 +53,7 @@ def test_top1_is_that_of_a_plain_loop_within_its_interval():
 
 def test_the_layer_starts_as_torch_nn_linear_does():
     data = blobs(dim=400)
-    started = fit(data, lr=1e-12, epochs=1).weights["weight"]
+    started = fit(data, lr=1e-12, epochs=1).arrays["weight"]
     reference = torch.nn.Linear(400, 4).weight.detach().numpy()
     np.testing.assert_allclose(started.std(), reference.std(), rtol=0.1)
     assert 0.99 * 400**-0.5 < np.abs(started).max() <= 400**-0.5
@@ -63,7 +63,7 @@ def test_the_last_smaller_batch_of_an_epoch_is_trained_on():
     data = blobs(n_train=5, classes=2)
     data.train_x[:] = 1.0  # standardized this is 0, so only the biases move, by lr a step
     data.train_y[:] = 0
-    once, twice = (fit(data, 2, lr=1e-4, batch_size=2, epochs=n).weights["bias"] for n in (1, 2))
+    once, twice = (fit(data, 2, lr=1e-4, batch_size=2, epochs=n).arrays["bias"] for n in (1, 2))
     np.testing.assert_allclose(twice - once, [3e-4, -3e-4], rtol=0.01)
 
 
@@ -79,7 +79,7 @@ def test_seeds_side_by_side_give_the_weights_that_each_gives_alone():
 def test_the_first_seed_is_the_one_that_was_asked_for():
     alone, first = fit(blobs(), seed=5), fit(blobs(), seed=5, seeds=3)
     np.testing.assert_allclose(first.probabilities, alone.probabilities, atol=1e-5)
-    np.testing.assert_allclose(first.weights["weight"], alone.weights["weight"], atol=1e-4)
+    np.testing.assert_allclose(first.arrays["weight"], alone.arrays["weight"], atol=1e-4)
 
 
 def test_repeats_are_the_seeds_that_follow():
@@ -91,18 +91,18 @@ def test_repeats_are_the_seeds_that_follow():
 def test_the_weights_give_the_probabilities():
     data = blobs()
     result = fit(data)
-    w = {name: array.astype(float) for name, array in result.weights.items()}
+    w = {name: array.astype(float) for name, array in result.arrays.items()}
     powers = np.exp((data.test_x - w["mean"]) / w["scale"] @ w["weight"].T + w["bias"])
     np.testing.assert_allclose(result.probabilities, powers / powers.sum(axis=1, keepdims=True), atol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_bits():
     first, again = fit(blobs(), seed=3), fit(blobs(), seed=3)
-    np.testing.assert_array_equal(first.weights["weight"], again.weights["weight"])
+    np.testing.assert_array_equal(first.arrays["weight"], again.arrays["weight"])
 
 
 def test_another_seed_gives_another_start():
-    assert not np.array_equal(fit(blobs(), seed=3).weights["weight"], fit(blobs(), seed=4).weights["weight"])
+    assert not np.array_equal(fit(blobs(), seed=3).arrays["weight"], fit(blobs(), seed=4).arrays["weight"])
 
 
 def test_torchs_global_generator_is_left_alone():

@@ -6,17 +6,16 @@ import torch
 from torch.nn import functional as F
 
 from byol_kedro.evaluation.metrics import top1, wilson_interval
-from byol_kedro.evaluation.probes.linear_sgd import linear_sgd, train_heads
-from byol_kedro.evaluation.probes.logistic import logistic
+from byol_kedro.evaluation.probes.base import LinearSgd, Logistic
+from byol_kedro.evaluation.probes.linear_sgd import train_layers
 from byol_kedro.evaluation.scaler import Scaler
-from byol_kedro.parameters import LinearSgd, Logistic
-from tests.support.probe_problems import blobs
+from tests.support.probe_problems import blobs, fit_predict
 
 DEFAULTS = {"lrs": [0.01, 0.1], "momentum": 0.9, "batch_size": 32, "epochs": 20, "validation": 0.3}
 
 
 def fit(data, n_classes=4, seed=0, **changes):
-    return linear_sgd(data.train_x, data.train_y, data.test_x, n_classes, LinearSgd(**DEFAULTS | changes), seed)
+    return fit_predict("linear_sgd", data, LinearSgd(**DEFAULTS | changes), n_classes, seed)
 
 
 def tensors(data):
@@ -47,7 +46,7 @@ def torchs(inputs, targets, lr, params, seed):
 def test_every_head_is_what_torch_trains_alone_at_its_rate(batch_size):
     inputs, targets = tensors(blobs(spread=2.0))
     params = LinearSgd(**DEFAULTS | {"batch_size": batch_size, "epochs": 5})
-    ours = train_heads(inputs, targets, [0.003, 0.1], params, 3)
+    ours = train_layers(inputs, targets, [0.003, 0.1], params, 3)
     theirs = torch.stack([torchs(inputs, targets, lr, params, 3) for lr in (0.003, 0.1)])
     torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
@@ -68,14 +67,14 @@ def test_the_chosen_rate_is_trained_again_on_all_of_train():
     data = blobs(spread=2.0)
     inputs, targets = tensors(data)
     result = fit(data, lrs=[0.05], seed=4)
-    layer = train_heads(inputs, targets, [0.05], LinearSgd(**DEFAULTS), 4)[0]
-    np.testing.assert_array_equal(result.weights["weight"], layer[:, :-1].numpy())
+    layer = train_layers(inputs, targets, [0.05], LinearSgd(**DEFAULTS), 4)[0]
+    np.testing.assert_array_equal(result.arrays["weight"], layer[:, :-1].numpy())
 
 
 def test_top1_is_that_of_an_unregularized_logistic_regression_within_its_interval():
     data = blobs(n_train=1000, n_test=2000, spread=2.0)
     params = Logistic(cs=[1e4], validation=0.2)
-    theirs = top1(logistic(data.train_x, data.train_y, data.test_x, 4, params, 0).probabilities, data.test_y)
+    theirs = top1(fit_predict("logistic", data, params).probabilities, data.test_y)
     low, high = wilson_interval(theirs, 2000)
     assert low <= top1(fit(data).probabilities, data.test_y) <= high
 
@@ -83,7 +82,7 @@ def test_top1_is_that_of_an_unregularized_logistic_regression_within_its_interva
 def test_the_weights_give_the_probabilities():
     data = blobs()
     result = fit(data)
-    w = {name: array.astype(float) for name, array in result.weights.items()}
+    w = {name: array.astype(float) for name, array in result.arrays.items()}
     powers = np.exp((data.test_x - w["mean"]) / w["scale"] @ w["weight"].T + w["bias"])
     np.testing.assert_allclose(result.probabilities, powers / powers.sum(axis=1, keepdims=True), atol=1e-5)
 

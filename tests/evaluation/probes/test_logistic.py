@@ -12,14 +12,13 @@ from sklearn.preprocessing import StandardScaler
 
 from byol_kedro import settings
 from byol_kedro.evaluation.probes import logistic as module
-from byol_kedro.evaluation.probes.logistic import logistic
-from byol_kedro.parameters import Logistic
-from tests.support.probe_problems import blobs
+from byol_kedro.evaluation.probes.base import Logistic
+from tests.support.probe_problems import blobs, fit_predict
 
 
 def fit(data, n_classes=4, cs=(0.1,), validation=0.2, seed=0):
     params = Logistic(cs=list(cs), validation=validation)
-    return logistic(data.train_x, data.train_y, data.test_x, n_classes, params, seed)
+    return fit_predict("logistic", data, params, n_classes, seed)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 4])
@@ -52,24 +51,24 @@ def test_a_class_without_training_images_is_never_guessed():
 
 
 def test_what_does_not_settle_is_one_line_and_no_warning(monkeypatch, caplog):
-    monkeypatch.setattr(module, "MAX_STEPS", 2)
+    monkeypatch.setattr(module, "MAX_ITER", 2)
     with warnings.catch_warnings(), caplog.at_level(logging.INFO):
         warnings.simplefilter("error")
         importlib.reload(settings)  # as the project does when it starts
         module.fit_logistic(blobs().train_x, blobs().train_y, 1.0)
     assert [r.getMessage() for r in caplog.records] == [
-        "logistic regression, C 1: not settled after 2 steps, taken as it is"
+        "logistic regression with C = 1: not converged after 2 iterations, used as it is"
     ]
 
 
 def test_the_weights_give_the_probabilities():
     data = blobs()
     result = fit(data)
-    w = {name: array.astype(float) for name, array in result.weights.items()}
+    w = {name: array.astype(float) for name, array in result.arrays.items()}
     powers = np.exp((data.test_x - w["mean"]) / w["scale"] @ w["weight"].T + w["bias"])
     np.testing.assert_allclose(result.probabilities, powers / powers.sum(axis=1, keepdims=True), atol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_bits():
     first, again = (fit(blobs(spread=2.0), cs=(0.01, 1.0), seed=3) for _ in range(2))
-    np.testing.assert_array_equal(first.weights["weight"], again.weights["weight"])
+    np.testing.assert_array_equal(first.arrays["weight"], again.arrays["weight"])

@@ -9,18 +9,18 @@ import pytest
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Baselines
 from byol_kedro.pipelines.baselines import create_pipeline
-from byol_kedro.pipelines.baselines.nodes import baselines
-from tests.support.evaluation_inputs import ENCODER, PROBES, images, reference_latents
+from byol_kedro.pipelines.baselines.nodes import evaluate_baselines
+from tests.support.evaluation_inputs import ENCODER, PROBE_PARAMS, images, reference_latents
 
 
 def run(references=None, train=None, test=None, components=5):
-    return baselines(
+    return evaluate_baselines(
         ENCODER,
         references or reference_latents(),
         train or images("train"),
         test or images("test"),
         Baselines(pca_components=components, supervised=False),
-        PROBES,
+        PROBE_PARAMS,
         0,
     )
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from byol_kedro.datasets.new_images import NewImagesDataset
 from byol_kedro.datasets.tables import TableStream
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.errors import UserError
+from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.parameters import Predict, Probes
 from byol_kedro.pipelines.predict import neighbors
 from byol_kedro.pipelines.predict import rows as rows_module
@@ -30,8 +32,7 @@ from tests.support.kedro_runs import Chain
 from tests.support.trainings import CPU
 
 SPLITS = ["train", "test", "unlabeled"]
-TENSORS = ["encoder", "probe_published", "probe_logistic", "probe_mlp", "pair_model", *(f"latents_{s}" for s in SPLITS)]
-PROTOCOLS = ["linear_adam", "logistic", "mlp", "knn", "knn_weighted"]
+TENSORS = ["encoder", "probes", "pair_model", *(f"latents_{s}" for s in SPLITS)]
 
 Inputs = dict[str, Any]
 
@@ -44,7 +45,7 @@ def inputs(chain: Chain) -> Inputs:
     return {
         **read,
         **{f"images_{s}": ImagesDataset(filepath=str(chain.versions(f"images_{s}")[-1])).load() for s in SPLITS},
-        "probes": Probes.model_validate(manifest["parameters"]["probes"]),
+        "probe_parameters": Probes.model_validate(manifest["parameters"]["probes"]),
         "parameters": Predict(probe="logistic", neighbors=3),
         "seed": 0,
         "device": "cpu",
@@ -92,7 +93,7 @@ def in_order(answered: pd.DataFrame) -> pd.DataFrame:
     return answered.set_index(number).sort_index()
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", PROBES)
 def test_the_guess_for_each_test_image_is_the_tables(inputs, tests, folder, chain, protocol, monkeypatch):
     monkeypatch.setattr(rows_module, "BATCH", 7)
     answered = in_order(answers(inputs, folder, parameters=Predict(probe=protocol, neighbors=1)))
@@ -272,7 +273,7 @@ def test_no_more_than_a_batch_is_decoded_before_it_is_written(inputs, folder, mo
         assert asked <= 5 * done
 
 
-@pytest.mark.parametrize("name", ["probe_logistic", "pair_model", *(f"latents_{split}" for split in SPLITS)])
+@pytest.mark.parametrize("name", ["probes", "pair_model", *(f"latents_{split}" for split in SPLITS)])
 def test_what_is_another_encoders_is_refused(inputs, folder, name):
     theirs = Tensors(inputs[name].arrays, inputs[name].header | {"encoder_fingerprint": "other"})
     with pytest.raises(
@@ -281,9 +282,17 @@ def test_what_is_another_encoders_is_refused(inputs, folder, name):
         answers(inputs, folder, **{name: theirs})
 
 
-def test_a_probe_that_is_not_asked_may_be_another_encoders(inputs, folder):
-    theirs = Tensors(inputs["probe_mlp"].arrays, inputs["probe_mlp"].header | {"encoder_fingerprint": "other"})
-    assert len(answers(inputs, folder, probe_mlp=theirs))
+def test_probes_of_another_encoder_are_accepted_if_they_are_not_used(inputs, folder):
+    other = Tensors(inputs["probes"].arrays, inputs["probes"].header | {"encoder_fingerprint": "other"})
+    assert len(answers(inputs, folder, probes=other, parameters=Predict(probe="knn", neighbors=3)))
+
+
+def test_a_probe_that_was_not_saved_is_one_line(inputs, folder):
+    """As of a run before the probe was registered."""
+    older = {name: array for name, array in inputs["probes"].arrays.items() if not name.startswith("mlp.")}
+    probes = Tensors(older, inputs["probes"].header)
+    with pytest.raises(UserError, match=r"probes of .* has no mlp\.mean: run the pipeline probes again"):
+        answers(inputs, folder, probes=probes, parameters=Predict(probe="mlp", neighbors=3))
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -300,9 +309,9 @@ def unlabeled(inputs: Inputs) -> Inputs:
 
 
 LEFT_OUT: list[tuple[str, list[str], Callable[[Inputs], Inputs]]] = [
-    ("no classes", ["class", "confidence"], lambda i: {"probe_logistic": Tensors({}, i["probe_logistic"].header)}),
-    ("no classes", ["class", "confidence"], unlabeled),
-    ("no latent vectors", [f"z{a}" for a in range(16)], lambda i: {"pair_model": Tensors({}, i["pair_model"].header)}),
+    ("no probe", ["class", "confidence"], lambda i: {"probes": Tensors({}, i["probes"].header)}),
+    ("no probe", ["class", "confidence"], unlabeled),
+    ("no embeddings", [f"z{a}" for a in range(16)], lambda i: {"pair_model": Tensors({}, i["pair_model"].header)}),
 ]
 
 
@@ -312,7 +321,7 @@ def test_what_was_not_learned_is_left_out_with_one_line(inputs, folder, caplog, 
     with caplog.at_level(logging.INFO, "byol_kedro"):
         answered = answers(inputs, folder, **without(inputs))
     assert list(answered) == [name for name in everything if name not in columns]
-    assert [line.partition(":")[0] for line in caplog.messages if line.startswith("no ")] == [words]
+    assert [" ".join(re.findall(r"\w+", line)[:2]) for line in caplog.messages if line.startswith("no ")] == [words]
 
 
 def test_without_known_images_no_nearest_are_named(inputs, folder, caplog):

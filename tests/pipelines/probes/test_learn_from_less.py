@@ -10,8 +10,8 @@ from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
 from byol_kedro.evaluation.pca import fit_pca
 from byol_kedro.evaluation.representation import effective_rank
-from byol_kedro.pipelines.probes.nodes import learn_from_less, measure_quality
-from tests.support.evaluation_inputs import ENCODER, PROBES, images, latents, reference_latents
+from byol_kedro.pipelines.probes.nodes import evaluate_folds_and_few_labels, measure_quality
+from tests.support.evaluation_inputs import ENCODER, PROBE_PARAMS, images, latents, reference_latents
 
 FOLDS = [np.arange(0, 30), np.arange(30, 60)]
 
@@ -29,7 +29,7 @@ def run(folds=FOLDS, **changes):
         "images_train": replace(images("train"), folds=folds),
         "images_test": images("test"),
     } | changes
-    return learn_from_less(ENCODER, *inputs.values(), PROBES, 0)
+    return evaluate_folds_and_few_labels(ENCODER, *inputs.values(), PROBE_PARAMS, 0)
 
 
 def test_folds_are_of_all_protocols_for_features_and_of_two_for_pixels():

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from byol_kedro.pipelines.baselines.nodes import baselines
+from byol_kedro.pipelines.baselines.nodes import evaluate_baselines
 
 
 def create_pipeline() -> Pipeline:
@@ -10,7 +10,7 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                baselines,
+                evaluate_baselines,
                 inputs=[
                     "encoder",
                     "reference_latents",

@@ -14,9 +14,7 @@ def create_pipeline() -> Pipeline:
                 [
                     "new_images",
                     "encoder",
-                    "probe_published",
-                    "probe_logistic",
-                    "probe_mlp",
+                    "probes",
                     "pair_model",
                     "latents_train",
                     "latents_test",

@@ -10,13 +10,13 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                nodes.probes,
+                nodes.fit_probes,
                 ["encoder", "latents_train", "latents_test", "images_test", "params:probes", "params:seed"],
-                ["probe_metrics", "probe_predictions", "probe_published", "probe_logistic", "probe_mlp"],
+                ["probe_metrics", "probe_predictions", "probes"],
                 name="fit",
             ),
             Node(
-                nodes.learn_from_less,
+                nodes.evaluate_folds_and_few_labels,
                 [
                     "encoder",
                     "latents_train",
