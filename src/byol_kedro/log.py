@@ -36,6 +36,7 @@ class Brief:
     """Mixin with a short `__repr__`, for dataclasses with `repr=False`."""
 
     def __repr__(self) -> str:
+        """Return the class name with short reprs of the fields."""
         fields = dataclasses.fields(cast("Any", self))
         values = (f"{field.name}={brief(getattr(self, field.name))}" for field in fields)
         return f"{type(self).__name__}({', '.join(values)})"
