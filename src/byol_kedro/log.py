@@ -1,12 +1,13 @@
-"""How messages are told: loggers, durations in words, a short repr of what holds thousands of names."""
+"""Loggers, a limit on how often progress is logged, durations in words, and a short repr of large objects."""
 
 import dataclasses
 import logging
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from typing import Any, cast
 
-LINE_SECONDS = 20.0  # between two lines where there is no terminal
+LINE_SECONDS = 20.0  # between two lines of progress where there is no terminal
 UNITS = (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0), ("second", 1.0))
 SHOWN = 3  # of a list; how many there are is said
 WIDTH = 60  # characters of one value
@@ -18,6 +19,26 @@ def get_logger(name: str) -> logging.LoggerAdapter[logging.Logger]:
     Without this, `[rank0]` vanishes from the screen and a path in brackets is an error.
     """
     return logging.LoggerAdapter(logging.getLogger(name), {"markup": False})
+
+
+class Throttle:
+    """Limits progress messages to one every `LINE_SECONDS`, counted from the construction on.
+
+    Args:
+        clock: Returns the time in seconds; `time.monotonic` by default.
+    """
+
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        self._clock = clock or time.monotonic
+        self._last = self._clock()
+
+    def is_due(self, *, always: bool = False) -> bool:
+        """Return whether to log now, and if so, restart the interval; `always` logs before it has passed."""
+        now = self._clock()
+        due = always or now - self._last >= LINE_SECONDS
+        if due:
+            self._last = now
+        return due
 
 
 def counted(number: int, one: str, several: str | None = None) -> str:

@@ -12,7 +12,7 @@ from byol_kedro.errors import UserError
 from byol_kedro.files import download, fetch
 from byol_kedro.files.archives import unpack
 from byol_kedro.files.fetch import NEVER, fetch_and_unpack
-from byol_kedro.files.progress_bar import Meter
+from byol_kedro.files.progress_bar import ProgressBar
 from byol_kedro.parameters import Ingest
 from byol_kedro.sources import stl10
 from tests.support.image_datasets import STL10_SIDE, files_under, pack_stl10, write_stl10
@@ -208,7 +208,7 @@ def test_a_disk_that_fills_up_keeps_what_came(root, archive, web, monkeypatch):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Meter, "at", full)
+        patch.setattr(ProgressBar, "at", full)
         with pytest.raises(UserError, match="the disk or the quota is full"):
             fetch_and_unpack(archive, root, web.url)
     assert files_under(root) == {f"{archive.name}.part"}

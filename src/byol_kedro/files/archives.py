@@ -14,7 +14,7 @@ from typing import IO
 
 from byol_kedro.errors import UserError
 from byol_kedro.files.atomic import flush
-from byol_kedro.files.progress_bar import Meter
+from byol_kedro.files.progress_bar import ProgressBar
 from byol_kedro.files.user_files import is_regular
 
 CHUNK = 1 << 20  # bytes
@@ -97,7 +97,7 @@ def _refuse_others(archive: Archive, path: Path, unpacked: Path, folder: Path, m
 def _write_members(archive: Archive, path: Path, folder: Path) -> None:
     done = 0
     try:
-        with tarfile.open(path, "r:gz") as tar, Meter(f"unpacking {path.name}", archive.unpacked_size) as meter:
+        with tarfile.open(path, "r:gz") as tar, ProgressBar(f"unpacking {path.name}", archive.unpacked_size) as bar:
             for info in tar:
                 # A path is never made from a name in the archive: only the names that are expected are looked for.
                 above, name = posixpath.split(posixpath.normpath(info.name))
@@ -107,7 +107,7 @@ def _write_members(archive: Archive, path: Path, folder: Path) -> None:
                 source = tar.extractfile(info) if info.isreg() and info.size == member.size else None
                 if source is None:
                     raise UserError(f"{path}: {info.name} is not a plain file of {member.size} bytes")
-                found = _write(source, folder / name, meter, done)
+                found = _write(source, folder / name, bar, done)
                 if member.md5 not in {None, found}:
                     raise UserError(f"{path}: {info.name} has md5 {found}, {member.md5} expected")
                 done += member.size
@@ -115,12 +115,12 @@ def _write_members(archive: Archive, path: Path, folder: Path) -> None:
         raise UserError(f"{path}: not a whole tar.gz ({error})") from error
 
 
-def _write(source: IO[bytes], path: Path, meter: Meter, before: int) -> str:
+def _write(source: IO[bytes], path: Path, bar: ProgressBar, before: int) -> str:
     """Copies `source` to `path`; its md5."""
     digest = md5_hash(usedforsecurity=False)
     with path.open("wb") as file:
         while chunk := source.read(CHUNK):
             file.write(chunk)
             digest.update(chunk)
-            meter.at(before + file.tell())
+            bar.update(before + file.tell())
     return digest.hexdigest()

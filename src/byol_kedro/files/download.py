@@ -20,7 +20,7 @@ from urllib.request import Request, urlopen
 from byol_kedro.errors import UserError
 from byol_kedro.files.atomic import flush, size_text
 from byol_kedro.files.masking import masked, masked_text
-from byol_kedro.files.progress_bar import Meter
+from byol_kedro.files.progress_bar import ProgressBar
 from byol_kedro.files.user_files import is_regular
 from byol_kedro.log import get_logger
 
@@ -57,10 +57,10 @@ def download(url: str, path: Path, size: int, md5: str) -> None:
     """
     part = part_of(path)
     best, tries = _length(part), 0
-    with Meter(f"fetching {path.name}", size, best) as meter:
+    with ProgressBar(f"fetching {path.name}", size, best) as bar:
         while True:
             try:
-                _go_on(url, part, size, meter)
+                _go_on(url, part, size, bar)
                 break
             except BrokenError as broken:
                 reached = _length(part)
@@ -110,7 +110,7 @@ def _wait(place: str, broken: BrokenError, tries: int, so_far: str) -> None:
     time.sleep(seconds)
 
 
-def _go_on(url: str, part: Path, size: int, meter: Meter) -> None:
+def _go_on(url: str, part: Path, size: int, bar: ProgressBar) -> None:
     """One request for what `part` lacks; raises BrokenError unless `part` has `size` bytes afterwards."""
     if _length(part) > size:
         part.unlink()
@@ -125,7 +125,7 @@ def _go_on(url: str, part: Path, size: int, meter: Meter) -> None:
                 if done > size:
                     break
                 file.write(chunk)
-                meter.at(done)
+                bar.update(done)
     if done > size:
         part.unlink()
         raise UserError(f"{masked(url)}: more than the {size} bytes expected were sent: this is another file")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from byol_kedro.byol import statistics
-from byol_kedro.datasets.image_grid import COLUMNS, MARGIN, TITLE, draw_grid
+from byol_kedro.datasets.image_grid import COLUMNS, MARGIN, TITLE, class_grid
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.raw import RawImages
 from byol_kedro.pipeline_registry import build_pipelines
@@ -124,7 +124,7 @@ def test_a_summary_of_no_unlabeled_images_is_json_too():
 @pytest.mark.parametrize(("side", "factor"), [(16, 4), (32, 2), (96, 1)])
 def test_small_images_are_enlarged_by_a_whole_factor(side, factor):
     train = random_images(2, side=side, labels=[1, 0])
-    grid = draw_grid(train, random_images(0, side=side))
+    grid = class_grid(train, random_images(0, side=side))
     shown = side * factor
     assert grid.shape == (2 * (shown + MARGIN), TITLE + COLUMNS * (shown + MARGIN), 3)
     first_row = grid[:shown, TITLE : TITLE + shown][::factor, ::factor]
@@ -133,7 +133,7 @@ def test_small_images_are_enlarged_by_a_whole_factor(side, factor):
 
 def test_unlabeled_images_follow_in_rows_of_their_own():
     train, unlabeled = random_images(2, side=64, labels=[0, 1]), random_images(COLUMNS + 1, side=64, seed=1)
-    grid = draw_grid(train, unlabeled)
+    grid = class_grid(train, unlabeled)
     assert grid.shape[0] == 4 * (64 + MARGIN)
     last = grid[3 * (64 + MARGIN) :, TITLE:][:64, :64]
     np.testing.assert_array_equal(last, unlabeled.pixels[COLUMNS].transpose(1, 2, 0))
@@ -141,14 +141,14 @@ def test_unlabeled_images_follow_in_rows_of_their_own():
 
 def test_training_images_without_label_are_shown_where_there_are_no_others():
     train, unlabeled = random_images(3, side=64, labels=[-1] * 3), random_images(0, side=64)
-    grid = draw_grid(replace(train, class_names=[]), unlabeled)
+    grid = class_grid(replace(train, class_names=[]), unlabeled)
     assert grid.shape[0] == 64 + MARGIN
     np.testing.assert_array_equal(grid[:64, TITLE:][:, :64], train.pixels[0].transpose(1, 2, 0))
 
 
-def test_no_images_at_all_are_a_image_too():
+def test_the_grid_of_no_images_is_one_empty_row():
     nothing = replace(random_images(0, side=64), class_names=[])
-    assert draw_grid(nothing, nothing).shape[0] == 64 + MARGIN
+    assert class_grid(nothing, nothing).shape[0] == 64 + MARGIN
 
 
 def test_the_summary_lists_what_is_broken_and_counts_what_is_ignored():

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from byol_kedro.datasets.image_grid import draw_grid
+from byol_kedro.datasets.image_grid import class_grid
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.raw import RawImages
 from byol_kedro.parameters import Ingest
@@ -30,4 +30,4 @@ def summarize(unlabeled: Images, train: Images, test: Images) -> tuple[dict[str,
         "splits": {split: describe(images) for split, images in splits.items()},
         "test_images_in": count_seen(unlabeled, train, test),
     }
-    return summary, draw_grid(train, unlabeled)
+    return summary, class_grid(train, unlabeled)
