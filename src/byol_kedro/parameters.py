@@ -81,22 +81,31 @@ class Block(BaseModel):
 
 
 class Photos(Block):
-    """How many patches are cut from each photograph of the `photos` source."""
+    """Of the `photos` source: the number of patches from each photograph."""
 
     unlabeled: Annotated[int, Field(ge=0)]
     train: PositiveInt
     test: PositiveInt
 
 
-class Ingest(Block):
-    """`test_fraction` of train is held out where a source has no test images.
+class Folder(Block):
+    """Of the `folder` source: at most the part `max_broken` of the files in a split may be unreadable.
 
-    At most `max_broken` of a split's files may be unreadable; above 0, one of them in any case.
+    Above 0, one unreadable file is always allowed.
+    """
+
+    max_broken: Fraction
+
+
+class Ingest(Block):
+    """Parameters of all sources, and a block for each source that has its own.
+
+    `test_fraction` of train is held out if a source has no test images.
     """
 
     image_size: Annotated[int, Field(ge=8, le=1024)]
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
-    max_broken: Fraction
+    folder: Folder
     photos: Photos
 
 

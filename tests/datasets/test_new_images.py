@@ -19,7 +19,7 @@ def test_the_folder_has_to_be_there_and_hold_images(tmp_path: Path) -> None:
 
 def test_files_of_other_kinds_are_named_where_there_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "a.heic").touch()
-    with pytest.raises(UserError, match=r"\(1 file of other kinds passed over: .heic 1\); expected files that end in"):
+    with pytest.raises(UserError, match=r"\(1 file of other types ignored: .heic 1\); expected files that end in"):
         NewImagesDataset.load.__wrapped__(NewImagesDataset(filepath=str(tmp_path)))
 
 

@@ -15,8 +15,8 @@ def warned(caplog: pytest.LogCaptureFixture, typed: dict[str, object], *inputs: 
 
 
 def test_a_block_that_no_node_reads_is_warned_of_by_the_names_that_were_typed(caplog) -> None:
-    typed = {"ingest": {"image_size": 96, "max_broken": 0.1}, "pretrain": {"epochs": 3}}
-    line = "ingest.image_size, ingest.max_broken: without effect: nothing in this run reads that"
+    typed = {"ingest": {"image_size": 96, "test_fraction": 0.1}, "pretrain": {"epochs": 3}}
+    line = "ingest.image_size, ingest.test_fraction: without effect: nothing in this run reads that"
     assert warned(caplog, typed, "pretrain", "seed") == [line]
 
 

@@ -143,7 +143,7 @@ def test_ingest_counts_them_and_again_when_nothing_or_little_has_changed(tmp_pat
 @pytest.mark.parametrize("write", [write_npy, write_npz])
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_an_array_of_0_to_1_is_counted_image_by_image(tmp_path, write, channels_last, caplog, monkeypatch):
-    monkeypatch.setattr(array_module, "PIECE", 3 * 3 * SIDE**2)
+    monkeypatch.setattr(array_module, "BATCH_BYTES", 3 * 3 * SIDE**2)
     pixels = np.random.default_rng(0).integers(0, 256, (11, 3, SIDE, SIDE), dtype=np.uint8)
     narrow = [0, 1, 4, 10]
     pixels[narrow] //= 16

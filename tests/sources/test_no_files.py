@@ -169,7 +169,7 @@ def test_an_image_that_is_no_file_is_left_out(tmp_path, kind, test):
         write_tree(root, ["test/a/0.png"])
     KINDS[kind][0](root / "train/a/x.png")
     stream = RawImages("folder", root).open(ingest_parameters(SIDE, max_broken=0.5), 0).stream("train")
-    assert "train/a/x.png" in stream.names
+    assert "train/a/x.png" in stream.index.names
     with pytest.raises(UnreadableImage):
         decode(root / "train/a/x.png", SIDE)
 

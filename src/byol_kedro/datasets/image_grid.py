@@ -7,7 +7,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from byol_kedro.datasets.images import Images
-from byol_kedro.sources.stream import UNKNOWN_LABEL
+from byol_kedro.sources.source import UNKNOWN_LABEL
 
 COLUMNS = 10
 ROWS = 20  # classes shown at most

@@ -12,7 +12,7 @@ from byol_kedro.errors import UserError
 from byol_kedro.files.decode import ENDINGS
 from byol_kedro.log import Brief
 from byol_kedro.sources.outputs import refuse_outputs
-from byol_kedro.sources.walk import passed_over, walk
+from byol_kedro.sources.walk import ignored_text, walk
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,7 +52,7 @@ class NewImagesDataset(AbstractDataset[Any, NewImages]):
         ignored: Counter[str] = Counter()
         names = [file.name for file in walk(self._root, ignored)]
         if not names:
-            others = passed_over(ignored)
+            others = ignored_text(ignored)
             raise UserError(
                 f"predict_root: there are no images in {self._root}{f' ({others})' if others else ''}; "
                 f"expected files that end in {', '.join(sorted(ENDINGS))}"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from byol_kedro.files.checked import agrees
 from byol_kedro.files.integrity import CHANGED, DamagedError, check_file, hash_blocks, unreadable
-from byol_kedro.sources.stream import Pixels
+from byol_kedro.sources.source import Pixels
 
 
 def stored_pixels(path: Path, shape: tuple[int, ...], labels: npt.NDArray[np.int64], fingerprint: str) -> Pixels:

@@ -32,7 +32,11 @@ def random_images(count, side=6, seed=0, labels=None):
 
 def test_the_three_splits_come_in_the_order_of_the_outputs():
     unlabeled, train, test = ingest(RawImages("photos", Path()), INGEST, 0)
-    assert [stream.names[0].split("/")[0] for stream in (unlabeled, train, test)] == ["unlabeled", "train", "test"]
+    assert [stream.index.names[0].split("/")[0] for stream in (unlabeled, train, test)] == [
+        "unlabeled",
+        "train",
+        "test",
+    ]
     outputs = create_pipeline().nodes[0].outputs
     assert outputs == ["images_unlabeled", "images_train", "images_test"]
 
@@ -175,7 +179,7 @@ def test_the_line_of_counts_names_the_most_frequent_kinds_of_files_that_were_pas
         ".nef": 10,
         ".heic": 30,
         ".db": 1,
-        "no ending": 2,
+        "no suffix": 2,
         "hidden": 7,
         "folders linked a second time": 1,
     }
@@ -184,15 +188,15 @@ def test_the_line_of_counts_names_the_most_frequent_kinds_of_files_that_were_pas
     )
     assert caplog.messages[0] == (
         "images: 1 unlabeled, 2 train, 1 test; "
-        "54 files of other kinds passed over: .heic 40, .nef 10, no ending 2, .db 1, …"
+        "54 files of other types ignored: .heic 40, .nef 10, no suffix 2, .db 1, …"
     )
 
 
 @pytest.mark.parametrize(
     ("ignored", "words"),
     [
-        ({"system folders": 1}, "1 system folder passed over"),
-        ({".txt": 1, "system folders": 2}, "1 file of other kinds passed over: .txt 1; 2 system folders passed over"),
+        ({"system folders": 1}, "1 system folder ignored"),
+        ({".txt": 1, "system folders": 2}, "1 file of other types ignored: .txt 1; 2 system folders ignored"),
     ],
 )
 def test_the_line_of_counts_says_how_many_folders_of_the_system_were_passed_over(caplog, ignored, words):

@@ -332,5 +332,5 @@ def test_the_last_line_says_which_files_were_passed_over(tmp_path: Path, caplog:
         images = NewImagesDataset(filepath=str(tmp_path)).load()
         list(rows_module.rows(images, 16, lambda pixels: pixels, []).batches())
     assert caplog.messages[-1] == (
-        f"1 image of {tmp_path}, all could be read; 3 files of other kinds passed over: .heic 2, .nef 1"
+        f"1 image of {tmp_path}, all could be read; 3 files of other types ignored: .heic 2, .nef 1"
     )

@@ -10,8 +10,8 @@ from byol_kedro.byol.statistics import channel_statistics
 from byol_kedro.datasets.images import Images
 from byol_kedro.files.decode import narrow_words
 from byol_kedro.log import counted, get_logger
-from byol_kedro.sources.stream import UNKNOWN_LABEL
-from byol_kedro.sources.walk import passed_over
+from byol_kedro.sources.source import UNKNOWN_LABEL
+from byol_kedro.sources.walk import ignored_text
 
 SHOWN = 5  # classes that a line names
 
@@ -25,7 +25,7 @@ def tell(splits: Mapping[str, Images]) -> None:
     held_out = f"no test given: {len(test):,} of {both:,} are held out as test" if test.held_out else ""
     broken = sum(len(images.broken) for images in splits.values())
     left_out = f"{broken:,} could not be read and are left out: see data_summary" if broken else ""
-    others = passed_over(sum((Counter(images.ignored) for images in splits.values()), Counter()))
+    others = ignored_text(sum((Counter(images.ignored) for images in splits.values()), Counter()))
     logger.info("images: %s", "; ".join(filter(None, (counts, held_out, left_out, others))))
     _warn_of_empty_classes(splits["train"])
     if not len(test):

@@ -11,8 +11,7 @@ from byol_kedro.datasets.raw import RawImages
 from byol_kedro.parameters import Ingest
 from byol_kedro.pipelines.ingest.data_summary import describe, tell
 from byol_kedro.pipelines.ingest.overlap import count_seen
-from byol_kedro.sources.source import SPLITS
-from byol_kedro.sources.stream import ImageStream
+from byol_kedro.sources.source import SPLITS, ImageStream
 
 
 def ingest(raw_images: RawImages, parameters: Ingest, seed: int) -> tuple[ImageStream, ...]:

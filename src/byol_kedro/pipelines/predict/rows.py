@@ -15,7 +15,7 @@ from byol_kedro.files.decode import NarrowPixels, UnreadableImage, narrow_words
 from byol_kedro.files.decoders import Decoded, decode_all
 from byol_kedro.log import counted, get_logger
 from byol_kedro.pipelines.predict.columns import Columns
-from byol_kedro.sources.walk import passed_over, printable
+from byol_kedro.sources.walk import ignored_text, printable
 
 logger = get_logger(__name__)
 
@@ -43,7 +43,7 @@ def rows(
             narrow += sum(isinstance(image, NarrowPixels) for image in some)
             yield pa.record_batch([pa.array(names, text), *batch], schema=schema)
         end = f"{unreadable} could not be read: their rows say why" if unreadable else "all could be read"
-        others = passed_over(images.ignored)
+        others = ignored_text(images.ignored)
         count = counted(len(images), "image")
         logger.info("%s of %s, %s%s", count, images.root, end, f"; {others}" if others else "")
         if narrow:
