@@ -90,14 +90,14 @@ def read_encoder(path: Path) -> tuple[float, float]:
 def check_artifacts(data_root: Path) -> tuple[int, int, float]:
     """How many artifacts and bytes there are, and the seconds of checking all of them."""
     from byol_kedro.datasets.tensors import TensorsDataset  # noqa: PLC0415
-    from byol_kedro.files.integrity import CHECKSUM, check_sum  # noqa: PLC0415
+    from byol_kedro.files.integrity import CHECKSUM, verify_checksum  # noqa: PLC0415
 
     files = [path for path in data_root.glob("*/*/*/*") if path.parents[1].stem == path.stem]
     summed = [path for path in files if path.with_name(path.name + CHECKSUM).exists()]
     tensors = [path for path in files if path.suffix == ".safetensors"]
     start = time.perf_counter()
     for path in summed:
-        check_sum(path)
+        verify_checksum(path)
     for path in tensors:
         arrays = TensorsDataset(filepath=str(path)).load().arrays
         next((arrays[name] for name in arrays), None)

@@ -87,7 +87,7 @@ def test_an_array_of_floats_is_refused(encoder):
 
 def test_a_broken_image_is_named(encoder, files):
     files[3].write_text("no image")
-    with pytest.raises(UnreadableImage, match=rf"images\[3\], {files[3]}: no image"):
+    with pytest.raises(UnreadableImage, match=rf"images\[3\], {files[3]}: not an image"):
         encoder(files)
 
 
@@ -181,8 +181,8 @@ def write_heads(path: Path) -> None:
 @pytest.mark.parametrize(
     ("write", "words"),
     [
-        (write_text, "is no safetensors file or is cut"),
-        (write_torch, "is no safetensors file or is cut"),
+        (write_text, "is truncated or not a safetensors file"),
+        (write_torch, "is truncated or not a safetensors file"),
         (
             write_latents,
             r": the encoder's header lacks architecture \(15 such entries\), so it is none of this project",
@@ -217,7 +217,7 @@ def test_a_folder_that_is_named_otherwise_is_never_the_newest_version_and_a_line
     entry = tmp_path / "06_models/encoder.safetensors"
     (entry / NEWER).rename(entry / name)
     assert load_encoder(tmp_path / folder).version == OLDER
-    told = [message for message in caplog.messages if "passed over" in message]
+    told = [message for message in caplog.messages if "ignored" in message]
     assert len(told) == 1
     assert name in told[0]
 

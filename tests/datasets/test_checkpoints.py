@@ -55,7 +55,10 @@ def test_a_checkpoint_of_another_training_is_passed_over(tmp_path, folder, caplo
     write(folder, 1)
     shutil.copy(other.path / "step-000000009.safetensors", folder.path)
     assert folder.newest().step == 1
-    assert f"is '{other.path.name}/step-000000009.safetensors' by its header, '{folder.path.name}/" in caplog.text
+    assert (
+        f"is '{other.path.name}/step-000000009.safetensors' according to its header, '{folder.path.name}/"
+        in caplog.text
+    )
 
 
 def test_a_checkpoint_under_the_name_of_another_step_is_passed_over(folder):

@@ -181,7 +181,7 @@ def test_another_entry_of_the_same_run_in_its_place_is_one_line(tmp_path):
     TensorsDataset(filepath=str(tmp_path / "u.safetensors"), version=at(NEW)).save(Tensors(ARRAYS, {}))
     (tmp_path / "u.safetensors" / NEW / "u.safetensors").rename(tmp_path / "t.safetensors" / NEW / "t.safetensors")
     with pytest.raises(
-        DatasetError, match=rf"is '{NEW}/u.safetensors' by its header, '{NEW}/t.safetensors' is expected"
+        DatasetError, match=rf"is '{NEW}/u.safetensors' according to its header, '{NEW}/t.safetensors' expected"
     ):
         dataset_in(tmp_path).load()
 

@@ -96,7 +96,7 @@ def test_broken_images_of_one_split_leave_nothing_of_the_others(kedro_run: Run, 
         (tmp_path / f"raw/test/a/{name}.jpg").write_bytes(b"no image")
     outcome = kedro_run("--pipelines=ingest", params="source=folder")
     assert outcome.exit_code == 1
-    assert "test/a/broken.jpg (no image" in outcome.lines[-1]
+    assert "test/a/broken.jpg (not an image" in outcome.lines[-1]
     assert not images_written(tmp_path)
 
 

@@ -63,11 +63,11 @@ FOLDERS: dict[str, tuple[Spoil, str]] = {
     "classes in test alone": (tree("train/0.png", "test/a/1.png", "test/b/2.png"), "RAW/test has 2 class folders"),
     "a class that only the broken are of": (
         both(labeled_folder, files("train/c/x.png")),
-        "train/c/x.png (no image: a JPEG",
+        "train/c/x.png (not an image: a JPEG",
     ),
-    "a name with a line break": (both(labeled_folder, files("train/a/x\ny.png")), "train/a/x\\ny.png (no image"),
-    "a name of strange bytes": (both(labeled_folder, files("train/a/\udcff.png")), "train/a/\\xff.png (no image"),
-    "a broken image that is held out or not": (both(tree("0.png", "1.png"), files("2.png")), "2.png (no image"),
+    "a name with a line break": (both(labeled_folder, files("train/a/x\ny.png")), "train/a/x\\ny.png (not an image"),
+    "a name of strange bytes": (both(labeled_folder, files("train/a/\udcff.png")), "train/a/\\xff.png (not an image"),
+    "a broken image that is held out or not": (both(tree("0.png", "1.png"), files("2.png")), "2.png (not an image"),
     "a broken image in test": (both(labeled_folder, files("test/a/x.png")), "1 of 1 images for test"),
     "a broken image in unlabeled": (both(labeled_folder, files("unlabeled/x.png")), "1 of 1 images for unlabeled"),
     "thirty broken images": (

@@ -171,7 +171,7 @@ def test_one_half_is_not_decided_anew_beside_one_that_is_kept(undivided, net):
 def test_where_times_are_coarse_a_file_that_cannot_be_read_is_none_and_comes_back(root, net, monkeypatch):
     """The key of such a file would be that of any content."""
     monkeypatch.setattr(user_files, "COARSE", 1)
-    net.close(module, "content_of")
+    net.close(module, "content_hash")
     net.closed = {"b/2.png"}
     stream = module.FolderSource(root, HALF, 0).stream("train")
     net.closed = set()  # a moment later it could be decoded

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from byol_kedro.files import decoders
-from byol_kedro.files.decode import NarrowPixels, UnreadableImage, decode, square
+from byol_kedro.files.decode import NarrowPixels, UnreadableImage, center_square, decode
 from byol_kedro.pipelines.ingest.data_summary import describe, tell
 from byol_kedro.sources import array as array_module
 from byol_kedro.sources import folder as folder_module
@@ -75,7 +75,7 @@ def test_all_16_bits_are_read_as_they_are(tmp_path, write):
 def test_an_image_of_pillow_is_marked_as_its_file_is(mode):
     values = ramp(0, TWELVE)
     image = Image.frombytes(mode, (SIDE, SIDE), values.astype(">u2" if mode == "I;16B" else "<u2").tobytes())
-    pixels = square(image, SIDE)
+    pixels = center_square(image, SIDE)
     assert isinstance(pixels, NarrowPixels)
     np.testing.assert_array_equal(pixels[0], np.rint(values / 257))
 
@@ -83,13 +83,13 @@ def test_an_image_of_pillow_is_marked_as_its_file_is(mode):
 @pytest.mark.parametrize("mode", ["I", "F"])
 def test_an_image_whose_range_is_not_known_is_none(mode):
     with pytest.raises(UnreadableImage, match="pixels are signed, floats or of 32 bit"):
-        square(Image.new(mode, (SIDE, SIDE), 1), SIDE)
+        center_square(Image.new(mode, (SIDE, SIDE), 1), SIDE)
 
 
 @pytest.mark.parametrize("size", [(0, 8), (8, 0), (0, 0)])
 def test_an_image_without_a_pixel_is_none(size):
     with pytest.raises(UnreadableImage, match=f"there is no pixel in {size[0]} x {size[1]}"):
-        square(Image.new("RGB", size), 8)
+        center_square(Image.new("RGB", size), 8)
 
 
 def test_a_mark_comes_through_the_decoding_processes(tmp_path):

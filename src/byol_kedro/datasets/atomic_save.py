@@ -6,11 +6,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from byol_kedro.files.atomic import replacing_all
-from byol_kedro.files.integrity import check_sum, checksum, checksum_file
-from byol_kedro.files.versioned import Versions
+from byol_kedro.files.integrity import checksum, checksum_file, verify_checksum
+from byol_kedro.files.versioned import VersionedMixin
 
 
-class Artifact(Versions):
+class ArtifactMixin(VersionedMixin):
     """Comes before a dataset of Kedro's among the bases; `write` and `read` know the format.
 
     A checksum lies beside the file. What is loaded agrees with it, or one line says what is wrong with the file.
@@ -33,7 +33,7 @@ class Artifact(Versions):
     def checked_path(self) -> Path:
         """The file of the version to load. Raises UserError when it is not what was written."""
         path = Path(self._get_load_path())
-        check_sum(path)
+        verify_checksum(path)
         return path
 
     @abstractmethod

@@ -19,7 +19,7 @@ from byol_kedro.errors import UserError
 from byol_kedro.files.atomic import replacing
 from byol_kedro.files.integrity import DamagedError, check_file
 from byol_kedro.files.leftovers import remove_leftovers
-from byol_kedro.files.locks import alone
+from byol_kedro.files.locks import exclusive
 from byol_kedro.files.sealed import FINGERPRINT, check_arrays, open_tensors, sealed, unsealed
 from byol_kedro.log import get_logger
 
@@ -47,7 +47,7 @@ class TrainingFolder:
         self._identity = identity
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """While the block runs, nobody else trains here: who comes second waits and says so.
 
         Where no lock can be had, no checkpoint can be written either, and the block runs as it is.
@@ -59,7 +59,7 @@ class TrainingFolder:
         with ExitStack() as stack:
             with suppress(OSError):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(alone(self.path.with_name(f".{self.path.name}.lock"), told))
+                stack.enter_context(exclusive(self.path.with_name(f".{self.path.name}.lock"), told))
             yield
 
     def write(self, step: int, arrays: Mapping[str, Array], header: dict[str, str], keep: int) -> None:

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from kedro_datasets import json as kedro_json
 from kedro_datasets import text as kedro_text
 
-from byol_kedro.datasets.atomic_save import Artifact
+from byol_kedro.datasets.atomic_save import ArtifactMixin
 
 
-class JSONDataset(Artifact, kedro_json.JSONDataset):  # type: ignore[misc]  # the base has no types
+class JSONDataset(ArtifactMixin, kedro_json.JSONDataset):  # type: ignore[misc]  # the base has no types
     """Strict JSON: NaN and infinity are refused, since other readers would stumble over them."""
 
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"indent": 2, "ensure_ascii": False}
@@ -24,7 +24,7 @@ class JSONDataset(Artifact, kedro_json.JSONDataset):  # type: ignore[misc]  # th
         return json.loads(path.read_text("utf-8"))
 
 
-class TextDataset(Artifact, kedro_text.TextDataset):  # type: ignore[misc]  # the base has no types
+class TextDataset(ArtifactMixin, kedro_text.TextDataset):  # type: ignore[misc]  # the base has no types
     """A text in UTF-8."""
 
     def write(self, data: str, path: Path) -> None:

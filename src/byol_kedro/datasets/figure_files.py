@@ -13,12 +13,12 @@ from kedro_datasets import plotly as kedro_plotly
 from kedro_datasets._typing import ImagePreview, PlotlyPreview
 from PIL import Image
 
-from byol_kedro.datasets.atomic_save import Artifact
+from byol_kedro.datasets.atomic_save import ArtifactMixin
 
 Pixels = npt.NDArray[np.uint8]
 
 
-class PlotlyDataset(Artifact, kedro_plotly.JSONDataset):  # type: ignore[misc]  # the base has no types
+class PlotlyDataset(ArtifactMixin, kedro_plotly.JSONDataset):  # type: ignore[misc]  # the base has no types
     """A plotly figure as JSON."""
 
     def write(self, data: Any, path: Path) -> None:
@@ -32,7 +32,7 @@ class PlotlyDataset(Artifact, kedro_plotly.JSONDataset):  # type: ignore[misc]  
         return PlotlyPreview(json.loads(self.checked_path().read_text("utf-8")))
 
 
-class ImageDataset(Artifact, AbstractVersionedDataset[Pixels, Pixels]):
+class ImageDataset(ArtifactMixin, AbstractVersionedDataset[Pixels, Pixels]):
     """An image (H, W, 3) uint8 as PNG."""
 
     def __init__(

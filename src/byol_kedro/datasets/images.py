@@ -16,9 +16,9 @@ from byol_kedro.datasets.pixels import LastImages, WrittenImages, write_pixels
 from byol_kedro.datasets.stored_pixels import stored_pixels
 from byol_kedro.errors import StoppedError
 from byol_kedro.files.atomic import replacing_all
-from byol_kedro.files.checked import written
-from byol_kedro.files.integrity import DamagedError, check_sum, checksum, checksum_file
-from byol_kedro.files.versioned import Versions
+from byol_kedro.files.checked import mark_verified
+from byol_kedro.files.integrity import DamagedError, checksum, checksum_file, verify_checksum
+from byol_kedro.files.versioned import VersionedMixin
 from byol_kedro.log import Brief, get_logger
 from byol_kedro.sources.source import UNKNOWN_LABEL, ImageStream, Pixels
 
@@ -60,7 +60,7 @@ class Images(Brief):
         return len(self.pixels)
 
 
-class ImagesDataset(Versions, AbstractVersionedDataset[ImageStream, Images]):
+class ImagesDataset(VersionedMixin, AbstractVersionedDataset[ImageStream, Images]):
     """Saves an `ImageStream`, loads `Images`.
 
     `filepath` ends in .npy; the sidecar has the same name with .json. A version with the origin of the last one is a
@@ -106,7 +106,7 @@ class ImagesDataset(Versions, AbstractVersionedDataset[ImageStream, Images]):
             sums.write_text(checksum(new_sidecar, sidecar(path)), "utf-8")
         # A copy of the last version has not been verified.
         if not (last and is_linked) or last.path.samefile(path):
-            written(path, fingerprint)
+            mark_verified(path, fingerprint)
 
     def load(self) -> Images:
         """Load a split and verify it.
@@ -217,7 +217,7 @@ def _describe(data: ImageStream, written: WrittenImages) -> dict[str, Any]:
 
 def _read_sidecar(path: Path) -> dict[str, Any]:
     """Read the sidecar. Raises DamagedError if it differs from what was written."""
-    check_sum(sidecar(path))
+    verify_checksum(sidecar(path))
     info: dict[str, Any] = json.loads(sidecar(path).read_text(encoding="utf-8"))
     return info
 

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from kedro.io import AbstractDataset
 
 from byol_kedro.errors import UserError
-from byol_kedro.files.decode import ENDINGS
+from byol_kedro.files.decode import SUFFIXES
 from byol_kedro.log import Brief
 from byol_kedro.sources.outputs import refuse_outputs
 from byol_kedro.sources.walk import ignored_text, walk
@@ -55,7 +55,7 @@ class NewImagesDataset(AbstractDataset[Any, NewImages]):
             others = ignored_text(ignored)
             raise UserError(
                 f"predict_root: there are no images in {self._root}{f' ({others})' if others else ''}; "
-                f"expected files that end in {', '.join(sorted(ENDINGS))}"
+                f"expected files that end in {', '.join(sorted(SUFFIXES))}"
             )
         return NewImages(self._root, names, dict(ignored))
 

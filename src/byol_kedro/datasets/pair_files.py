@@ -18,7 +18,7 @@ from byol_kedro.files.user_files import is_regular
 
 NAMES = ["left", "right"]
 PSNRS = ["psnr_1", "psnr_2"]
-ENDINGS = (".txt", ".parquet")
+SUFFIXES = (".txt", ".parquet")
 
 
 class PairFileDataset(AbstractDataset[Any, pd.DataFrame]):
@@ -35,7 +35,7 @@ class PairFileDataset(AbstractDataset[Any, pd.DataFrame]):
 
     def load(self) -> pd.DataFrame:
         """Raises UserError at the first line that is no pair, by its number, where both are there, or one is none."""
-        found = [path for path in map(self._filepath.with_suffix, ENDINGS) if is_regular(path)]
+        found = [path for path in map(self._filepath.with_suffix, SUFFIXES) if is_regular(path)]
         if len(found) > 1:
             raise UserError(f"{found[0]} and {found[1]} are both there: which pairs are meant? Move one of them away")
         if not found:

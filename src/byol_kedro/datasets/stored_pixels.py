@@ -8,7 +8,7 @@ from tokenize import TokenError
 import numpy as np
 import numpy.typing as npt
 
-from byol_kedro.files.checked import agrees
+from byol_kedro.files.checked import matches
 from byol_kedro.files.integrity import CHANGED, DamagedError, check_file, hash_blocks, unreadable
 from byol_kedro.sources.source import Pixels
 
@@ -35,7 +35,7 @@ def stored_pixels(path: Path, shape: tuple[int, ...], labels: npt.NDArray[np.int
         return digest.hexdigest()
 
     try:
-        if not agrees(path, fingerprint, measure):
+        if not matches(path, fingerprint, measure):
             raise DamagedError(path, f"{CHANGED} (fingerprint in {path.with_suffix('.json').name})")
     except OSError as error:
         raise unreadable(path, error) from error

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from kedro_datasets import pandas as kedro_pandas
 from kedro_datasets._typing import TablePreview
 
-from byol_kedro.datasets.atomic_save import Artifact
-from byol_kedro.files.cells import guarded, has_line_ends, unguarded, with_texts
+from byol_kedro.datasets.atomic_save import ArtifactMixin
+from byol_kedro.files.cells import guarded, has_carriage_returns, map_texts, unguarded
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,20 +24,20 @@ class TableStream:
     batches: Callable[[], Iterator[pa.RecordBatch]]
 
 
-class CSVDataset(Artifact, kedro_pandas.CSVDataset):  # type: ignore[misc]  # the base has no types
+class CSVDataset(ArtifactMixin, kedro_pandas.CSVDataset):  # type: ignore[misc]  # the base has no types
     """A CSV file without the index. In it no text is what a spreadsheet would compute; loaded is what was saved."""
 
     def write(self, data: pd.DataFrame, path: Path) -> None:
-        how = {**self._save_args, "quoting": csv.QUOTE_NONNUMERIC if has_line_ends(data) else csv.QUOTE_MINIMAL}
-        with_texts(data, guarded).to_csv(path, **how)
+        how = {**self._save_args, "quoting": csv.QUOTE_NONNUMERIC if has_carriage_returns(data) else csv.QUOTE_MINIMAL}
+        map_texts(data, guarded).to_csv(path, **how)
 
     def read(self, path: Path) -> Any:
         data = pd.read_csv(path, **self._load_args)
         assert isinstance(data, pd.DataFrame), "an iterator of pieces was asked for in the catalog"
-        return with_texts(data, unguarded)
+        return map_texts(data, unguarded)
 
 
-class ParquetDataset(Artifact, kedro_pandas.ParquetDataset):  # type: ignore[misc]  # the base has no types
+class ParquetDataset(ArtifactMixin, kedro_pandas.ParquetDataset):  # type: ignore[misc]  # the base has no types
     """A parquet file."""
 
     def write(self, data: Any, path: Path) -> None:

@@ -13,10 +13,10 @@ from safetensors.numpy import save_file
 
 from byol_kedro.byol.finite import check_features
 from byol_kedro.files.atomic import replacing
-from byol_kedro.files.checked import written
-from byol_kedro.files.integrity import place
-from byol_kedro.files.sealed import FINGERPRINT, check_arrays, open_tensors, place_of, sealed, unsealed
-from byol_kedro.files.versioned import Versions
+from byol_kedro.files.checked import mark_verified
+from byol_kedro.files.integrity import versioned_name
+from byol_kedro.files.sealed import FINGERPRINT, array_location, check_arrays, open_tensors, sealed, unsealed
+from byol_kedro.files.versioned import VersionedMixin
 from byol_kedro.log import Brief
 
 Array = npt.NDArray[Any]
@@ -73,7 +73,7 @@ class StoredArrays(Mapping[str, Array]):
     def mapped(self, name: str) -> Array:
         """The array as a read-only memory map: what is not asked for is not kept, what was read can be dropped."""
         check_arrays(self.path, self._fingerprint)
-        start, dtype, shape = place_of(name, self.path)
+        start, dtype, shape = array_location(name, self.path)
         if 0 in shape:
             return np.empty(shape, dtype)  # nothing can be mapped
         return np.memmap(self.path, dtype, "r", start, shape)
@@ -85,7 +85,7 @@ class StoredArrays(Mapping[str, Array]):
         return len(self._names)
 
 
-class TensorsDataset(Versions, AbstractVersionedDataset[Tensors, Tensors]):
+class TensorsDataset(VersionedMixin, AbstractVersionedDataset[Tensors, Tensors]):
     """Saves and loads `Tensors`; the header gains `version` (the save's) and `fingerprint`."""
 
     def __init__(
@@ -99,18 +99,18 @@ class TensorsDataset(Versions, AbstractVersionedDataset[Tensors, Tensors]):
         # safetensors writes the memory as it lies, so a transposed view would be saved wrong.
         arrays = {name: np.asarray(array, order="C") for name, array in data.arrays.items()}
         path = self.new_file()
-        header = sealed({**data.header, "version": self.resolve_save_version() or ""}, arrays, place(path))
+        header = sealed({**data.header, "version": self.resolve_save_version() or ""}, arrays, versioned_name(path))
         needed = sum(array.nbytes for array in arrays.values())
         with replacing(path, needed) as temporary:
             save_file(arrays, temporary, metadata=header)
-        written(path, header[FINGERPRINT])
+        mark_verified(path, header[FINGERPRINT])
 
     def load(self) -> Tensors:
         """Raises UserError when the file is cut, or its header is not what this dataset wrote for this version."""
         path = Path(self._get_load_path())
         with open_tensors(path) as file:
             stored = dict(sorted((file.metadata() or {}).items()))  # safetensors keeps no order
-            header, names = unsealed(path, stored, place(path)), list(file.keys())
+            header, names = unsealed(path, stored, versioned_name(path)), list(file.keys())
         return Tensors(StoredArrays(path, names, header[FINGERPRINT]), header)
 
     def _exists(self) -> bool:
@@ -123,7 +123,7 @@ class TensorsDataset(Versions, AbstractVersionedDataset[Tensors, Tensors]):
         """Name, dtype and shape of each array, then the header."""
         path = Path(self._get_load_path())
         with open_tensors(path) as file:
-            header = unsealed(path, file.metadata() or {}, place(path))
+            header = unsealed(path, file.metadata() or {}, versioned_name(path))
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  # safe_open is no mapping
             rows = [[name, s.get_dtype(), str(tuple(s.get_shape()))] for name, s in slices.items()]
             rows += [[key, "header", value] for key, value in sorted(header.items())]

@@ -10,7 +10,7 @@ from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 
 from byol_kedro.errors import UserError
-from byol_kedro.files.versioned import is_version, tell_passed_over
+from byol_kedro.files.versioned import is_version, log_ignored_versions
 from byol_kedro.log import get_logger
 from byol_kedro.pipeline_registry import PARTS, build_pipelines
 from byol_kedro.runs.command_line import kedro_run
@@ -149,7 +149,7 @@ def path_of_version(dataset: AbstractVersionedDataset[Any, Any], version: str) -
 
 def tell_other_names(entries: Iterable[AbstractVersionedDataset[Any, Any]]) -> None:
     """A line where the folders of `entries` hold what a file manager or a user has named otherwise than a version."""
-    tell_passed_over(map(entry_folder, entries))
+    log_ignored_versions(map(entry_folder, entries))
 
 
 def pinned(dataset: AbstractVersionedDataset[Any, Any]) -> str | None:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from byol_kedro.errors import UserError
 from byol_kedro.files.decode import RULES, UnreadableImage
 from byol_kedro.files.decoders import Decoded, decode_all
-from byol_kedro.files.user_files import content_of, reason_of
+from byol_kedro.files.user_files import content_hash, reason_of
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import Ingest
 from byol_kedro.sources.classes import LabeledFiles, labels_from_folders
@@ -157,7 +157,7 @@ class FolderSource(Source):
         reason = file.unreadable
         if not reason:
             try:
-                return content_of(self.root / file.name)
+                return content_hash(self.root / file.name)
             except OSError as error:
                 reason = reason_of(error)
         self._unreadable[file.name] = reason

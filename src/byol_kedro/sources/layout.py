@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from byol_kedro.errors import UserError
-from byol_kedro.files.decode import ENDINGS
+from byol_kedro.files.decode import SUFFIXES
 from byol_kedro.log import get_logger
 from byol_kedro.sources.outputs import is_layer
 from byol_kedro.sources.source import SPLITS
@@ -96,7 +96,7 @@ def _check_not_empty(
         below = " or ".join(f"{root}/{split}" for split in wanted) if splits else str(root)
         raise UserError(
             f"no images found in {below}{_others(sum(ignored.values(), Counter()))}; "
-            f"supported file types: {', '.join(sorted(ENDINGS))}"
+            f"supported file types: {', '.join(sorted(SUFFIXES))}"
         )
 
 

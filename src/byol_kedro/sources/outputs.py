@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from byol_kedro.errors import UserError
-from byol_kedro.files.decode import ENDINGS
+from byol_kedro.files.decode import SUFFIXES
 
 MANIFEST = "08_reporting/run_manifest.json"  # every run writes it before its first node
 _LAYER = re.compile(r"0[2-8]_[a-z_]+")
@@ -31,7 +31,7 @@ def is_layer(folder: str) -> bool:
 def is_image_entry(folder: str) -> bool:
     """Return whether the folder contains the versions of an image artifact: `grid.png/<version>/grid.png`."""
     name = os.path.basename(folder)  # noqa: PTH119
-    if os.path.splitext(name)[1].lower() not in ENDINGS or not Path(folder).is_dir():  # noqa: PTH122
+    if os.path.splitext(name)[1].lower() not in SUFFIXES or not Path(folder).is_dir():  # noqa: PTH122
         return False
     return any(_VERSION.match(version.name) and (version / name).exists() for version in Path(folder).iterdir())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from byol_kedro.errors import UserError, escaped
-from byol_kedro.files.decode import ENDINGS
+from byol_kedro.files.decode import SUFFIXES
 from byol_kedro.files.user_files import reason_of, state_of
 from byol_kedro.sources.outputs import is_among_outputs, is_data_root, is_image_entry, is_layer, refuse_outputs
 
@@ -115,7 +115,7 @@ class _Walk:
                 self._ignored[SYSTEM] += 1  # not listed, since lost+found may be unreadable
             elif _is_folder(entry):
                 self._enter(entry, name)
-            elif (suffix := _suffix(entry.name)) not in ENDINGS:
+            elif (suffix := _suffix(entry.name)) not in SUFFIXES:
                 self._ignored[_kind(entry, suffix)] += 1
             elif entry.is_symlink() and self._links_to_outputs(entry.path):
                 self._ignored[OUTPUTS] += 1

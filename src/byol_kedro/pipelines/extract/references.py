@@ -26,7 +26,7 @@ from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.provenance import training_of
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.names import SUPERVISED, UNTRAINED
-from byol_kedro.files.hub import NotAtHandError, hub_weights
+from byol_kedro.files.hub import WeightsUnavailableError, hub_weights
 from byol_kedro.files.weights import read_weights
 from byol_kedro.log import LINE_SECONDS, counted, get_logger, in_words
 
@@ -130,7 +130,7 @@ def _pretrained(name: str, wanted: str, device: torch.device) -> Iterator[Refere
     check_timm_name(weights, f"references.{name}")
     try:
         file = Path(given) if given else _downloaded(weights)
-    except NotAtHandError as error:
+    except WeightsUnavailableError as error:
         logger.warning(
             "references.%s: left out, the weights %s are not at hand (%s); without a network name a file: %s%sFILE",
             name, weights, error, weights, FILE_AFTER,
@@ -147,5 +147,5 @@ def _pretrained(name: str, wanted: str, device: torch.device) -> Iterator[Refere
 def _downloaded(weights: str) -> Path:
     repository = hub_repository(weights)
     if repository is None:
-        raise NotAtHandError("timm knows no address of them on the hub")
+        raise WeightsUnavailableError("timm knows no address of them on the hub")
     return hub_weights(repository)

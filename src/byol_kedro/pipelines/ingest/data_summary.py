@@ -8,7 +8,7 @@ import numpy as np
 
 from byol_kedro.byol.statistics import channel_statistics
 from byol_kedro.datasets.images import Images
-from byol_kedro.files.decode import narrow_words
+from byol_kedro.files.decode import narrow_text
 from byol_kedro.log import counted, get_logger
 from byol_kedro.sources.source import UNKNOWN_LABEL
 from byol_kedro.sources.walk import ignored_text
@@ -35,7 +35,7 @@ def tell(splits: Mapping[str, Images]) -> None:
         )
     for split, images in splits.items():
         if len(images.narrow):
-            words, example = narrow_words(len(images.narrow), len(images)), images.names[images.narrow[0]]
+            words, example = narrow_text(len(images.narrow), len(images)), images.names[images.narrow[0]]
             logger.warning("%s: %s; the first is %s", split, words, example)
 
 

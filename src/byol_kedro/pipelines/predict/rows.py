@@ -11,7 +11,7 @@ from byol_kedro.byol.features import BATCH
 from byol_kedro.datasets.new_images import NewImages
 from byol_kedro.datasets.tables import TableStream
 from byol_kedro.evaluation.probes.base import Features
-from byol_kedro.files.decode import NarrowPixels, UnreadableImage, narrow_words
+from byol_kedro.files.decode import NarrowPixels, UnreadableImage, narrow_text
 from byol_kedro.files.decoders import Decoded, decode_all
 from byol_kedro.log import counted, get_logger
 from byol_kedro.pipelines.predict.columns import Columns
@@ -47,7 +47,7 @@ def rows(
         count = counted(len(images), "image")
         logger.info("%s of %s, %s%s", count, images.root, end, f"; {others}" if others else "")
         if narrow:
-            logger.warning("%s", narrow_words(narrow, len(images)))
+            logger.warning("%s", narrow_text(narrow, len(images)))
 
     return TableStream(schema, batches)
 
