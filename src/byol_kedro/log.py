@@ -22,13 +22,10 @@ def get_logger(name: str) -> logging.LoggerAdapter[logging.Logger]:
 
 
 class Throttle:
-    """Limits progress messages to one every `LINE_SECONDS`, counted from the construction on.
-
-    Args:
-        clock: Returns the time in seconds; `time.monotonic` by default.
-    """
+    """Limits progress messages to one every `LINE_SECONDS`, counted from the construction on."""
 
     def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        """Start the first interval; `clock` returns seconds and is `time.monotonic` by default."""
         self._clock = clock or time.monotonic
         self._last = self._clock()
 

@@ -88,7 +88,7 @@ def test_ingest_reads_anew_what_is_damaged_in_the_last_version(
     again = images_dataset(tmp_path, NEW).load()
     np.testing.assert_array_equal(again.pixels, random_pixels(5))
     assert again.fingerprint == whole.fingerprint
-    told = [message.startswith("images: all images are read again, since") for message in caplog.messages]
+    told = [message.startswith("images: all images are read again, because") for message in caplog.messages]
     assert told == ([True] if there else [])
 
 

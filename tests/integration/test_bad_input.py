@@ -115,7 +115,7 @@ def test_latents_of_another_encoder_are_refused(chain_copy: Path) -> None:
     assert type_kedro_run(chain_copy, "--pipelines=pretrain", params="seed=1").exit_code == 0
     before = artifacts(chain_copy)
     message = error_of(type_kedro_run(chain_copy, "--pipelines=probes"))
-    assert "meet encoder" in message
+    assert "do not match encoder" in message
     assert "run the pipeline extract again" in message
     assert artifacts(chain_copy) == before
 

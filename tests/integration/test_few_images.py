@@ -60,7 +60,7 @@ def newest(root: Path, name: str) -> Path:
 
 NO_TEST_PAIR = "the pair model is not measured: no test pair among"
 NO_PAIR = "nothing to fit a pair model to, without which there are no clusters and no map: no train pair among 1 train"
-NO_TEST = "no test images: what is measured on them is left out"
+NO_TEST = "no test images, so the results on them are skipped"
 NO_QUALITY = "quality: left out, found 1 test images, 2 expected"
 NO_MAP = "pair_embedding_map: left out, found 1 test images, 2 expected"
 NO_CLASSIFIERS = "expected at least 2 classes to learn and 1 test image"

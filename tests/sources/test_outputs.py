@@ -10,7 +10,7 @@ import yaml
 from byol_kedro.datasets.new_images import NewImagesDataset
 from byol_kedro.datasets.raw import RawImages
 from byol_kedro.errors import UserError
-from byol_kedro.pipelines.ingest.data_summary import tell
+from byol_kedro.pipelines.ingest.data_summary import log_summary
 from byol_kedro.sources import folder as module
 from byol_kedro.sources.outputs import MANIFEST
 from tests.support.image_datasets import NEW, OLD, ingest_parameters
@@ -94,7 +94,7 @@ def test_how_many_places_were_passed_over_is_said(tmp_path, caplog):
     images = ingest(root, tmp_path / "out")
     assert images["unlabeled"].ignored == {"outputs of runs": 2, ".heic": 1}
     with caplog.at_level(logging.INFO):
-        tell(images)
+        log_summary(images)
     assert "1 file of other types ignored: .heic 1; outputs of runs ignored in 2 places" in caplog.text
 
 

@@ -70,6 +70,7 @@ class ImagesDataset(VersionedMixin, AbstractVersionedDataset[ImageStream, Images
     def __init__(
         self, *, filepath: str, version: Version | None = None, metadata: dict[str, Any] | None = None
     ) -> None:
+        """Take the arguments of the catalog entry."""
         super().__init__(PurePosixPath(filepath), version)
         self.metadata = metadata
 

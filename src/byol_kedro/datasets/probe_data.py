@@ -1,4 +1,4 @@
-"""The features that are compared, with the labels of their images, as the classifiers take them."""
+"""The features that are compared, with the labels of their images, as inputs of the probes."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from byol_kedro.evaluation.names import BYOL, PIXELS
 from byol_kedro.evaluation.pca import project
 from byol_kedro.evaluation.probes.run import CLASSIFIERS, Problem
 
-PIXEL_PROTOCOLS = ("logistic", "knn")  # the rows that the published STL-10 table has
+PIXEL_PROTOCOLS = ("logistic", "knn")  # the rows of the published STL-10 table
 ALL_PROTOCOLS = tuple(CLASSIFIERS)
 
 
@@ -26,9 +26,13 @@ def feature_sets(
     images_train: Images,
     images_test: Images,
 ) -> list[tuple[Problem, tuple[str, ...]]]:
-    """BYOL's features, those of each reference and the pixels' components, each with its protocols.
+    """Return the features of BYOL and of each reference, and the principal components of the pixels.
 
-    Raises UserError when any of them is of another encoder or of other images.
+    Returns:
+        The data of each, with the protocols that are applied to them.
+
+    Raises:
+        UserError: Some of them were computed by another encoder or from other images.
     """
     check_same_encoder(encoder, latents_train, latents_test, reference_latents)
     check_same_images(latents_train, images_train)
@@ -39,12 +43,12 @@ def feature_sets(
     return [
         (byol(latents_train, latents_test, images_test), ALL_PROTOCOLS),
         *((problem, ALL_PROTOCOLS) for problem, _ in references(reference_latents, images_test)),
-        (pixels(images_train, images_test, {name: pca[name] for name in pca.keys()}), PIXEL_PROTOCOLS),  # noqa: SIM118  # Tensors is no mapping
+        (pixels(images_train, images_test, {name: pca[name] for name in pca.keys()}), PIXEL_PROTOCOLS),  # noqa: SIM118  # Tensors is not a mapping
     ]
 
 
 def byol(latents_train: Tensors, latents_test: Tensors, images_test: Images) -> Problem:
-    """Features of the encoder; the training rows in the order of their images, which folds count in."""
+    """Return the features of the encoder, with the training rows in the order of the images, which folds refer to."""
     order = np.argsort(latents_train["index"])
     return Problem(
         features=BYOL,
@@ -59,7 +63,7 @@ def byol(latents_train: Tensors, latents_test: Tensors, images_test: Images) -> 
 
 
 def references(latents: Tensors, test: Images) -> list[tuple[Problem, dict[str, Any]]]:
-    """Features of each network that BYOL is compared with, the untrained one first, and columns of its results."""
+    """Return the features of each reference encoder, the untrained one first, and the columns of its results."""
     return [
         (
             Problem(
@@ -79,7 +83,7 @@ def references(latents: Tensors, test: Images) -> list[tuple[Problem, dict[str, 
 
 
 def pixels(train: Images, test: Images, pca: dict[str, Array]) -> Problem:
-    """Principal components of the pixels, by what `evaluation.pca.fit_pca` gave."""
+    """Return the principal components of the pixels, projected with the result of `evaluation.pca.fit_pca`."""
     return Problem(
         features=f"{PIXELS}, PCA {len(pca['components'])}",
         train_x=project(train.pixels, pca),

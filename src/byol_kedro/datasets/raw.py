@@ -50,6 +50,7 @@ class RawImagesDataset(AbstractDataset[Any, RawImages]):
     def __init__(
         self, *, source: str, filepath: str, url: str | None = None, metadata: dict[str, Any] | None = None
     ) -> None:
+        """Take the arguments of the catalog entry."""
         self._source = source
         self._filepath = Path(filepath)
         self._url = url

@@ -39,6 +39,7 @@ class TransferError(Exception):
     """A transfer that stopped and can be resumed; `wait` are the seconds that the server asks for, if any."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
+        """Set the reason and the wait."""
         super().__init__(reason)
         self.wait = wait
 

@@ -25,6 +25,7 @@ class DamagedError(UserError):
     """
 
     def __init__(self, path: Path, fault: str) -> None:
+        """Set the file and what is wrong with it."""
         self.entry, self.path, self.fault = path.stem, path, fault
         super().__init__(self.message_for("the pipeline that writes it"))
 

@@ -13,15 +13,16 @@ logger = get_logger(__name__)
 
 
 class ProgressBar:
-    """Shows how many bytes of a total are done. Use it as a context manager.
-
-    Args:
-        title: Text before the bar.
-        total: Bytes to be done in all.
-        done: Bytes that were done before.
-    """
+    """Shows how many bytes of a total are done. Use it as a context manager."""
 
     def __init__(self, title: str, total: int, done: int = 0) -> None:
+        """Create the bar.
+
+        Args:
+            title: Text before the bar.
+            total: Bytes in total.
+            done: Bytes that are already done.
+        """
         self._title, self._total = title, total
         self._throttle = Throttle()
         # rich writes the bar to the console of Kedro's log handler, so that log lines do not cut it.

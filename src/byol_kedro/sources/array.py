@@ -39,6 +39,7 @@ class ArraySource(Source):
     name = "array"
 
     def __init__(self, root: Path, parameters: Ingest, seed: int) -> None:
+        """Check the files."""
         super().__init__(root, parameters, seed)
         found, others = find_arrays(root, (*SPLITS, *LABELS.values()))
         self._arrays = {split: found[split] for split in SPLITS if split in found}

@@ -50,6 +50,7 @@ class Cifar10Source(Source):
     name = "cifar10"
 
     def __init__(self, root: Path, parameters: Ingest, seed: int) -> None:
+        """Check the files."""
         super().__init__(root, parameters, seed)
         if self.side != SIDE:
             raise UserError(

@@ -40,6 +40,7 @@ class FolderSource(Source):
     name = "folder"
 
     def __init__(self, root: Path, parameters: Ingest, seed: int) -> None:
+        """List the files."""
         super().__init__(root, parameters, seed)
         self._unreadable: dict[str, str] = {}  # the reason by file name
         found, ignored = find_files(root)
@@ -194,7 +195,6 @@ def _stacked(batch: list[Pixels]) -> Pixels:
 
 
 def _allowed(part: float, count: int) -> int:
-    """How many of `count` images may be unreadable: `part` of them; at least one unless `part` is 0 or it is the only
-    image."""
+    """How many of `count` images may be unreadable: `part` of them; at least one of several, unless `part` is 0."""
     by_part = int(round(part * count, 6))  # 0.29 · 100 is 28.999999999999996
     return max(by_part, min(1, count - 1)) if part else 0

@@ -59,20 +59,21 @@ def digest(content: bytes) -> int:
 
 
 class HoldOut:
-    """Splits files into train and test. It decides once for both, so that no file is in both or in neither.
-
-    Args:
-        root: Folder of the files.
-        files: All files.
-        labels: Their classes, (N,) int64.
-        fraction: Part of each class that is held out.
-        unreadable: Files that cannot be read: the reason by name; more are added here. They are not held out and do
-            not influence which files are.
-    """
+    """Splits files into train and test. It decides once for both, so that no file is in both or in neither."""
 
     def __init__(
         self, root: Path, files: list[File], labels: npt.NDArray[np.int64], fraction: float, unreadable: dict[str, str]
     ) -> None:
+        """Set the files; they are read on first use.
+
+        Args:
+            root: Folder of the files.
+            files: All files.
+            labels: Their classes, (N,) int64.
+            fraction: Part of each class that is held out.
+            unreadable: Files that cannot be read: the reason by name; more are added here. They are not held out and
+                do not influence which files are.
+        """
         self._root, self._files, self._labels, self._fraction = root, files, labels, fraction
         self._unreadable = unreadable
         self._confirmed: Mapping[str, str] | None = None  # the undecided files that `is_unchanged` has agreed to

@@ -91,6 +91,7 @@ class PhotosSource(Source):
     name = "photos"
 
     def __init__(self, root: Path, parameters: Ingest, seed: int) -> None:
+        """Find the photographs."""
         super().__init__(root, parameters, seed)
         self.class_names = list(PHOTOGRAPHS)
         self._counts = parameters.photos.model_dump()

@@ -45,11 +45,6 @@ class Source(ABC):
     A subclass sets `name` and implements `origin`, `index` and `batches`. Its constructor checks the files as far as
     that is possible without reading images, and raises `UserError` if they are missing or invalid.
 
-    Args:
-        root: Folder of the files (`raw_root`).
-        parameters: The block `ingest`.
-        seed: Seed of random draws.
-
     Attributes:
         name: Key in `SOURCES`, shown in the `data` column of the results.
         class_names: Names of the classes by label; empty if no image has a label.
@@ -58,6 +53,13 @@ class Source(ABC):
     name: ClassVar[str]
 
     def __init__(self, root: Path, parameters: Ingest, seed: int) -> None:
+        """Open the source.
+
+        Args:
+            root: Folder of the files (`raw_root`).
+            parameters: The block `ingest`.
+            seed: Seed of random draws.
+        """
         self.root, self.parameters, self.seed = root, parameters, seed
         self.class_names: list[str] = []
 

@@ -48,6 +48,7 @@ class Stl10Source(Source):
     name = "stl10"
 
     def __init__(self, root: Path, parameters: Ingest, seed: int) -> None:
+        """Check the files."""
         super().__init__(root, parameters, seed)
         self._folder = root / STL10.folder
         self._stamps = {name: stamps([self._folder / name]) for name in STL10.members}

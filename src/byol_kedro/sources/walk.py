@@ -55,7 +55,7 @@ def walk(folder: Path, ignored: Counter[str], prefix: str = "") -> Iterator[File
 
 
 def printable(name: str) -> str:
-    """Escape characters that a terminal, CSV or parquet cannot represent: `a\\xff\\nb`.
+    r"""Escape characters that a terminal, CSV or parquet cannot represent: `a\xff\nb`.
 
     Different names stay different: backslashes are doubled.
     """

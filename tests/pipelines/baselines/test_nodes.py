@@ -81,7 +81,7 @@ def test_the_components_say_which_images_they_are_of():
 def test_features_of_another_encoder_are_refused():
     other = reference_latents()
     other.header["encoder_version"] = "v0"
-    with pytest.raises(UserError, match="v0 meet encoder v1"):
+    with pytest.raises(UserError, match="v0 do not match encoder v1"):
         run(references=other)
 
 

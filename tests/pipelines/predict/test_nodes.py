@@ -247,7 +247,7 @@ def test_images_that_come_out_black_are_counted_and_answered_for(inputs, tmp_pat
         answered = answers(inputs, tmp_path)
     assert answered["reason"].isna().tolist() == [True, True, True, False]
     (line,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
-    assert line.startswith("2 of 4 images use a small part of the range of their values and come out black or flat")
+    assert line.startswith("2 of 4 images use a small part of their range of values and look black or flat")
 
 
 def test_a_name_that_is_no_unicode_is_written_so_that_it_can_be_read(inputs, tmp_path):
@@ -275,7 +275,7 @@ def test_no_more_than_a_batch_is_decoded_before_it_is_written(inputs, folder, mo
 @pytest.mark.parametrize("name", ["probe_logistic", "pair_model", *(f"latents_{split}" for split in SPLITS)])
 def test_what_is_another_encoders_is_refused(inputs, folder, name):
     theirs = Tensors(inputs[name].arrays, inputs[name].header | {"encoder_fingerprint": "other"})
-    with pytest.raises(UserError, match=r"meet encoder .*run the pipeline evaluate again for encoder .*, or pin"):
+    with pytest.raises(UserError, match=r"do not match encoder .*run the pipeline evaluate again .*, or pin"):
         answers(inputs, folder, **{name: theirs})
 
 

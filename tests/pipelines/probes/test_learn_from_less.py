@@ -74,7 +74,7 @@ def test_features_of_another_encoder_are_refused(name):
         "reference_latents": reference_latents(),
     }
     other = replace(right[name], header=right[name].header | {"encoder_version": "v0"})
-    with pytest.raises(UserError, match="v0 meet encoder v1"):
+    with pytest.raises(UserError, match="v0 do not match encoder v1"):
         run(**{name: other})
 
 
@@ -86,7 +86,7 @@ def test_features_of_other_images_are_refused(name):
 
 
 def test_components_of_other_images_are_refused():
-    with pytest.raises(UserError, match="meet photos images"):
+    with pytest.raises(UserError, match="do not match photos images"):
         run(pca=pca("other-images"))
 
 
@@ -108,5 +108,5 @@ def test_quality_needs_no_labels():
 
 def test_quality_of_another_encoders_features_is_refused():
     other = replace(latents("test"), header=latents("test").header | {"encoder_version": "v0"})
-    with pytest.raises(UserError, match="v0 meet encoder v1"):
+    with pytest.raises(UserError, match="v0 do not match encoder v1"):
         measure_quality(ENCODER, other, reference_latents(), images("test"), 0, "cpu")

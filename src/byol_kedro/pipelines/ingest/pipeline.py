@@ -6,6 +6,7 @@ from byol_kedro.pipelines.ingest.nodes import ingest, summarize
 
 
 def create_pipeline() -> Pipeline:
+    """Create the pipeline."""
     return Pipeline(
         [
             Node(
@@ -18,7 +19,7 @@ def create_pipeline() -> Pipeline:
                 summarize,
                 inputs=["images_unlabeled", "images_train", "images_test"],
                 outputs=["data_summary", "sample_grid"],
-                # Of nodes that could run next, Kedro takes the first by name: before `pretrain`, which takes hours.
+                # Kedro runs ready nodes in the order of their names: this one before `pretrain`, which takes hours.
                 name="describe_images",
             ),
         ]
