@@ -65,18 +65,18 @@ def test_no_images_give_no_features(encoder):
 
 def test_the_header_says_what_it_is(encoder):
     assert encoder.header == HEADER
-    assert encoder.about()["fingerprint"]
+    assert encoder.metadata()["fingerprint"]
 
 
 @pytest.mark.parametrize("one", ["cat.png", Path("cat.png"), Image.new("RGB", (4, 4))], ids=["str", "path", "image"])
 def test_a_single_image_is_refused(encoder, one):
-    with pytest.raises(TypeError, match="several images are expected, found one"):
+    with pytest.raises(TypeError, match="expected several images, found one"):
         encoder(one)
 
 
 @pytest.mark.parametrize("shape", [(3, 16, 16), (2, 3, 8, 8), (2, 16, 16, 3)])
 def test_an_array_of_another_shape_is_refused(encoder, shape):
-    with pytest.raises(ValueError, match=r"\(N, 3, 16, 16\) uint8 is expected"):
+    with pytest.raises(ValueError, match=r"expected an array \(N, 3, 16, 16\) uint8"):
         encoder(np.zeros(shape, np.uint8))
 
 

@@ -25,6 +25,7 @@ class ProjectHooks:
     ) -> None:
         """Write down what the run is and what it reads, before its first node."""
         from byol_kedro.evaluation.blas import one_blas_thread
+        from byol_kedro.runs.lineage import check_lineage
         from byol_kedro.runs.manifest import run_manifest
         from byol_kedro.runs.pins import pin_what_belongs_together, refuse_pinned_outputs, warn_of_pins_without_effect
         from byol_kedro.runs.reuse import nodes_that_run
@@ -52,21 +53,14 @@ class ProjectHooks:
 
             check_references(parameters.references)
         if "params:pair_model" in inputs:
-            from byol_kedro.pipelines.pair_model.inputs import check_latent
+            from byol_kedro.pipelines.pair_model.inputs import check_pair_model
 
-            check_latent(parameters, with_references="params:references" in inputs)
+            check_pair_model(parameters, with_references="params:references" in inputs)
         pin_what_belongs_together(pipeline, catalog)
         reads = reused | versions_read(pipeline, catalog, run_params)
+        check_lineage(reads, catalog)
         if "encoder" in pipeline.all_outputs():
-            from byol_kedro.pipelines.pretrain.check import check_training
-
-            features = check_training(parameters, pipeline, catalog)
-            if "params:pair_model" in inputs:
-                from byol_kedro.pipelines.pair_model.inputs import check_features
-
-                names = ("pair_file", "pair_tensors")
-                given = tuple(map(catalog.load, names)) if inputs >= set(names) else None
-                check_features(parameters.pair_model, features, given)
+            self._check_training(parameters, pipeline, catalog)
         warn_of_what_has_no_effect(run_params["runtime_params"] or {}, pipeline.inputs())
         warn_of_pins_without_effect(run_params["load_versions"] or {}, pipeline, catalog)
         folder, run_id = reserve_version(run_params["run_id"], pipeline, catalog)
@@ -105,6 +99,18 @@ class ProjectHooks:
 
         self._release_signals(pipeline)
         show_end(catalog, self._predict_command(run_params, catalog))
+
+    def _check_training(self, parameters: Any, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Check everything that the training and the pair model after it would refuse."""
+        from byol_kedro.pipelines.pretrain.check import check_training
+
+        features, inputs = check_training(parameters, pipeline, catalog), pipeline.inputs()
+        if "params:pair_model" in inputs:
+            from byol_kedro.pipelines.pair_model.inputs import check_feature_dim
+
+            names = ("pair_file", "pair_tensors")
+            given = tuple(map(catalog.load, names)) if inputs >= set(names) else None
+            check_feature_dim(parameters.pair_model, features, given)
 
     def _release_signals(self, pipeline: Pipeline) -> None:
         if "encoder" in pipeline.all_outputs():

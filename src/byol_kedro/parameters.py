@@ -295,11 +295,16 @@ class Probes(Block):
 
 
 class Pairs(Block):
-    """Which pairs of images there are, where nobody has given any, and how pairs are split.
+    """Sampling of pairs, used if none are given, and the split of all pairs.
 
-    `target` is computed for `count` drawn pairs, `cosine` in the features `reference` of reference_latents;
-    `balanced` spreads them over its range. `column` is the target's in a pair file, null for `target` or the
-    published 1/(psnr_1 + psnr_2). `validation` is a part of the training images or, split by pair, pairs.
+    Attributes:
+        count: number of pairs to sample.
+        target: target of sampled pairs.
+        reference: network in reference_latents whose features define the target `cosine`.
+        balanced: sample pairs evenly over the range of the target.
+        column: column of the target in a pair file; null for `target` or the published 1/(psnr_1 + psnr_2).
+        split: `image`: no image is in pairs of two splits; `pair`: as published.
+        validation: fraction of the train images, or with the split by pair of the pairs, that is held out.
     """
 
     count: Annotated[int, Field(ge=10)]
@@ -312,24 +317,42 @@ class Pairs(Block):
 
 
 class Clusters(Block):
-    """`silhouette` takes the k-means of 2 to `count` centers that it is highest for; `min_size` is HDBSCAN's."""
+    """Clusters of the embeddings.
+
+    Attributes:
+        method: `silhouette` is k-means with the number of centers that has the highest silhouette.
+        count: number of centers of `kmeans`, the largest number of `silhouette`.
+        min_size: the smallest cluster of `hdbscan`.
+    """
 
     method: Literal["kmeans", "silhouette", "hdbscan"]
     count: Annotated[int, Field(ge=2)]
     min_size: Annotated[int, Field(ge=2)]
 
 
-class LatentMap(Block):
-    """A map of at most `points` test images; `umap` needs the extra of that name."""
+class EmbeddingMap(Block):
+    """A map of at most `points` test images; `umap` needs the extra `umap`."""
 
     method: Literal["tsne", "umap"]
     points: Annotated[int, Field(ge=10)]
 
 
 class PairModelParams(Block):
-    """The pair model: `widths` are those of the hidden layers between the features and the latent vector.
+    """The pair model.
 
-    `weights_from` is a file of weights that are taken instead of fitting any.
+    Attributes:
+        pairs: sampling and split of the pairs.
+        widths: widths of the hidden layers between features and embedding.
+        lr: learning rate of Adam.
+        schedule: schedule of the learning rate.
+        batch_size: pairs per step.
+        epochs: the maximum number of epochs.
+        patience: epochs without a lower validation loss until training stops.
+        scale_target: scale targets to a mean of 1 and learn an offset.
+        weights_from: file of weights to use instead of fitting the model.
+        unlabeled: whether unlabeled images have embeddings too.
+        clusters: clusters of the embeddings.
+        map: map of the embeddings.
     """
 
     pairs: Pairs
@@ -343,12 +366,12 @@ class PairModelParams(Block):
     weights_from: LocalPath | None
     unlabeled: bool
     clusters: Clusters
-    map: LatentMap
+    map: EmbeddingMap
 
     @field_validator("widths", mode="before")
     @classmethod
-    def widths_of_one_word(cls, value: object) -> object:
-        """Shorter to type than a list: `pair_model.widths=256-128-64-32`."""
+    def split_widths(cls, value: object) -> object:
+        """Read `256-128-64-32`, which is shorter on the command line than a list."""
         one_word = isinstance(value, str | int) and not str(value).startswith("[")
         return str(value).split("-") if one_word else value
 

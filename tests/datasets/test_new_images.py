@@ -11,9 +11,13 @@ from byol_kedro.errors import UserError
 def test_the_folder_has_to_be_there_and_hold_images(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "notes.txt").write_text("no image")
-    cases = {"empty": "no images found in", "empty/notes.txt": "the folder", "gone": "the folder"}
-    for name, words in cases.items():
-        with pytest.raises(UserError, match=f"predict_root: {words} {tmp_path / name}"):
+    cases = {
+        "empty": "no images found in .*empty",
+        "empty/notes.txt": ".*notes.txt is a file",
+        "gone": ".*gone does",
+    }
+    for name, message in cases.items():
+        with pytest.raises(UserError, match=f"predict_root: {message}"):
             NewImagesDataset.load.__wrapped__(NewImagesDataset(filepath=str(tmp_path / name)))
 
 

@@ -247,5 +247,5 @@ def test_what_comes_from_another_encoder_is_refused(other):
 
 
 def test_the_refusal_names_both_versions_and_both_ways_out():
-    with pytest.raises(UserError, match=r"encoder v0 .* encoder v1; .* extract .* --load-versions encoder:v0"):
+    with pytest.raises(UserError, match=r"encoder v0 .* encoder v1: .* extract .* --load-versions encoder:v0"):
         check_same_encoder(encoder(), latents("v0", "f0"))

@@ -11,7 +11,7 @@ from byol_kedro.byol.encoder import to_arrays, untrained_encoder
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.pca import fit_pca
 from byol_kedro.evaluation.scaler import Scaler, constant
-from byol_kedro.pair_model.clusters import clusters
+from byol_kedro.pair_model.clusters import cluster_embeddings
 from byol_kedro.parameters import Baselines, Clusters
 from byol_kedro.pipelines.extract.nodes import extract, extract_references
 from tests.support.encoders import HEADER
@@ -68,6 +68,6 @@ def test_clusters_of_vectors_that_hardly_differ_are_fewer_and_one_line_says_so(c
     x = (1e-30 * np.random.default_rng(0).normal(size=(40, 6))).astype(np.float32)
     with caplog.at_level(logging.INFO), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # as in settings.py
-        found, _ = clusters(x, x[:3], Clusters(method="kmeans", count=4, min_size=5), 0)
+        found, _ = cluster_embeddings(x, x[:3], Clusters(method="kmeans", count=4, min_size=5), 0)
     assert set(found) == {0}
-    assert caplog.messages == ["clusters: 1 of the 4 asked for, the vectors differ too little for more"]
+    assert caplog.messages == ["clusters: found 1 of 4 requested, the embeddings are too similar for more"]

@@ -24,12 +24,12 @@ from byol_kedro.pair_model.training import fit_pair_model
 from byol_kedro.parameters import Baselines, Probes
 from byol_kedro.pipelines.baselines.nodes import baselines
 from byol_kedro.pipelines.extract.nodes import extract, extract_references, extract_unlabeled
-from byol_kedro.pipelines.pair_model.inputs import reference_features, vectors
+from byol_kedro.pipelines.pair_model.inputs import reference_features, split_embeddings
 from byol_kedro.pipelines.pair_model.nodes import pool_images
 from byol_kedro.pipelines.probes.nodes import measure_quality, probes
 from tests.support.encoders import HEADER
 from tests.support.evaluation_inputs import ENCODER, PROBES, images, latents, reference_latents
-from tests.support.pair_problems import SETTINGS, changed, linear_pairs, no_pairs, pool_of, scaler_of
+from tests.support.pair_problems import SETTINGS, changed, empty_pair_set, linear_pairs, pool_of, scaler_of
 from tests.support.pretrain_inputs import TRAIN, UNLABELED
 from tests.support.probe_problems import blobs
 from tests.support.resuming import run, what
@@ -93,7 +93,7 @@ DOORS = {
     "latents_train": [
         lambda odd: probes(ENCODER, odd, GIVEN["latents_test"], SPLITS[1], PROBES, 0),
         lambda odd: pool_images(ENCODER, odd, GIVEN["latents_test"], *SPLITS, Tensors({"y": np.zeros(0)}, {})),
-        lambda odd: vectors(None, "train", odd, SPLITS[0]),
+        lambda odd: split_embeddings(None, "train", odd, SPLITS[0]),
     ],
     "latents_test": [
         lambda odd: probes(ENCODER, GIVEN["latents_train"], odd, SPLITS[1], PROBES, 0),
@@ -261,13 +261,13 @@ def test_a_pair_model_that_diverges_is_one_line(lr):
     settings = changed(SETTINGS, epochs=2, lr=lr)
     pairs = linear_pairs()
     with pytest.raises(UserError, match=r"pair_model.*lower pair_model\.lr"):
-        fit_pair_model(pairs, no_pairs(), scaler_of(pairs), settings, 0)
+        fit_pair_model(pairs, empty_pair_set(), scaler_of(pairs), settings, 0)
 
 
 def test_targets_too_small_to_divide_by_are_fitted_as_they_are():
     pairs = replace(linear_pairs(), target=np.full(2000, 1e-300))
-    model, _ = fit_pair_model(pairs, no_pairs(), scaler_of(pairs), changed(SETTINGS, epochs=1), 0)
-    assert np.isfinite(predict_pairs(model, pool_of(pairs), pairs, no_pairs(), pairs).to_numpy()).all()
+    model, _ = fit_pair_model(pairs, empty_pair_set(), scaler_of(pairs), changed(SETTINGS, epochs=1), 0)
+    assert np.isfinite(predict_pairs(model, pool_of(pairs), pairs, empty_pair_set(), pairs).to_numpy()).all()
 
 
 def test_the_largest_features_are_classified():

@@ -51,13 +51,13 @@ def test_the_last_screen_gives_the_reports_verdict_and_advice_in_one_line(
     assert line.endswith(FEW) is answer
 
 
-def test_a_deficit_that_may_be_luck_is_not_called_being_behind(
+def test_a_deficit_that_is_not_significant_is_not_called_worse(
     chain_copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("byol_kedro.pipelines.report.verdict.LEVEL", 0.0)
     output = type_kedro_run(chain_copy, "--pipelines=report").output
-    assert "too little to rule out luck" in output
-    assert "is behind" not in output
+    assert "does not differ significantly from" in output
+    assert "significantly worse" not in output
 
 
 ALONE = {

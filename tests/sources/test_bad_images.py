@@ -63,7 +63,7 @@ FOLDERS: dict[str, tuple[Spoil, str]] = {
     "classes in test alone": (tree("train/0.png", "test/a/1.png", "test/b/2.png"), "RAW/test has 2 class folders"),
     "a class that only the broken are of": (
         both(labeled_folder, files("train/c/x.png")),
-        "train/c/x.png (not an image: a JPEG",
+        "train/c/x.png (not an image: JPEG",
     ),
     "a name with a line break": (both(labeled_folder, files("train/a/x\ny.png")), "train/a/x\\ny.png (not an image"),
     "a name of strange bytes": (both(labeled_folder, files("train/a/\udcff.png")), "train/a/\\xff.png (not an image"),

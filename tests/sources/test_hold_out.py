@@ -93,7 +93,7 @@ def test_a_file_that_cannot_be_read_is_not_held_out_and_has_no_say(tmp_path):
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "x")
-    assert division(tmp_path, [File("x", "")]).undecided == {"x": "no file"}
+    assert division(tmp_path, [File("x", "")]).undecided == {"x": "not a regular file"}
 
 
 def test_a_division_agrees_with_one_that_could_read_the_same_files(tmp_path):

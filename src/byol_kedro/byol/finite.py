@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Of a feature: float32 ends at 3e38, and holds the sum of a hundred million squares of this.
 LARGEST = 1e15
 ANY_FINITE = float(np.finfo(np.float32).max)  # of features that nothing here reckons with
+WEIGHT_TYPES = {f"torch.{name}" for name in ("float16", "bfloat16", "float32", "float64")}
 ROWS = 4096  # that are looked at together
 
 
@@ -40,6 +41,26 @@ def check_finite(arrays: Mapping[str, Any], whose: str, instead: str) -> None:
         if not finite.all():
             odd = int(finite.size if isinstance(finite, np.ndarray) else finite.numel()) - int(finite.sum())
             raise NotFiniteError(f"{whose} {name} holds NaN or infinity ({odd} numbers)", instead)
+
+
+def float32_weights(name: str, value: Any, fault: str, instead: str) -> "torch.Tensor":
+    """A tensor of a file of weights as float32.
+
+    Raises:
+        UserError: `fault`, what it is, `instead`: not a dense floating-point tensor, not finite in float32, or a
+            variance below zero.
+    """
+    import torch  # noqa: PLC0415  # takes seconds to import, and a stage without networks needs none of this
+
+    dense = isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_meta
+    if not dense or str(value.dtype) not in WEIGHT_TYPES:
+        kind = f"{value.layout}, {value.dtype}" if isinstance(value, torch.Tensor) else type(value).__name__
+        raise UserError(f"{fault}: {name} is {kind}, a dense floating-point tensor expected; {instead}")
+    weights: torch.Tensor = value.detach().to(torch.float32)
+    check_finite({name: weights}, f"{fault}:", instead)
+    if name.endswith("running_var") and bool((weights < 0).any()):
+        raise UserError(f"{fault}: {name} is a variance and has numbers below zero; {instead}")
+    return weights
 
 
 def check_features(features: npt.NDArray[Any], whose: str, instead: str, largest: float = LARGEST) -> None:

@@ -55,7 +55,8 @@ class NewImagesDataset(AbstractDataset[Any, NewImages]):
         if self._root is None:
             raise UserError("predict_root, the folder of new images, is not set; add --params predict_root=FOLDER")
         if not self._root.is_dir():
-            raise UserError(f"predict_root: the folder {self._root} does not exist; choose a folder of images")
+            found = "is a file" if self._root.exists() else "does not exist"
+            raise UserError(f"predict_root: {self._root} {found}; choose a folder of images")
         refuse_outputs(self._root, "predict_root")
         ignored: Counter[str] = Counter()
         names = [file.name for file in walk(self._root, ignored)]

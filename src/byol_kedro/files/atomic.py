@@ -47,9 +47,11 @@ def replacing_all(paths: Sequence[Path], needed: int | None = None) -> Iterator[
         for folder in {path.parent for path in [*paths, *created]}:
             fsync(folder)
     except BaseException as error:
+        # Asked before the temporary files go, which may be what uses up the inodes.
+        full = _full_message(paths[-1], needed) if _is_full(error) else None
         _remove(paths, created)
-        if _is_full(error):
-            raise UserError(_full_message(paths[-1], needed)) from error
+        if full is not None:
+            raise UserError(full) from error
         if isinstance(error, OSError):
             raise UserError(
                 f"{paths[-1]} cannot be written: {error.strerror or error}{_other_path(error, paths)}"

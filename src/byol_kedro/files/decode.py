@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-RULES = 2  # version of the decoding; incremented when the result for a file changes
+RULES = 3  # version of the decoding; incremented when the result for a file changes
 BACKGROUND = (255, 255, 255, 255)
 # libjpeg decodes to 1/2, 1/4 or 1/8 of the size in a fraction of the time. If that leaves at least this many times
 # `size`, the PSNR to the full decoding is at least 44 dB (48 on average), similar to that of JPEG quality 90 to its
@@ -24,7 +24,7 @@ DRAFT = 1.9
 # 64, and values of 0 to 1 at 1. An 8-bit image that ends at 64 may have been taken at night.
 NARROW_MAX, NARROW_MAX_16_BIT = 16, 64
 
-_ORIENTATION, _PHOTOMETRIC, _BITS = 0x0112, 0x0106, 0x0102  # EXIF, TIFF 6.0
+_ORIENTATION, _PHOTOMETRIC, _BITS, _PLANAR = 0x0112, 0x0106, 0x0102, 0x011C  # EXIF, TIFF 6.0
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -113,18 +113,27 @@ def center_square(image: Image.Image, size: int, whole: tuple[float, float] | No
     if not min(image.size):
         raise UnreadableImage(f"the image is empty ({image.width} x {image.height})")
     deep = _is_deep(image)
+    _check_planes(image)
     image.load()
     turn = _UPRIGHT.get(_orientation(image))
     middle = _resize_center(_colors(image), whole or image.size, size)
+    transparent = middle.mode == "RGBA" and middle.getchannel("A").getextrema()[1] == 0
     if middle.mode == "RGBA":
         middle = Image.alpha_composite(Image.new("RGBA", middle.size, BACKGROUND), middle).convert("RGB")
     # Rotated after resampling, where it is cheap; for a center square the order does not matter.
     upright = middle.transpose(turn) if turn is not None else middle
     pixels = np.ascontiguousarray(np.asarray(upright).transpose(2, 0, 1))
     low, high = int(pixels.min()), int(pixels.max())
-    if high <= NARROW_MAX or (deep and (high <= NARROW_MAX_16_BIT or high - low <= NARROW_MAX)):
+    if transparent or high <= NARROW_MAX or (deep and (high <= NARROW_MAX_16_BIT or high - low <= NARROW_MAX)):
         return pixels.view(NarrowPixels)
     return pixels
+
+
+def _check_planes(image: Image.Image) -> None:
+    """Refuse a TIFF with 16 bits per channel in separate planes, which Pillow (13.0) decodes to wrong pixels."""
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_PLANAR) == 2 and max(tags.get(_BITS, (8,))) > 8:
+        raise UnreadableImage("more than 8 bits per channel in separate planes; save it with interleaved channels")
 
 
 def _is_deep(image: Image.Image) -> bool:

@@ -17,6 +17,10 @@ log = get_logger(__name__)
 SHOWN = 3  # more differences than this are counted, not listed
 NOTHING = "--only-missing-outputs: nothing was run, all outputs exist; leave the option out to make them again"
 PARAMETERS = "--only-missing-outputs: what exists was made with other parameters: %s; leave the option out to use these"
+OTHER_INPUTS = (
+    "--only-missing-outputs: %s were made from earlier versions of what is made now; leave the option out to make "
+    "them again"
+)
 
 
 def nodes_that_run(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> tuple[Pipeline, dict[str, str]]:
@@ -38,6 +42,11 @@ def nodes_that_run(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> tu
     if found:
         rest = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
         log.warning(PARAMETERS, ", ".join(found[:SHOWN] + rest))
+    anew = set(chosen.all_outputs())
+    older = sorted({name for node in skipped if anew & set(node.inputs) for name in node.outputs})
+    if older:
+        rest = [f"and {len(older) - SHOWN} more"] if len(older) > SHOWN else []
+        log.warning(OTHER_INPUTS, ", ".join(older[:SHOWN] + rest))
     reused = versioned(sorted({name for node in skipped for name in node.outputs}), catalog)
     return chosen, {name: str(dataset.resolve_load_version()) for name, dataset in reused.items()}
 

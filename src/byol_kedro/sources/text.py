@@ -1,5 +1,6 @@
 """Small text files that belong to the images."""
 
+import re
 import unicodedata
 from pathlib import Path
 
@@ -14,9 +15,11 @@ def read_lines(path: Path) -> list[str]:
         UserError: The file has another encoding.
     """
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    # `splitlines` would also split at a form feed and at Unicode line separators, and shift the following lines.
+    return re.split(r"\r\n|\n|\r", text.removesuffix("\n").removesuffix("\r")) if text else []
 
 
 def read_class_names(path: Path) -> list[str]:

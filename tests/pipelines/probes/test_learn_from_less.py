@@ -86,7 +86,7 @@ def test_features_of_other_images_are_refused(name):
 
 
 def test_components_of_other_images_are_refused():
-    with pytest.raises(UserError, match="do not match photos images"):
+    with pytest.raises(UserError, match="do not match the photos images"):
         run(pca=pca("other-images"))
 
 

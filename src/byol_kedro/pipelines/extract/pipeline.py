@@ -1,4 +1,4 @@
-"""The order of extraction."""
+"""extract: features of the images, by the encoder and by the reference networks."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from byol_kedro.pipelines.extract.nodes import extract, extract_references, extr
 
 
 def create_pipeline(**_: Any) -> Pipeline:
+    """Encoder and images → features of each split, and of the reference networks."""
     inputs = ["encoder", "images_train", "images_test"]
     return Pipeline(
         [

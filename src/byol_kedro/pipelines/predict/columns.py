@@ -62,8 +62,8 @@ def class_columns(classifier: Classifier) -> Columns:
 
 def vector_columns(model: PairModel) -> Columns:
     """A column for each component of the latent vector."""
-    fields = [pa.field(f"z{axis}", pa.float32()) for axis in range(model.dimension)]
-    return Columns(fields, lambda features, _: [pa.array(axis) for axis in model.vectors(features).T])
+    fields = [pa.field(f"z{axis}", pa.float32()) for axis in range(model.embedding_dim)]
+    return Columns(fields, lambda features, _: [pa.array(axis) for axis in model.embed(features).T])
 
 
 def neighbor_columns(known: Sequence[Split], count: int) -> Columns:

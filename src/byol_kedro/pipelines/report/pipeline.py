@@ -1,4 +1,4 @@
-"""results, results_table, predictions, figures and the report, from the metrics of one encoder."""
+"""The pipeline report: results table, comparisons, figures and the HTML report of one encoder."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from byol_kedro.pipelines.report import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Reads only what is saved, so that it can be run alone."""
+    """Creates the pipeline. All of its inputs are saved artifacts, so it runs on its own."""
     return Pipeline(
         [
             Node(
@@ -23,7 +23,7 @@ def create_pipeline() -> Pipeline:
             Node(nodes.draw_confusion, ["predictions", "images_test"], "confusion_matrix"),
             Node(nodes.draw_few_labels, ["encoder", "few_label_metrics", "images_test"], "few_label_curve"),
             Node(
-                nodes.introduce,
+                nodes.summarize,
                 [
                     "encoder",
                     "run_manifest",
@@ -34,41 +34,52 @@ def create_pipeline() -> Pipeline:
                     "quality_metrics",
                     "pair_metrics",
                 ],
-                "report_lead",
+                "report_summary",
             ),
-            Node(nodes.tell_results, ["results", "top1_bars", "confusion_matrix"], "report_results"),
             Node(
-                nodes.tell_evidence,
+                nodes.describe_evaluation,
                 [
                     "encoder",
+                    "results",
                     "comparisons",
                     "baseline_metrics",
                     "probe_metrics",
                     "fold_metrics",
-                    "few_label_curve",
                     "quality_metrics",
                     "predictions",
                     "images_test",
                 ],
-                "report_evidence",
+                "report_evaluation",
             ),
             Node(
-                nodes.tell_latents,
-                ["encoder", "pair_metrics", "pair_embeddings", "pair_embedding_map", "cluster_sheet", "images_test"],
-                "report_latents",
+                nodes.describe_pair_model,
+                ["encoder", "pair_metrics", "pair_embeddings", "images_test"],
+                "report_pair_model",
+            ),
+            Node(
+                nodes.embed_figures,
+                [
+                    "top1_bars",
+                    "confusion_matrix",
+                    "few_label_curve",
+                    "training_curves",
+                    "pair_embedding_map",
+                    "cluster_sheet",
+                    "sample_grid",
+                    "images_test",
+                ],
+                "report_figures",
             ),
             Node(
                 nodes.write_report,
                 [
                     "encoder",
                     "run_manifest",
-                    "training_curves",
                     "data_summary",
-                    "sample_grid",
-                    "report_lead",
-                    "report_results",
-                    "report_evidence",
-                    "report_latents",
+                    "report_summary",
+                    "report_evaluation",
+                    "report_pair_model",
+                    "report_figures",
                 ],
                 "report",
             ),
