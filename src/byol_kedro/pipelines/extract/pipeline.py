@@ -1,13 +1,12 @@
 """extract: features of the images, by the encoder and by the reference networks."""
 
-from typing import Any
-
 from kedro.pipeline import Node, Pipeline
 
 from byol_kedro.pipelines.extract.nodes import extract, extract_references, extract_unlabeled
 
 
-def create_pipeline(**_: Any) -> Pipeline:
+def create_pipeline() -> Pipeline:
+    """Return the pipeline: encoder and images → latents_{train,test,unlabeled}, reference_latents."""
     """Encoder and images → features of each split, and of the reference networks."""
     inputs = ["encoder", "images_train", "images_test"]
     return Pipeline(
