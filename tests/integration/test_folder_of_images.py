@@ -48,7 +48,7 @@ def test_a_folder_without_labels_goes_through_to_the_report(unlabeled: Chain) ->
 def test_without_labels_the_last_screen_says_so(unlabeled: Chain) -> None:
     screen = " ".join(unlabeled.outcome.output.split())
     assert "No top-1: the images have no labels." in screen
-    assert screen.count("no classifiers: found 0 labeled training images") == 1
+    assert screen.count("probes skipped: found 0 labeled training images") == 1
     assert f"Encoder: {newest(unlabeled, 'encoder').parent.name} " in screen
     assert "Report: " in screen
 
