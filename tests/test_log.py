@@ -11,12 +11,12 @@ from byol_kedro.byol.encoder import to_arrays, untrained_encoder
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.new_images import NewImages
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.evaluation.probes.run import Problem
+from byol_kedro.evaluation.probes.run import ProbeData
 from byol_kedro.inference import FrozenEncoder
 from byol_kedro.log import Brief, brief
 from byol_kedro.pair_model.embeddings import SplitEmbeddings
 from byol_kedro.pair_model.pairs import ImagePool
-from byol_kedro.pipelines.predict.known import Known
+from byol_kedro.pipelines.predict.known import KnownImages
 from byol_kedro.runs.history import Run
 from byol_kedro.sources.source import ImageStream, Index
 from tests.support.encoders import HEADER
@@ -63,10 +63,10 @@ HOLDERS = [
     Index,
     ImageStream,
     Tensors,
-    Problem,
+    ProbeData,
     SplitEmbeddings,
     ImagePool,
-    Known,
+    KnownImages,
     FrozenEncoder,
     Run,
 ]

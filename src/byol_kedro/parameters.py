@@ -4,27 +4,24 @@ The values are in conf/<environment>/parameters*.yml; a default here would hide 
 Longer than other files on purpose: what may be configured is to be read in one place, from top to bottom.
 """
 
-import json
 import re
 from importlib.util import find_spec
-from typing import Annotated, Any, Literal, get_origin
-from unicodedata import category
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PositiveFloat,
     ValidationInfo,
+    create_model,
     field_validator,
     model_validator,
 )
 
+from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.files.paths import expand
-
-UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are no UTF-8, ends of lines
+from byol_kedro.parameter_types import Block, Fraction, LearningRate, NonNegative, PositiveInt
 
 
 def _address(url: str) -> str:
@@ -38,46 +35,10 @@ def _reference(weights: str) -> str:
     return f"{name}@{expand(file)}" if at else name
 
 
-# Whatever counts something here is far below the bound, and beyond it torch and NumPy overflow.
-PositiveInt = Annotated[int, Field(gt=0, lt=2**31)]
 LocalPath = Annotated[str, AfterValidator(expand)]
-LearningRate = Annotated[float, Field(gt=0, le=1e30)]  # what an optimizer makes of it has to be a float32
-Fraction = Annotated[float, Field(ge=0, le=1)]
-NonNegative = Annotated[float, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Address = Annotated[str, Field(pattern=r"^(https?://.+|file:///.+|never)$"), AfterValidator(_address)]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
-
-
-class Block(BaseModel):
-    """A block of parameters: nothing unknown is let in, nothing changes later.
-
-    `--params` gives texts, which become what the field is of; the text null is no value at all.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def texts_are_read_as_what_is_expected(cls, value: Any, info: ValidationInfo) -> Any:
-        assert info.field_name is not None
-        expected = cls.model_fields[info.field_name].annotation
-        if isinstance(value, bool) and expected is not bool:
-            raise ValueError("neither true nor false is expected here")
-        if not isinstance(value, str):
-            return value
-        if any(category(character) in UNPRINTABLE for character in value):
-            raise ValueError("UTF-8 without control characters is expected")
-        if "${" in value or value == "???":
-            raise ValueError("a value is expected: variables are the shell's, and it knows none within single quotes")
-        if value == "null":
-            return None
-        if value.startswith("[") and get_origin(expected) in {list, tuple}:
-            try:
-                return json.loads(value)
-            except (ValueError, RecursionError):
-                raise ValueError("a list such as [1,2] is expected") from None
-        return value
 
 
 class Photos(Block):
@@ -224,58 +185,6 @@ class Baselines(Block):
     supervised: bool
 
 
-class Knn(Block):
-    neighbors: PositiveInt
-
-
-class KnnWeighted(Block):
-    """kNN whose `neighbors` vote with exp(similarity / `temperature`)."""
-
-    neighbors: PositiveInt
-    temperature: PositiveFloat
-
-
-class LinearAdam(Block):
-    """The logistic regression of the published STL-10 table: one linear layer, Adam, the last epoch.
-
-    It is fitted `seeds` times, all at once; the first seed's is the one that the tables show.
-    """
-
-    lr: LearningRate
-    batch_size: PositiveInt
-    epochs: PositiveInt
-    seeds: PositiveInt
-
-
-class LinearSgd(Block):
-    """The literature's linear evaluation; the rate is the best of `lrs` on `validation` of the training images."""
-
-    lrs: Annotated[list[LearningRate], Field(min_length=1)]
-    momentum: Annotated[float, Field(ge=0, lt=1)]
-    batch_size: PositiveInt
-    epochs: PositiveInt
-    validation: Annotated[float, Field(gt=0, lt=1)]
-
-
-class Logistic(Block):
-    """scikit-learn's logistic regression; C is the best of `cs` on `validation` of the training images."""
-
-    cs: Annotated[list[PositiveFloat], Field(min_length=1)]
-    validation: Annotated[float, Field(gt=0, lt=1)]
-
-
-class Mlp(Block):
-    """One hidden layer; training stops after `patience` epochs without a better `validation` top-1."""
-
-    hidden_dim: PositiveInt
-    lr: LearningRate
-    weight_decay: NonNegative
-    batch_size: PositiveInt
-    epochs: PositiveInt
-    patience: PositiveInt
-    validation: Annotated[float, Field(gt=0, lt=1)]
-
-
 class FewLabels(Block):
     """Curves over labels a class: `counts`, then all of them; `draws` random choices of images for each."""
 
@@ -284,14 +193,29 @@ class FewLabels(Block):
     c: PositiveFloat
 
 
-class Probes(Block):
-    knn: Knn
-    knn_weighted: KnnWeighted
-    linear_adam: LinearAdam
-    linear_sgd: LinearSgd
-    logistic: Logistic
-    mlp: Mlp
+class ProbesBlock(Block):
+    """What `Probes` has besides the blocks of the registered probes."""
+
     few_labels: FewLabels
+
+    def of(self, name: str) -> Block:
+        """The block of the probe `name`."""
+        block: Block = getattr(self, name)
+        return block
+
+
+if TYPE_CHECKING:
+    Probes = ProbesBlock
+    ProbeName = str
+else:
+    Probes = create_model(
+        "Probes",
+        __base__=ProbesBlock,
+        __module__=__name__,
+        __doc__="A block for each registered probe (`evaluation.probes.base.PROBES`), and `few_labels`.",
+        **{name: (probe.parameters, ...) for name, probe in PROBES.items()},
+    )
+    ProbeName = Literal[tuple(PROBES)]
 
 
 class Pairs(Block):
@@ -379,7 +303,7 @@ class PairModelParams(Block):
 class Predict(Block):
     """The classifier that names the class of a new image, and how many training images are named beside it."""
 
-    probe: Literal["linear_adam", "logistic", "mlp", "knn", "knn_weighted"]
+    probe: ProbeName
     neighbors: PositiveInt
 
 

@@ -118,7 +118,7 @@ def test_ctrl_c_amid_ingest_is_one_line_and_leaves_nothing_of_any_split(
     monkeypatch.setattr("byol_kedro.sources.folder.decode_all", decode_all)
     outcome = kedro_run("--pipelines=ingest", params="source=folder")
     assert outcome.exit_code == 130
-    assert outcome.lines[-1].startswith("stopped by Ctrl-C: what was finished is kept")
+    assert outcome.lines[-1].startswith("stopped by Ctrl-C; finished outputs are kept")
     assert "Aborted" not in outcome.output
     assert artifacts(tmp_path) == before
 

@@ -148,7 +148,7 @@ def test_a_raw_root_that_this_user_may_not_read_is_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr("byol_kedro.sources.layout.Path.iterdir", refuse)
     message = error_of("folder", root, tmp_path / "out")
-    assert message == f"{root}: Permission denied; mend its mode or its owner, or name another place"
+    assert message == f"{root}: Permission denied; fix its permissions or choose another path"
 
 
 def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):

@@ -1,7 +1,6 @@
 """The encoder, by its timm name, and the pair of networks that BYOL trains."""
 
 import copy
-import difflib
 from typing import Any
 
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 
 from byol_kedro.byol.seeds import HEADS, seeded, stream_seed
 from byol_kedro.errors import UserError
+from byol_kedro.suggestions import close_names
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 DROP_RATES = ("drop_prob", "drop_rate")  # of timm's modules: stochastic depth, and dropout that is no module
@@ -64,7 +64,7 @@ def check_architecture_name(name: str) -> None:
             f"pretrain.encoder.name: {name} names the weights {weights!r}, but a training starts at random ones; give "
             f"the architecture alone, {architecture}, and weights as a file with pretrain.init_from"
         )
-    close = difflib.get_close_matches(name, known, n=3) or ["resnet18", "resnet50"]
+    close = close_names(name, known, most=3) or ["resnet18", "resnet50"]
     raise UserError(
         f"pretrain.encoder.name: timm has no architecture {name!r}; close names: {', '.join(close)} "
         "(all: timm.list_models())"

@@ -1,6 +1,5 @@
 """Weights of another training as the start of this one."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +14,7 @@ from byol_kedro.byol.networks import Byol
 from byol_kedro.byol.seeds import seeded
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
+from byol_kedro.suggestions import close_names
 
 ONLINE, TARGET = "online_network_state_dict", "target_network_state_dict"
 # The replaced trainer (sthalles/PyTorch-BYOL) kept torchvision's ResNet as a Sequential of its children.
@@ -128,7 +128,7 @@ def check_timm_name(name: str, parameter: str) -> None:
 
     known = {*timm.list_models(), *timm.list_pretrained()}
     if name not in known:
-        close = ", ".join(difflib.get_close_matches(name, known, n=3)) or "resnet18.tv_in1k"
+        close = ", ".join(close_names(name, known, most=3)) or "resnet18.tv_in1k"
         raise UserError(
             f"{parameter}: timm knows no weights {name!r}; close names: {close} (all: timm.list_pretrained())"
         )

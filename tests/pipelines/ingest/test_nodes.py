@@ -43,7 +43,7 @@ def test_the_splits_are_in_the_order_of_the_outputs():
 
 def test_images_are_described_before_pretraining():
     names = [node.name for node in build_pipelines(["__default__"])["__default__"].nodes]
-    assert names[:2] == ["ingest", "describe_images"]
+    assert names[:2] == ["ingest.read_images", "ingest.describe_images"]
 
 
 def test_channel_statistics_of_a_split():

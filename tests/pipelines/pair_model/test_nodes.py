@@ -19,7 +19,7 @@ from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
 from byol_kedro.pair_model import baselines
 from byol_kedro.pipelines.pair_model import create_pipeline, nodes
-from tests.support.evaluation_inputs import ENCODER, ENCODER_MARKS, KNOWN, images, latents, reference_latents
+from tests.support.evaluation_inputs import DATA, ENCODER, ENCODER_HEADER, images, latents, reference_latents
 from tests.support.event_files import points
 from tests.support.pair_problems import SETTINGS, changed
 
@@ -98,7 +98,7 @@ def test_only_the_features_of_all_images_and_given_pairs_are_not_saved():
 
 
 def test_the_model_names_its_encoder_and_its_shape(outcome):
-    assert outcome["pair_model"].header == ENCODER_MARKS | {
+    assert outcome["pair_model"].header == ENCODER_HEADER | {
         "widths": "[16, 8]", "feature_dim": "12", "weights_from": "",
     }  # fmt: skip
 
@@ -293,7 +293,7 @@ def test_without_a_training_pair_there_is_no_model_and_nothing_of_it(caplog):
     given = run(images_train=train, train=features)
     assert "the pair model, the clusters and the map are skipped: no train pair" in caplog.text
     assert dict(given["pair_model"].arrays) == {}
-    assert given["pair_model"].header == ENCODER_MARKS
+    assert given["pair_model"].header == ENCODER_HEADER
     for name in ("pair_history", "pair_predictions", "pair_embeddings", "cluster_list"):
         assert given[name].empty, name
     assert not given["pair_embedding_map"].data
@@ -332,7 +332,7 @@ def test_features_of_unlabeled_images_that_were_not_extracted_are_a_line(outcome
 
 def test_the_cosine_is_that_of_the_reference_that_is_named():
     table = run(settings=with_pairs(target="cosine"))["image_pairs"]
-    features = dict(zip(images("train").names + images("test").names, [*KNOWN.train_x, *KNOWN.test_x], strict=True))
+    features = dict(zip(images("train").names + images("test").names, [*DATA.train_x, *DATA.test_x], strict=True))
     theirs = [cosine(features[row.left], features[row.right]) for row in table.itertuples()]
     np.testing.assert_allclose(table["target"], theirs, atol=1e-6)
 
@@ -399,7 +399,7 @@ def test_a_pair_file_together_with_saved_features_is_refused():
 
 def train_statistics():
     """Mean and standard deviation of the features of all train images."""
-    features = KNOWN.train_x.astype(np.float64)
+    features = DATA.train_x.astype(np.float64)
     return features.mean(axis=0), features.std(axis=0)
 
 
@@ -417,7 +417,7 @@ def test_imported_weights_are_used_as_they_are(imported):
     given = run(settings=params(weights_from=path))
     mean, deviation = train_statistics()
     with torch.no_grad():
-        expected = network(torch.from_numpy(((KNOWN.train_x - mean) / deviation).astype(np.float32))).numpy()
+        expected = network(torch.from_numpy(((DATA.train_x - mean) / deviation).astype(np.float32))).numpy()
     found = given["pair_embeddings"].query("split == 'train'").filter(regex="^z").to_numpy()
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert len(given["pair_history"]) == 0
@@ -460,7 +460,7 @@ def test_what_the_references_are_fitted_to_are_the_train_images(name, monkeypatc
     monkeypatch.setattr(baselines, "_principal_axes", lambda *given: seen.append(given) or original(*given))
     of_other_pairs(name)
     ((features, scaler),) = seen
-    np.testing.assert_array_equal(features, KNOWN.train_x)
+    np.testing.assert_array_equal(features, DATA.train_x)
     np.testing.assert_allclose([scaler.mean, scaler.scale], train_statistics(), rtol=1e-5)
 
 

@@ -12,7 +12,7 @@ from byol_kedro.byol.features import WHOSE, encode
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.provenance import Provenance
 from byol_kedro.datasets.tensors import Array, Tensors
-from byol_kedro.evaluation.scaler import constant, constant_words
+from byol_kedro.evaluation.scaler import constant_features_message, is_constant
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import Baselines
 from byol_kedro.pipelines.extract.references import all_references
@@ -31,8 +31,8 @@ def extract(encoder: Tensors, images_train: Images, images_test: Images, device:
     """
     model, header, where = _restored(encoder, device)
     train = _latents(encoder, model, header, images_train, "train", where)
-    if constant(train["features"]):
-        words = constant_words(f"encoder {encoder.header['version']}", len(images_train))
+    if is_constant(train["features"]):
+        words = constant_features_message(f"encoder {encoder.header['version']}", len(images_train))
         log.warning("%s Or has its training collapsed (feature_std in training_history)?", words)
     return train, _latents(encoder, model, header, images_test, "test", where)
 
@@ -80,8 +80,8 @@ def extract_references(
         for split, images in (("train", images_train), ("test", images_test)):
             arrays[f"{reference.key}.{split}.features"] = reference.features_of(images.pixels, split)
             arrays[f"{reference.key}.{split}.labels"] = images.labels
-        if constant(arrays[f"{reference.key}.train.features"]):
-            log.warning("%s", constant_words(reference.features, len(images_train)))
+        if is_constant(arrays[f"{reference.key}.train.features"]):
+            log.warning("%s", constant_features_message(reference.features, len(images_train)))
     requested = [*(["supervised"] if baselines.supervised else []), *references]
     left_out = [name for name in requested if name not in about]
     header = Provenance.of(encoder, images_train, images_test).to_header()

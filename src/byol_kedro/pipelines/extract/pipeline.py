@@ -12,16 +12,26 @@ def create_pipeline(**_: Any) -> Pipeline:
     inputs = ["encoder", "images_train", "images_test"]
     return Pipeline(
         [
-            Node(extract, inputs=[*inputs, "params:device"], outputs=["latents_train", "latents_test"]),
+            Node(
+                extract,
+                inputs=[*inputs, "params:device"],
+                outputs=["latents_train", "latents_test"],
+                name="labeled",
+            ),
             Node(
                 extract_unlabeled,
                 inputs=["encoder", "images_unlabeled", "params:pair_model.unlabeled", "params:device"],
                 outputs="latents_unlabeled",
+                name="unlabeled",
             ),
             Node(
                 extract_references,
                 inputs=[*inputs, "params:references", "params:baselines", "params:device"],
                 outputs="reference_latents",
+                name="references",
             ),
-        ]
+        ],
+        namespace="extract",
+        prefix_datasets_with_namespace=False,
+        tags="features",
     )

@@ -28,7 +28,7 @@ from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.names import SUPERVISED, UNTRAINED
 from byol_kedro.files.hub import WeightsUnavailableError, hub_weights
 from byol_kedro.files.weights import read_weights
-from byol_kedro.log import LINE_SECONDS, counted, get_logger, in_words
+from byol_kedro.log import LINE_SECONDS, counted, format_duration, get_logger
 
 FILE_SEPARATOR = "@"  # as in resnet18.tv_in1k@weights/mine.safetensors
 
@@ -138,7 +138,7 @@ def _progress_log(epochs: int) -> Watch:
         now = time.monotonic()
         if epoch in {1, epochs} or now - last >= LINE_SECONDS:
             last = now
-            left = in_words((now - start) / epoch * (epochs - epoch))
+            left = format_duration((now - start) / epoch * (epochs - epoch))
             logger.info("%s: epoch %d of %d, loss %.3f, %s left", SUPERVISED, epoch, epochs, loss, left)
 
     return watch

@@ -13,14 +13,17 @@ def create_pipeline() -> Pipeline:
                 ingest,
                 inputs=["raw_images", "params:ingest", "params:seed"],
                 outputs=["images_unlabeled", "images_train", "images_test"],
-                name="ingest",
+                name="read_images",
             ),
             Node(
                 summarize,
                 inputs=["images_unlabeled", "images_train", "images_test"],
                 outputs=["data_summary", "sample_grid"],
-                # Kedro runs ready nodes in the order of their names: this one before `pretrain`, which takes hours.
+                # Kedro runs independent nodes in the order of their names: this one before `pretrain.train`.
                 name="describe_images",
             ),
-        ]
+        ],
+        namespace="ingest",
+        prefix_datasets_with_namespace=False,
+        tags="data",
     )

@@ -14,8 +14,8 @@ def create_pipeline() -> Pipeline:
                 nodes.given_pairs,
                 inputs=[*images, "pair_file", "pair_tensors", "params:pair_model", "params:seed"],
                 outputs="given_pairs",
-                # Kedro runs the nodes that are ready by name: this one before `pretrain`, which takes hours.
-                name="given_pairs",
+                # Kedro runs independent nodes in the order of their names: this one before `pretrain.train`.
+                name="read_pairs",
             ),
             Node(
                 nodes.make_pairs,
@@ -27,7 +27,7 @@ def create_pipeline() -> Pipeline:
                 nodes.pool_images,
                 inputs=["encoder", *latents, *images, "pair_tensors"],
                 outputs="image_pool",
-                name="pool_images",
+                name="collect_features",
             ),
             Node(
                 nodes.fit_model,
@@ -41,7 +41,7 @@ def create_pipeline() -> Pipeline:
                     "params:seed",
                 ],
                 outputs=["pair_model", "pair_history"],
-                name="fit_pair_model",
+                name="train",
             ),
             Node(
                 nodes.predict_test_pairs,
@@ -76,13 +76,13 @@ def create_pipeline() -> Pipeline:
                     "params:seed",
                 ],
                 outputs="pair_metrics",
-                name="evaluate_pair_model",
+                name="evaluate",
             ),
             Node(
                 nodes.draw_map,
                 inputs=["pair_embeddings", "images_test", "params:pair_model", "params:seed"],
                 outputs="pair_embedding_map",
-                name="draw_embedding_map",
+                name="draw_map",
             ),
             Node(
                 nodes.draw_cluster_sheet,
@@ -90,5 +90,8 @@ def create_pipeline() -> Pipeline:
                 outputs="cluster_sheet",
                 name="draw_cluster_sheet",
             ),
-        ]
+        ],
+        namespace="pair_model",
+        prefix_datasets_with_namespace=False,
+        tags="evaluation",
     )

@@ -14,6 +14,7 @@ def create_pipeline(**_: Any) -> Pipeline:
                 show_views,
                 inputs=["images_unlabeled", "images_train", "params:pretrain", "params:seed"],
                 outputs="first_views",
+                name="draw_views",
             ),
             Node(
                 pretrain,
@@ -28,6 +29,10 @@ def create_pipeline(**_: Any) -> Pipeline:
                     "params:tensorboard",
                 ],
                 outputs=["encoder", "byol_heads", "training_history"],
+                name="train",
             ),
-        ]
+        ],
+        namespace="pretrain",
+        prefix_datasets_with_namespace=False,
+        tags="training",
     )

@@ -14,7 +14,7 @@ from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import TrainState
 from byol_kedro.evaluation.metrics import percent
-from byol_kedro.log import LINE_SECONDS, counted, get_logger, in_words
+from byol_kedro.log import LINE_SECONDS, counted, format_duration, get_logger
 
 logger = get_logger(__name__)
 ESTIMATE_SECONDS, ESTIMATE_STEPS = 5.0, 10  # whichever comes first
@@ -92,10 +92,10 @@ class ProgressReport:
         assert self._start is not None
         seconds = per_step * (self._plan.steps - self._start[1])
         hint = "; --env=sample takes minutes, on photographs of its own" if seconds > LONG_SECONDS else ""
-        logger.info("pretraining will take about %s on this %s%s", in_words(seconds), self._device, hint)
+        logger.info("pretraining will take about %s on this %s%s", format_duration(seconds), self._device, hint)
 
     def _show(self, done: int, row: Row | None, now: float, per_step: float) -> None:
-        left = f"{in_words(per_step * (self._plan.steps - done))} left"
+        left = f"{format_duration(per_step * (self._plan.steps - done))} left"
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, description=f"{self._text}, {left}")
             return

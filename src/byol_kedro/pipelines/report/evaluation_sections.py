@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from byol_kedro.evaluation.metrics import percent
-from byol_kedro.evaluation.names import BYOL, CLASSIFIER
+from byol_kedro.evaluation.names import BYOL
+from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.evaluation.significance import LEVEL
 from byol_kedro.pipelines.report.results import LINKS, comparable, features_key, measured, protocol_key, row_key
 from byol_kedro.pipelines.report.table import (
@@ -102,7 +103,7 @@ def classes(predictions: pd.DataFrame, class_names: Sequence[str]) -> dict[str, 
     headings = ["class", "test images", *(f"{features}, %" for features in columns)]
     return {
         "table": Table(headings, rows, headings[1:]),
-        "classifier": CLASSIFIER[PROTOCOL],
+        "classifier": PROBES[PROTOCOL].label,
         "open": len(rows) <= MAX_OPEN_CLASSES,
     }
 
@@ -160,6 +161,5 @@ def _spread(statistics: Mapping[str, Any]) -> str:
 
 def _name(protocol: str) -> str:
     """Returns the short name of a protocol's classifier."""
-    return classifier({"classifier": CLASSIFIER.get(protocol, protocol), "protocol": protocol}).replace(
-        " regression", ""
-    )
+    name = PROBES[protocol].title if protocol in PROBES else protocol
+    return name.replace(" regression", "")

@@ -13,15 +13,29 @@ def create_pipeline() -> Pipeline:
                 nodes.tabulate,
                 ["encoder", "run_manifest", "baseline_metrics", "probe_metrics", "data_summary", "images_test"],
                 ["results", "results_table"],
+                name="tabulate_results",
             ),
             Node(
-                nodes.gather_predictions, ["run_manifest", "baseline_predictions", "probe_predictions"], "predictions"
+                nodes.gather_predictions,
+                ["run_manifest", "baseline_predictions", "probe_predictions"],
+                "predictions",
+                name="gather_predictions",
             ),
-            Node(nodes.compare_classifiers, ["predictions", "params:seed"], "comparisons"),
-            Node(nodes.draw_training, ["encoder", "run_manifest", "training_history"], "training_curves"),
-            Node(nodes.draw_top1, ["results", "data_summary"], "top1_bars"),
-            Node(nodes.draw_confusion, ["predictions", "images_test"], "confusion_matrix"),
-            Node(nodes.draw_few_labels, ["encoder", "few_label_metrics", "images_test"], "few_label_curve"),
+            Node(nodes.compare_classifiers, ["predictions", "params:seed"], "comparisons", name="compare_classifiers"),
+            Node(
+                nodes.draw_training,
+                ["encoder", "run_manifest", "training_history"],
+                "training_curves",
+                name="draw_training",
+            ),
+            Node(nodes.draw_top1, ["results", "data_summary"], "top1_bars", name="draw_top1"),
+            Node(nodes.draw_confusion, ["predictions", "images_test"], "confusion_matrix", name="draw_confusion"),
+            Node(
+                nodes.draw_few_labels,
+                ["encoder", "few_label_metrics", "images_test"],
+                "few_label_curve",
+                name="draw_few_labels",
+            ),
             Node(
                 nodes.summarize,
                 [
@@ -35,6 +49,7 @@ def create_pipeline() -> Pipeline:
                     "pair_metrics",
                 ],
                 "report_summary",
+                name="write_summary",
             ),
             Node(
                 nodes.describe_evaluation,
@@ -50,11 +65,13 @@ def create_pipeline() -> Pipeline:
                     "images_test",
                 ],
                 "report_evaluation",
+                name="write_evaluation",
             ),
             Node(
                 nodes.describe_pair_model,
                 ["encoder", "pair_metrics", "pair_embeddings", "images_test"],
                 "report_pair_model",
+                name="write_pair_model",
             ),
             Node(
                 nodes.embed_figures,
@@ -69,6 +86,7 @@ def create_pipeline() -> Pipeline:
                     "images_test",
                 ],
                 "report_figures",
+                name="embed_figures",
             ),
             Node(
                 nodes.write_report,
@@ -82,6 +100,10 @@ def create_pipeline() -> Pipeline:
                     "report_figures",
                 ],
                 "report",
+                name="write_report",
             ),
-        ]
+        ],
+        namespace="report",
+        prefix_datasets_with_namespace=False,
+        tags="report",
     )

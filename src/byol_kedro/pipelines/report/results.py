@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from byol_kedro.datasets.images import Images
-from byol_kedro.evaluation.names import BYOL, CLASSIFIER, PIXELS, UNTRAINED
+from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
+from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.pipelines.report.consistency import check_encoder, made_by
 from byol_kedro.sources.stl10 import STL10
 
@@ -20,7 +21,7 @@ COLUMNS = (
 )  # fmt: skip
 WHOLE = ("dim", "projection_dim", "epochs", "batch_size", "seed")
 NUMBERS = ("top1", "ci_low", "ci_high")
-PROTOCOLS = tuple(CLASSIFIER)
+PROTOCOLS = tuple(PROBES)
 README = "sthalles/PyTorch-BYOL README"
 ISSUE_4 = "sthalles/PyTorch-BYOL#4 (users)"
 ISSUE_6 = "sthalles/PyTorch-BYOL#6 (users)"

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from byol_kedro.evaluation.metrics import percent
-from byol_kedro.evaluation.names import CLASSIFIER
+from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.log import counted
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.pipelines.report.table import Table, spaced
@@ -60,7 +60,7 @@ def labeled(
         numbers.append(("chance", f"{percent(chance)} %", "most frequent training class"))
     return {
         "sentences": summary(results, comparisons, steps),
-        "classifier": CLASSIFIER[PROTOCOL],
+        "classifier": PROBES[PROTOCOL].label,
         "numbers": numbers,
         "family": len(headline(results)),
     }

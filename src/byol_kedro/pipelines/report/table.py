@@ -8,14 +8,13 @@ from typing import Any
 import pandas as pd
 
 from byol_kedro.evaluation.metrics import one_decimal, percent
+from byol_kedro.evaluation.probes.base import PROBES
 
 HEADINGS = (
     "classifier", "features", "architecture", "feature dim", "projection dim", "epochs", "batch size",
     "top-1", "data", "source",
 )  # fmt: skip
 RIGHT = frozenset({"feature dim", "projection dim", "epochs", "batch size", "top-1"})
-# Distinguishes the protocols whose classifier has the same name.
-KINDS = {"linear_adam": " (Adam)", "linear_sgd": " (SGD)", "knn_weighted": " (weighted)"}
 NOTHING_MEASURED = (
     "No classifier was evaluated: the training images have labels of fewer than two classes, or no test image has a "
     "label. All rows are published results."
@@ -72,7 +71,8 @@ def text_or_dash(value: Any) -> str:
 
 def classifier(row: Mapping[Any, Any]) -> str:
     """Returns the name of a row's classifier, with the optimizer or weighting where the name alone is ambiguous."""
-    return f"{row['classifier']}{KINDS.get(row['protocol'], '')}"
+    variant = PROBES[row["protocol"]].variant if row["protocol"] in PROBES else ""
+    return f"{row['classifier']} ({variant})" if variant else str(row["classifier"])
 
 
 def cells(results: pd.DataFrame) -> list[dict[str, str]]:

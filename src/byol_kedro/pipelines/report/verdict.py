@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 
 from byol_kedro.evaluation.metrics import one_decimal, percent
-from byol_kedro.evaluation.names import BYOL, CLASSIFIER, PIXELS, SUPERVISED, UNTRAINED
+from byol_kedro.evaluation.names import BYOL, PIXELS, SUPERVISED, UNTRAINED
+from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.evaluation.significance import LEVEL, holm, two_proportions, wilson_trials
 from byol_kedro.log import counted
 from byol_kedro.pipelines.report.results import README, comparable, measured
@@ -34,7 +35,7 @@ def verdict(results: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
     """
     byol, others = _row(measured(results), BYOL), headline(results)
     if byol is None:
-        return [f"BYOL features were not evaluated with {CLASSIFIER[PROTOCOL]}."]
+        return [f"BYOL features were not evaluated with {PROBES[PROTOCOL].label}."]
     p_values = holm([_p_value(byol, row, comparisons) for row in others.values()])
     interval = f"95 % CI {percent(byol['ci_low'])}–{percent(byol['ci_high'])}"
     accuracy = f"BYOL reaches {percent(byol['top1'])} % top-1 ({interval}) with {byol['classifier']}."
