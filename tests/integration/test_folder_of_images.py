@@ -96,7 +96,7 @@ def test_broken_images_in_one_split_leave_no_artifacts(kedro_run: Run, tmp_path:
         (tmp_path / f"raw/test/a/{name}.jpg").write_bytes(b"no image")
     outcome = kedro_run("--pipelines=ingest", params="source=folder")
     assert outcome.exit_code == 1
-    assert "test/a/broken.jpg (no image" in outcome.lines[-1]
+    assert "test/a/broken.jpg (not an image" in outcome.lines[-1]
     assert not images_written(tmp_path)
 
 
@@ -125,7 +125,7 @@ def test_ctrl_c_during_ingest_leaves_no_artifacts(
 
 def test_ctrl_c_after_ingest_keeps_the_images(kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_images(tmp_path / "raw", 8)
-    monkeypatch.setattr("byol_kedro.pipelines.ingest.nodes.draw_grid", press_ctrl_c)
+    monkeypatch.setattr("byol_kedro.pipelines.ingest.nodes.class_grid", press_ctrl_c)
     outcome = kedro_run("--pipelines=ingest", params="source=folder")
     assert outcome.exit_code == 130
     assert outcome.lines[-1].startswith("stopped by Ctrl-C")

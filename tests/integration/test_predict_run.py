@@ -74,7 +74,7 @@ def test_a_pinned_older_encoder_is_used(chain_copy: Path, folder: Path) -> None:
 def test_a_missing_predict_root_is_one_line(chain_copy: Path) -> None:
     before = artifacts(chain_copy)
     message = error_of(type_kedro_run(chain_copy, "--pipelines=predict"))
-    assert message.startswith("Error: predict_root is not given")
+    assert message.startswith("Error: predict_root, the folder of new images, is not set")
     assert artifacts(chain_copy) == before
 
 

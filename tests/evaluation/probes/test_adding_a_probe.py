@@ -1,4 +1,4 @@
-"""The diff in docs/extending.md adds a probe: parameters, tables, artifact and predict know it."""
+"""The diff in docs/extending.md adds a probe to parameters, tables, artifact and predict."""
 
 import importlib
 import shutil

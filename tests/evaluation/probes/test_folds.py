@@ -1,4 +1,4 @@
-"""Folds: each is learned from alone, and all test images judge it."""
+"""Folds: a probe is fitted to each fold top1_of_fold and evaluated on all test images."""
 
 import json
 from dataclasses import replace
@@ -14,21 +14,21 @@ from tests.support.probe_problems import PROBE_PARAMS, probe_data
 FOLDS = [np.arange(0, 60), np.arange(60, 120), np.arange(30, 90)]
 
 
-def rows(this=None, folds=FOLDS, protocols=("knn", "logistic")):
-    return fold_rows(this or probe_data(), folds, protocols, PROBE_PARAMS, 0)
+def rows(data=None, folds=FOLDS, names=("knn", "logistic")):
+    return fold_rows(data or probe_data(), folds, names, PROBE_PARAMS, 0)
 
 
-def alone(fold, protocol, this=None):
-    """Top-1 of a run in which the training images are those of the fold."""
-    this = this or probe_data()
-    part = replace(this, train_x=this.train_x[fold], train_y=this.train_y[fold])
-    return evaluate(part, (protocol,), PROBE_PARAMS, 0).rows[0]["top1"]
+def top1_of_fold(fold, name, data=None):
+    """Top-1 with the images of the fold as training images."""
+    data = data or probe_data()
+    part = replace(data, train_x=data.train_x[fold], train_y=data.train_y[fold])
+    return evaluate(part, (name,), PROBE_PARAMS, 0).rows[0]["top1"]
 
 
-@pytest.mark.parametrize("protocol", PROBES)
-def test_a_fold_gives_what_its_images_alone_give(protocol):
-    found = rows(protocols=(protocol,))[0]["top1"]
-    assert found == pytest.approx([alone(fold, protocol) for fold in FOLDS], abs=1e-9)
+@pytest.mark.parametrize("name", PROBES)
+def test_fold_gives_the_same_as_its_images_alone(name):
+    found = rows(names=(name,))[0]["top1"]
+    assert found == pytest.approx([top1_of_fold(fold, name) for fold in FOLDS], abs=1e-9)
 
 
 def test_mean_and_deviation_are_over_the_folds():
@@ -36,7 +36,7 @@ def test_mean_and_deviation_are_over_the_folds():
     assert (row["mean"], row["std"]) == pytest.approx((np.mean(row["top1"]), np.std(row["top1"], ddof=1)))
 
 
-def test_a_row_says_what_it_is_of():
+def test_row_has_its_keys():
     row = rows()[1]
     facts = {key: row[key] for key in ("features", "classifier", "protocol", "n", "n_train", "n_test")}
     assert facts == {
@@ -45,14 +45,14 @@ def test_a_row_says_what_it_is_of():
     }  # fmt: skip
 
 
-def test_images_of_a_fold_without_a_label_teach_nothing():
+def test_unlabeled_images_of_a_fold_are_ignored():
     some = probe_data().train_y.copy()
     some[:30] = -1
-    this = probe_data(train_y=some)
-    assert rows(this, FOLDS[:1])[0]["top1"] == [alone(np.arange(30, 60), "knn", this)]
+    data = probe_data(train_y=some)
+    assert rows(data, FOLDS[:1])[0]["top1"] == [top1_of_fold(np.arange(30, 60), "knn", data)]
 
 
-def test_rows_are_plain_json():
+def test_rows_are_json():
     assert json.loads(json.dumps(rows())) == rows()
 
 

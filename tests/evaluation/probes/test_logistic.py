@@ -1,4 +1,4 @@
-"""The logistic regression against scikit-learn's own on standardized features."""
+"""The logistic regression against scikit-learn on standardized features."""
 
 import importlib
 import logging
@@ -22,7 +22,7 @@ def fit(data, n_classes=4, cs=(0.1,), validation=0.2, seed=0):
 
 
 @pytest.mark.parametrize("classes", [2, 3, 4])
-def test_probabilities_are_scikit_learns_when_fitted_on_all_of_train(classes):
+def test_probabilities_agree_with_scikit_learn(classes):
     data = blobs(classes=classes, spread=2.0)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, tol=1e-8, max_iter=5000))
     theirs = model.fit(data.train_x.astype(float), data.train_y).predict_proba(data.test_x)
@@ -30,27 +30,27 @@ def test_probabilities_are_scikit_learns_when_fitted_on_all_of_train(classes):
     np.testing.assert_allclose(ours, theirs, atol=2e-3)
 
 
-def test_a_small_c_is_chosen_where_there_is_more_noise_than_signal():
+def test_small_c_is_chosen_for_noisy_features():
     data = blobs(n_train=400, dim=150, classes=2, spread=8.0)  # the large C fits its own rows without an error
     assert fit(data, 2, cs=(1e-4, 1e3), validation=0.5).chosen == {"C": 1e-4}
 
 
-def test_a_large_c_is_chosen_where_shrinking_hides_the_rare_class():
+def test_large_c_is_chosen_for_a_rare_class():
     data = blobs(n_train=300, classes=2, spread=0.3)
     data.train_x[:270], data.train_y[:270] = data.train_x[data.train_y == 0][0], 0
     assert fit(data, 2, cs=(1e-6, 1.0)).chosen == {"C": 1.0}
 
 
-def test_the_smallest_of_equally_good_cs_is_chosen():
+def test_smallest_of_equal_cs_is_chosen():
     assert fit(blobs(spread=0.01), cs=(10.0, 0.1, 1.0)).chosen == {"C": 0.1}
 
 
-def test_a_class_without_training_images_is_never_guessed():
+def test_class_without_training_images_has_probability_0():
     data = blobs(classes=3)
     assert fit(data, n_classes=5).probabilities[:, 3:].max() == 0
 
 
-def test_what_does_not_settle_is_one_line_and_no_warning(monkeypatch, caplog):
+def test_missing_convergence_is_logged_without_a_warning(monkeypatch, caplog):
     monkeypatch.setattr(module, "MAX_ITER", 2)
     with warnings.catch_warnings(), caplog.at_level(logging.INFO):
         warnings.simplefilter("error")
@@ -61,7 +61,7 @@ def test_what_does_not_settle_is_one_line_and_no_warning(monkeypatch, caplog):
     ]
 
 
-def test_the_weights_give_the_probabilities():
+def test_arrays_give_the_probabilities():
     data = blobs()
     result = fit(data)
     w = {name: array.astype(float) for name, array in result.arrays.items()}

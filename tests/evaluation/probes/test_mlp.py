@@ -1,4 +1,4 @@
-"""The MLP against scikit-learn's and on a problem that no linear classifier solves."""
+"""The MLP against scikit-learn, and on a problem that no linear classifier solves."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_xor_is_not_learned_by_a_linear_classifier(probe, params):
     assert top1(fit_predict(probe, data, params, 2).probabilities, data.test_y) < 0.65
 
 
-def test_top1_is_close_to_scikit_learns_mlp():
+def test_top1_agrees_with_scikit_learn():
     data = blobs(n_train=1500, n_test=2000, spread=1.5)
     model = MLPClassifier((32,), learning_rate_init=0.01, early_stopping=True, random_state=0)
     theirs = make_pipeline(StandardScaler(), model).fit(data.train_x, data.train_y)
@@ -51,7 +51,7 @@ def test_top1_is_close_to_scikit_learns_mlp():
     assert top1(fit(data).probabilities, data.test_y) == pytest.approx(expected, abs=0.03)
 
 
-def test_the_weights_kept_are_those_of_the_best_epoch():
+def test_weights_are_those_of_the_best_epoch():
     data = blobs(spread=2.0)
     best = fit(data)
     stopped_there = fit(data, epochs=int(best.chosen["epoch"]))
@@ -59,7 +59,7 @@ def test_the_weights_kept_are_those_of_the_best_epoch():
     np.testing.assert_array_equal(best.arrays["hidden.weight"], stopped_there.arrays["hidden.weight"])
 
 
-def test_training_stops_when_patience_is_spent(monkeypatch):
+def test_training_stops_after_patience(monkeypatch):
     steps = []
     step = torch.optim.AdamW.step
     monkeypatch.setattr(torch.optim.AdamW, "step", lambda self: steps.append(1) or step(self))
@@ -74,7 +74,7 @@ def test_biases_are_not_decayed():
     assert np.abs(weights["hidden.bias"]).max() > 0.1
 
 
-def test_the_weights_give_the_probabilities():
+def test_arrays_give_the_probabilities():
     data = blobs()
     result = fit(data)
     w = {name: array.astype(float) for name, array in result.arrays.items()}
@@ -88,7 +88,7 @@ def test_the_same_seed_gives_the_same_bits():
     np.testing.assert_array_equal(first.arrays["output.weight"], again.arrays["output.weight"])
 
 
-def test_torchs_global_generator_is_left_alone():
+def test_global_generator_is_not_used():
     before = torch.get_rng_state()
     fit(blobs(), epochs=1)
     assert torch.equal(torch.get_rng_state(), before)

@@ -1,4 +1,4 @@
-"""The node probes: what it saves and what it refuses."""
+"""The node that fits the probes: outputs and refused inputs."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ def run(encoder=ENCODER, train=None, test=None, images_test=None):
     return fit_probes(encoder, train, test, images_test or images("test"), PROBE_PARAMS, 0)
 
 
-def test_metrics_hold_a_row_for_each_protocol_and_are_json():
+def test_metrics_are_json_with_a_row_per_probe():
     metrics, *_ = run()
     rows = json.loads(json.dumps(metrics))["rows"]
     assert [(row["features"], row["protocol"]) for row in rows] == [
@@ -37,7 +37,7 @@ def test_metrics_name_the_encoder_and_the_test_images():
     assert (metrics["encoder_version"], metrics["data_fingerprint"]) == ("v1", "test-images")
 
 
-def test_the_header_names_the_encoder_the_training_images_and_the_classes():
+def test_header_has_encoder_training_images_and_classes():
     assert run()[2].header == {
         "encoder_version": "v1",
         "encoder_fingerprint": "e1",
@@ -60,7 +60,7 @@ def test_saved_arrays_give_the_confidences_in_the_predictions():
             np.testing.assert_array_equal(found, predictions.query("protocol == @name")["confidence"])
 
 
-def test_predictions_name_the_images_by_their_index():
+def test_predictions_name_images_by_index():
     test = latents("test")
     backwards = Tensors({name: array[::-1] for name, array in test.arrays.items()}, test.header)
     predictions = run(test=backwards)[1]
@@ -80,14 +80,14 @@ def test_latents_of_other_images_are_refused():
         run(images_test=replace(images("test"), fingerprint="other-fingerprint"))
 
 
-def test_without_labels_everything_is_there_and_empty():
+def test_without_labels_all_outputs_are_empty():
     nothing = latents("test")
     nothing = Tensors(nothing.arrays | {"labels": np.full(30, -1)}, nothing.header)
     metrics, predictions, saved = run(test=nothing)
     assert (metrics["rows"], len(predictions), dict(saved.arrays)) == ([], 0, {})
 
 
-def test_the_pipeline_writes_what_the_report_reads():
+def test_outputs_of_the_pipeline():
     assert create_pipeline().outputs() == {
         "probe_metrics",
         "probe_predictions",

@@ -1,4 +1,4 @@
-"""What could break: views of another recipe, networks that are shown different ones, labels that are looked at."""
+"""Two views of the same images: the augmentation of the training, the same for both networks, without labels."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def encoder(first=VIEW, second=VIEW):
     return Tensors(to_arrays(moved(untrained_encoder(HEADER))), header)
 
 
-def test_both_views_are_the_networks_answers_to_images_augmented_as_in_training():
+def test_views_are_augmented_as_in_training():
     trained = encoder(second=VIEW | {"solarize_prob": 1.0})
     found = encode_two_views(trained, TEST, 5, CPU)
     networks = {
@@ -46,12 +46,12 @@ def test_both_views_are_the_networks_answers_to_images_augmented_as_in_training(
             np.testing.assert_allclose(found[name][place], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_views_that_change_nothing_are_the_same_point():
+def test_views_without_augmentation_are_equal():
     for first, second in encode_two_views(encoder(WHOLE, WHOLE), TEST, 0, CPU).values():
         np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-5)
 
 
-def test_at_most_so_many_images_are_viewed_the_same_for_every_run(monkeypatch):
+def test_number_of_images_is_limited_and_reproducible(monkeypatch):
     monkeypatch.setattr(views, "MAX_IMAGES", 5)
     one, two, other = (encode_two_views(encoder(), TEST, seed, CPU)["BYOL"][0] for seed in (0, 0, 1))
     assert one.shape == (5, 96)
@@ -59,14 +59,14 @@ def test_at_most_so_many_images_are_viewed_the_same_for_every_run(monkeypatch):
     assert not np.array_equal(one, other)
 
 
-def test_no_label_is_looked_at():
+def test_labels_are_not_used():
     unknown = replace(TEST, labels=np.full(12, -1))
     one, two = (encode_two_views(encoder(), images, 0, CPU)["BYOL"] for images in (TEST, unknown))
     assert np.array_equal(one, two)
 
 
 @pytest.mark.parametrize("missing", ["training", "image_passes"])
-def test_an_encoder_that_does_not_name_its_views_has_no_alignment_and_one_line_says_so(missing, caplog):
+def test_alignment_is_skipped_without_the_training_header(missing, caplog):
     old = encoder()
     del old.header[missing]
     with caplog.at_level("INFO"):
