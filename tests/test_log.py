@@ -18,7 +18,7 @@ from byol_kedro.pair_model.embeddings import SplitEmbeddings
 from byol_kedro.pair_model.pairs import ImagePool
 from byol_kedro.pipelines.predict.known import KnownImages
 from byol_kedro.runs.history import Run
-from byol_kedro.sources.stream import ImageStream, Index
+from byol_kedro.sources.source import ImageStream, Index
 from tests.support.encoders import HEADER
 from tests.support.trainings import CPU
 

@@ -17,10 +17,10 @@ from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.byol.features import BATCH, WHOSE, encode
 from byol_kedro.byol.finite import ANY_FINITE
 from byol_kedro.errors import UserError
-from byol_kedro.files.decode import NarrowPixels, UnreadableImage, are_narrow, decode, narrow_words, square
+from byol_kedro.files.decode import NarrowPixels, UnreadableImage, are_narrow, center_square, decode, narrow_text
 from byol_kedro.files.paths import expanded
 from byol_kedro.files.user_files import is_regular
-from byol_kedro.files.versioned import tell_passed_over, version_files
+from byol_kedro.files.versioned import log_ignored_versions, version_files
 from byol_kedro.files.weights import read_safetensors
 from byol_kedro.log import Brief, get_logger
 
@@ -84,7 +84,7 @@ class FrozenEncoder(Brief):
             encode(self.model, pixels, self.header, self.device, whose=whose, largest=ANY_FINITE) for pixels in batches
         ]
         if any(narrow):
-            logger.warning("%s", narrow_words(sum(narrow), len(narrow)))
+            logger.warning("%s", narrow_text(sum(narrow), len(narrow)))
         return np.concatenate(parts) if parts else np.empty((0, self.header.feature_dim), np.float32)
 
     def metadata(self) -> dict[str, str]:
@@ -116,7 +116,7 @@ def _square(image: ImageLike, size: int, name: str) -> NDArray[np.uint8]:
             f"array (N, 3, {size}, {size}) uint8"
         )
     try:
-        return square(image, size) if isinstance(image, Image.Image) else decode(Path(image), size)
+        return center_square(image, size) if isinstance(image, Image.Image) else decode(Path(image), size)
     except Exception as reason:  # noqa: BLE001  # a PIL image is decoded only now, and decoders raise any error
         raise UnreadableImage(f"{name}, {image}: {reason}") from None
 
@@ -153,7 +153,7 @@ def _newest(folder: Path) -> Path:
         return folder / ENCODER_FILE
     entries = [folder, folder / ENCODER_FILE, *folder.glob(f"*/{ENCODER_FILE}")]
     files = [file for entry in entries for file in version_files(entry, ENCODER_FILE) if _is_file(file)]
-    tell_passed_over(entries, ENCODER_FILE)
+    log_ignored_versions(entries, ENCODER_FILE)
     if files:
         return max(files, key=lambda file: file.parent.name)
     missing = "encoder in" if folder.is_dir() else "file or folder"

@@ -1,8 +1,9 @@
-"""Logging helpers: loggers, counts and durations as text, short reprs of large objects."""
+"""Loggers, a limit on how often progress is logged, durations in words, and a short repr of large objects."""
 
 import dataclasses
 import logging
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from typing import Any, cast
 
@@ -18,6 +19,23 @@ def get_logger(name: str) -> logging.LoggerAdapter[logging.Logger]:
     With markup, `[rank0]` is not printed and a path in brackets raises an error.
     """
     return logging.LoggerAdapter(logging.getLogger(name), {"markup": False})
+
+
+class Throttle:
+    """Limits progress messages to one every `LINE_SECONDS`, counted from the construction on."""
+
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        """Start the first interval; `clock` returns seconds and is `time.monotonic` by default."""
+        self._clock = clock or time.monotonic
+        self._last = self._clock()
+
+    def is_due(self, *, always: bool = False) -> bool:
+        """Return whether to log now, and if so, restart the interval; `always` logs before it has passed."""
+        now = self._clock()
+        due = always or now - self._last >= LINE_SECONDS
+        if due:
+            self._last = now
+        return due
 
 
 def counted(number: int, one: str, several: str | None = None) -> str:

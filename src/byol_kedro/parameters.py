@@ -49,16 +49,24 @@ class Photos(Block):
     test: PositiveInt
 
 
-class Ingest(Block):
-    """Reading of images.
+class Folder(Block):
+    """Of the `folder` source: at most the part `max_broken` of the files in a split may be unreadable.
 
-    `test_fraction` of the training images is held out if a source has no test images. At most the fraction
-    `max_broken` of the files of a split may be unreadable; if it is above 0, at least one file may be.
+    Above 0, one unreadable file is always allowed.
+    """
+
+    max_broken: Fraction
+
+
+class Ingest(Block):
+    """Parameters of all sources, and a block for each source that has its own.
+
+    `test_fraction` of train is held out if a source has no test images.
     """
 
     image_size: Annotated[int, Field(ge=8, le=1024)]
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
-    max_broken: Fraction
+    folder: Folder
     photos: Photos
 
 

@@ -199,7 +199,7 @@ def test_a_bit_that_is_turned_in_an_exported_file_is_noticed_by_load_encoder(tmp
         ([], [], "there is no encoder in"),
         ([OLDER], ["--encoder=2027"], "--encoder 2027: no such version in "),
         ([OLDER], ["--format=torchvision"], "torchvision has no test_resnet"),
-        ([OLDER], ["--output=e.pt"], "timm takes a file whose name ends in .safetensors"),
+        ([OLDER], ["--output=e.pt"], "timm needs a file name that ends in .safetensors"),
         ([OLDER], [f"--output={Path(__file__) / 'e.safetensors'}"], "e.safetensors cannot be written: Not a directory"),
         ([OLDER], ["--params=data_rot=x"], "data_rot: there is no such parameter; did you mean data_root?"),
     ],
@@ -254,7 +254,7 @@ def test_nothing_is_exported_onto_an_artifact_or_among_images(artifacts, output)
     assert outcome.exit_code == 1
     (line,) = outcome.lines
     assert line.startswith(f"Error: --output {artifacts / output}: ")
-    assert line.endswith("name a file in another folder")
+    assert line.endswith("choose a file in another folder")
     assert {path: path.read_bytes() for path in artifacts.rglob("*") if path.is_file()} == before
 
 
@@ -262,7 +262,7 @@ def test_nothing_is_exported_onto_an_artifact_or_among_images(artifacts, output)
 def test_nothing_is_exported_onto_the_configuration_or_the_code(artifacts, output):
     outcome = type_export(artifacts, "--format=timm", f"--output={output}")
     assert outcome.exit_code == 1
-    assert "the configuration and the code" in outcome.output
+    assert "configuration or code" in outcome.output
     assert not (ROOT / output).exists()
 
 

@@ -59,7 +59,7 @@ def newest(root: Path, name: str) -> Path:
 
 NO_TEST_PAIR = "the pair model is not evaluated: no test pair among"
 NO_PAIR = "the pair model, the clusters and the map are skipped: no train pair among 1 train"
-NO_TEST = "no test images: what is measured on them is left out"
+NO_TEST = "no test images, so the results on them are skipped"
 NO_QUALITY = "quality measures skipped: found 1 test images, expected at least 2"
 NO_MAP = "pair_embedding_map: skipped, found 1 test images, at least 2 expected"
 NO_CLASSIFIERS = "expected at least 2 classes to learn and 1 test image"

@@ -38,7 +38,7 @@ def test_a_package_that_no_stage_of_the_run_needs_is_not_asked_for(
 
 
 WEIGHTS = {
-    "no file": (lambda _: None, "there is no file"),
+    "no file": (lambda _: None, "does not exist"),
     "no weights": (lambda path: path.write_bytes(b"no weights"), "pair_model.weights_from"),
     "another network": (lambda path: save_file({"fc.weight": torch.ones(2, 2)}, path), "holds fc.weight; expected"),
     "layers that do not fit": (

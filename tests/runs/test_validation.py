@@ -19,8 +19,8 @@ def warned(caplog: pytest.LogCaptureFixture, typed: dict[str, object], *inputs: 
 
 
 def test_unused_parameters_of_a_block_are_named(caplog) -> None:
-    typed = {"ingest": {"image_size": 96, "max_broken": 0.1}, "pretrain": {"epochs": 3}}
-    line = "no effect of ingest.image_size, ingest.max_broken: this run does not read it"
+    typed = {"ingest": {"image_size": 96, "test_fraction": 0.1}, "pretrain": {"epochs": 3}}
+    line = "no effect of ingest.image_size, ingest.test_fraction: this run does not read it"
     assert warned(caplog, typed, "pretrain", "seed") == [line]
 
 

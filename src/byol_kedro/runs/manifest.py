@@ -11,7 +11,7 @@ from typing import Any
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from byol_kedro.files.integrity import DamagedError, check_sum
+from byol_kedro.files.integrity import DamagedError, verify_checksum
 from byol_kedro.files.masking import masked_values
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import Parameters
@@ -65,7 +65,7 @@ def manifest_of(run_id: str, catalog: CatalogProtocol[Any, Any]) -> dict[str, An
     if not path.exists():
         return {}
     try:
-        check_sum(path)
+        verify_checksum(path)
     except DamagedError as error:
         logger.warning("inputs and command of run %s are unknown: %s %s", run_id, path, error.fault)
         return {}

@@ -104,4 +104,4 @@ def _with_writer(error: DamagedError) -> UserError:
     pipelines = build_pipelines([*PARTS, "predict"])
     writers = (name for name, pipeline in pipelines.items() if error.entry in pipeline.all_outputs())
     writer = next(writers, None)
-    return UserError(error.told(f"the pipeline {writer}")) if writer else error
+    return UserError(error.message_for(f"the pipeline {writer}")) if writer else error

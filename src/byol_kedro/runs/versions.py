@@ -13,7 +13,7 @@ from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 
 from byol_kedro.errors import UserError
-from byol_kedro.files.versioned import is_version, tell_passed_over
+from byol_kedro.files.versioned import is_version, log_ignored_versions
 from byol_kedro.log import get_logger
 from byol_kedro.pipeline_registry import PARTS, build_pipelines
 from byol_kedro.runs.command_line import kedro_run
@@ -159,7 +159,7 @@ def path_of_version(dataset: AbstractVersionedDataset[Any, Any], version: str) -
 
 def warn_of_ignored_folders(entries: Iterable[AbstractVersionedDataset[Any, Any]]) -> None:
     """Warn about subfolders of `entries` that are ignored, because their names are not versions."""
-    tell_passed_over(map(entry_folder, entries))
+    log_ignored_versions(map(entry_folder, entries))
 
 
 def pinned(dataset: AbstractVersionedDataset[Any, Any]) -> str | None:

@@ -250,7 +250,7 @@ def test_narrow_range_images_are_counted_and_predicted(inputs, tmp_path, caplog)
         rows = rows_of(inputs, tmp_path)
     assert rows["reason"].isna().tolist() == [True, True, True, False]
     (line,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
-    assert line.startswith("2 of 4 images use a small part of the range of their values and come out black or flat")
+    assert line.startswith("2 of 4 images use a small part of their range of values and look black or flat")
 
 
 def test_undecodable_name_is_escaped(inputs, tmp_path):
@@ -345,5 +345,5 @@ def test_last_message_counts_ignored_files(tmp_path: Path, caplog: pytest.LogCap
         images = NewImagesDataset(filepath=str(tmp_path)).load()
         list(rows_module.rows(images, 16, lambda pixels: pixels, []).batches())
     assert caplog.messages[-1] == (
-        f"1 image of {tmp_path}, all could be read; 3 files of other kinds passed over: .heic 2, .nef 1"
+        f"1 image of {tmp_path}, all could be read; 3 files of other types ignored: .heic 2, .nef 1"
     )

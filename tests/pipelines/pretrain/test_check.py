@@ -21,7 +21,7 @@ PLAIN = "pretrain.encoder.zero_init_residual=false"
         (f"{PLAIN},pretrain.encoder.stem=small,pretrain.encoder.name=test_vit", "stem small replaces a ResNet's"),
         ("pretrain.encoder.name=test_vit", "test_vit has no zero-initialized residual branches"),
         ("device=cuda:99", "device: cuda:99 is asked for"),
-        ("pretrain.init_from=nosuch.pth", "pretrain.init_from: there is no file nosuch.pth"),
+        ("pretrain.init_from=nosuch.pth", "pretrain.init_from: nosuch.pth does not exist"),
     ],
 )
 def test_what_no_training_can_do_is_told_before_ingest(

@@ -90,7 +90,7 @@ def test_when_the_first_is_killed_the_second_goes_on_from_its_checkpoint(tmp_pat
 
 
 def test_another_training_beside_it_does_not_wait(tmp_path, caplog):
-    with Checkpoints(tmp_path).of({"epochs": 1}).alone(), Checkpoints(tmp_path).of({"epochs": 2}).alone():
+    with Checkpoints(tmp_path).of({"epochs": 1}).locked(), Checkpoints(tmp_path).of({"epochs": 2}).locked():
         assert WAITS not in caplog.text
 
 

@@ -26,7 +26,7 @@ from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.provenance import training_of
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.names import SUPERVISED, UNTRAINED
-from byol_kedro.files.hub import NotAtHandError, hub_weights
+from byol_kedro.files.hub import WeightsUnavailableError, hub_weights
 from byol_kedro.files.weights import read_weights
 from byol_kedro.log import LINE_SECONDS, counted, format_duration, get_logger
 
@@ -149,7 +149,7 @@ def _pretrained(name: str, wanted: str, device: torch.device) -> Iterator[Refere
     check_timm_name(weights, f"references.{name}")
     try:
         file = Path(given) if given else _downloaded(weights)
-    except NotAtHandError as error:
+    except WeightsUnavailableError as error:
         logger.warning(
             "references.%s: skipped, the weights %s are not available (%s); without network access, give a file: "
             "%s%sFILE",
@@ -167,5 +167,5 @@ def _pretrained(name: str, wanted: str, device: torch.device) -> Iterator[Refere
 def _downloaded(weights: str) -> Path:
     repository = hub_repository(weights)
     if repository is None:
-        raise NotAtHandError("timm has no hub address for them")
+        raise WeightsUnavailableError("timm has no hub address for them")
     return hub_weights(repository)

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from byol_kedro.byol.finite import check_features
 from byol_kedro.datasets.events import EventFolder
-from byol_kedro.datasets.image_grid import draw_rows
+from byol_kedro.datasets.image_grid import image_grid
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.provenance import Provenance, check_same_encoder, check_same_images, image_names
 from byol_kedro.datasets.tensors import Tensors, mapped
@@ -279,4 +279,5 @@ def draw_cluster_sheet(pair_embeddings: pd.DataFrame, images_test: Images) -> np
     rows = pd.Index(images_test.names).get_indexer(pd.Index(test["name"]))
     fitted, assigned = (table["cluster"].to_numpy() for table in (train, test))
     nearest = nearest_to_centers(embeddings_of(train), fitted, embeddings_of(test), assigned, NEAREST)
-    return draw_rows({f"cluster {number}": rows[members] for number, members in nearest.items()}, images_test)
+    pixels = images_test.pixels
+    return image_grid((f"cluster {number}", pixels[rows[members]]) for number, members in nearest.items())

@@ -11,11 +11,11 @@ from byol_kedro.byol.features import BATCH
 from byol_kedro.datasets.new_images import NewImages
 from byol_kedro.datasets.tables import TableStream
 from byol_kedro.evaluation.probes.base import Features
-from byol_kedro.files.decode import NarrowPixels, UnreadableImage, narrow_words
+from byol_kedro.files.decode import NarrowPixels, UnreadableImage, narrow_text
 from byol_kedro.files.decoders import Decoded, decode_all
 from byol_kedro.log import counted, get_logger
 from byol_kedro.pipelines.predict.columns import Columns
-from byol_kedro.sources.walk import passed_over, printable
+from byol_kedro.sources.walk import ignored_text, printable
 
 logger = get_logger(__name__)
 
@@ -49,11 +49,11 @@ def rows(
             narrow += sum(isinstance(image, NarrowPixels) for image in some)
             yield pa.record_batch([pa.array(names, text), *batch], schema=schema)
         end = f"{unreadable} could not be read, see the column reason" if unreadable else "all could be read"
-        others = passed_over(images.ignored)
+        others = ignored_text(images.ignored)
         count = counted(len(images), "image")
         logger.info("%s of %s, %s%s", count, images.root, end, f"; {others}" if others else "")
         if narrow:
-            logger.warning("%s", narrow_words(narrow, len(images)))
+            logger.warning("%s", narrow_text(narrow, len(images)))
 
     return TableStream(schema, batches)
 

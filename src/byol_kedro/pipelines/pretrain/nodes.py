@@ -57,7 +57,7 @@ def pretrain(
     header = describe(state, parameters, images_unlabeled, images_train, seed)
     folder = checkpoints.of(identity_of(parameters, images_unlabeled, images_train, seed, where))
     monitor = Monitor(where)
-    with folder.alone():
+    with folder.locked():
         images = place_images([images_unlabeled.pixels, images_train.pixels], where)
         measure = online_measures(images_train, parameters.online_knn, header, seed, where)
         begin(folder, plan, state, monitor)

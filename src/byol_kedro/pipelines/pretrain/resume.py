@@ -97,7 +97,7 @@ def _finished(folder: TrainingFolder, epochs: int, steps: int) -> Checkpoint | N
     from the most epochs goes first.
     """
     for earlier in (None, *reversed(range(1, epochs))):
-        checkpoint = folder.beside({"epochs": epochs, "continue_from_epochs": earlier}).newest()
+        checkpoint = folder.sibling({"epochs": epochs, "continue_from_epochs": earlier}).newest()
         if checkpoint is not None and checkpoint.step == steps:
             return checkpoint
     return None

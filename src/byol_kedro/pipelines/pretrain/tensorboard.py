@@ -29,7 +29,7 @@ def on_board(
     if name is None:
         yield lambda _done, _row: None
         return
-    begins = state.step == 0 or not events.holds(name)
+    begins = state.step == 0 or not events.has_events(name)
     with events.writer(name, done=state.step) as writer:
         logger.info("TensorBoard: this training is %s under tensorboard --logdir %s", name, events.root)
         if begins:
