@@ -1,7 +1,7 @@
-"""Color operations on runs of images, in place, each image with its own factor.
+"""Color operations in place, with another factor for each image.
 
 All follow torchvision's functions for float tensors (adjust_brightness, …): x is (N, 3, H, W) float32 in [0, 1] and
-stays there; a factor is (N,) float32.
+remains in that range; a factor is (N,) float32.
 """
 
 import torch
@@ -66,7 +66,3 @@ def hue_(x: Tensor, shift: Tensor) -> None:
 def solarize_(x: Tensor) -> None:
     """x where it is below one half, else 1 - x: there it is the lesser of the two."""
     torch.minimum(x, 1 - x, out=x)
-
-
-# In the order of the columns of `Draw.factors`.
-OPERATIONS = (brightness_, contrast_, saturation_, hue_)

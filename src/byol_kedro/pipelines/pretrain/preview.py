@@ -5,7 +5,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from byol_kedro.byol.augmentation.augment import apply, draw
+from byol_kedro.byol.augmentation.augment import apply_params
+from byol_kedro.byol.augmentation.draw import draw_params
 from byol_kedro.byol.batches import place_images
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import augmentation_generator
@@ -31,8 +32,8 @@ def draw_views(plan: Plan, images_unlabeled: Images, images_train: Images) -> Pi
     generator = augmentation_generator(plan.seed)
     rows = [images.float() / 255]
     for view in (plan.parameters.views.first, plan.parameters.views.second):
-        drawn = draw(view, len(indices), images.shape[-1], generator)
-        rows.append(apply(images, drawn.take(slice(len(images)))))
+        params = draw_params(view, len(indices), images.shape[-1], generator)
+        rows.append(apply_params(images, params.take(slice(len(images)))))
     return np.concatenate([_row(row) for row in rows])
 
 
