@@ -11,7 +11,8 @@ import torchvision
 from torch import nn
 
 from byol_kedro.byol.layouts import looks_like
-from byol_kedro.byol.networks import Byol, create_encoder
+from byol_kedro.byol.method import Byol
+from byol_kedro.byol.networks import create_encoder
 from byol_kedro.byol.pretrained_weights import pretrained_encoder, take_over
 from byol_kedro.errors import UserError
 from byol_kedro.files.weights import read_weights

@@ -1,4 +1,4 @@
-"""What could break: names, stems, repeatability, and the target's independence of the online network."""
+"""Encoders: names, stems, reproducible weights, errors."""
 
 import pytest
 import timm
@@ -6,7 +6,8 @@ import torch
 import torchvision
 from torch import nn
 
-from byol_kedro.byol.networks import Byol, create_encoder, feature_dim, mlp_head
+from byol_kedro.byol.method import Byol
+from byol_kedro.byol.networks import create_encoder, feature_dim
 from byol_kedro.errors import UserError
 
 
@@ -147,29 +148,3 @@ def test_a_transformer_takes_images_of_the_given_size():
     encoder = small(name="test_vit", image_size=32).eval()
     with torch.no_grad():
         assert encoder(torch.zeros(2, 3, 32, 32)).shape == (2, feature_dim(encoder))
-
-
-def test_a_head_has_no_norm_after_its_last_layer():
-    kinds = [type(layer) for layer in mlp_head(5, 7, 3)]
-    assert kinds == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Linear]
-
-
-def test_the_target_starts_as_a_copy_that_shares_nothing():
-    network = Byol(small(), 24, 8, 0)
-    online, target = network.moving_pairs()
-    assert len(online) == len(target)
-    for theta, xi in zip(online, target, strict=True):
-        assert torch.equal(theta, xi)
-        assert theta.data_ptr() != xi.data_ptr()
-
-
-def test_no_parameter_of_the_target_has_a_gradient():
-    assert not any(parameter.requires_grad for parameter in Byol(small(), 24, 8, 0).target.parameters())
-
-
-def test_batch_norm_of_the_target_fills_its_own_buffers():
-    network = Byol(small(), 24, 8, 0).train()
-    before = {name: tensor.clone() for name, tensor in network.named_buffers()}
-    network.target(torch.randn(8, 3, 16, 16))
-    changed = {name for name, tensor in network.named_buffers() if not torch.equal(tensor, before[name])}
-    assert changed == {name for name in before if name.startswith("target.")}

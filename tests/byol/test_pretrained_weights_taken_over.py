@@ -7,7 +7,8 @@ import timm
 import torch
 import torchvision
 
-from byol_kedro.byol.networks import Byol, create_encoder
+from byol_kedro.byol.method import Byol
+from byol_kedro.byol.networks import create_encoder
 from byol_kedro.byol.pretrained_weights import take_over
 from byol_kedro.errors import UserError
 from tests.support.trainings import small_state

@@ -10,7 +10,8 @@ import torch
 from kedro.io import Version
 
 from byol_kedro import load_encoder
-from byol_kedro.byol.networks import Byol, create_encoder
+from byol_kedro.byol.method import Byol
+from byol_kedro.byol.networks import create_encoder
 from byol_kedro.byol.pretrained_weights import ONLINE, TARGET, pretrained_encoder, take_over
 from byol_kedro.datasets.images import Images, ImagesDataset
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from tests.support.kedro_runs import ROOT
 
@@ -37,15 +38,23 @@ def apply_diff(diff: str, root: Path) -> None:
 
 @contextmanager
 def patched_package(diff: str, folder: Path) -> Iterator[None]:
-    """Inside the block `byol_kedro` is imported from a copy with the diff applied, outside it is what it was."""
+    """Inside the block imports give a copy of the package with the diff applied; tests.support is imported anew."""
     shutil.copytree(ROOT / "src" / PACKAGE, folder / "src" / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
     apply_diff(diff, folder)
-    before = {name: sys.modules.pop(name) for name in [*sys.modules] if name.partition(".")[0] == PACKAGE}
+    before = _unload()
     sys.path.insert(0, str(folder / "src"))
     try:
         yield
     finally:
         sys.path.remove(str(folder / "src"))
-        for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
-            del sys.modules[name]
+        _unload()
         sys.modules.update(before)
+        for name, module in before.items():
+            parent, _, child = name.rpartition(".")
+            if parent:
+                setattr(sys.modules[parent], child, module)
+
+
+def _unload() -> dict[str, ModuleType]:
+    names = [name for name in sys.modules if f"{name}.".startswith((f"{PACKAGE}.", "tests.support."))]
+    return {name: sys.modules.pop(name) for name in names}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 # Of 1/√D, the feature std of vectors that spread over the whole sphere. Measured (docs/recipes.md): a training without
 # predictor has 0.2 to 0.3 of it, a healthy one above 0.8.
@@ -80,3 +81,12 @@ class Monitor:
         start = time.perf_counter()
         yield
         self._since += time.perf_counter() - start
+
+
+def feature_std(projection: Tensor) -> Tensor:
+    """Standard deviation over the batch of L2-normalized projections (N, D), mean over the D dimensions.
+
+    A float32 scalar without gradient: 0 if all images give one vector (collapse), about 1/√D if they spread over the
+    whole sphere (Chen & He 2021, 2011.10566, §4.1).
+    """
+    return F.normalize(projection.detach().float(), dim=1).std(dim=0, correction=0).mean()

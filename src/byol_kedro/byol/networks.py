@@ -1,13 +1,11 @@
-"""The encoder, by its timm name, and the pair of networks that BYOL trains."""
+"""Encoders: timm architectures without their classifier."""
 
-import copy
 import difflib
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from byol_kedro.byol.seeds import HEADS, seeded, stream_seed
+from byol_kedro.byol.seeds import seeded
 from byol_kedro.errors import UserError
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
@@ -120,63 +118,6 @@ def shrink_stem(encoder: Any, name: str) -> None:
     encoder.maxpool = nn.Identity()
 
 
-class Target(nn.Module):
-    """Encoder and projector whose weights follow the online network's; nothing in it has a gradient."""
-
-    def __init__(self, encoder: nn.Module, projector: nn.Module) -> None:
-        super().__init__()
-        self.encoder = copy.deepcopy(encoder)
-        self.projector = copy.deepcopy(projector)
-        self.requires_grad_(False)
-
-    @torch.no_grad()
-    def forward(self, view: Tensor) -> Tensor:
-        """Projection (N, projection_dim) of a view (N, 3, H, W)."""
-        projection: Tensor = self.projector(self.encoder(view))
-        return projection
-
-
-class Byol(nn.Module):
-    """The online network (encoder, projector, predictor) and its target (paper 2006.07733, §3.1).
-
-    The heads are initialized from `seed`; the target starts as a copy of encoder and projector. It has
-    BatchNorm buffers of its own, which its own passes fill: the moving average is over parameters only.
-    """
-
-    def __init__(self, encoder: nn.Module, hidden_dim: int, projection_dim: int, seed: int) -> None:
-        super().__init__()
-        self.encoder = encoder
-        with seeded(stream_seed(seed, HEADS)):
-            self.projector = mlp_head(feature_dim(encoder), hidden_dim, projection_dim)
-            self.predictor = mlp_head(projection_dim, hidden_dim, projection_dim)
-        self.target = Target(encoder, self.projector)
-
-    def forward(self, view: Tensor) -> tuple[Tensor, Tensor]:
-        """The online network: projection and prediction, both (N, projection_dim), of a view (N, 3, H, W)."""
-        projection: Tensor = self.projector(self.encoder(view))
-        prediction: Tensor = self.predictor(projection)
-        return projection, prediction
-
-    def moving_pairs(self) -> tuple[list[Tensor], list[Tensor]]:
-        """Parameters of encoder and projector, and those of the target in the same order."""
-        online: list[Tensor] = [*self.encoder.parameters(), *self.projector.parameters()]
-        return online, list(self.target.parameters())
-
-
 def feature_dim(encoder: Any) -> int:
     """Number of features that a timm network without classifier gives for each image."""
     return int(encoder.head_hidden_size)
-
-
-def mlp_head(in_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
-    """Linear, BatchNorm, ReLU, Linear: (N, in_dim) → (N, out_dim), with no norm after the last.
-
-    Paper (2006.07733), §3.3: "this MLP consists in a linear layer with output size 4096 followed by batch
-    normalization, rectified linear units, and a final linear layer with output dimension 256".
-    """
-    return nn.Sequential(
-        nn.Linear(in_dim, hidden_dim),
-        nn.BatchNorm1d(hidden_dim),
-        nn.ReLU(inplace=True),
-        nn.Linear(hidden_dim, out_dim),
-    )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from byol_kedro.byol.features import Transform
 from byol_kedro.byol.finite import check_finite
 from byol_kedro.byol.layouts import COUNTER, Found, find_encoder, looks_like
-from byol_kedro.byol.networks import Byol
+from byol_kedro.byol.method import Method
 from byol_kedro.byol.seeds import seeded
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
@@ -33,7 +33,7 @@ class TakenOver:
     told: str = ""
 
 
-def take_over(network: Byol, content: Mapping[str, Any], source: str) -> TakenOver:
+def take_over(network: Method, content: Mapping[str, Any], source: str) -> TakenOver:
     """Puts the weights of a file into `network`; the target starts where the online network does, or where it was.
 
     `content` holds an encoder by timm's or torchvision's names in any layout that `find_encoder` knows, or is the

@@ -1,13 +1,13 @@
 """All that a training step changes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from byol_kedro.byol.device import autocast_dtype
-from byol_kedro.byol.networks import Byol, create_encoder
+from byol_kedro.byol.method import Byol, Method
+from byol_kedro.byol.networks import create_encoder
 from byol_kedro.byol.optimizer import create_optimizer
 from byol_kedro.byol.seeds import AUGMENTATION, stream_seed
 
@@ -26,23 +26,17 @@ class TrainState:
     first: one, and before it those that it continues.
     """
 
-    network: Byol
+    network: Method
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
     scaler: torch.amp.GradScaler
     step: int = 0
     skipped: int = 0
     lineage: tuple[str, ...] = ()
-    # The two sides of the moving average, listed once: walking the modules each step would cost.
-    online: list[Tensor] = field(init=False, repr=False)
-    target: list[Tensor] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self.online, self.target = self.network.moving_pairs()
 
     @property
     def device(self) -> torch.device:
-        return self.online[0].device
+        return next(self.network.parameters()).device
 
 
 def initial_state(parameters: "Pretrain", image_size: int, seed: int, device: torch.device) -> TrainState:
@@ -53,13 +47,12 @@ def initial_state(parameters: "Pretrain", image_size: int, seed: int, device: to
     """
     wanted = parameters.encoder
     encoder = create_encoder(wanted.name, wanted.stem, wanted.zero_init_residual, seed, image_size=image_size)
-    network = Byol(encoder, parameters.heads.hidden_dim, parameters.heads.projection_dim, seed)
+    network: Method = Byol(encoder, parameters.heads.hidden_dim, parameters.heads.projection_dim, seed)
     # Convolutions over channels-last images are faster on GPUs and, by a tenth, on CPUs.
     network = network.to(device).to(memory_format=torch.channels_last).train()
     if parameters.compile:
-        # In place: the weights keep their names, and whoever calls a part of the network alone is not compiled.
+        # In place: the weights keep their names, and calls of the encoder alone are not compiled.
         network.compile()
-        network.target.compile()
     in_float16 = autocast_dtype(device, parameters.precision) is torch.float16
     return TrainState(
         network=network,

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from byol_kedro.byol.loss import byol_loss, feature_std
+from byol_kedro.byol.monitor import feature_std
 from byol_kedro.byol.state import TrainState
 
 Views = tuple[Tensor, Tensor]
@@ -38,7 +38,7 @@ def train_step(
     for group in state.optimizer.param_groups:
         group["lr"] = lr
     if _optimize(state):
-        update_target(state, tau)
+        state.network.update_target(tau)
     else:
         state.skipped += 1
     state.step += 1
@@ -49,11 +49,7 @@ def _gradients(state: TrainState, views: Views, dtype: torch.dtype | None) -> Te
     """Adds the gradient of one micro-batch; its loss and feature std, (2,)."""
     first, second = (view.contiguous(memory_format=torch.channels_last) for view in views)
     with torch.autocast(state.device.type, dtype=dtype, enabled=dtype is not None):
-        # One pass for each view, as in the authors' code: BatchNorm never mixes the two distributions.
-        projection, of_first = state.network(first)
-        _, of_second = state.network(second)
-        targets = state.network.target(first), state.network.target(second)
-    loss = byol_loss((of_first, of_second), targets)
+        loss, projection = state.network.loss(first, second)
     state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return torch.stack((loss.detach(), feature_std(projection)))
 
@@ -66,10 +62,3 @@ def _optimize(state: TrainState) -> bool:
         state.scaler.step(state.optimizer)
     state.scaler.update()
     return bool(taken)
-
-
-@torch.no_grad()
-def update_target(state: TrainState, tau: float) -> None:
-    """ξ ← τ·ξ + (1 - τ)·θ over parameters: paper (2006.07733), equation 1."""
-    # One call for all tensors; torch has no public name for it yet, its own optimizers are built on it.
-    torch._foreach_lerp_(state.target, state.online, 1 - tau)

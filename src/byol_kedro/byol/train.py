@@ -14,15 +14,15 @@ from byol_kedro.byol.augmentation.augment import augment
 from byol_kedro.byol.batches import Images
 from byol_kedro.byol.device import autocast_dtype
 from byol_kedro.byol.finite import NotFiniteError
+from byol_kedro.byol.method import Method
 from byol_kedro.byol.monitor import Monitor, Row
-from byol_kedro.byol.networks import Byol
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import TrainState
 from byol_kedro.byol.step import Views, train_step
 from byol_kedro.errors import UserError
 
 Watch = Callable[[int, Row | None], None]
-Measure = Callable[[Byol], Mapping[str, Any]]  # columns of Row
+Measure = Callable[[Method], Mapping[str, Any]]  # columns of Row
 Keep = Callable[[TrainState, Monitor], None]
 
 

@@ -5,7 +5,7 @@ import torch
 
 from byol_kedro.byol.encoder import EncoderHeader
 from byol_kedro.byol.features import encode, project
-from byol_kedro.byol.networks import Byol
+from byol_kedro.byol.method import Method
 from byol_kedro.byol.train import Measure
 from byol_kedro.datasets.images import Images
 from byol_kedro.evaluation.probes.knn import knn_probabilities
@@ -39,7 +39,7 @@ def online_measures(
     chosen = np.random.default_rng(seed).permutation(pool)[: 2 * half]
     pixels, labels = images.pixels[chosen], torch.from_numpy(images.labels[chosen])
 
-    def measure(network: Byol) -> dict[str, float]:
+    def measure(network: Method) -> dict[str, float]:
         if not half:
             return {}
         features = encode(network.encoder, pixels, header, device)
