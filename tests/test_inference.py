@@ -185,14 +185,14 @@ def write_heads(path: Path) -> None:
         (write_torch, "is no safetensors file or is cut"),
         (
             write_latents,
-            r": the encoder's header lacks architecture \(15 such entries\), so it is none of this project",
+            r": the encoder's header lacks architecture \(15 entries are missing\)",
         ),
-        (write_heads, r": the encoder's .* is missing \(\d+ such arrays\), so it is no test_resnet"),
+        (write_heads, r": the encoder's .* is missing \(\d+ such arrays\), so it is not a test_resnet"),
     ],
 )
 def test_a_file_of_something_else_is_named_with_what_it_is(tmp_path, write, words):
     write(tmp_path / "file")
-    with pytest.raises(UserError, match=f"^load_encoder: {tmp_path}/file ?{words}.*; (give|take) [^;\n]*$"):
+    with pytest.raises(UserError, match=f"^load_encoder: {tmp_path}/file ?{words}.*; (give|take|use) [^;\n]*$"):
         load_encoder(tmp_path / "file")
 
 

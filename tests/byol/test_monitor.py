@@ -32,7 +32,7 @@ def test_a_row_is_the_mean_since_the_row_before(clock):
 def test_time_between_restart_and_the_next_step_alone_counts(clock):
     monitor = Monitor(torch.device("cpu"))
     clock[0] += 100.0
-    monitor.restart()
+    monitor.reset()
     clock[0] += 1.0
     monitor.add(torch.zeros(2))
     assert monitor.read(1, 1.0, 0.1, 0.9, 8).images_per_second == pytest.approx(8.0)

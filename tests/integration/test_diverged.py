@@ -11,7 +11,7 @@ from kedro.io import Version
 
 from byol_kedro.byol.encoder import restore_encoder, to_arrays, untrained_encoder
 from byol_kedro.byol.features import encode, project
-from byol_kedro.byol.finite import LARGEST, NotFiniteError, check_features
+from byol_kedro.byol.finite import MAX_FEATURE, NotFiniteError, check_features
 from byol_kedro.byol.train import train_step
 from byol_kedro.datasets.checkpoints import Checkpoints
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset, mapped
@@ -32,7 +32,7 @@ from tests.support.evaluation_inputs import ENCODER, PROBES, images, latents, re
 from tests.support.pair_problems import SETTINGS, changed, linear_pairs, no_pairs, pool_of, scaler_of
 from tests.support.pretrain_inputs import TRAIN, UNLABELED
 from tests.support.probe_problems import blobs
-from tests.support.resuming import run, what
+from tests.support.resuming import identity, run
 from tests.support.trainings import CPU, recipe
 
 NUMBERS = pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_the_rows_are_counted_in_one_line(odd, words):
 
 
 def test_numbers_as_large_as_they_may_be_are_taken():
-    check_features(np.array([[LARGEST, -LARGEST]], np.float32), "mine", "")
+    check_features(np.array([[MAX_FEATURE, -MAX_FEATURE]], np.float32), "mine", "")
     check_features(np.zeros((0, 3), np.float32), "mine", "")
 
 
@@ -139,7 +139,7 @@ def test_a_huge_weight_is_told_of_by_the_features_it_gives(encoder):
         extract_unlabeled(encoder, UNLABELED, unlabeled=True, device="cpu")
     model = restore_encoder(HEADER, encoder.arrays)
     frozen = FrozenEncoder(HEADER, "v1", "f1", model, CPU)
-    assert np.abs(frozen(TRAIN.pixels)).max() > LARGEST  # nothing is computed with them here
+    assert np.abs(frozen(TRAIN.pixels)).max() > MAX_FEATURE  # nothing is computed with them here
     model.state_dict()["bn1.running_mean"].fill_(torch.nan)
     with pytest.raises(UserError, match=r"^features of the encoder v1: 10 of 10 rows hold NaN"):
         frozen(TRAIN.pixels)
@@ -177,7 +177,7 @@ def set_encoder(name, value):
 
 
 def newest(folder, parameters):
-    found = Checkpoints(folder).of(what(parameters)).newest()
+    found = Checkpoints(folder).of(identity(parameters)).newest()
     return found and found.step
 
 
@@ -187,7 +187,7 @@ def test_features_that_are_no_numbers_end_a_training_whose_loss_is_one(tmp_path,
     words = r"pretrain: features of the encoder: 10 of 10 rows hold .* after step 2 of 4; lower pretrain\.optimizer\.lr"
     with pytest.raises(UserError, match=rf"{words} \(the rate was [\d.]+, in float32\).*no encoder is written") as told:
         run(tmp_path, recipe())
-    assert "there is no checkpoint of it" in str(told.value)
+    assert "there is no checkpoint" in str(told.value)
     assert newest(tmp_path, None) is None
 
 
@@ -209,10 +209,10 @@ def test_the_last_step_is_looked_at_too(tmp_path, monkeypatch):
 
 
 def test_a_loss_that_was_not_read_yet_is_no_checkpoint_either(tmp_path, monkeypatch):
-    monkeypatch.setattr("byol_kedro.byol.schedule.Plan.read_after", lambda _, done: done == 4)
+    monkeypatch.setattr("byol_kedro.byol.schedule.Plan.logs_after", lambda _, done: done == 4)
     spoil_after(monkeypatch, 1, lambda network: network.predictor[0].bias.fill_(torch.nan))
     changes = {"checkpoint": {"steps": 2}}
-    with pytest.raises(UserError, match=r"the loss is nan after step 2 of 4; .*there is no checkpoint of it"):
+    with pytest.raises(UserError, match=r"the loss is nan after step 2 of 4; .*there is no checkpoint"):
         run(tmp_path, recipe(**changes))
 
 
@@ -272,7 +272,7 @@ def test_targets_too_small_to_divide_by_are_fitted_as_they_are():
 
 def test_the_largest_features_are_classified():
     """Their squares, deviations and distances are numbers of float32."""
-    problem = replace(PROBLEM, train_x=np.clip(1e12 * PROBLEM.train_x, -LARGEST, LARGEST).astype(np.float32))
+    problem = replace(PROBLEM, train_x=np.clip(1e12 * PROBLEM.train_x, -MAX_FEATURE, MAX_FEATURE).astype(np.float32))
     outcome = classify(problem, list(CLASSIFIERS), PROBES, 0)
     assert len(outcome.rows) == len(CLASSIFIERS)
 

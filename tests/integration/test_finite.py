@@ -12,7 +12,7 @@ from kedro.io import Version
 from byol_kedro import load_encoder
 from byol_kedro.byol.method import Byol
 from byol_kedro.byol.networks import create_encoder
-from byol_kedro.byol.pretrained_weights import ONLINE, TARGET, pretrained_encoder, take_over
+from byol_kedro.byol.pretrained_weights import ONLINE, TARGET, load_matching, pretrained_encoder
 from byol_kedro.datasets.images import Images, ImagesDataset
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.errors import UserError
@@ -51,7 +51,7 @@ def spoilt(tensors: Tensors, odd: float, name: str | None = None) -> Tensors:
 @ODD
 def test_no_feature_is_extracted(read: Read, splits: dict[str, Images], odd: float) -> None:
     encoder = spoilt(read("encoder"), odd)
-    with pytest.raises(UserError, match=r"the encoder's .* holds NaN or infinity \(1 numbers\); take an encoder"):
+    with pytest.raises(UserError, match=r"the encoder's .* holds NaN or infinity \(1 numbers\); use an encoder"):
         extract(encoder, splits["images_train"], splits["images_test"], "cpu")
     with pytest.raises(UserError, match="holds NaN or infinity"):
         extract_unlabeled(encoder, splits["images_unlabeled"], True, "cpu")  # as Kedro calls it
@@ -121,7 +121,7 @@ def test_no_training_starts_from_it(network: Byol, odd: float, name: str) -> Non
     state[name].view(-1)[0] = odd
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     with pytest.raises(UserError, match=rf"w\.pth .*: encoder\.{name} holds NaN or infinity"):
-        take_over(network, state, "w.pth")
+        load_matching(network, state, "w.pth")
     assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
 
 
@@ -131,7 +131,7 @@ def test_no_training_starts_from_a_whole_model_of_it(network: Byol) -> None:
     broken = {**part, "projetion.net.0.weight": torch.full_like(part["projetion.net.0.weight"], torch.nan)}
     for content in ({ONLINE: broken, TARGET: part}, {ONLINE: part, TARGET: broken}):
         with pytest.raises(UserError, match=r"projector\.0\.weight holds NaN or infinity"):
-            take_over(network, content, "model.pth")
+            load_matching(network, content, "model.pth")
 
 
 def test_no_reference_is_made_of_it() -> None:
@@ -139,7 +139,9 @@ def test_no_reference_is_made_of_it() -> None:
         key: tensor.clone() for key, tensor in create_encoder("test_resnet", "imagenet", False, 0).state_dict().items()
     }
     weights["conv1.0.weight"][0] = torch.nan
-    with pytest.raises(UserError, match=r"mine\.safetensors is no test_resnet: conv1\.0\.weight holds NaN or infinity"):
+    with pytest.raises(
+        UserError, match=r"mine\.safetensors is not a test_resnet: conv1\.0\.weight holds NaN or infinity"
+    ):
         pretrained_encoder("test_resnet", weights, "references.mine: mine.safetensors")
 
 

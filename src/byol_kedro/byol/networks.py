@@ -9,7 +9,7 @@ from byol_kedro.byol.seeds import seeded
 from byol_kedro.errors import UserError
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
-DROP_RATES = ("drop_prob", "drop_rate")  # of timm's modules: stochastic depth, and dropout that is no module
+DROP_RATES = ("drop_prob", "drop_rate")  # attributes of timm's modules: stochastic depth, functional dropout
 
 
 def create_encoder(
@@ -17,21 +17,25 @@ def create_encoder(
 ) -> nn.Module:
     """A timm network without its classifier: (N, 3, H, W) float32 → (N, feature_dim) float32.
 
-    Parameter names are timm's (for ResNets torchvision's too). `stem: small` gives a ResNet a 3x3 stride-1
-    `conv1` and no max pooling, `imagenet` is the architecture's own. `image_size` in pixels reaches the
-    architectures that are built for one size (transformers). The weights depend on `seed` alone. Dropout and
-    stochastic depth, which some architectures have of their own accord, are off.
+    Parameters have timm's names (for ResNets also torchvision's). Dropout and stochastic depth are switched off.
+
+    Args:
+        name: Name of the architecture in timm.
+        stem: `small` gives a ResNet a 3x3 stride-1 `conv1` and no max pooling; `imagenet` is the architecture's own.
+        zero_init_residual: Whether residual branches start at zero.
+        seed: Determines all weights.
+        image_size: Side of the images in pixels, for architectures that are built for one size (transformers).
 
     Raises:
-        UserError: unknown architecture, or one that cannot be built for this size; a stem, or residual branches to
-            zero, that it does not have.
+        UserError: The architecture is unknown, cannot be built for this size, or has no such stem or residual
+            branches.
     """
     check_architecture_name(name)
-    wanted: dict[str, Any] = {"zero_init_last": zero_init_residual, "img_size": image_size}
-    # A constructor refuses what it does not know, and timm does not say before which options that is.
+    options: dict[str, Any] = {"zero_init_last": zero_init_residual, "img_size": image_size}
+    # A constructor raises an error for an unknown option, and timm does not list the known ones.
     for known in (("zero_init_last", "img_size"), ("img_size",), ("zero_init_last",), ()):
         with seeded(seed):
-            encoder = _build(name, {option: wanted[option] for option in known}, last=not known)
+            encoder = _build(name, {option: options[option] for option in known}, last=not known)
             if encoder is None:
                 continue
             if zero_init_residual and "zero_init_last" not in known:
@@ -43,13 +47,16 @@ def create_encoder(
                 shrink_stem(encoder, name)
             _switch_off_dropout(encoder)
             return encoder
-    raise AssertionError  # the last attempt gives a network or an error
+    raise AssertionError  # the last attempt returns a network or raises an error
 
 
 def check_architecture_name(name: str) -> None:
-    """UserError where `name` is not exactly that of an architecture of timm.
+    """Checks that `name` is exactly that of an architecture of timm.
 
-    Anything else could be read as an address: timm downloads what is behind `hf-hub:`, and runs its configuration.
+    Other names may be addresses: timm downloads from `hf-hub:` and uses the configuration found there.
+
+    Raises:
+        UserError: There is no such architecture.
     """
     import timm  # noqa: PLC0415  # takes seconds to import
 
@@ -59,8 +66,8 @@ def check_architecture_name(name: str) -> None:
     architecture, _, weights = name.partition(".")
     if architecture in known:
         raise UserError(
-            f"pretrain.encoder.name: {name} names the weights {weights!r}, but a training starts at random ones; give "
-            f"the architecture alone, {architecture}, and weights as a file with pretrain.init_from"
+            f"pretrain.encoder.name: {name} includes the weights {weights!r}; use the architecture alone, "
+            f"{architecture}, and set pretrain.init_from to a file of weights"
         )
     close = difflib.get_close_matches(name, known, n=3) or ["resnet18", "resnet50"]
     raise UserError(
@@ -70,10 +77,10 @@ def check_architecture_name(name: str) -> None:
 
 
 def _build(name: str, options: dict[str, Any], *, last: bool) -> nn.Module | None:
-    """The network made with `options`; None where it does not know one of them and this was not the `last` attempt.
+    """The network with `options`; None if it does not know one of them and this is not the `last` attempt.
 
     Raises:
-        UserError: its constructor raises an error, of whatever class.
+        UserError: The constructor raises any error.
     """
     import timm  # noqa: PLC0415  # takes seconds to import
 
@@ -85,13 +92,13 @@ def _build(name: str, options: dict[str, Any], *, last: bool) -> nn.Module | Non
         size = options.get("img_size")
         raise UserError(
             f"pretrain.encoder.name: {name} cannot be built{f' for images of {size} × {size} pixels' if size else ''}: "
-            f"{in_one_line(error)}; take another architecture{' or ingest.image_size' if size else ''}"
+            f"{error_text(error)}; use another architecture{' or ingest.image_size' if size else ''}"
         ) from error
     return model
 
 
 def _switch_off_dropout(encoder: nn.Module) -> None:
-    """It draws from the global generator, which other threads share and no checkpoint holds."""
+    """Dropout draws from the global generator, which other threads share and checkpoints do not save."""
     for module in encoder.modules():
         if isinstance(module, DROPOUTS):
             module.p = 0.0
@@ -100,16 +107,21 @@ def _switch_off_dropout(encoder: nn.Module) -> None:
                 setattr(module, rate, 0.0)
 
 
-def in_one_line(error: Exception) -> str:
-    """What an error of another package says, or its class where it says nothing."""
+def error_text(error: Exception) -> str:
+    """The message of an error in one line, or its class if it has no message."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def shrink_stem(encoder: Any, name: str) -> None:
+    """Replaces the stem of a ResNet by a 3x3 stride-1 convolution, in place.
+
+    Raises:
+        UserError: The network does not have the stem of a ResNet.
+    """
     conv = getattr(encoder, "conv1", None)
     if not isinstance(conv, nn.Conv2d) or not isinstance(getattr(encoder, "maxpool", None), nn.MaxPool2d):
         raise UserError(
-            f"pretrain.encoder: stem small replaces a ResNet's one convolution and max pooling, which {name} "
+            f"pretrain.encoder: stem small replaces the first convolution and max pooling of a ResNet, which {name} "
             "does not have; set pretrain.encoder.stem=imagenet"
         )
     encoder.conv1 = nn.Conv2d(conv.in_channels, conv.out_channels, 3, stride=1, padding=1, bias=False)
@@ -119,5 +131,5 @@ def shrink_stem(encoder: Any, name: str) -> None:
 
 
 def feature_dim(encoder: Any) -> int:
-    """Number of features that a timm network without classifier gives for each image."""
+    """Number of features of a timm network without classifier."""
     return int(encoder.head_hidden_size)

@@ -1,4 +1,4 @@
-"""All that a training step changes."""
+"""The state of a training."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class TrainState:
-    """What training needs to go on after any step: saved and put back, the rest runs as if it had not stopped.
+    """Everything that a step changes: a training that is restored to it continues exactly as if it had not stopped.
 
-    That is the state dicts of `network`, `optimizer` and `scaler` (the loss scaling of float16; switched off, it
-    does nothing), the state of `generator` (which draws the augmentations, on the CPU: so no step waits for the
-    device), `step`, the steps of the plan that are done, and how many of them `skipped` the optimizer. The epoch and
-    the images of a step follow from `step` and the plan. `lineage` names the trainings that the steps are of, oldest
-    first: one, and before it those that it continues.
+    The epoch and the images of a step follow from `step` and the plan.
+
+    Attributes:
+        network: The networks and their loss.
+        optimizer: Its learning rate is set in each step.
+        generator: Draws the augmentations; on the CPU, so that no step waits for the device.
+        scaler: The loss scaling of float16; disabled otherwise.
+        step: Steps done.
+        skipped: Steps that changed no weight, since a float16 gradient overflowed.
+        lineage: Names of the trainings that the steps are from, oldest first: those that this one continues, and its
+            own.
     """
 
     network: Method
@@ -36,17 +42,18 @@ class TrainState:
 
     @property
     def device(self) -> torch.device:
+        """The device of the networks."""
         return next(self.network.parameters()).device
 
 
 def initial_state(parameters: "Pretrain", image_size: int, seed: int, device: torch.device) -> TrainState:
-    """A state at step 0 whose every random number follows from `seed`.
+    """The state at step 0. All random numbers depend on `seed` alone.
 
     Raises:
-        UserError: from `create_encoder`.
+        UserError: See `create_encoder`.
     """
-    wanted = parameters.encoder
-    encoder = create_encoder(wanted.name, wanted.stem, wanted.zero_init_residual, seed, image_size=image_size)
+    settings = parameters.encoder
+    encoder = create_encoder(settings.name, settings.stem, settings.zero_init_residual, seed, image_size=image_size)
     network: Method = Byol(encoder, parameters.heads.hidden_dim, parameters.heads.projection_dim, seed)
     # Convolutions over channels-last images are faster on GPUs and, by a tenth, on CPUs.
     network = network.to(device).to(memory_format=torch.channels_last).train()
@@ -63,5 +70,5 @@ def initial_state(parameters: "Pretrain", image_size: int, seed: int, device: to
 
 
 def augmentation_generator(seed: int) -> torch.Generator:
-    """What the views of a training with `seed` are drawn from, as it is at step 0."""
+    """The generator that draws the views of a training with `seed`, at step 0."""
     return torch.Generator().manual_seed(stream_seed(seed, AUGMENTATION))

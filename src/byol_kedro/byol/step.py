@@ -1,4 +1,4 @@
-"""One training step, as a function of the state that it changes."""
+"""One training step: a function of the state that it changes."""
 
 from collections.abc import Iterable
 
@@ -19,14 +19,21 @@ def train_step(
     tau: float,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
-    """One step of the optimizer, then one of the target (paper 2006.07733, §3.1 and algorithm 1).
+    """One step of the optimizer, then one of the target network (paper 2006.07733, §3.1 and algorithm 1).
 
-    `micro_batches` gives pairs of views, each (N, 3, H, W) float32 on the state's device; it is walked
-    once, so a generator keeps only one pair in memory. The gradient is the mean over them all, while
-    BatchNorm sees one view of one micro-batch at a time. The passes run in `dtype` where one is given, the
-    loss in float32. Where a float16 gradient overflows, weights, optimizer and target stay as they were.
+    If a float16 gradient overflows, weights, optimizer and target are left unchanged.
 
-    Returns loss and feature std, (2,) float32 on the device, without gradient and not yet waited for.
+    Args:
+        state: Changed in place.
+        micro_batches: Pairs of views, each (N, 3, H, W) float32 on the device of the state. The gradient is the mean
+            over all of them; BatchNorm sees one view of one micro-batch at a time. Iterated once, so that a generator
+            keeps only one pair in memory.
+        lr: Learning rate.
+        tau: Weight of the old target in its update.
+        dtype: Autocast dtype of the passes. The loss is computed in float32.
+
+    Returns:
+        Loss and feature std, (2,) float32 on the device, without gradient; the call does not wait for them.
     """
     state.optimizer.zero_grad(set_to_none=True)
     total, count = torch.zeros(2, device=state.device), 0
@@ -46,7 +53,7 @@ def train_step(
 
 
 def _gradients(state: TrainState, views: Views, dtype: torch.dtype | None) -> Tensor:
-    """Adds the gradient of one micro-batch; its loss and feature std, (2,)."""
+    """Adds the gradient of one micro-batch. Returns its loss and feature std, (2,)."""
     first, second = (view.contiguous(memory_format=torch.channels_last) for view in views)
     with torch.autocast(state.device.type, dtype=dtype, enabled=dtype is not None):
         loss, projection = state.network.loss(first, second)
@@ -55,9 +62,9 @@ def _gradients(state: TrainState, views: Views, dtype: torch.dtype | None) -> Te
 
 
 def _optimize(state: TrainState) -> bool:
-    """Whether the optimizer took its step, which the loss scaling leaves out where a gradient is infinite or NaN."""
+    """Whether the optimizer took its step, which the loss scaling skips if a gradient is infinite or NaN."""
     taken: list[bool] = []
-    # The scaler knows, since it has to ask the device, but does not tell; comparing scales would ask twice more.
+    # The scaler does not return whether it skipped the step; comparing scales would wait for the device twice more.
     with state.optimizer.register_step_post_hook(lambda *_: taken.append(True)):
         state.scaler.step(state.optimizer)
     state.scaler.update()

@@ -28,7 +28,7 @@ def test_the_documented_diff_trains_with_simsiam_and_resumes(support, tmp_path):
     assert {name.partition(".")[0] for name in heads.arrays} == {"projector", "predictor"}
     assert all(np.isfinite(array).all() for array in (encoder.arrays | heads.arrays).values())
     assert history["loss"].between(-1, 1).all()
-    resuming.died(tmp_path / "died", recipe, 3)
+    resuming.run_interrupted(tmp_path / "died", recipe, 3)
     assert resuming.same(result, resuming.run(tmp_path / "died", recipe))
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from byol_kedro.byol.encoder import EncoderHeader
-from byol_kedro.byol.features import WHOSE, encode
+from byol_kedro.byol.features import ENCODER_FEATURES, encode
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Array, Tensors
 
@@ -27,10 +27,10 @@ def latents(
 
     Raises NotFiniteError as `encode`, which names the encoder and `split`.
     """
-    whose = f"{WHOSE} {encoder.header['version']}, {split}"
+    whose = f"{ENCODER_FEATURES} {encoder.header['version']}, {split}"
     index = np.arange(len(images), dtype=np.int64)[:count]
     arrays: dict[str, Array] = {
-        "features": encode(model, images.pixels[: len(index)], header, device, whose=whose),
+        "features": encode(model, images.pixels[: len(index)], header, device, name=whose),
         "labels": images.labels[: len(index)],
         "index": index,
     }

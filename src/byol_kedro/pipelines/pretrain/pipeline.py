@@ -8,6 +8,7 @@ from byol_kedro.pipelines.pretrain.nodes import pretrain, show_views
 
 
 def create_pipeline(**_: Any) -> Pipeline:
+    """The pipeline `pretrain`."""
     return Pipeline(
         [
             Node(
