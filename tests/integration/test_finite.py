@@ -140,7 +140,7 @@ def test_no_reference_is_made_of_it() -> None:
     }
     weights["conv1.0.weight"][0] = torch.nan
     with pytest.raises(
-        UserError, match=r"mine\.safetensors is not a test_resnet: conv1\.0\.weight holds NaN or infinity"
+        UserError, match=r"is not a test_resnet: conv1\.0\.weight holds NaN or infinity"
     ):
         pretrained_encoder("test_resnet", weights, "references.mine: mine.safetensors")
 
