@@ -1,15 +1,15 @@
-# Everything that this project is asked to do. `make help` lists it.
+# The commands of this project; `make help` lists them.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-# What it stands for is done again only when a file that it comes from has changed.
+# A marker file: installation is repeated only when one of its prerequisites has changed.
 INSTALLED := .venv/.installed
-# PyPI has the CUDA libraries for this platform alone.
+# PyPI has the CUDA libraries for this platform only.
 CUDA_ONLY := sys_platform == "linux" and platform_machine == "x86_64"
 
-.PHONY: help install sample test check fix viz lock clean
+.PHONY: help install sample test check fix docs viz lock clean
 
-help: ## what each target does
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 $(INSTALLED): pyproject.toml requirements.lock
@@ -18,30 +18,35 @@ $(INSTALLED): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
-install: $(INSTALLED) ## make .venv with the exact versions of requirements.lock
+install: $(INSTALLED) ## create .venv with the exact versions of requirements.lock
 
-sample: $(INSTALLED) ## from the built-in photographs to a results table, minutes on a laptop
+sample: $(INSTALLED) ## train and evaluate on the built-in photographs, minutes on a laptop
 	$(BIN)/kedro run --env=sample
 
-test: $(INSTALLED) ## all tests
+test: $(INSTALLED) ## run all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --dist=loadscope
 
-check: $(INSTALLED) ## ruff, format, mypy, import contracts
+check: $(INSTALLED) ## run ruff, mypy, the import contracts and the spell checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
 
-fix: $(INSTALLED) ## let ruff mend what it can
+fix: $(INSTALLED) ## apply ruff's fixes and format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-viz: $(INSTALLED) ## the pipelines and artifacts of the sample in a browser
+docs: $(INSTALLED) ## build the documentation into site/; warnings are errors, and so is anything loaded from the net
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	! grep -rE '<(link|script|img|iframe)[^>]+(src|href)="?(https?:)?//' site --include='*.html'
+
+viz: $(INSTALLED) ## open the pipelines and artifacts of the sample in Kedro-Viz
 	$(BIN)/kedro viz --env=sample
 
-lock: $(INSTALLED) ## write the versions that are installed now into requirements.lock
+lock: $(INSTALLED) ## write the installed versions to requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable \
 	    | sed -E '/^(nvidia-|cuda-|triton)/ s/$$/ ; $(CUDA_ONLY)/' > requirements.lock
 
-clean: ## remove .venv and caches; data/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
+clean: ## remove .venv, caches and build outputs; keep data/
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist site

@@ -1,7 +1,7 @@
-"""Time and memory of the evaluation at STL-10's sizes, as a markdown table: `python benchmarks/evaluation.py`.
+"""Time and memory of the evaluation at the sizes of STL-10, as a Markdown table: `python benchmarks/evaluation.py`.
 
-Each line runs in a process of its own, so that its peak memory is its own; imports and inputs are part of it.
-`--small` runs all lines on a tenth of the images, to see that they work; `--only WORD` those whose name has it.
+Each row is measured in a separate process; its peak memory includes imports and inputs. `--small` runs all rows on a
+tenth of the images as a quick check, `--only WORD` those whose name contains WORD.
 """
 
 import argparse
@@ -20,27 +20,26 @@ from scipy.stats import ttest_ind
 from sklearn.neighbors import KNeighborsClassifier
 from torch.utils.data import DataLoader, TensorDataset
 
-from byol_kedro.datasets.probe_data import PIXEL_PROTOCOLS
+from byol_kedro.datasets.probe_data import PIXEL_PROBES
 from byol_kedro.evaluation.comparison import compare_all
 from byol_kedro.evaluation.duplicates import nearest, perceptual_hash
 from byol_kedro.evaluation.metrics import join_predictions, top1
-from byol_kedro.evaluation.names import CLASSIFIER
 from byol_kedro.evaluation.pca import fit_pca, project
+from byol_kedro.evaluation.probes.base import PROBES, probe_names
 from byol_kedro.evaluation.probes.few_labels import few_label_rows
 from byol_kedro.evaluation.probes.folds import fold_rows
-from byol_kedro.evaluation.probes.knn import knn
-from byol_kedro.evaluation.probes.run import CLASSIFIERS, Outcome, Problem, classify
+from byol_kedro.evaluation.probes.run import Evaluation, ProbeData, evaluate, fit_and_predict
 from byol_kedro.evaluation.representation import quality_row
 from byol_kedro.parameters import Probes
 
-PARAMETERS = Path(__file__).parents[1] / "conf" / "base" / "parameters_probes.yml"
-PROBES = Probes(**yaml.safe_load(PARAMETERS.read_text(encoding="utf-8"))["probes"])
+PARAMETER_FILE = Path(__file__).parents[1] / "conf" / "base" / "parameters_probes.yml"
+PARAMETERS = Probes(**yaml.safe_load(PARAMETER_FILE.read_text(encoding="utf-8"))["probes"])
 CLASSES, DIM, COMPONENTS, SIDE = 10, 512, 256, 96
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Images with a label to train on and to test on, all that are trained on, and in each of the ten folds."""
+    """Numbers of labeled training and test images, of all training images, and of images per fold."""
 
     train: int = 5_000
     test: int = 8_000
@@ -55,39 +54,43 @@ def features(n: int, seed: int, dim: int = DIM) -> tuple[np.ndarray, np.ndarray]
     y = generator.integers(0, CLASSES, n)
     x = generator.standard_normal((n, dim), np.float32)
     for i, label in enumerate(y):
-        x[i] += 0.12 * centers[label]  # in place: the inputs must not be what makes the peak
+        x[i] += 0.12 * centers[label]  # in place, so that the inputs do not determine the peak
     return x, y
 
 
 def images(n: int, seed: int) -> np.ndarray:
-    """(n, 3, 96, 96) uint8 of noise: the arithmetic does not depend on what it is done to."""
+    """Noise, (n, 3, 96, 96) uint8; the cost does not depend on the values."""
     return np.random.default_rng(seed).integers(0, 256, (n, 3, SIDE, SIDE), np.uint8)
 
 
-def problem(sizes: Sizes, name: str = "BYOL", dim: int = DIM, seed: int = 1) -> Problem:
+def probe_data(sizes: Sizes, name: str = "BYOL", dim: int = DIM, seed: int = 1) -> ProbeData:
+    """Features by the name that tables call them."""
     (train_x, train_y), (test_x, test_y) = features(sizes.train, seed, dim), features(sizes.test, seed + 1, dim)
     names = [str(i) for i in range(sizes.test)]
-    return Problem(name, train_x, train_y, test_x, test_y, np.arange(sizes.test), names, CLASSES)
+    return ProbeData(
+        name, train_x, train_y, test_x, test_y, np.arange(sizes.test), names, [str(i) for i in range(CLASSES)]
+    )
 
 
 def folds_of(sizes: Sizes) -> list[np.ndarray]:
+    """Row numbers of ten random folds."""
     return [np.random.default_rng(i).permutation(sizes.train)[: sizes.fold] for i in range(10)]
 
 
-def classifier(sizes: Sizes, protocol: str) -> str:
-    known = problem(sizes)
+def probe(sizes: Sizes, name: str) -> str:
+    """Fit and evaluate one probe."""
+    data = probe_data(sizes)
     start = time.perf_counter()
-    inputs = known.train_x, known.train_y, known.test_x, CLASSES
-    fit = CLASSIFIERS[protocol](*inputs, getattr(PROBES, protocol), 0)
-    return line(start, f"top-1 {100 * top1(fit.probabilities, known.test_y):.1f} % {fit.chosen or ''}")
+    result = fit_and_predict(data, name, PARAMETERS, 0)
+    return measured(start, f"top-1 {100 * top1(result.probabilities, data.test_y):.1f} % {result.chosen or ''}")
 
 
 def whole(sizes: Sizes, _: str) -> str:
-    """What `evaluate` computes from features: three kinds, all protocols, folds, few labels, quality, comparisons."""
+    """The whole evaluation of three kinds of features: probes, folds, few labels, quality, comparisons."""
     sets = [
-        (problem(sizes), tuple(CLASSIFIERS)),
-        (problem(sizes, "untrained network", seed=3), tuple(CLASSIFIERS)),
-        (problem(sizes, f"pixels, PCA {COMPONENTS}", COMPONENTS, seed=5), PIXEL_PROTOCOLS),
+        (probe_data(sizes), probe_names()),
+        (probe_data(sizes, "untrained network", seed=3), probe_names()),
+        (probe_data(sizes, f"pixels, PCA {COMPONENTS}", COMPONENTS, seed=5), PIXEL_PROBES),
     ]
     start = last = time.perf_counter()
     parts = {}
@@ -96,49 +99,48 @@ def whole(sizes: Sizes, _: str) -> str:
         nonlocal last
         parts[name], last = time.perf_counter() - last, time.perf_counter()
 
-    outcomes: list[Outcome] = [classify(one, protocols, PROBES, 0) for one, protocols in sets]
-    lap("classifiers")
+    evaluations: list[Evaluation] = [evaluate(one, protocols, PARAMETERS, 0) for one, protocols in sets]
+    lap("probes")
     for one, protocols in sets:
-        fold_rows(one, folds_of(sizes), protocols, PROBES, 0)
+        fold_rows(one, folds_of(sizes), protocols, PARAMETERS, 0)
     lap("folds")
     for one, _protocols in sets:
-        few_label_rows(one, PROBES.few_labels, 0)
+        few_label_rows(one, PARAMETERS.few_labels, 0)
     lap("few labels")
     for one, _protocols in sets[:2]:
         quality_row(one.features, one.test_x, 0)
     lap("quality")
-    compare_all(join_predictions([outcome.predictions for outcome in outcomes]), 0)
+    compare_all(join_predictions([evaluation.predictions for evaluation in evaluations]), 0)
     lap("comparisons")
-    return line(start, ", ".join(f"{name} {seconds:.0f} s" for name, seconds in parts.items()))
+    return measured(start, ", ".join(f"{name} {seconds:.0f} s" for name, seconds in parts.items()))
 
 
-def seeds_beside_the_usual_loop(sizes: Sizes, _: str) -> str:
-    """`published` with its five seeds at once, then as often as usual: is it one distribution of top-1?"""
-    known = problem(sizes)
+def compare_with_dataloader_loop(sizes: Sizes, _: str) -> str:
+    """Top-1 and time of `linear_adam`: five seeds at once, and one ordinary loop for each seed."""
+    data = probe_data(sizes)
     start = time.perf_counter()
-    inputs = known.train_x, known.train_y, known.test_x, CLASSES
-    fit = CLASSIFIERS["linear_adam"](*inputs, PROBES.linear_adam, 0)
-    ours = [top1(each, known.test_y) for each in (fit.probabilities, *fit.repeats)]
+    result = fit_and_predict(data, "linear_adam", PARAMETERS, 0)
+    ours = [top1(each, data.test_y) for each in (result.probabilities, *result.repeats)]
     at_once = time.perf_counter() - start
-    loops = [usual_loop(known, seed) for seed in range(PROBES.linear_adam.seeds)]
+    loops = [dataloader_loop(data, seed) for seed in range(PARAMETERS.linear_adam.seeds)]
     seconds, theirs = zip(*loops, strict=True)
     p = ttest_ind(ours, theirs, equal_var=False).pvalue
     note = (
-        f"five at once {at_once:.1f} s, one usual loop {np.mean(seconds):.1f} s (of {len(loops)}); top-1 "
+        f"five at once {at_once:.1f} s, one DataLoader loop {np.mean(seconds):.1f} s (of {len(loops)}); top-1 "
         f"{spread(ours)} and {spread(theirs)}, Welch's p {p:.2f}"
     )
-    return line(start, note)
+    return measured(start, note)
 
 
-def usual_loop(known: Problem, seed: int) -> tuple[float, float]:
-    """Seconds and top-1 of one seed of `published` as it is usually written: a DataLoader, autograd, torch's Adam."""
+def dataloader_loop(data: ProbeData, seed: int) -> tuple[float, float]:
+    """Seconds and top-1 of one seed of `linear_adam` with a DataLoader, autograd and torch.optim.Adam."""
     torch.manual_seed(seed)
-    params, start = PROBES.linear_adam, time.perf_counter()
-    mean, scale = known.train_x.mean(axis=0), known.train_x.std(axis=0)
-    train, test = (torch.from_numpy((x - mean) / scale) for x in (known.train_x, known.test_x))
+    params, start = PARAMETERS.linear_adam, time.perf_counter()
+    mean, scale = data.train_x.mean(axis=0), data.train_x.std(axis=0)
+    train, test = (torch.from_numpy((x - mean) / scale) for x in (data.train_x, data.test_x))
     layer = torch.nn.Linear(DIM, CLASSES)
     optimizer = torch.optim.Adam(layer.parameters(), params.lr)
-    loader = DataLoader(TensorDataset(train, torch.from_numpy(known.train_y)), params.batch_size, shuffle=True)
+    loader = DataLoader(TensorDataset(train, torch.from_numpy(data.train_y)), params.batch_size, shuffle=True)
     for _epoch in range(params.epochs):
         for x, y in loader:
             optimizer.zero_grad()
@@ -146,55 +148,61 @@ def usual_loop(known: Problem, seed: int) -> tuple[float, float]:
             optimizer.step()
     with torch.no_grad():
         guess = layer(test).numpy()
-    return time.perf_counter() - start, top1(guess, known.test_y)
+    return time.perf_counter() - start, top1(guess, data.test_y)
 
 
 def pca(sizes: Sizes, _: str) -> str:
+    """Fit the principal components and project the test images."""
     train, test = images(sizes.train, 0), images(sizes.test, 1)
     start = time.perf_counter()
     weights = fit_pca(train, COMPONENTS, 0)
     fitted = time.perf_counter() - start
     shape = project(test, weights).shape
-    return line(start, f"fit {fitted:.1f} s, then {shape[0]:,} projected")
+    return measured(start, f"fit {fitted:.1f} s, then {shape[0]:,} projected")
 
 
 def large_knn(sizes: Sizes, library: str) -> str:
+    """Nearest neighbors among all training images, by this package or by scikit-learn."""
     (train_x, train_y), (test_x, test_y) = features(sizes.pool, 1), features(sizes.test, 2)
     start = time.perf_counter()
     if library == "ours":
-        guess = knn(train_x, train_y, test_x, CLASSES, PROBES.knn, 0).probabilities.argmax(axis=1)
+        fitted = PROBES["knn"].fit(train_x, train_y, CLASSES, PARAMETERS.knn, 0)
+        guess = PROBES["knn"].predict(test_x, fitted.arrays).argmax(axis=1)
     else:
-        theirs = KNeighborsClassifier(PROBES.knn.neighbors, metric="cosine", algorithm="brute")
+        theirs = KNeighborsClassifier(PARAMETERS.knn.neighbors, metric="cosine", algorithm="brute")
         guess = theirs.fit(train_x, train_y).predict(test_x)
-    return line(start, f"top-1 {100 * np.mean(guess == test_y):.1f} %")
+    return measured(start, f"top-1 {100 * np.mean(guess == test_y):.1f} %")
 
 
 def duplicates(sizes: Sizes, _: str) -> str:
-    """Hashes of all images, a piece at a time, and the nearest of each test image."""
+    """Hash all images in pieces, and search for the nearest hash of each test image."""
     piece = images(500, 0)
     start = time.perf_counter()
     hashes = np.concatenate([perceptual_hash(piece) for _ in range(-(-(sizes.pool + sizes.test) // len(piece)))])
     hashed = time.perf_counter() - start
     nearest(hashes[: sizes.test], hashes[sizes.test :])
-    return line(start, f"hashes {hashed:.1f} s, without reading the images")
+    return measured(start, f"hashes {hashed:.1f} s, without reading the images")
 
 
 def spread(values: list[float] | tuple[float, ...]) -> str:
+    """Mean ± standard deviation of fractions, in percent."""
     return f"{100 * np.mean(values):.2f} ± {100 * np.std(values, ddof=1):.2f} %"
 
 
-def line(start: float, note: str) -> str:
+def measured(start: float, note: str) -> str:
+    """Seconds since `start`, peak memory and a note, as the last cells of a row."""
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** (30 if sys.platform == "darwin" else 20)
     return f"{seconds:.1f} | {peak:.2f} | {note} |"
 
 
-def lines(sizes: Sizes) -> list[tuple[str, Callable[[Sizes, str], str], str]]:
+def rows(sizes: Sizes) -> list[tuple[str, Callable[[Sizes, str], str], str]]:
+    """Name, function and its second argument for each row."""
     shape = f"{sizes.train:,} / {sizes.test:,}, {DIM}-d"
     return [
         (f"whole evaluation of three kinds of features, {shape}, ten folds of {sizes.fold:,}", whole, ""),
-        *((f"{name} ({protocol}), {shape}", classifier, protocol) for protocol, name in CLASSIFIER.items()),
-        (f"published, five seeds beside the usual DataLoader loop, {shape}", seeds_beside_the_usual_loop, ""),
+        *((f"{entry.label} ({name}), {shape}", probe, name) for name, entry in PROBES.items()),
+        (f"linear_adam, five seeds and one DataLoader loop for each, {shape}", compare_with_dataloader_loop, ""),
         (f"PCA {COMPONENTS}, {sizes.train:,} images of {SIDE} by {SIDE}", pca, ""),
         (f"kNN, {sizes.pool:,} / {sizes.test:,}, {DIM}-d", large_knn, "ours"),
         ("the same kNN, scikit-learn's brute force", large_knn, "theirs"),
@@ -203,13 +211,14 @@ def lines(sizes: Sizes) -> list[tuple[str, Callable[[Sizes, str], str], str]]:
 
 
 def main() -> None:
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--small", action="store_true", help="a tenth of the images")
-    parser.add_argument("--only", default="", metavar="WORD", help="lines whose name has it")
+    parser.add_argument("--only", default="", metavar="WORD", help="rows whose name contains WORD")
     arguments = parser.parse_args()
     sizes = Sizes(500, 800, 10_500, 100) if arguments.small else Sizes()
     print("| what | seconds | peak memory, GiB | |\n|---|---|---|---|")
-    for what, function, argument in lines(sizes):
+    for what, function, argument in rows(sizes):
         if arguments.only in what:
             with get_context("spawn").Pool(1) as pool:
                 print(f"| {what} | {pool.apply(function, (sizes, argument))}", flush=True)

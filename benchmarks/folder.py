@@ -29,7 +29,7 @@ from byol_kedro.files import decode as module
 from byol_kedro.files.decode import decode
 from byol_kedro.files.decoders import decode_all
 from byol_kedro.parameters import Ingest
-from byol_kedro.sources.folder import Folder
+from byol_kedro.sources.folder import FolderSource
 from byol_kedro.sources.photos import PHOTOGRAPHS
 
 WIDTH, HEIGHT, SIDE = 500, 375, 96
@@ -129,11 +129,11 @@ def difference(paths: list[Path]) -> None:
 
 def ingest(root: Path, target: Path, version: str) -> float:
     """Seconds of what a run does with the files."""
-    given = {"image_size": SIDE, "test_fraction": 0.2, "max_broken": 0.0}
+    given = {"image_size": SIDE, "test_fraction": 0.2, "folder": {"max_broken": 0.0}}
     parameters = Ingest.model_validate(given | {"photos": {"unlabeled": 0, "train": 1, "test": 1}})
 
     def work() -> None:
-        source = Folder(root, parameters, 0)
+        source = FolderSource(root, parameters, 0)
         for split in ("unlabeled", "train", "test"):
             dataset = ImagesDataset(filepath=str(target / f"{split}.npy"), version=Version(None, version))
             dataset.save(source.stream(split))

@@ -64,7 +64,7 @@ def ingest(root: Path, target: Path) -> None:
 
     start = time.perf_counter()
     photos = {"unlabeled": 0, "train": 1, "test": 1}
-    given = {"image_size": SIDE, "test_fraction": 0.2, "max_broken": 0.0, "photos": photos}
+    given = {"image_size": SIDE, "test_fraction": 0.2, "folder": {"max_broken": 0.0}, "photos": photos}
     parameters = Ingest.model_validate(given)
     source = RawImages("stl10", root).open(parameters, seed=0)
     for split in SPLITS:
@@ -103,15 +103,15 @@ def again(root: Path, count: int, rounds: int = 5) -> None:
 
     from byol_kedro.datasets.images import ImagesDataset  # noqa: PLC0415
     from byol_kedro.parameters import Ingest  # noqa: PLC0415
-    from byol_kedro.sources.folder import Folder  # noqa: PLC0415
+    from byol_kedro.sources.folder import FolderSource  # noqa: PLC0415
 
     write_files(root / "raw", count)
-    given = {"image_size": 8, "test_fraction": 0.2, "max_broken": 0.0}
+    given = {"image_size": 8, "test_fraction": 0.2, "folder": {"max_broken": 0.0}}
     parameters = Ingest.model_validate(given | {"photos": {"unlabeled": 0, "train": 1, "test": 1}})
     seconds, asked = [], []
     for number in range(rounds + 1):
         start = time.perf_counter()
-        source = Folder(root / "raw", parameters, 0)
+        source = FolderSource(root / "raw", parameters, 0)
         for split in SPLITS:
             version = Version(None, f"2026-01-01T00.00.{number:02}.000Z")
             ImagesDataset(filepath=str(root / f"{split}.npy"), version=version).save(source.stream(split))

@@ -15,8 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,20 +31,28 @@ ROUNDS = 3
 def write_images(path: Path, count: int) -> float:
     """Saves random images as ingest does; the seconds."""
     from byol_kedro.datasets.images import ImagesDataset  # noqa: PLC0415  (the parent needs none of it)
-    from byol_kedro.sources.stream import ImageStream, Index  # noqa: PLC0415
+    from byol_kedro.parameters import Ingest  # noqa: PLC0415
+    from byol_kedro.sources.source import Index, Source  # noqa: PLC0415
 
     pixels = np.random.default_rng(0).integers(0, 256, (BATCH, 3, SIDE, SIDE), dtype=np.uint8)
     sizes = [min(BATCH, count - start) for start in range(0, count, BATCH)]
-    stream = ImageStream(
-        side=SIDE,
-        class_names=[],
-        source="made",
-        origin={},
-        index=lambda: Index(np.full(count, -1), [f"unlabeled/{number:06}" for number in range(count)]),
-        batches=lambda: (pixels[:size] for size in sizes),
-    )
+
+    class RandomImages(Source):
+        name = "random"
+
+        def origin(self, split: str) -> dict[str, Any]:  # noqa: ARG002
+            return {}
+
+        def index(self, split: str) -> Index:
+            return Index(np.full(count, -1), [f"{split}/{number:06}" for number in range(count)])
+
+        def batches(self, split: str) -> Iterator[np.ndarray]:  # noqa: ARG002
+            return (pixels[:size] for size in sizes)
+
+    given = {"image_size": SIDE, "test_fraction": 0.2, "folder": {"max_broken": 0.0}}
+    parameters = Ingest.model_validate(given | {"photos": {"unlabeled": 0, "train": 1, "test": 1}})
     start = time.perf_counter()
-    ImagesDataset(filepath=str(path)).save(stream)
+    ImagesDataset(filepath=str(path)).save(RandomImages(path, parameters, 0).stream("unlabeled"))
     return time.perf_counter() - start
 
 
@@ -80,14 +90,14 @@ def read_encoder(path: Path) -> tuple[float, float]:
 def check_artifacts(data_root: Path) -> tuple[int, int, float]:
     """How many artifacts and bytes there are, and the seconds of checking all of them."""
     from byol_kedro.datasets.tensors import TensorsDataset  # noqa: PLC0415
-    from byol_kedro.files.integrity import CHECKSUM, check_sum  # noqa: PLC0415
+    from byol_kedro.files.integrity import CHECKSUM, verify_checksum  # noqa: PLC0415
 
     files = [path for path in data_root.glob("*/*/*/*") if path.parents[1].stem == path.stem]
     summed = [path for path in files if path.with_name(path.name + CHECKSUM).exists()]
     tensors = [path for path in files if path.suffix == ".safetensors"]
     start = time.perf_counter()
     for path in summed:
-        check_sum(path)
+        verify_checksum(path)
     for path in tensors:
         arrays = TensorsDataset(filepath=str(path)).load().arrays
         next((arrays[name] for name in arrays), None)

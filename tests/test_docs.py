@@ -1,7 +1,8 @@
-"""The Python of the documentation does what it says, as it is written."""
+"""The Python snippets of the documentation run as written, and its numbers agree with each other."""
 
 import re
 import textwrap
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 from kedro.io import Version
 from PIL import Image
 
+from byol_kedro import __version__
 from byol_kedro.byol.encoder import to_arrays
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.evaluation.metrics import percent, wilson_interval
@@ -25,12 +27,12 @@ BLOCK = re.compile(r"^ *```python\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 
 def snippets() -> list[tuple[str, str]]:
-    """Every block of Python with its document, without the indentation of a list."""
+    """Every Python block with its document, dedented."""
     return [(path.name, textwrap.dedent(code)) for path in DOCUMENTS for code in BLOCK.findall(path.read_text("utf-8"))]
 
 
 def executed(document: str, *words: str, run_id: str = OLDER) -> dict[str, Any]:
-    """The names that the one snippet of a document with these words leaves."""
+    """Execute the only snippet of a document that contains `words`, and return its names."""
     (code,) = (code for name, code in snippets() if name == document and all(word in code for word in words))
     names: dict[str, Any] = {}
     exec(compile(code.replace("<run_id>", run_id), document, "exec"), names)  # our own text
@@ -39,7 +41,7 @@ def executed(document: str, *words: str, run_id: str = OLDER) -> dict[str, Any]:
 
 @pytest.fixture
 def place(tmp_path: Path, chain_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder as the snippets expect it, with the artifacts of two environments and two images."""
+    """The folder that the snippets expect: the artifacts of two environments and two images."""
     monkeypatch.chdir(tmp_path)
     for environment in ("sample", "folder"):
         (chain_copy / environment).symlink_to(chain_copy)
@@ -48,17 +50,17 @@ def place(tmp_path: Path, chain_copy: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path
 
 
-def test_all_snippets_are_those_that_are_tried_here() -> None:
+def test_every_snippet_is_tested_here() -> None:
     assert [name for name, _ in snippets()] == ["README.md", "artifacts.md", *["predict.md"] * 3]
 
 
 @pytest.mark.parametrize("document", ["README.md", "predict.md"])
 @pytest.mark.usefixtures("place")
-def test_an_encoder_is_loaded_from_its_environment(document: str) -> None:
+def test_encoder_is_loaded_from_a_data_root(document: str) -> None:
     assert executed(document, "load_encoder")["features"].shape == (2, 512)
 
 
-def test_the_answers_are_read(place: Path, chain_copy: Path) -> None:
+def test_predictions_are_read(place: Path, chain_copy: Path) -> None:
     (place / "new").mkdir()
     (place / "cat.jpg").rename(place / "new" / "cat.jpg")
     (place / "new" / "broken.png").write_text("no image")
@@ -69,7 +71,7 @@ def test_the_answers_are_read(place: Path, chain_copy: Path) -> None:
 
 
 @torch.no_grad()
-def test_an_export_of_a_small_stem_is_loaded_by_timm(place: Path) -> None:
+def test_export_with_small_stem_loads_in_timm(place: Path) -> None:
     encoder = frozen(stem="small")
     write(encoder, "timm", place / "encoder.safetensors")
     model = executed("predict.md", "conv1")["model"].eval()
@@ -77,7 +79,7 @@ def test_an_export_of_a_small_stem_is_loaded_by_timm(place: Path) -> None:
 
 
 @torch.no_grad()
-def test_the_artifact_itself_is_loaded_by_timm(place: Path) -> None:
+def test_artifact_loads_in_timm(place: Path) -> None:
     encoder = frozen()
     folder = place / "data/stl10/06_models/encoder.safetensors"
     saved = Tensors(to_arrays(encoder.model), encoder.header.to_dict())
@@ -86,7 +88,7 @@ def test_the_artifact_itself_is_loaded_by_timm(place: Path) -> None:
     assert_same(model(normalized(encoder)).numpy(), encoder)
 
 
-def test_no_environment_has_a_small_stem() -> None:
+def test_every_environment_has_the_imagenet_stem() -> None:
     files = (ROOT / "conf").glob("*/parameters*.yml")
     parameters = [yaml.safe_load(path.read_text("utf-8")) or {} for path in files]
     stems = [block["pretrain"]["encoder"].get("stem") for block in parameters if "encoder" in block.get("pretrain", {})]
@@ -94,21 +96,47 @@ def test_no_environment_has_a_small_stem() -> None:
     assert set(stems) <= {"imagenet", None}
 
 
+def test_readme_is_short() -> None:
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    assert len(lines) <= 120
+    assert [line for line in lines if len(line) > 100 and not line.startswith("|")] == []
+
+
+def test_citation_has_the_version_of_the_package() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert citation["version"] == project["version"] == __version__
+    assert citation["license"] == project["license"]
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    pages = set(re.findall(r"[\w/]+\.md", (ROOT / "mkdocs.yml").read_text("utf-8")))
+    assert pages == {path.name for path in (ROOT / "docs").glob("*.md")}
+
+
+@pytest.mark.parametrize("path", [*ROOT.glob("*.md"), ROOT / "conf/README.md"], ids=str)
+def test_relative_links_lead_to_files(path: Path) -> None:
+    """MkDocs checks those between the pages of docs/."""
+    links = re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text("utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
 def sample_rows(document: str) -> dict[tuple[str, str, str], str]:
-    """Top-1 with its interval by features, classifier and epochs, of the sample's table in a document."""
-    section = (ROOT / document).read_text("utf-8").split("| features ")[1].split("\n\n")[0]
-    rows = [[cell.strip() for cell in line.strip(" |").split("|")] for line in section.splitlines()[2:]]
+    """Top-1 with its interval by features, classifier and epochs, from the sample's table in a document."""
+    table = re.compile(r"^\| features +\| classifier +\| epochs +\| +top-1 \|\n.*\n((?:\|.*\n)+)", re.MULTILINE)
+    (body,) = table.findall((ROOT / document).read_text("utf-8"))
+    rows = [[cell.strip() for cell in line.strip(" |").split("|")] for line in body.splitlines()]
     return {(features, classifier, epochs): top1 for features, classifier, epochs, top1 in rows}
 
 
-def test_the_readme_has_rows_of_the_samples_table() -> None:
+def test_readme_rows_are_in_the_results_page() -> None:
     rows = sample_rows("README.md")
-    assert len(rows) == 8
+    assert len(rows) == 3
     assert rows.items() <= sample_rows("docs/results.md").items()
 
 
 @pytest.mark.parametrize("row", sample_rows("docs/results.md").items(), ids=str)
-def test_a_row_of_the_samples_table_is_a_share_of_its_test_images(row: tuple[tuple[str, str, str], str]) -> None:
+def test_top1_and_interval_are_those_of_1600_test_images(row: tuple[tuple[str, str, str], str]) -> None:
     near = round(16 * float(row[1].split(" %")[0]))
     shown = {
         f"{percent(right / 1600)} % ({'–'.join(percent(bound) for bound in wilson_interval(right / 1600, 1600))})"

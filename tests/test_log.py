@@ -11,14 +11,14 @@ from byol_kedro.byol.encoder import to_arrays, untrained_encoder
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.new_images import NewImages
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.evaluation.probes.run import Problem
+from byol_kedro.evaluation.probes.run import ProbeData
 from byol_kedro.inference import FrozenEncoder
 from byol_kedro.log import Brief, brief
-from byol_kedro.pair_model.embeddings import Vectors
-from byol_kedro.pair_model.pairs import Pool
-from byol_kedro.pipelines.predict.known import Known
+from byol_kedro.pair_model.embeddings import SplitEmbeddings
+from byol_kedro.pair_model.pairs import ImagePool
+from byol_kedro.pipelines.predict.known import KnownImages
 from byol_kedro.runs.history import Run
-from byol_kedro.sources.stream import ImageStream, Index
+from byol_kedro.sources.source import ImageStream, Index
 from tests.support.encoders import HEADER
 from tests.support.trainings import CPU
 
@@ -57,7 +57,19 @@ def test_what_is_told_of(value, told):
 
 
 MANY = [f"a long name of an image {i}" for i in range(5000)]
-HOLDERS = [Images, NewImages, Index, ImageStream, Tensors, Problem, Vectors, Pool, Known, FrozenEncoder, Run]
+HOLDERS = [
+    Images,
+    NewImages,
+    Index,
+    ImageStream,
+    Tensors,
+    ProbeData,
+    SplitEmbeddings,
+    ImagePool,
+    KnownImages,
+    FrozenEncoder,
+    Run,
+]
 
 
 @pytest.mark.parametrize("kind", HOLDERS)

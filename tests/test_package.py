@@ -55,6 +55,7 @@ def test_a_command_that_a_message_names_can_be_typed(elsewhere: Path) -> None:
 
 def test_what_is_no_python_in_the_source_is_in_the_wheel() -> None:
     data = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["package-data"]
-    packed = {ROOT / "src" / package.replace(".", "/") / name for package, names in data.items() for name in names}
+    folders = {ROOT / "src" / package.replace(".", "/"): patterns for package, patterns in data.items()}
+    packed = {path for folder, patterns in folders.items() for pattern in patterns for path in folder.glob(pattern)}
     files = {path for path in (ROOT / "src/byol_kedro").rglob("*") if path.is_file()}
     assert packed == {path for path in files if path.suffix not in {".py", ".pyc"}}

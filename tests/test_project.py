@@ -7,15 +7,14 @@ import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.framework.startup import bootstrap_project
 
+from byol_kedro.pipeline_registry import PARTS, build_pipelines
 from byol_kedro.runs.validation import validated_parameters
 from byol_kedro.settings import CONFIG_LOADER_ARGS
 from tests.support.kedro_runs import ROOT, Chain, modules_after
 
 ENVIRONMENTS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "local")
-PIPELINES = {
-    "__default__", "ingest", "pretrain", "extract", "baselines", "probes", "pair_model", "report", "evaluate",
-    "predict",
-}  # fmt: skip
+STAGES = (*PARTS, "predict")
+PIPELINES = {"__default__", *STAGES, "evaluate"}
 
 
 def test_importing_the_package_does_not_import_torch() -> None:
@@ -49,6 +48,21 @@ def test_every_pipeline_of_the_design_is_registered() -> None:
     assert set(pipelines) == PIPELINES
 
 
+@pytest.mark.parametrize("name", STAGES)
+def test_every_pipeline_is_a_namespace_that_renames_no_entry(name: str) -> None:
+    pipeline = build_pipelines([name])[name]
+    assert {node.namespace for node in pipeline.nodes} == {name}
+    assert all(node.name.startswith(f"{name}.") and node.tags for node in pipeline.nodes)
+    assert not [entry for entry in pipeline.datasets() if entry.startswith((f"{name}.", f"params:{name}.{name}"))]
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_node_is_described_in_one_line(name: str) -> None:
+    for node in build_pipelines([name])[name].nodes:
+        first = (node.func.__doc__ or "").splitlines()[0]
+        assert first.endswith("."), node.name
+
+
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_parameters_of_every_environment_are_valid(environment: str) -> None:
     loader = OmegaConfigLoader(str(ROOT / "conf"), env=environment, **CONFIG_LOADER_ARGS)
@@ -76,6 +90,12 @@ def test_kedro_viz_shows_the_pipelines_in_layers(viz) -> None:
     graph = viz.get("/api/main").json()
     assert {pipeline["id"] for pipeline in graph["pipelines"]} == PIPELINES
     assert graph["layers"] == ["raw", "images", "encoder", "latents", "evaluation", "report"]
+
+
+def test_kedro_viz_opens_with_one_box_for_each_pipeline(viz) -> None:
+    graph = viz.get("/api/main").json()
+    boxes = [node["name"] for node in graph["nodes"] if node["type"] == "modularPipeline"]
+    assert sorted(boxes) == sorted(PARTS)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Image features learned without labels, and an honest account of how good they are."""
+"""Learn image features without labels (BYOL) and measure how good they are."""
 
 from os import PathLike
 from typing import TYPE_CHECKING
@@ -11,15 +11,23 @@ __all__ = ["load_encoder"]
 
 
 def load_encoder(path: str | PathLike[str], device: str = "auto") -> "FrozenEncoder":
-    """A trained encoder: `load_encoder("data/sample")(["cat.jpg", "dog.png"])` gives features (2, D) float32.
+    """Load a trained encoder.
 
-    path: an encoder.safetensors, or a folder of them, as a data_root is; its newest one is taken. device: `auto` (the
-    GPU where there is one), `cpu`, `mps`, `cuda` or `cuda:N`. See `FrozenEncoder` for what it can be called on.
+    Args:
+        path: an `encoder.safetensors`, or a folder that contains encoders, such as a data_root; the newest is loaded.
+        device: `auto` (a GPU if there is one), `cpu`, `mps`, `cuda` or `cuda:N`.
+
+    Returns:
+        A callable that maps images to features (N, D) float32; see `FrozenEncoder`.
 
     Raises:
-        UserError: there is none, the file is none of this project, or there is no such device.
+        UserError: there is no encoder, the file is not an encoder of this project, or the device does not exist.
+
+    Example:
+        >>> encoder = load_encoder("data/sample")  # doctest: +SKIP
+        >>> features = encoder(["cat.jpg", "dog.png"])  # doctest: +SKIP
     """
-    # Imported here: torch takes seconds, and much of this package needs none of it.
+    # Imported here: torch takes seconds, and much of this package does not need it.
     from pathlib import Path  # noqa: PLC0415
 
     from byol_kedro.inference import open_encoder  # noqa: PLC0415

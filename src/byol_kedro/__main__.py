@@ -1,4 +1,4 @@
-"""`python -m byol_kedro`: `kedro run`, `kedro results` and `kedro export`, for an installed package."""
+"""Run the installed package: `python -m byol_kedro [run | results | export]`."""
 
 import sys
 from pathlib import Path
@@ -9,9 +9,14 @@ from kedro.framework.project import configure_project
 
 
 def main(*args: Any, **kwargs: Any) -> Any:
-    """Do what the first word says, `run`, `results` or `export`; `run` where there is none, and exit like it.
+    """Run the command that the first argument names; `run` by default.
 
-    Kedro's `entry_point` calls it with the words of a command line as `args[0]`, a shell without any.
+    Args:
+        *args: the command-line arguments as `args[0]` when Kedro's `entry_point` calls, nothing in a shell.
+        **kwargs: click's options, such as `standalone_mode`.
+
+    Returns:
+        What the command returns.
     """
     package_name = Path(__file__).parent.name
     configure_project(package_name)
@@ -19,8 +24,8 @@ def main(*args: Any, **kwargs: Any) -> Any:
 
     from byol_kedro.cli import cli  # noqa: PLC0415  # the project has to be configured first
 
-    words = args[0] if args else kwargs.get("args", sys.argv[1:])
-    if words and words[0] in cli.commands:
+    arguments = args[0] if args else kwargs.get("args", sys.argv[1:])
+    if arguments and arguments[0] in cli.commands:
         command = cli
     interactive = hasattr(sys, "ps1")
     return command(*args, standalone_mode=kwargs.pop("standalone_mode", not interactive), **kwargs)

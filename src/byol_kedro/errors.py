@@ -1,35 +1,36 @@
-"""What the command line prints as one line."""
+"""Errors that the command line prints on one line."""
 
 
 def escaped(text: str) -> str:
-    """The text with what a terminal cannot show written out: `a\\xff\\nb`; other texts are unchanged."""
+    r"""Return the text with non-printable characters as escapes: `a\xff\nb`."""
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 
-def _escaped(letter: str) -> str:
-    if letter.isprintable():
-        return letter
-    if "\udc80" <= letter <= "\udcff":  # a byte that is no UTF-8
-        return f"\\x{ord(letter) - 0xDC00:02x}"
-    # Not \x85 for U+0085: so the byte is written.
-    return f"\\u{ord(letter):04x}" if 0x80 <= ord(letter) <= 0xFF else letter.encode("unicode_escape").decode("ascii")
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    if "\udc80" <= character <= "\udcff":  # a byte that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    if 0x80 <= ord(character) <= 0xFF:  # not \x85 for U+0085: that is how the byte is written
+        return f"\\u{ord(character):04x}"
+    return character.encode("unicode_escape").decode("ascii")
 
 
 class UserError(Exception):
-    """Something that whoever runs the project can put right.
+    """An error that the user can fix.
 
-    The message is one line: what, where, found, expected, what to do. The command line prints it alone;
-    every other exception keeps its traceback.
+    The message says on one line what is wrong and where, what was expected and what to do. The command line prints
+    it without a traceback.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(escaped(message))  # names of files may hold line breaks, colors, and bytes that are no text
+        """Create the error; non-printable characters in `message` are escaped."""
+        super().__init__(escaped(message))  # file names may contain line breaks, terminal codes and invalid UTF-8
 
 
 class StoppedError(UserError):
-    """Ctrl-C, as an error that Kedro tells its hooks of: of a KeyboardInterrupt they do not hear."""
+    """Ctrl-C. Kedro calls its error hooks for this error, but not for KeyboardInterrupt."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "stopped by Ctrl-C: what was finished is kept, nothing is half-written; type the same command again"
-        )
+        """Create the error."""
+        super().__init__("stopped by Ctrl-C; finished outputs are kept, partial ones removed; run the command again")

@@ -1,6 +1,6 @@
-"""What happens around every run: the manifest is written, the results are shown.
+"""Kedro hooks: check a run before it starts, write its manifest, clean up after errors and print a summary.
 
-What the hooks call is imported where it is called: `kedro run --help` and `kedro registry list` need none of it.
+Imports are inside the hooks, because `kedro run --help` and `kedro registry list` do not need them.
 """
 # ruff: noqa: PLC0415
 
@@ -14,35 +14,37 @@ from kedro.pipeline.node import Node
 
 
 class ProjectHooks:
-    """Keeps nothing between two calls: Kedro has one such object for all runs of a process.
+    """The hooks of this project.
 
-    What a hook needs to know of its run is in the catalog, which is the run's own.
+    The object has no state, because Kedro shares it between all runs of a process. What a hook needs to know about
+    its run is in the run's catalog.
     """
 
     @hook_impl
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """Write down what the run is and what it reads, before its first node."""
+        """Check parameters, versions and inputs, then write the manifest."""
         from byol_kedro.evaluation.blas import one_blas_thread
+        from byol_kedro.runs.lineage import check_lineage
         from byol_kedro.runs.manifest import run_manifest
-        from byol_kedro.runs.pins import pin_what_belongs_together, refuse_pinned_outputs, warn_of_pins_without_effect
-        from byol_kedro.runs.reuse import nodes_that_run
-        from byol_kedro.runs.runners import refuse_processes
-        from byol_kedro.runs.validation import parameters_of, warn_of_what_has_no_effect, with_conf_source
+        from byol_kedro.runs.pins import check_pins, pin_related_versions, warn_of_unused_pins
+        from byol_kedro.runs.reuse import nodes_to_run
+        from byol_kedro.runs.runners import refuse_parallel_runner
+        from byol_kedro.runs.validation import parameters_of, warn_of_unused_parameters, with_conf_source
         from byol_kedro.runs.versions import MANIFEST, reserve_version, versions_read
 
         one_blas_thread()
-        refuse_processes(catalog)
+        refuse_parallel_runner(catalog)
         run_params, parameters = with_conf_source(run_params, catalog), parameters_of(catalog)
         reused: dict[str, str] = {}
         if run_params["only_missing_outputs"]:
-            pipeline, reused = nodes_that_run(pipeline, catalog)
+            pipeline, reused = nodes_to_run(pipeline, catalog)
             if not pipeline.nodes:
                 return
-        refuse_pinned_outputs(run_params["load_versions"] or {}, pipeline)
+        check_pins(run_params["load_versions"] or {}, pipeline)
         inputs = pipeline.inputs()
-        # What later nodes would refuse, when the images have been read or the encoder has been trained.
+        # Checked now, and not by later nodes after hours of training.
         if "params:device" in inputs:
             from byol_kedro.byol.device import resolve_device
 
@@ -52,27 +54,20 @@ class ProjectHooks:
 
             check_references(parameters.references)
         if "params:pair_model" in inputs:
-            from byol_kedro.pipelines.pair_model.inputs import check_latent
+            from byol_kedro.pipelines.pair_model.inputs import check_pair_model
 
-            check_latent(parameters, with_references="params:references" in inputs)
-        pin_what_belongs_together(pipeline, catalog)
+            check_pair_model(parameters, with_references="params:references" in inputs)
+        pin_related_versions(pipeline, catalog)
         reads = reused | versions_read(pipeline, catalog, run_params)
+        check_lineage(reads, catalog)
         if "encoder" in pipeline.all_outputs():
-            from byol_kedro.pipelines.pretrain.check import check_training
-
-            features = check_training(parameters, pipeline, catalog)
-            if "params:pair_model" in inputs:
-                from byol_kedro.pipelines.pair_model.inputs import check_features
-
-                names = ("pair_file", "pair_tensors")
-                given = tuple(map(catalog.load, names)) if inputs >= set(names) else None
-                check_features(parameters.pair_model, features, given)
-        warn_of_what_has_no_effect(run_params["runtime_params"] or {}, pipeline.inputs())
-        warn_of_pins_without_effect(run_params["load_versions"] or {}, pipeline, catalog)
+            self._check_training(parameters, pipeline, catalog)
+        warn_of_unused_parameters(run_params["runtime_params"] or {}, pipeline.inputs())
+        warn_of_unused_pins(run_params["load_versions"] or {}, pipeline, catalog)
         folder, run_id = reserve_version(run_params["run_id"], pipeline, catalog)
         try:
             manifest = run_manifest({**run_params, "run_id": run_id}, pipeline, parameters, reads, catalog)
-            self._load_own([MANIFEST], catalog)
+            self._pin_saved([MANIFEST], catalog)
             catalog.save(MANIFEST, manifest)
         except BaseException:
             with suppress(OSError):
@@ -81,16 +76,16 @@ class ProjectHooks:
         if "encoder" in pipeline.all_outputs():
             from byol_kedro.pipelines.pretrain.checkpointing import catch_signals
 
-            catch_signals()  # here is the main thread, the training may run in another one
+            catch_signals()  # only possible in the main thread; the training may run in another one
 
     @hook_impl
     def before_node_run(self, node: Node, catalog: CatalogProtocol[Any, Any]) -> None:
-        """Read back what this run writes: the newest may be of a run beside it that began later."""
-        self._load_own(node.outputs, catalog)
+        """Let later nodes read the versions of this run, even if a parallel run has saved newer ones."""
+        self._pin_saved(node.outputs, catalog)
 
     @hook_impl
     def on_pipeline_error(self, error: Exception, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-        """Leave no half of what a node writes, and no trace of a mistake."""
+        """Remove partial outputs of the failed run."""
         from byol_kedro.runs.cleanup import clean_up
 
         self._release_signals(pipeline)
@@ -100,11 +95,23 @@ class ProjectHooks:
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        """End with what the run has saved, and where."""
-        from byol_kedro.runs.summary import show_end
+        """Print what the run has saved, and where."""
+        from byol_kedro.runs.summary import print_summary
 
         self._release_signals(pipeline)
-        show_end(catalog, self._predict_command(run_params, catalog))
+        print_summary(catalog, self._predict_command(run_params, catalog))
+
+    def _check_training(self, parameters: Any, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+        """Check everything that the training and the pair model after it would refuse."""
+        from byol_kedro.pipelines.pretrain.check import check_training
+
+        features, inputs = check_training(parameters, pipeline, catalog), pipeline.inputs()
+        if "params:pair_model" in inputs:
+            from byol_kedro.pipelines.pair_model.inputs import check_feature_dim
+
+            names = ("pair_file", "pair_tensors")
+            given = tuple(map(catalog.load, names)) if inputs >= set(names) else None
+            check_feature_dim(parameters.pair_model, features, given)
 
     def _release_signals(self, pipeline: Pipeline) -> None:
         if "encoder" in pipeline.all_outputs():
@@ -112,26 +119,26 @@ class ProjectHooks:
 
             release_signals()
 
-    def _load_own(self, names: list[str], catalog: CatalogProtocol[Any, Any]) -> None:
-        """Let the run load its own versions of the entries `names`."""
+    def _pin_saved(self, names: list[str], catalog: CatalogProtocol[Any, Any]) -> None:
+        """Load the versions of this run for the entries `names`."""
         from byol_kedro.runs.versions import pin, versioned
 
         for dataset in versioned(names, catalog).values():
             pin(dataset, str(dataset.resolve_save_version()))
 
     def _predict_command(self, run_params: dict[str, Any], catalog: CatalogProtocol[Any, Any]) -> str:
-        """What asks the encoder of this run about the images of a folder."""
+        """Return the command that predicts a folder of images with the encoder of this run."""
         from byol_kedro.runs.command_line import kedro_run
         from byol_kedro.runs.pins import ENCODER
         from byol_kedro.runs.validation import parameters_of, with_conf_source
 
         parameters = parameters_of(catalog)
         params = {"predict_root": parameters.raw_root if parameters.source == "folder" else "FOLDER"}
-        typed = run_params["runtime_params"] or {}
-        if "data_root" in typed:
-            params = {"data_root": typed["data_root"], **params}
-        # The newest probes are now those of the encoder that was asked for, and refuse the newest one.
+        runtime_params = run_params["runtime_params"] or {}
+        if "data_root" in runtime_params:
+            params = {"data_root": runtime_params["data_root"], **params}
+        # The newest probes belong to the pinned encoder now and refuse a newer one.
         load_versions = run_params["load_versions"] or {}
         pins = {name: version for name, version in load_versions.items() if name == ENCODER}
-        place = {**with_conf_source(run_params, catalog), "runtime_params": params}
-        return kedro_run(["predict"], place, **pins)
+        session_options = {**with_conf_source(run_params, catalog), "runtime_params": params}
+        return kedro_run(["predict"], session_options, **pins)

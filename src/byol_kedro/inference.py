@@ -1,4 +1,4 @@
-"""A trained encoder in a program of one's own: images in, features out, nothing of Kedro."""
+"""Use a trained encoder in your own program: features of images, without Kedro."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,25 +17,35 @@ from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
 from byol_kedro.byol.features import BATCH, ENCODER_FEATURES, encode
 from byol_kedro.byol.finite import FLOAT32_MAX
 from byol_kedro.errors import UserError
-from byol_kedro.files.decode import NarrowPixels, UnreadableImage, are_narrow, decode, narrow_words, square
+from byol_kedro.files.decode import NarrowPixels, UnreadableImage, are_narrow, center_square, decode, narrow_text
 from byol_kedro.files.paths import expanded
 from byol_kedro.files.user_files import is_regular
-from byol_kedro.files.versioned import tell_passed_over, version_files
+from byol_kedro.files.versioned import log_ignored_versions, version_files
 from byol_kedro.files.weights import read_safetensors
 from byol_kedro.log import Brief, get_logger
 
 logger = get_logger(__name__)
 
-FILE = "encoder.safetensors"
+ENCODER_FILE = "encoder.safetensors"
 
 ImageLike = str | PathLike[str] | Image.Image
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FrozenEncoder(Brief):
-    """`encoder(images)` gives features, as the pipelines compute them.
+    """A trained encoder; `encoder(images)` computes the same features as the pipelines.
 
-    header: what it is and how it was trained; version, fingerprint: which one; model: the network on `device`.
+    Attributes:
+        header: architecture and training of the encoder.
+        version: its version, empty for a file without one.
+        fingerprint: fingerprint of its weights.
+        model: the network on `device`.
+        device: where features are computed.
+
+    Example:
+        >>> from byol_kedro import load_encoder
+        >>> encoder = load_encoder("data/06_models")
+        >>> features = encoder(["cat.jpg", "dog.png"])  # (2, D) float32
     """
 
     header: EncoderHeader
@@ -45,48 +55,55 @@ class FrozenEncoder(Brief):
     device: torch.device
 
     def __call__(self, images: Iterable[ImageLike] | NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Features (N, D) float32 of `images`, row for row.
+        """Compute features.
 
-        images: paths and PIL images in any order, of any size, which are treated as ingest treats files; or an
-        array (N, 3, S, S) uint8 of RGB images, where S is `header.image_size`. Paths and PIL images are held
-        256 at a time, so that any number may come, and are decoded in this process. A line of the log counts those that
-        use a small part of the range of their values, and come out black or flat. A PIL image is decoded whole; of a
-        path of a large JPEG only as much as is needed, so that the two differ by less than what the JPEG has lost.
+        Paths and PIL images are processed 256 at a time, so their number is not limited, and decoded in this process.
+        Images that use a small part of the range of their values, and so appear black or flat, are counted in a
+        warning. A PIL image is decoded at full size. A large JPEG given as a path is decoded at a reduced size; the
+        difference is smaller than the compression error.
+
+        Args:
+            images: paths and PIL images of any size, which are cropped and resized as by the pipeline ingest; or an
+                array (N, 3, S, S) uint8 of RGB images, where S is `header.image_size`.
+
+        Returns:
+            (N, D) float32, in the order of the images.
 
         Raises:
-            TypeError: a single image instead of several, or something in them that is neither path nor PIL image.
-            ValueError: an array of another shape or type; UnreadableImage, one of its kind, for a broken image.
-            UserError: a feature is NaN or infinite: the training of the encoder has diverged.
+            TypeError: `images` is a single image, or an item is neither a path nor a PIL image.
+            ValueError: an array has another shape or dtype.
+            UnreadableImage: an image is broken; a subclass of ValueError.
+            UserError: a feature is not finite, since the training of the encoder has diverged.
         """
         if isinstance(images, str | PathLike | Image.Image):
-            raise TypeError(f"several images are expected, found one, {images}; for its features: encoder([…])[0]")
+            raise TypeError(f"expected several images, found one, {images}; use encoder([…])[0] for a single image")
         narrow: list[bool] = []
-        batches = self._checked(images, narrow) if isinstance(images, np.ndarray) else self._squares(images, narrow)
+        batches = self._from_array(images, narrow) if isinstance(images, np.ndarray) else self._decoded(images, narrow)
         name = f"{ENCODER_FEATURES} {self.version}".rstrip()
         parts = [
             encode(self.model, pixels, self.header, self.device, name=name, max_value=FLOAT32_MAX) for pixels in batches
         ]
         if any(narrow):
-            logger.warning("%s", narrow_words(sum(narrow), len(narrow)))
+            logger.warning("%s", narrow_text(sum(narrow), len(narrow)))
         return np.concatenate(parts) if parts else np.empty((0, self.header.feature_dim), np.float32)
 
-    def about(self) -> dict[str, str]:
-        """All of the header as text, with version and fingerprint: what goes into a file beside the weights."""
+    def metadata(self) -> dict[str, str]:
+        """The header, version and fingerprint as text, for the header of an exported file."""
         return self.header.to_dict() | {"version": self.version, "fingerprint": self.fingerprint}
 
-    def _squares(self, images: Iterable[ImageLike], narrow: list[bool]) -> Iterator[NDArray[np.uint8]]:
-        size, left = self.header.image_size, enumerate(images)
-        while some := list(islice(left, BATCH)):
-            squares = [_square(image, size, f"images[{position}]") for position, image in some]
+    def _decoded(self, images: Iterable[ImageLike], narrow: list[bool]) -> Iterator[NDArray[np.uint8]]:
+        size, remaining = self.header.image_size, enumerate(images)
+        while batch := list(islice(remaining, BATCH)):
+            squares = [_square(image, size, f"images[{position}]") for position, image in batch]
             narrow.extend(isinstance(square, NarrowPixels) for square in squares)
             yield np.stack(squares)
 
-    def _checked(self, pixels: NDArray[np.uint8], narrow: list[bool]) -> list[NDArray[np.uint8]]:
+    def _from_array(self, pixels: NDArray[np.uint8], narrow: list[bool]) -> list[NDArray[np.uint8]]:
         size = self.header.image_size
         if pixels.shape[1:] != (3, size, size) or pixels.dtype != np.uint8:
             raise ValueError(
-                f"an array (N, 3, {size}, {size}) uint8 is expected, found {pixels.shape} {pixels.dtype}; other "
-                "images are given as a list of paths or PIL images"
+                f"expected an array (N, 3, {size}, {size}) uint8, found {pixels.shape} {pixels.dtype}; give images of "
+                "other sizes as a list of paths or PIL images"
             )
         narrow.extend(are_narrow(pixels).tolist())
         return [pixels]
@@ -95,53 +112,57 @@ class FrozenEncoder(Brief):
 def _square(image: ImageLike, size: int, name: str) -> NDArray[np.uint8]:
     if not isinstance(image, str | PathLike | Image.Image):
         raise TypeError(
-            f"{name}: a path or a PIL image is expected, found {type(image).__name__}; arrays and tensors are "
-            f"given as one array (N, 3, {size}, {size}) uint8"
+            f"{name}: expected a path or a PIL image, found {type(image).__name__}; give arrays and tensors as one "
+            f"array (N, 3, {size}, {size}) uint8"
         )
     try:
-        return square(image, size) if isinstance(image, Image.Image) else decode(Path(image), size)
-    except Exception as reason:  # noqa: BLE001  # of a PIL image only now read: whatever its decoder stumbles over
+        return center_square(image, size) if isinstance(image, Image.Image) else decode(Path(image), size)
+    except Exception as reason:  # noqa: BLE001  # a PIL image is decoded only now, and decoders raise any error
         raise UnreadableImage(f"{name}, {image}: {reason}") from None
 
 
 def open_encoder(path: Path, device: str) -> FrozenEncoder:
-    """The encoder of a file, or the newest one in a folder.
+    """Load the encoder of a file, or the newest one in a folder.
+
+    Args:
+        path: an encoder file; the folder of one version or of all versions; 06_models; or a data_root.
+        device: auto, cpu, mps, cuda or cuda:N.
 
     Raises:
-        UserError: there is none, it is no regular file or none of this project, or there is no such device.
+        UserError: there is no encoder, the file is not an encoder of this project, or the device does not exist.
     """
     where, path = resolve_device(device), expanded(path, "load_encoder")
     file = path if _is_file(path) else _newest(path)
-    content, about = read_safetensors(file, "load_encoder")
+    content, metadata = read_safetensors(file, "load_encoder")
     try:
-        header = EncoderHeader.from_dict(about)
+        header = EncoderHeader.from_dict(metadata)
         model = restore_encoder(header, {name: tensor.numpy() for name, tensor in content.items()}).to(where)
     except UserError as reason:
         raise UserError(f"load_encoder: {file}: {reason}") from None
-    return FrozenEncoder(header, about.get("version", ""), about.get("fingerprint", ""), model, where)
+    return FrozenEncoder(header, metadata.get("version", ""), metadata.get("fingerprint", ""), model, where)
 
 
 def _is_file(path: Path) -> bool:
-    """UserError for what is neither a file nor a folder, as of entries."""
+    """Whether `path` is a regular file; raises UserError if it is neither a file nor a folder."""
     return not path.is_dir() and is_regular(path, "load_encoder")
 
 
 def _newest(folder: Path) -> Path:
-    """Of the folder of a version its encoder; of the folder of all versions, 06_models or a data_root the newest."""
-    if _is_file(folder / FILE):
-        return folder / FILE
-    entries = [folder, folder / FILE, *folder.glob(f"*/{FILE}")]
-    files = [file for entry in entries for file in version_files(entry, FILE) if _is_file(file)]
-    tell_passed_over(entries, FILE)
+    """The encoder in the folder of a version, or the newest one of all versions, of 06_models or of a data_root."""
+    if _is_file(folder / ENCODER_FILE):
+        return folder / ENCODER_FILE
+    entries = [folder, folder / ENCODER_FILE, *folder.glob(f"*/{ENCODER_FILE}")]
+    files = [file for entry in entries for file in version_files(entry, ENCODER_FILE) if _is_file(file)]
+    log_ignored_versions(entries, ENCODER_FILE)
     if files:
         return max(files, key=lambda file: file.parent.name)
-    lacking = "encoder in" if folder.is_dir() else "file or folder"
+    missing = "encoder in" if folder.is_dir() else "file or folder"
     try:
-        for place in (folder, folder / "06_models", folder / "06_models" / FILE):
+        for place in (folder, folder / "06_models", folder / "06_models" / ENCODER_FILE):
             if place.is_dir():
                 next(place.iterdir(), None)
-    except PermissionError as error:  # of which glob says nothing
+    except PermissionError as error:  # which glob ignores
         raise UserError(f"load_encoder: {error.filename}: {error.strerror}") from None
-    below = sorted({str(file.parents[2]) for file in folder.glob(f"*/*/{FILE}/*/")})
-    wanted = " or ".join(below) or f"the data_root of a training (kedro run), or the path of an {FILE}"
-    raise UserError(f"load_encoder: there is no {lacking} {folder.absolute()}; give {wanted}")
+    below = sorted({str(file.parents[2]) for file in folder.glob(f"*/*/{ENCODER_FILE}/*/")})
+    expected = " or ".join(below) or f"the data_root of a training (kedro run), or the path of an {ENCODER_FILE}"
+    raise UserError(f"load_encoder: there is no {missing} {folder.absolute()}; give {expected}")

@@ -1,102 +1,72 @@
-"""Everything that may be configured: one model for each block of parameters, one root for all.
+"""All parameters: a pydantic model for each block and one for the root.
 
-The values are in conf/<environment>/parameters*.yml; a default here would hide what an environment left out.
-Longer than other files on purpose: what may be configured is to be read in one place, from top to bottom.
+Values are in conf/<environment>/parameters*.yml. The models have no defaults, which would hide missing values.
+This module is longer than others, so that all parameters are in one place.
 """
 
-import json
 import re
 from importlib.util import find_spec
-from typing import Annotated, Any, Literal, get_origin
-from unicodedata import category
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PositiveFloat,
     ValidationInfo,
+    create_model,
     field_validator,
     model_validator,
 )
 
+from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.files.paths import expand
-
-UNPRINTABLE = {"Cc", "Cs", "Zl", "Zp"}  # control characters, bytes that are no UTF-8, ends of lines
+from byol_kedro.parameter_types import Block, Fraction, LearningRate, NonNegative, PositiveInt
 
 
 def _address(url: str) -> str:
-    urlsplit(url).port  # noqa: B018  # ValueError where it is none
+    urlsplit(url).port  # noqa: B018  # raises ValueError
     return url
 
 
 def _reference(weights: str) -> str:
-    """A timm name, or name@file with the file's path expanded."""
+    """Expand the path in name@file; a name of timm is unchanged."""
     name, at, file = weights.partition("@")
     return f"{name}@{expand(file)}" if at else name
 
 
-# Whatever counts something here is far below the bound, and beyond it torch and NumPy overflow.
-PositiveInt = Annotated[int, Field(gt=0, lt=2**31)]
 LocalPath = Annotated[str, AfterValidator(expand)]
-LearningRate = Annotated[float, Field(gt=0, le=1e30)]  # what an optimizer makes of it has to be a float32
-Fraction = Annotated[float, Field(ge=0, le=1)]
-NonNegative = Annotated[float, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Address = Annotated[str, Field(pattern=r"^(https?://.+|file:///.+|never)$"), AfterValidator(_address)]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 
 
-class Block(BaseModel):
-    """A block of parameters: nothing unknown is let in, nothing changes later.
-
-    `--params` gives texts, which become what the field is of; the text null is no value at all.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def texts_are_read_as_what_is_expected(cls, value: Any, info: ValidationInfo) -> Any:
-        assert info.field_name is not None
-        expected = cls.model_fields[info.field_name].annotation
-        if isinstance(value, bool) and expected is not bool:
-            raise ValueError("neither true nor false is expected here")
-        if not isinstance(value, str):
-            return value
-        if any(category(character) in UNPRINTABLE for character in value):
-            raise ValueError("UTF-8 without control characters is expected")
-        if "${" in value or value == "???":
-            raise ValueError("a value is expected: variables are the shell's, and it knows none within single quotes")
-        if value == "null":
-            return None
-        if value.startswith("[") and get_origin(expected) in {list, tuple}:
-            try:
-                return json.loads(value)
-            except (ValueError, RecursionError):
-                raise ValueError("a list such as [1,2] is expected") from None
-        return value
-
-
 class Photos(Block):
-    """How many patches are cut from each photograph of the `photos` source."""
+    """Number of patches from each photograph of the `photos` source."""
 
     unlabeled: Annotated[int, Field(ge=0)]
     train: PositiveInt
     test: PositiveInt
 
 
-class Ingest(Block):
-    """`test_fraction` of train is held out where a source has no test images.
+class Folder(Block):
+    """Of the `folder` source: at most the part `max_broken` of the files in a split may be unreadable.
 
-    At most `max_broken` of a split's files may be unreadable; above 0, one of them in any case.
+    Above 0, one unreadable file is always allowed.
+    """
+
+    max_broken: Fraction
+
+
+class Ingest(Block):
+    """Parameters of all sources, and a block for each source that has its own.
+
+    `test_fraction` of train is held out if a source has no test images.
     """
 
     image_size: Annotated[int, Field(ge=8, le=1024)]
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
-    max_broken: Fraction
+    folder: Folder
     photos: Photos
 
 
@@ -109,12 +79,14 @@ class Encoder(Block):
 
 
 class Heads(Block):
+    """Projector and predictor: MLPs with one hidden layer."""
+
     hidden_dim: PositiveInt
     projection_dim: PositiveInt
 
 
 class View(Block):
-    """The distribution that one view is drawn from; `*_prob` are probabilities."""
+    """The distribution of one augmented view; `*_prob` are probabilities."""
 
     scale: tuple[PositiveFloat, PositiveFloat]
     ratio: tuple[PositiveFloat, PositiveFloat]
@@ -130,25 +102,28 @@ class View(Block):
     solarize_prob: Fraction
 
     @model_validator(mode="after")
-    def ranges_are_ordered(self) -> "View":
+    def check_ranges(self) -> "View":
+        """Check that ranges are ordered and that a crop is not larger than the image."""
         for name in ("scale", "ratio", "blur_sigma"):
             low, high = getattr(self, name)
             if low > high:
-                message = f"{name} must go from low to high, found {low} to {high}"
+                message = f"{name}: found {low} to {high}, expected low to high"
                 raise ValueError(message)
         if self.scale[1] > 1:
-            message = f"scale is a part of the image, at most 1, found {self.scale[1]}"
+            message = f"scale: found {self.scale[1]}, expected a fraction of the image, at most 1"
             raise ValueError(message)
         return self
 
 
 class Views(Block):
+    """The distributions of the two views of an image."""
+
     first: View
     second: View
 
 
 class Optimizer(Block):
-    """`lr` is the peak, for the batch that is configured; warm-up is linear."""
+    """`lr` is the peak learning rate, not scaled by the batch size; warmup is linear."""
 
     name: Literal["sgd", "lars", "adamw"]
     lr: LearningRate
@@ -167,14 +142,14 @@ class Tau(Block):
 
 
 class OnlineKnn(Block):
-    """kNN top-1 on labeled images after every `every_epochs` epochs, over at most `images` a side."""
+    """kNN top-1 after every `every_epochs` epochs, on at most `images` labeled images for each of fit and test."""
 
     every_epochs: PositiveInt
     images: PositiveInt
 
 
 class Checkpoint(Block):
-    """Written `minutes` or, where given, `steps` after the one before, and at the end; the newest `keep` stay."""
+    """A checkpoint is written every `minutes` or, if given, `steps`, and at the end; the newest `keep` are kept."""
 
     minutes: PositiveFloat
     steps: PositiveInt | None
@@ -182,6 +157,8 @@ class Checkpoint(Block):
 
 
 class Pretrain(Block):
+    """Training of the encoder with BYOL."""
+
     recipe: str
     encoder: Encoder
     heads: Heads
@@ -201,7 +178,8 @@ class Pretrain(Block):
     continue_from_epochs: PositiveInt | None
 
     @model_validator(mode="after")
-    def there_is_something_to_continue(self) -> "Pretrain":
+    def check_continuation(self) -> "Pretrain":
+        """Check that the training to continue is shorter."""
         if self.continue_from_epochs is not None and self.continue_from_epochs >= self.epochs:
             message = f"continue_from_epochs must be below epochs, found {self.continue_from_epochs} of {self.epochs}"
             raise ValueError(message)
@@ -209,62 +187,10 @@ class Pretrain(Block):
 
 
 class Baselines(Block):
-    """What BYOL is compared with; `supervised` trains the same network with the labels of train, as long as it."""
+    """Baselines; `supervised` trains the same network with the training labels, for as many steps as BYOL."""
 
     pca_components: PositiveInt
     supervised: bool
-
-
-class Knn(Block):
-    neighbors: PositiveInt
-
-
-class KnnWeighted(Block):
-    """kNN whose `neighbors` vote with exp(similarity / `temperature`)."""
-
-    neighbors: PositiveInt
-    temperature: PositiveFloat
-
-
-class LinearAdam(Block):
-    """The logistic regression of the published STL-10 table: one linear layer, Adam, the last epoch.
-
-    It is fitted `seeds` times, all at once; the first seed's is the one that the tables show.
-    """
-
-    lr: LearningRate
-    batch_size: PositiveInt
-    epochs: PositiveInt
-    seeds: PositiveInt
-
-
-class LinearSgd(Block):
-    """The literature's linear evaluation; the rate is the best of `lrs` on `validation` of the training images."""
-
-    lrs: Annotated[list[LearningRate], Field(min_length=1)]
-    momentum: Annotated[float, Field(ge=0, lt=1)]
-    batch_size: PositiveInt
-    epochs: PositiveInt
-    validation: Annotated[float, Field(gt=0, lt=1)]
-
-
-class Logistic(Block):
-    """scikit-learn's logistic regression; C is the best of `cs` on `validation` of the training images."""
-
-    cs: Annotated[list[PositiveFloat], Field(min_length=1)]
-    validation: Annotated[float, Field(gt=0, lt=1)]
-
-
-class Mlp(Block):
-    """One hidden layer; training stops after `patience` epochs without a better `validation` top-1."""
-
-    hidden_dim: PositiveInt
-    lr: LearningRate
-    weight_decay: NonNegative
-    batch_size: PositiveInt
-    epochs: PositiveInt
-    patience: PositiveInt
-    validation: Annotated[float, Field(gt=0, lt=1)]
 
 
 class FewLabels(Block):
@@ -275,22 +201,42 @@ class FewLabels(Block):
     c: PositiveFloat
 
 
-class Probes(Block):
-    knn: Knn
-    knn_weighted: KnnWeighted
-    linear_adam: LinearAdam
-    linear_sgd: LinearSgd
-    logistic: Logistic
-    mlp: Mlp
+class ProbesBlock(Block):
+    """What `Probes` has besides the blocks of the registered probes."""
+
     few_labels: FewLabels
+
+    def of(self, name: str) -> Block:
+        """The block of the probe `name`."""
+        block: Block = getattr(self, name)
+        return block
+
+
+if TYPE_CHECKING:
+    Probes = ProbesBlock
+    ProbeName = str
+else:
+    Probes = create_model(
+        "Probes",
+        __base__=ProbesBlock,
+        __module__=__name__,
+        __doc__="A block for each registered probe (`evaluation.probes.base.PROBES`), and `few_labels`.",
+        **{name: (probe.parameters, ...) for name, probe in PROBES.items()},
+    )
+    ProbeName = Literal[tuple(PROBES)]
 
 
 class Pairs(Block):
-    """Which pairs of images there are, where nobody has given any, and how pairs are split.
+    """Sampling of pairs, used if none are given, and the split of all pairs.
 
-    `target` is computed for `count` drawn pairs, `cosine` in the features `reference` of reference_latents;
-    `balanced` spreads them over its range. `column` is the target's in a pair file, null for `target` or the
-    published 1/(psnr_1 + psnr_2). `validation` is a part of the training images or, split by pair, pairs.
+    Attributes:
+        count: number of pairs to sample.
+        target: target of sampled pairs.
+        reference: network in reference_latents whose features define the target `cosine`.
+        balanced: sample pairs evenly over the range of the target.
+        column: column of the target in a pair file; null for `target` or the published 1/(psnr_1 + psnr_2).
+        split: `image`: no image is in pairs of two splits; `pair`: as published.
+        validation: fraction of the train images, or with the split by pair of the pairs, that is held out.
     """
 
     count: Annotated[int, Field(ge=10)]
@@ -303,24 +249,42 @@ class Pairs(Block):
 
 
 class Clusters(Block):
-    """`silhouette` takes the k-means of 2 to `count` centers that it is highest for; `min_size` is HDBSCAN's."""
+    """Clusters of the embeddings.
+
+    Attributes:
+        method: `silhouette` is k-means with the number of centers that has the highest silhouette.
+        count: number of centers of `kmeans`, the largest number of `silhouette`.
+        min_size: the smallest cluster of `hdbscan`.
+    """
 
     method: Literal["kmeans", "silhouette", "hdbscan"]
     count: Annotated[int, Field(ge=2)]
     min_size: Annotated[int, Field(ge=2)]
 
 
-class LatentMap(Block):
-    """A map of at most `points` test images; `umap` needs the extra of that name."""
+class EmbeddingMap(Block):
+    """A map of at most `points` test images; `umap` needs the extra `umap`."""
 
     method: Literal["tsne", "umap"]
     points: Annotated[int, Field(ge=10)]
 
 
 class PairModelParams(Block):
-    """The pair model: `widths` are those of the hidden layers between the features and the latent vector.
+    """The pair model.
 
-    `weights_from` is a file of weights that are taken instead of fitting any.
+    Attributes:
+        pairs: sampling and split of the pairs.
+        widths: widths of the hidden layers between features and embedding.
+        lr: learning rate of Adam.
+        schedule: schedule of the learning rate.
+        batch_size: pairs per step.
+        epochs: the maximum number of epochs.
+        patience: epochs without a lower validation loss until training stops.
+        scale_target: scale targets to a mean of 1 and learn an offset.
+        weights_from: file of weights to use instead of fitting the model.
+        unlabeled: whether unlabeled images have embeddings too.
+        clusters: clusters of the embeddings.
+        map: map of the embeddings.
     """
 
     pairs: Pairs
@@ -334,25 +298,25 @@ class PairModelParams(Block):
     weights_from: LocalPath | None
     unlabeled: bool
     clusters: Clusters
-    map: LatentMap
+    map: EmbeddingMap
 
     @field_validator("widths", mode="before")
     @classmethod
-    def widths_of_one_word(cls, value: object) -> object:
-        """Shorter to type than a list: `pair_model.widths=256-128-64-32`."""
+    def split_widths(cls, value: object) -> object:
+        """Read `256-128-64-32`, which is shorter on the command line than a list."""
         one_word = isinstance(value, str | int) and not str(value).startswith("[")
         return str(value).split("-") if one_word else value
 
 
 class Predict(Block):
-    """The classifier that names the class of a new image, and how many training images are named beside it."""
+    """The probe that classifies new images, and the number of nearest known images to list."""
 
-    probe: Literal["linear_adam", "logistic", "mlp", "knn", "knn_weighted"]
+    probe: ProbeName
     neighbors: PositiveInt
 
 
 class Parameters(Block):
-    """All parameters of a run; its dump is what the run's manifest keeps."""
+    """All parameters of a run, as in its manifest."""
 
     data_root: LocalPath
     source: str
@@ -372,25 +336,27 @@ class Parameters(Block):
 
     @field_validator("tensorboard")
     @classmethod
-    def tensorboard_is_installed(cls, value: bool) -> bool:
+    def check_tensorboard(cls, value: bool) -> bool:
+        """Check that tensorboard is installed if it is enabled."""
         if value and find_spec("tensorboard") is None:
-            message = 'the package is not installed; pip install "byol-kedro[tensorboard]", or set tensorboard=false'
+            message = 'not installed; run pip install "byol-kedro[tensorboard]", or set tensorboard=false'
             raise ValueError(message)
         return value
 
     @field_validator("references")
     @classmethod
-    def references_have_names_of_their_own(cls, value: dict[str, str]) -> dict[str, str]:
+    def check_reference_names(cls, value: dict[str, str]) -> dict[str, str]:
+        """Check that references have valid names, other than those of built-in ones."""
         for name in value:
             if name in {"untrained", "supervised"} or not re.fullmatch("[A-Za-z0-9_-]+", name):
-                message = f"{name!r} cannot name a reference: letters, digits, _ and -, not untrained or supervised"
+                message = f"{name!r} cannot name a reference; use letters, digits, _ and -, not untrained or supervised"
                 raise ValueError(message)
         return value
 
     @field_validator("source")
     @classmethod
-    def source_is_known(cls, value: str, info: ValidationInfo) -> str:
-        # Whoever validates says which there are: `context={"sources": names}`.
+    def check_source(cls, value: str, info: ValidationInfo) -> str:
+        """Check that the source is in the context's `sources`, if given."""
         known = (info.context or {}).get("sources")
         if known is not None and value not in known:
             message = f"unknown source, expected one of {', '.join(sorted(known))}"

@@ -1,4 +1,7 @@
-"""Every pipeline by name. An explicit list: a pipeline that cannot be imported is an error, never left out."""
+"""The pipelines by name.
+
+The list is explicit, because Kedro's `find_pipelines` skips a pipeline that cannot be imported.
+"""
 
 from collections.abc import Iterable
 from importlib import import_module
@@ -11,19 +14,19 @@ NAMES = ("__default__", *PARTS, "evaluate", "predict")
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """The pipelines that the run asks for, all of them where none is named.
+    """Return the pipelines that the run requests; all of them if it requests none by name.
 
-    Only these are imported: torch takes seconds and half a gigabyte, and ingest needs none of it.
+    Only these are imported: torch takes seconds and half a gigabyte, and `ingest` does not need it.
     """
-    return build_pipelines(pipelines._requested_pipelines or NAMES)  # noqa: SLF001  (what Kedro's find_pipelines reads)
+    return build_pipelines(pipelines._requested_pipelines or NAMES)  # noqa: SLF001  (only find_pipelines reads it)
 
 
 def build_pipelines(names: Iterable[str]) -> dict[str, Pipeline]:
-    """The pipelines `names`, which are among `NAMES`; `__default__` goes from raw images to the report."""
-    return {name: _everything() if name == "__default__" else _create(name) for name in names}
+    """Return the pipelines `names`, a subset of `NAMES`; `__default__` runs from raw images to the report."""
+    return {name: _default() if name == "__default__" else _create(name) for name in names}
 
 
-def _everything() -> Pipeline:
+def _default() -> Pipeline:
     return sum((_create(name) for name in ("ingest", "pretrain", "evaluate")), Pipeline([]))
 
 

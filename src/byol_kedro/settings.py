@@ -5,20 +5,20 @@ import warnings
 from byol_kedro.hooks import ProjectHooks
 from byol_kedro.runs.config_loader import ConfigLoader
 
-# Once for the process: `catch_warnings` inside a node would change what other threads see, and could leave it changed.
-# Kedro's own call of a name that omegaconf is about to rename: nothing that a user could act on, 20 lines in every run.
+# Set here and not with `catch_warnings` in a node, which is not thread-safe.
+# Kedro calls a deprecated function of omegaconf, 20 lines in every run.
 warnings.filterwarnings("ignore", message="register_new_resolver")
-# scikit-learn's six lines for each fit; the node that fits says it in one.
+# scikit-learn warns in six lines for each fit; the node logs one line instead.
 warnings.filterwarnings("ignore", message="lbfgs failed to converge")
 warnings.filterwarnings("ignore", message="Number of distinct clusters")
 
 HOOKS = (ProjectHooks(),)
-# Outside the project's folder there is no .telemetry file that refuses it.
+# An installed package has no .telemetry file that opts out.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 
 CONFIG_LOADER_CLASS = ConfigLoader
 
-# Soft: an environment names only what differs from conf/base.
+# Soft merge: an environment contains only what differs from conf/base.
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

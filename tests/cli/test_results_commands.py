@@ -232,8 +232,8 @@ def test_looking_at_results_needs_no_torch(runs: RunBuilder, words: list[str]) -
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["diff", "2027", "latest"], "2027: there is no such run; the newest: " + NEW),
-        (["diff", "latest", "2026-03"], f"2026-03: 3 runs begin so: {NEW}, {MIDDLE}, {OLD}; give more of the run_id"),
+        (["diff", "2027", "latest"], "2027: there is no such run; newest runs: " + NEW),
+        (["diff", "latest", "2026-03"], f"2026-03: 3 runs match: {NEW}, {MIDDLE}, {OLD}; give more of the run_id"),
         (["--params=data_rot=x"], "parameters: data_rot: there is no such parameter; did you mean data_root?"),
         (["diff", "latest", "previous", "--env=tst"], "--env tst: there is no environment conf/tst; expected one of"),
     ],
@@ -259,13 +259,13 @@ def test_previous_of_a_single_complete_run_is_an_error(tmp_path: Path) -> None:
     builder.died(NEW)
     outcome = type_results(tmp_path, "diff", "latest", "previous")
     (line,) = outcome.lines
-    assert line.startswith(f"Error: previous: {OLD} is the only complete run; make another, or name")
+    assert line.startswith(f"Error: previous: {OLD} is the only complete run; make another or give")
 
 
 def test_latest_without_a_complete_run_is_an_error(tmp_path: Path) -> None:
     RunBuilder(tmp_path).died(NEW)
     (line,) = type_results(tmp_path, "diff", "latest", NEW).lines
-    assert line.startswith("Error: latest: no run is complete; make one, or name a run_id")
+    assert line.startswith("Error: latest: no run is complete; make one or give a run_id")
 
 
 def test_the_environment_may_stand_before_the_command(runs: RunBuilder) -> None:

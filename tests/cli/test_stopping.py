@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from byol_kedro.cli import check_pipelines
+from byol_kedro.cli import requested_pipeline
 from byol_kedro.errors import StoppedError
 from byol_kedro.runs.user_errors import as_user_error
 from tests.support.kedro_runs import ROOT
@@ -15,7 +15,7 @@ from tests.support.kedro_runs import ROOT
 PROGRAM = """
 import os, signal, sys, time
 import click
-from byol_kedro.cli.error_line import one_line
+from byol_kedro.cli.error_line import print_user_errors
 
 def press_ctrl_c():
     os.kill(os.getpid(), signal.SIGINT)
@@ -23,7 +23,7 @@ def press_ctrl_c():
 
 @click.command()
 def run():
-    with one_line():
+    with print_user_errors():
         {stopped}
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -51,7 +51,7 @@ def test_ctrl_c_while_a_package_in_c_is_imported_is_no_broken_installation(monke
 
     monkeypatch.setattr("byol_kedro.cli.build_pipelines", imported)
     with pytest.raises(ImportError) as caught:
-        check_pipelines([])
+        requested_pipeline([])
     assert isinstance(as_user_error(caught.value), StoppedError)
 
 

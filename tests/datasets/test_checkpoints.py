@@ -55,7 +55,10 @@ def test_a_checkpoint_of_another_training_is_passed_over(tmp_path, folder, caplo
     write(folder, 1)
     shutil.copy(other.path / "step-000000009.safetensors", folder.path)
     assert folder.newest().step == 1
-    assert f"is '{other.path.name}/step-000000009.safetensors' by its header, '{folder.path.name}/" in caplog.text
+    assert (
+        f"is '{other.path.name}/step-000000009.safetensors' according to its header, '{folder.path.name}/"
+        in caplog.text
+    )
 
 
 def test_a_checkpoint_under_the_name_of_another_step_is_passed_over(folder):
@@ -130,7 +133,7 @@ def test_a_cut_or_corrupt_one_is_passed_over_with_a_line_and_the_one_before_is_t
     assert (folder.path / "step-000000002.safetensors").read_bytes() != before
     assert folder.newest().step == 1
     assert len(caplog.messages) == 1
-    assert "step-000000002.safetensors is cut or corrupt" in caplog.text
+    assert "step-000000002.safetensors is damaged and ignored" in caplog.text
 
 
 @pytest.mark.parametrize(("keep", "stay"), [(1, [60]), (2, [50, 60])])
@@ -226,5 +229,5 @@ def test_the_catalog_entry_gives_a_handle_and_saves_nothing(tmp_path):
     dataset = CheckpointsDataset(filepath=str(tmp_path / "none yet"))
     assert dataset.exists()
     assert dataset.load().of(WHAT).newest() is None
-    with pytest.raises(Exception, match="as it goes"):
+    with pytest.raises(Exception, match="during the training"):
         dataset.save(1)

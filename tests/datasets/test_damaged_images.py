@@ -47,7 +47,7 @@ def test_whatever_bit_of_the_arrays_header_is_turned_it_is_one_line(tmp_path: Pa
 def test_a_turned_bit_of_the_pixels_is_one_line(tmp_path: Path, position: int, bit: int) -> None:
     images_dataset(tmp_path, NEW).save(stream_of(random_pixels(4)))
     flip(version_file(tmp_path, "images.npy", NEW), position, bit)
-    assert "images.npy holds other bytes than were written (fingerprint in images.json); run what" in fault_of(tmp_path)
+    assert "images.npy has changed since it was written (fingerprint in images.json); run the" in fault_of(tmp_path)
 
 
 def test_a_header_that_promises_more_than_there_can_be_is_one_line(tmp_path: Path) -> None:
@@ -64,14 +64,14 @@ def test_images_in_another_order_are_one_line(tmp_path: Path) -> None:
     stored = np.load(path, mmap_mode="r+", allow_pickle=False)
     stored[:] = stored[::-1].copy()
     stored.flush()
-    assert "holds other bytes than were written" in fault_of(tmp_path)
+    assert "has changed since it was written" in fault_of(tmp_path)
 
 
 def test_a_sidecar_with_other_labels_is_one_line(tmp_path: Path) -> None:
     images_dataset(tmp_path, NEW).save(stream_of(random_pixels(4)))
     path = version_file(tmp_path, "images.json", NEW)
     path.write_text(path.read_text("utf-8").replace('"labels": [0, 1', '"labels": [1, 0'))
-    assert "images.json holds other bytes than were written" in fault_of(tmp_path)
+    assert "images.json has changed since it was written" in fault_of(tmp_path)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -88,7 +88,7 @@ def test_ingest_reads_anew_what_is_damaged_in_the_last_version(
     again = images_dataset(tmp_path, NEW).load()
     np.testing.assert_array_equal(again.pixels, random_pixels(5))
     assert again.fingerprint == whole.fingerprint
-    told = [message.startswith("images: all images are read again, since") for message in caplog.messages]
+    told = [message.startswith("images: all images are read again, because") for message in caplog.messages]
     assert told == ([True] if there else [])
 
 
@@ -117,7 +117,7 @@ def test_a_copy_of_the_last_version_is_read_before_it_is_trusted(
 
     monkeypatch.setattr(images, "_link", copy_badly)
     images_dataset(tmp_path, NEW).save(stream_of(random_pixels(5)))
-    assert "holds other bytes than were written" in fault_of(tmp_path)
+    assert "has changed since it was written" in fault_of(tmp_path)
 
 
 @pytest.mark.parametrize("linked", [False, True], ids=["written", "linked"])

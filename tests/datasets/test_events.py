@@ -47,8 +47,8 @@ def test_what_goes_on_from_an_earlier_step_voids_the_later_ones(tmp_path):
 def test_trainings_are_kept_apart(tmp_path):
     folder = EventFolder(tmp_path)
     write(folder, "a", 0, [1])
-    assert folder.holds("a")
-    assert not folder.holds("b")
+    assert folder.has_events("a")
+    assert not folder.has_events("b")
 
 
 def test_a_full_disk_is_told_once_and_stops_nothing(tmp_path, caplog, monkeypatch):
@@ -67,14 +67,14 @@ def test_a_full_disk_is_told_once_and_stops_nothing(tmp_path, caplog, monkeypatc
 
 def test_a_place_where_nothing_can_be_written_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="could not write to"), EventFolder(tmp_path / "file").writer("a", done=0):
+    with pytest.raises(UserError, match="cannot write to"), EventFolder(tmp_path / "file").writer("a", done=0):
         pass
 
 
 def test_the_entry_of_the_catalog_makes_nothing_when_it_is_loaded(tmp_path):
     folder = EventsDataset(filepath=str(tmp_path / "events")).load()
     assert not folder.root.exists()
-    assert not folder.holds("a")
+    assert not folder.has_events("a")
 
 
 def test_where_the_package_is_missing_the_line_says_how_to_get_it(monkeypatch):

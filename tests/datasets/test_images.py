@@ -119,7 +119,7 @@ def test_a_stream_that_gives_another_number_leaves_nothing(tmp_path, count):
     with pytest.raises(DatasetError) as caught:
         images_dataset(tmp_path, NEW).save(stream_of(random_pixels(5), batches=lambda: iter([random_pixels(count)])))
     assert isinstance(caught.value.__cause__, UserError)
-    assert f"gave {count} images, 5 expected" in str(caught.value.__cause__)
+    assert f"{count} images read, 5 expected" in str(caught.value.__cause__)
     assert files_under(tmp_path) == set()
     assert not images_dataset(tmp_path, NEW).exists()
 

@@ -11,15 +11,19 @@ from byol_kedro.errors import UserError
 def test_the_folder_has_to_be_there_and_hold_images(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "notes.txt").write_text("no image")
-    cases = {"empty": "there are no images in", "empty/notes.txt": "there is no folder", "gone": "there is no folder"}
-    for name, words in cases.items():
-        with pytest.raises(UserError, match=f"predict_root: {words} {tmp_path / name}"):
+    cases = {
+        "empty": "no images found in .*empty",
+        "empty/notes.txt": ".*notes.txt is a file",
+        "gone": ".*gone does",
+    }
+    for name, message in cases.items():
+        with pytest.raises(UserError, match=f"predict_root: {message}"):
             NewImagesDataset.load.__wrapped__(NewImagesDataset(filepath=str(tmp_path / name)))
 
 
 def test_files_of_other_kinds_are_named_where_there_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "a.heic").touch()
-    with pytest.raises(UserError, match=r"\(1 file of other kinds passed over: .heic 1\); expected files that end in"):
+    with pytest.raises(UserError, match=r"\(1 file of other types ignored: .heic 1\); supported file types"):
         NewImagesDataset.load.__wrapped__(NewImagesDataset(filepath=str(tmp_path)))
 
 

@@ -74,7 +74,7 @@ def test_whatever_happens_to_a_parquet_file_of_pairs_it_is_one_line_or_pairs(tmp
 def test_names_that_are_no_text_are_named(tmp_path):
     path = tmp_path / "pairs.parquet"
     pd.DataFrame({"left": [b"\xff"], "right": [b"b"], "target": [1.0]}).to_parquet(path)
-    assert "names as text and numbers are expected" in error_of(path)
+    assert "names as text and numbers expected" in error_of(path)
 
 
 @pytest.mark.parametrize("content", [None, "", "\n\n"])
@@ -191,15 +191,15 @@ def test_a_parquet_file_beside_the_text_file_that_is_not_there_is_read(tmp_path)
 def test_a_text_and_a_parquet_file_side_by_side_are_refused(tmp_path):
     (tmp_path / "pairs.parquet").touch()
     (tmp_path / "pairs.txt").touch()
-    assert "are both there" in error_of(tmp_path / "pairs.txt")
+    assert "both exist" in error_of(tmp_path / "pairs.txt")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"left": None}, "lacks the column left"),
-        ({"psnr_1": None, "psnr_2": None}, "lacks a column of numbers, the target"),
-        ({"psnr_1": None, "psnr_2": pd.to_timedelta([1, 2])}, "lacks a column of numbers, the target"),
+        ({"left": None}, "the column left is missing"),
+        ({"psnr_1": None, "psnr_2": None}, "a numeric column, the target, is missing"),
+        ({"psnr_1": None, "psnr_2": pd.to_timedelta([1, 2])}, "a numeric column, the target, is missing"),
         ({"psnr_2": [2.0, -1.0]}, "pairs.parquet, row 1: .* found {'psnr_1': 1.5, 'psnr_2': -1.0}"),
         ({"target": [np.nan, 1.0]}, "pairs.parquet, row 0: "),
     ],
@@ -213,11 +213,11 @@ def test_a_parquet_file_without_a_column_or_with_a_bad_row_is_named(tmp_path, ch
 
 def test_what_is_no_parquet_file_is_named(tmp_path):
     (tmp_path / "pairs.parquet").write_bytes(b"nothing")
-    assert "pairs.parquet is no parquet file" in error_of(tmp_path / "pairs.parquet")
+    assert "pairs.parquet is not a Parquet file" in error_of(tmp_path / "pairs.parquet")
 
 
 def test_the_file_is_never_written(tmp_path):
-    with pytest.raises(DatasetError, match="only read"):
+    with pytest.raises(DatasetError, match="read-only"):
         PairFileDataset(filepath=str(tmp_path / "pairs.txt")).save(pd.DataFrame())
 
 
@@ -263,9 +263,9 @@ def tensors_error(path):
     [
         ({"x2": features(3, 5)}, r"x1 \(3, 4\), x2 \(3, 5\), y \(3,\)"),
         ({"y": torch.ones(2)}, r"y \(2,\)"),
-        ({"x2": None}, r"x2 \(\), y \(3,\) under the names \['x1', 'x2', 'y'\]"),
+        ({"x2": None}, r"x2 \(\), y \(3,\) among \['x1', 'x2', 'y'\]"),
         ({"x1": torch.full((3, 4), torch.nan)}, "finite numbers"),
-        ({"y": -torch.ones(3)}, "none in y below 0"),
+        ({"y": -torch.ones(3)}, "in y, .* none below 0"),
     ],
 )
 def test_other_tensors_are_named_with_their_shapes(tmp_path, change, message):
@@ -278,5 +278,5 @@ def test_a_pickled_object_is_never_run_and_the_line_says_what_to_do(tmp_path):
     torch.save(torch.nn.Linear(2, 2), path)
     message = tensors_error(path)
     assert "pair_tensors: " in message
-    assert "loading Python objects runs whatever code is in them" in message
+    assert "loading them could run code" in message
     assert "torch.save(" in message

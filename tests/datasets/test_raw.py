@@ -31,7 +31,7 @@ def test_the_handle_opens_the_source(tmp_path):
 
 
 def test_raw_images_are_never_written(tmp_path):
-    with pytest.raises(DatasetError, match="only read"):
+    with pytest.raises(DatasetError, match="read-only"):
         RawImagesDataset(source="photos", filepath=str(tmp_path)).save("anything")
 
 

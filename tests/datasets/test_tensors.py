@@ -181,7 +181,7 @@ def test_another_entry_of_the_same_run_in_its_place_is_one_line(tmp_path):
     TensorsDataset(filepath=str(tmp_path / "u.safetensors"), version=at(NEW)).save(Tensors(ARRAYS, {}))
     (tmp_path / "u.safetensors" / NEW / "u.safetensors").rename(tmp_path / "t.safetensors" / NEW / "t.safetensors")
     with pytest.raises(
-        DatasetError, match=rf"is '{NEW}/u.safetensors' by its header, '{NEW}/t.safetensors' is expected"
+        DatasetError, match=rf"is '{NEW}/u.safetensors' according to its header, '{NEW}/t.safetensors' expected"
     ):
         dataset_in(tmp_path).load()
 
@@ -198,7 +198,7 @@ def test_arrays_of_every_type_are_checked(tmp_path):
 
 def test_a_file_of_another_program_is_refused(tmp_path):
     safetensors.numpy.save_file(ARRAYS, tmp_path / "t.safetensors")
-    with pytest.raises(DatasetError, match="not written by this project"):
+    with pytest.raises(DatasetError, match="written by an earlier version or another program"):
         TensorsDataset(filepath=str(tmp_path / "t.safetensors")).load()
 
 

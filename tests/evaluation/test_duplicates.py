@@ -1,4 +1,4 @@
-"""Perceptual hashes: a second writing, what they take for the same image, and what the pixels say to that."""
+"""Perceptual hashes against SciPy, and near-duplicate decisions on copies and different images."""
 
 import io
 
@@ -17,7 +17,7 @@ PHOTOGRAPHS = ("astronaut", "chelsea", "coffee", "rocket")
 
 
 def patches(side):
-    """Squares of four photographs, 16 of each, as PIL images of `side` pixels."""
+    """16 square patches of each of four photographs, as PIL images of `side` pixels."""
     squares = []
     for name in PHOTOGRAPHS:
         photograph = Image.fromarray(getattr(data, name)()).resize((640, 480))
@@ -36,15 +36,15 @@ def jpeg(image, quality=60):
     return Image.open(buffer).convert("RGB")
 
 
-def bits_between(a, b):
+def hash_distances(a, b):
     return np.bitwise_count(perceptual_hash(pixels(a)) ^ perceptual_hash(pixels(b)))
 
 
-def test_the_hash_is_the_sign_of_scipys_cosine_transform_about_its_median():
+def test_hash_agrees_with_scipys_cosine_transform():
     images = np.random.default_rng(0).integers(0, 256, (20, 3, 24, 40), dtype=np.uint8)
     gray = np.tensordot(images.astype(float), [0.299, 0.587, 0.114], axes=([1], [0]))
     waves = dctn(gray, axes=(1, 2))[:, 1:9, 1:9].reshape(20, 64)
-    # dctn multiplies every wave by the same 4: the median moves with it.
+    # dctn scales every coefficient by 4, and the median with it.
     bits = waves > np.median(waves, axis=1, keepdims=True)
     expected = np.packbits(bits, axis=1).view(np.uint64)[:, 0]
     assert np.bitwise_count(perceptual_hash(images) ^ expected).max() == 0
@@ -61,40 +61,40 @@ def test_the_hash_is_the_sign_of_scipys_cosine_transform_about_its_median():
     ],
     ids=["jpeg", "smaller", "brighter", "gray"],
 )
-def test_a_copy_that_was_changed_a_little_is_near(side, change):
+def test_modified_copies_have_near_hashes(side, change):
     images = [image for image in patches(side) if np.asarray(image).std() > 20]  # a plain wall has no features to hash
     copies = [change(image).resize((side, side)) for image in images]
     agree = [alike(a, b) for a, b in zip(pixels(images), pixels(copies), strict=True)]
-    assert np.mean(agree & (bits_between(images, copies) <= NEAR)) > 0.9
+    assert np.mean(agree & (hash_distances(images, copies) <= NEAR)) > 0.9
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_different_photographs_are_not_near(side):
+def test_different_photographs_have_distant_hashes(side):
     hashes = perceptual_hash(pixels(patches(side)))
     ours, others = hashes[:32], hashes[32:]
     assert nearest(ours, others)[0].min() > NEAR
 
 
 def wall(seed, slope=0.0, spot=0):
-    """A wall (3, 32, 32) with a grain of its own, darker downwards by `slope` in all, a spot in its corner."""
+    """A noisy wall (3, 32, 32), darker toward the bottom by `slope`, with a bright spot in the corner."""
     grain = np.random.default_rng(seed).normal(0, 2, (32, 32))
     gray = 128 + grain - slope * np.linspace(0, 1, 32)[:, None]
     gray[29:, 2:5] += spot
     return np.round([gray] * 3).astype(np.uint8)
 
 
-def test_two_walls_with_a_spot_in_the_same_place_are_near_and_not_alike():
+def test_walls_with_a_spot_have_near_hashes_but_are_not_alike():
     a, b = wall(0, spot=120), wall(1, spot=120)
     assert np.bitwise_count(perceptual_hash(a[None]) ^ perceptual_hash(b[None])) <= NEAR
     assert np.corrcoef(a.ravel(), b.ravel())[0, 1] > 0.8  # the spot alone: why ranks are compared
     assert not alike(a, b)
 
 
-def test_two_slopes_of_the_same_direction_are_not_alike():
+def test_gradients_of_the_same_direction_are_not_alike():
     assert not alike(wall(0, slope=60), wall(1, slope=60))
 
 
-def test_of_plain_images_nothing_can_be_told():
+def test_constant_images_are_not_alike():
     below, faint = np.full((3, 16, 16), 80, np.uint8), np.full((3, 16, 16), 90, np.uint8)
     faint[2, 4:8, 4:8] += 1  # a tenth of a gray level
     assert not alike(faint, faint)
@@ -106,7 +106,7 @@ def test_a_negative_is_not_alike():
     assert not alike(image, 255 - image)
 
 
-def test_agreement_is_that_of_scipys_rank_correlation(monkeypatch):
+def test_alike_agrees_with_scipys_rank_correlation(monkeypatch):
     squares = pixels(patches(32))[5:7]
     gray = [np.tensordot([0.299, 0.587, 0.114], square.astype(float), axes=1) for square in squares]
     inner = [x - x.mean(axis=0) - x.mean(axis=1, keepdims=True) + x.mean() for x in gray]
@@ -116,7 +116,7 @@ def test_agreement_is_that_of_scipys_rank_correlation(monkeypatch):
         assert alike(*squares) is answer
 
 
-def test_the_nearest_is_found_wherever_it_stands():
+def test_nearest_hash_is_found_at_any_position():
     generator = np.random.default_rng(1)
     hashes, others = (generator.integers(0, 2**63, n, dtype=np.uint64) for n in (100, 70))
     distances, rows = nearest(hashes, others)
@@ -125,5 +125,5 @@ def test_the_nearest_is_found_wherever_it_stands():
     assert rows.tolist() == [row.index(min(row)) for row in table]
 
 
-def test_no_images_have_no_hashes():
+def test_no_images_give_no_hashes():
     assert perceptual_hash(np.zeros((0, 3, 8, 8), np.uint8)).shape == (0,)

@@ -1,4 +1,4 @@
-"""Top-1, its interval and the two tables."""
+"""Top-1, its interval, rounding, and the two tables."""
 
 import json
 
@@ -21,7 +21,7 @@ from byol_kedro.evaluation.metrics import (
     top_k,
     wilson_interval,
 )
-from byol_kedro.evaluation.probes.base import Fit
+from byol_kedro.evaluation.probes.base import ProbeResult
 
 PROBABILITIES = np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7], [0.3, 0.5, 0.2], [0.6, 0.3, 0.1]], np.float32)
 TRUTH = np.array([0, 2, 1, 1])
@@ -30,27 +30,29 @@ SETTINGS = {"neighbors": 5}
 
 
 def row(probabilities=PROBABILITIES):
-    return metrics_row(Fit(probabilities, {}, {"C": 0.1}), TRUTH, dim=512, seed=3, settings=SETTINGS, **WORDS)
+    return metrics_row(ProbeResult(probabilities, {}, {"C": 0.1}), TRUTH, dim=512, seed=3, settings=SETTINGS, **WORDS)
 
 
 def table():
     index = np.array([5, 6, 8, 9])
-    return predictions_table(Fit(PROBABILITIES), TRUTH, index, ["a", "b", "c", "d"], ["ant", "bee", "cat"], **WORDS)
+    return predictions_table(
+        ProbeResult(PROBABILITIES), TRUTH, index, ["a", "b", "c", "d"], ["ant", "bee", "cat"], **WORDS
+    )
 
 
 @pytest.mark.parametrize("n", [16, 80, 400, 1600, 8000])
-def test_every_share_is_rounded_with_halves_upward(n):
+def test_percentages_round_half_up(n):
     for k in range(n + 1):
         tenths = (1000 * k * 2 + n) // (2 * n)  # of a percent, in whole numbers
         assert percent(k / n) == f"{tenths // 10}.{tenths % 10}"
 
 
 @pytest.mark.parametrize(("value", "shown"), [(6.25, "6.3"), (100 * 0.6125, "61.3"), (100 * (0.6925 - 0.615), "7.8")])
-def test_what_a_double_is_off_by_does_not_decide_the_rounding(value, shown):
+def test_rounding_ignores_floating_point_error(value, shown):
     assert one_decimal(value) == shown
 
 
-def test_top1_is_the_fraction_of_right_guesses():
+def test_top1_is_the_fraction_of_correct_predictions():
     assert top1(PROBABILITIES, TRUTH) == 0.75
 
 
@@ -58,13 +60,13 @@ def test_top1_is_the_fraction_of_right_guesses():
     ("seen", "n", "low", "high"),
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0000, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
-def test_the_interval_is_that_of_newcombes_table(seen, n, low, high):
+def test_wilson_interval_agrees_with_newcombes_table(seen, n, low, high):
     """Newcombe, Statistics in Medicine 17 (1998), table I, method 3: the score method without correction."""
     assert wilson_interval(seen / n, n) == pytest.approx((low, high), abs=5e-5)
 
 
 @given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_the_interval_is_scipys(seen_of):
+def test_wilson_interval_agrees_with_scipy(seen_of):
     seen, n = seen_of
     theirs = binomtest(seen, n).proportion_ci(method="wilson")
     assert wilson_interval(seen / n, n) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
@@ -72,80 +74,80 @@ def test_the_interval_is_scipys(seen_of):
 
 @pytest.mark.parametrize("n", [500, 2000, 8000])
 @pytest.mark.parametrize("p", [0.1, 0.3, 0.5, 0.7, 0.9])
-def test_the_interval_holds_the_true_value_in_93_to_97_of_100_repetitions(n, p):
+def test_wilson_interval_has_its_nominal_coverage(n, p):
     seen = np.arange(n + 1)
     held = [low <= p <= high for low, high in (wilson_interval(k / n, n) for k in seen)]
     assert 0.93 <= binom.pmf(seen, n, p)[held].sum() <= 0.97
 
 
-def test_a_row_has_the_interval_around_its_top1():
+def test_row_has_the_interval_of_top1():
     assert (row()["ci_low"], row()["ci_high"]) == wilson_interval(0.75, 4)
 
 
-def test_a_row_is_plain_json():
+def test_row_is_json():
     assert json.loads(json.dumps(row())) == row()
 
 
-def test_a_row_says_what_it_is_of():
+def test_row_has_its_keys():
     found = {key: row()[key] for key in ("classifier", "protocol", "features", "dim", "top1", "n", "seed", "chosen")}
     assert found == WORDS | {"dim": 512, "top1": 0.75, "n": 4, "seed": 3, "chosen": {"C": 0.1}}
 
 
-def test_the_table_has_one_line_a_image():
+def test_table_has_one_row_per_image():
     columns = table()[["index", "name", "truth", "guess"]].to_numpy().tolist()
     assert columns == [[5, "a", 0, 0], [6, "b", 2, 2], [8, "c", 1, 1], [9, "d", 1, 0]]
 
 
-def test_the_confidence_is_the_probability_of_the_guess():
+def test_confidence_is_the_largest_probability():
     np.testing.assert_array_equal(table()["confidence"], np.array([0.7, 0.7, 0.5, 0.6], np.float32))
 
 
-def test_names_of_classes_stand_beside_their_numbers():
+def test_table_has_class_names():
     columns = table()[["truth", "truth_class", "guess", "guess_class"]].to_numpy().tolist()
     assert columns == [[0, "ant", 0, "ant"], [2, "cat", 2, "cat"], [1, "bee", 1, "bee"], [1, "bee", 0, "ant"]]
 
 
 @pytest.mark.parametrize("tables", [[], [table()], [table(), table()]])
-def test_a_joined_table_has_every_column_with_its_type(tables):
+def test_joined_table_has_all_columns_and_types(tables):
     assert {name: str(kind) for name, kind in join_predictions(tables).dtypes.items()} == PREDICTION_TYPES
 
 
 @pytest.mark.parametrize(("k", "expected"), [(1, 0.75), (2, 1.0), (3, 1.0)])
-def test_top_k_counts_the_truth_among_the_k_largest(k, expected):
+def test_top_k_counts_the_k_largest(k, expected):
     assert top_k(PROBABILITIES, TRUTH, k) == expected
 
 
 @given(st.integers(0, 10_000), st.integers(1, 6))
-def test_top_k_is_scikit_learns(seed, k):
+def test_top_k_agrees_with_scikit_learn(seed, k):
     generator = np.random.default_rng(seed)
     probabilities, truth = generator.random((30, 7)), generator.integers(0, 7, 30)
     assert top_k(probabilities, truth, k) == top_k_accuracy_score(truth, probabilities, k=k, labels=range(7))
 
 
-def test_classes_that_got_no_vote_are_not_among_the_first_five():
+def test_classes_without_a_vote_are_not_in_top5():
     probabilities = np.eye(12, dtype=np.float32)[[0, 0]]
     assert top_k(probabilities, np.array([1, 0]), 5) == 0.5
 
 
 @pytest.mark.parametrize(("classes", "there"), [(10, False), (11, True)])
-def test_a_row_has_top5_above_ten_classes(classes, there):
+def test_row_has_top5_above_ten_classes(classes, there):
     probabilities = np.full((4, classes), 1 / classes, np.float32)
     assert ("top5" in row(probabilities)) == there
 
 
-def test_a_row_has_the_calibration_error_of_its_guesses():
+def test_row_has_the_calibration_error():
     confidence, right = PROBABILITIES.max(axis=1), np.array([True, True, True, False])
     assert row()["ece"] == expected_calibration_error(confidence, right)
 
 
-def test_a_row_of_several_seeds_has_their_mean_and_deviation_and_the_first_ones_top1():
+def test_row_of_several_seeds_has_their_spread():
     worse = PROBABILITIES[::-1].copy()
-    fit = Fit(PROBABILITIES, repeats=(worse, PROBABILITIES))
-    several = metrics_row(fit, TRUTH, dim=512, seed=3, settings=SETTINGS, **WORDS)
+    result = ProbeResult(PROBABILITIES, repeats=(worse, PROBABILITIES))
+    several = metrics_row(result, TRUTH, dim=512, seed=3, settings=SETTINGS, **WORDS)
     each = [0.75, top1(worse, TRUTH), 0.75]
     assert several["top1"] == 0.75
     assert several["seeds"] == pytest.approx({"n": 3, "mean": np.mean(each), "std": np.std(each, ddof=1)})
 
 
-def test_a_row_of_one_seed_says_nothing_of_seeds():
+def test_row_of_one_seed_has_no_spread():
     assert "seeds" not in row()

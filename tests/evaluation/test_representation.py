@@ -1,4 +1,4 @@
-"""Effective rank, uniformity and alignment: known answers, and a second writing."""
+"""Effective rank, uniformity and alignment: known values, and a second implementation."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def normal(n=300, dim=8, seed=0):
 
 
 @pytest.mark.parametrize("rank", [1, 3, 8])
-def test_the_rank_of_equal_orthogonal_directions_is_their_number(rank):
+def test_rank_of_orthogonal_directions_is_their_number(rank):
     x = np.zeros((8, 8), np.float32)
     x[:rank, :rank] = 5 * np.eye(rank)
     assert effective_rank(x) == pytest.approx(rank, abs=1e-4)
@@ -23,26 +23,26 @@ def test_the_rank_of_equal_orthogonal_directions_is_their_number(rank):
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 40), st.integers(1, 12))
-def test_the_rank_is_the_exponential_of_scipys_entropy_of_the_singular_values(seed, n, dim):
+def test_rank_agrees_with_scipys_entropy(seed, n, dim):
     x = normal(n, dim, seed)
     values = np.sqrt(np.maximum(np.linalg.eigvalsh(x.astype(float).T @ x), 0))
     assert effective_rank(x) == pytest.approx(np.exp(entropy(values)), rel=1e-3)
 
 
-def test_the_rank_is_that_of_the_features_as_they_are_with_their_mean():
+def test_rank_includes_the_mean():
     assert effective_rank(normal() + 1000) == pytest.approx(1, abs=0.1)
 
 
-def test_the_rank_does_not_change_when_the_features_are_turned_or_scaled():
+def test_rank_is_invariant_to_rotation_and_scale():
     turned = 7 * normal() @ special_ortho_group.rvs(8, random_state=0)
     assert effective_rank(turned.astype(np.float32)) == pytest.approx(effective_rank(normal()), rel=1e-4)
 
 
-def test_features_that_are_all_zero_have_rank_one():
+def test_zero_features_have_rank_one():
     assert effective_rank(np.zeros((5, 3), np.float32)) == 1
 
 
-def test_uniformity_is_that_of_scipys_distances():
+def test_uniformity_agrees_with_scipys_distances():
     unit = normal() / np.linalg.norm(normal(), axis=1, keepdims=True)
     expected = np.log(np.mean(np.exp(-2 * pdist(unit.astype(float)) ** 2)))
     assert uniformity(normal(), 0) == pytest.approx(expected, abs=1e-5)
@@ -52,7 +52,7 @@ def test_uniformity_of_one_point_is_zero():
     assert uniformity(np.ones((10, 4), np.float32), 0) == pytest.approx(0, abs=1e-6)
 
 
-def test_uniformity_of_two_opposite_points_is_that_of_their_distance():
+def test_uniformity_of_two_opposite_points():
     assert uniformity(np.array([[1, 0], [-3, 0]], np.float32), 0) == pytest.approx(-2 * 4)
 
 
@@ -65,18 +65,18 @@ def test_uniformity_of_a_sample_is_close_to_that_of_all():
     assert uniformity(x, 0, rows=500) == pytest.approx(uniformity(x, 0), abs=0.1)
 
 
-def test_another_seed_samples_other_rows():
+def test_seed_selects_the_rows():
     assert uniformity(normal(), 0, rows=50) != uniformity(normal(), 1, rows=50)
 
 
-def test_a_row_holds_plain_numbers():
+def test_row_has_plain_numbers():
     row = quality_row("BYOL", normal(), 0, (normal(20), normal(20, seed=1)))
     assert {name: type(value) for name, value in row.items()} == {
         "features": str, "n": int, "dim": int, "effective_rank": float, "uniformity": float, "alignment": float,
     }  # fmt: skip
 
 
-def test_without_views_a_row_has_no_alignment():
+def test_row_without_views_has_no_alignment():
     assert quality_row("BYOL", normal(), 0)["alignment"] is None
 
 
@@ -86,10 +86,10 @@ def test_alignment_is_the_mean_squared_distance_of_unit_vectors():
     assert alignment(first, second) == pytest.approx(np.mean([2 - 2 * cosine for cosine in cosines]))
 
 
-def test_alignment_of_equal_directions_is_zero_whatever_their_lengths():
+def test_alignment_ignores_length():
     assert alignment(normal(), 3 * normal()) == pytest.approx(0, abs=1e-9)
 
 
-def test_alignment_of_right_angles_is_two_and_of_opposites_four():
+def test_alignment_of_orthogonal_and_opposite_views():
     east, north = np.array([[1, 0]], np.float32), np.array([[0, 1]], np.float32)
     assert (alignment(east, north), alignment(east, -east)) == (pytest.approx(2), pytest.approx(4))

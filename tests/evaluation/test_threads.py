@@ -1,4 +1,4 @@
-"""One thread inside, as many as before outside, and nothing of it seen by the threads beside."""
+"""one_thread: one thread inside, no effect outside or on other threads."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,20 +24,20 @@ def two_threads():
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_no_library_uses_a_second_thread_inside():
+def test_libraries_use_one_thread_inside():
     with one_thread():
         assert most_threads() == 1
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_torch_has_its_threads_back_after_an_error():
+def test_torch_threads_are_restored_after_an_error():
     with pytest.raises(ZeroDivisionError), one_thread():
         1 / 0  # noqa: B018  # the error is the point
     assert torch.get_num_threads() == 2
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_a_thread_that_begins_meanwhile_has_as_many_threads_as_ever():
+def test_threads_started_meanwhile_are_not_affected():
     with one_thread(), ThreadPoolExecutor(1) as pool:
         assert pool.submit(torch.get_num_threads).result() == 2
     with ThreadPoolExecutor(1) as pool:
@@ -45,7 +45,7 @@ def test_a_thread_that_begins_meanwhile_has_as_many_threads_as_ever():
 
 
 @pytest.mark.usefixtures("two_threads")
-def test_a_thread_whose_first_use_of_torch_is_inside_has_its_threads_back_too():
+def test_torch_threads_are_restored_on_first_use():
     def inside_and_after():
         with one_thread():
             inside = torch.get_num_threads()
@@ -55,7 +55,7 @@ def test_a_thread_whose_first_use_of_torch_is_inside_has_its_threads_back_too():
         assert pool.submit(inside_and_after).result() == (1, 2)
 
 
-def test_sums_of_numpy_are_the_same_before_and_after_whoever_goes_in_and_out():
+def test_numpy_sums_do_not_depend_on_other_threads():
     matrix = np.random.default_rng(0).standard_normal((700, 1500))
     with one_thread():
         expected = matrix @ matrix.T
@@ -65,7 +65,7 @@ def test_sums_of_numpy_are_the_same_before_and_after_whoever_goes_in_and_out():
     assert np.array_equal(matrix @ matrix.T, expected)
 
 
-def test_centers_of_k_means_are_the_same_each_time_with_any_number_of_threads():
+def test_k_means_does_not_depend_on_the_number_of_threads():
     points = np.random.default_rng(0).standard_normal((3000, 16)).astype(np.float32)
     with threadpool_limits(4):
         found = [_kmeans(points, 10, seed=0).cluster_centers_.tobytes() for _ in range(6)]

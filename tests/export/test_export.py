@@ -123,7 +123,7 @@ def test_a_file_that_computes_otherwise_is_not_written(resnet18, name, tmp_path,
     form = FORMATS[name]
     monkeypatch.setitem(FORMATS, name, Format(lambda _, path: form.write(other, path), form.features))
     (tmp_path / "e").write_text("what was there before")
-    with pytest.raises(UserError, match=r"differ from ours by \de-0\d of the largest"):
+    with pytest.raises(UserError, match=r"differ from those of the encoder by \de-0\d of the largest"):
         write(resnet18, name, tmp_path / "e")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("e", "what was there before")]
 
@@ -133,7 +133,7 @@ def test_a_normalization_that_is_not_the_headers_is_not_written(small, field, tm
     header = EncoderHeader(**{**vars(small.header), field: (0.21, 0.22, 0.23)})
     other, form = FrozenEncoder(header, OLDER, "mark", small.model, CPU), FORMATS["torchscript"]
     monkeypatch.setitem(FORMATS, "torchscript", Format(lambda _, path: form.write(other, path), form.features))
-    with pytest.raises(UserError, match="differ from ours"):
+    with pytest.raises(UserError, match="differ from those of the encoder"):
         write(small, "torchscript", tmp_path / "e")
 
 

@@ -65,7 +65,7 @@ def test_a_disk_without_inodes_says_so_and_not_how_many_bytes_are_free(tmp_path,
     disk = os.statvfs(tmp_path)
     none_left = os.statvfs_result((*disk[:5], 1000, 0, 0, *disk[8:]))
     monkeypatch.setattr(os, "statvfs", lambda _: none_left)
-    with pytest.raises(UserError, match=r"could not write a\.bin .*\(no inode free: there are too many files"):
+    with pytest.raises(UserError, match=r"could not write a\.bin .*\(no inodes free: there are too many files"):
         write_half(tmp_path / "a.bin", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from byol_kedro.files import checked
-from byol_kedro.files.checked import agrees, written
+from byol_kedro.files.checked import mark_verified, matches
 
 
 class Reader:
-    """Measures files and counts how often."""
+    """Hashes files and counts how often."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -29,7 +29,7 @@ def reader() -> Reader:
 
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file that counts as large, and is as old as it has to be for a change to show."""
+    """A file that counts as large and is old enough that a change shows."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(checked, "LARGE", 1)
     path = tmp_path / "file"
@@ -42,43 +42,43 @@ def settle() -> None:
     time.sleep(2 * checked.TICK / checked.SECOND)
 
 
-def proof_of(path: Path) -> str:
+def hash_of(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
 def another_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checked, "_here", {})
+    monkeypatch.setattr(checked, "_verified", {})
 
 
-def test_a_file_that_does_not_change_is_read_once(large, reader, monkeypatch):
+def test_an_unchanged_file_is_read_once(large, reader, monkeypatch):
     for _ in range(3):
-        assert agrees(large, proof_of(large), reader)
+        assert matches(large, hash_of(large), reader)
     another_process(monkeypatch)
-    assert agrees(large, proof_of(large), reader)
+    assert matches(large, hash_of(large), reader)
     assert reader.times == 1
 
 
-def test_a_small_one_is_read_once_by_each_process(large, reader, monkeypatch):
+def test_a_small_file_is_read_once_per_process(large, reader, monkeypatch):
     monkeypatch.setattr(checked, "LARGE", 100)
     for _ in range(3):
-        assert agrees(large, proof_of(large), reader)
+        assert matches(large, hash_of(large), reader)
     assert reader.times == 1
     another_process(monkeypatch)
-    assert agrees(large, proof_of(large), reader)
+    assert matches(large, hash_of(large), reader)
     assert reader.times == 2
 
 
-def test_what_was_measured_while_it_was_written_is_not_read(large, reader, monkeypatch):
-    written(large, proof_of(large))
-    assert agrees(large, proof_of(large), reader)
+def test_a_file_marked_as_verified_is_not_read(large, reader, monkeypatch):
+    mark_verified(large, hash_of(large))
+    assert matches(large, hash_of(large), reader)
     another_process(monkeypatch)
-    assert agrees(large, proof_of(large), reader)
+    assert matches(large, hash_of(large), reader)
     assert reader.times == 0
 
 
-def test_a_file_that_disagrees_is_never_remembered(large, reader):
+def test_a_mismatch_is_not_remembered(large, reader):
     for _ in range(2):
-        assert not agrees(large, "another proof", reader)
+        assert not matches(large, "another hash", reader)
     assert reader.times == 2
 
 
@@ -86,13 +86,13 @@ def overwrite(path: Path) -> None:
     path.write_bytes(b"CONTENT")
 
 
-def overwrite_and_set_the_time_back(path: Path) -> None:
+def overwrite_and_restore_mtime(path: Path) -> None:
     before = path.stat()
     path.write_bytes(b"CONTENT")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-def replace_and_set_the_time_back(path: Path) -> None:
+def replace_and_restore_mtime(path: Path) -> None:
     before = path.stat()
     other = path.with_name("other")
     other.write_bytes(b"CONTENT")
@@ -107,36 +107,36 @@ def change_by_another_name(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [overwrite, overwrite_and_set_the_time_back, replace_and_set_the_time_back, change_by_another_name],
+    [overwrite, overwrite_and_restore_mtime, replace_and_restore_mtime, change_by_another_name],
 )
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["the same process", "another process"])
 def test_every_change_shows_even_right_after_the_check(large, reader, change, elsewhere, monkeypatch):
-    proof = proof_of(large)
-    assert agrees(large, proof, reader)
+    proof = hash_of(large)
+    assert matches(large, proof, reader)
     change(large)
     if elsewhere:
         another_process(monkeypatch)
-    assert not agrees(large, proof, reader)
+    assert not matches(large, proof, reader)
 
 
-@pytest.mark.parametrize("change", [overwrite, overwrite_and_set_the_time_back])
+@pytest.mark.parametrize("change", [overwrite, overwrite_and_restore_mtime])
 def test_a_change_right_after_the_write_shows(large, reader, change):
     for _ in range(20):
         large.write_bytes(b"content")
-        proof = proof_of(large)
-        written(large, proof)
+        proof = hash_of(large)
+        mark_verified(large, proof)
         change(large)
-        assert not agrees(large, proof, reader)
+        assert not matches(large, proof, reader)
 
 
 def test_a_change_right_after_a_small_file_was_written_and_loaded_shows(large, reader, monkeypatch):
     monkeypatch.setattr(checked, "LARGE", 100)
     for _ in range(20):
         large.write_bytes(b"content")
-        proof = proof_of(large)
-        assert agrees(large, proof, reader)
+        proof = hash_of(large)
+        assert matches(large, proof, reader)
         overwrite(large)
-        assert not agrees(large, proof, reader)
+        assert not matches(large, proof, reader)
 
 
 def test_where_a_file_system_keeps_whole_seconds_nothing_is_remembered_for_two(large, reader, monkeypatch):
@@ -149,8 +149,8 @@ def test_where_a_file_system_keeps_whole_seconds_nothing_is_remembered_for_two(l
 
     monkeypatch.setattr(Path, "stat", lambda _: Whole)
     monkeypatch.setattr(checked.time, "time_ns", lambda: Whole.st_ctime_ns + checked.SECOND)
-    assert agrees(large, proof_of(large), reader)
-    assert agrees(large, proof_of(large), reader)
+    assert matches(large, hash_of(large), reader)
+    assert matches(large, hash_of(large), reader)
     assert reader.times == 2
 
 
@@ -172,21 +172,21 @@ def test_without_a_place_to_remember_it_is_read_by_every_process(large, reader, 
     read_only(large.parent / "cache")
     for _ in range(2):
         another_process(monkeypatch)
-        assert agrees(large, proof_of(large), reader)
+        assert matches(large, hash_of(large), reader)
     assert reader.times == 2
 
 
 @pytest.mark.parametrize("harm", [cut, not_text])
 def test_what_is_remembered_and_damaged_counts_for_nothing(large, reader, harm, monkeypatch):
-    agrees(large, proof_of(large), reader)
+    matches(large, hash_of(large), reader)
     harm(large.parent / "cache")
     another_process(monkeypatch)
-    assert agrees(large, proof_of(large), reader)
+    assert matches(large, hash_of(large), reader)
     assert reader.times == 2
 
 
 def test_nothing_is_written_beside_the_file(large, reader):
-    agrees(large, proof_of(large), reader)
+    matches(large, hash_of(large), reader)
     assert {path.name for path in large.parent.iterdir()} == {"file", "cache"}
 
 
@@ -194,5 +194,5 @@ def test_a_user_without_a_home_has_no_cache(large, reader, monkeypatch, tmp_path
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     monkeypatch.chdir(tmp_path)
-    assert agrees(large, proof_of(large), reader)
+    assert matches(large, hash_of(large), reader)
     assert not (tmp_path / "~").exists()

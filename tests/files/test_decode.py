@@ -185,7 +185,7 @@ def test_the_reason_is_one_line_without_the_path(tmp_path):
     path.write_bytes(b"no image")
     with pytest.raises(UnreadableImage) as caught:
         decode(path, 16)
-    assert str(caught.value) == "no image: a JPEG, PNG, WebP, BMP, TIFF or GIF expected"
+    assert str(caught.value) == "not an image: JPEG, PNG, WebP, BMP, TIFF or GIF expected"
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):

@@ -40,7 +40,7 @@ def test_a_image_that_cannot_be_read_stands_in_its_place(images, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no image")
     decoded = list(decode_all([*images[:9], tmp_path / "bad.png", *images[9:]], 8))
     assert reds(decoded) == [*range(9), -1, *range(9, 40)]
-    assert str(decoded[9]).startswith("no image")
+    assert str(decoded[9]).startswith("not an image")
 
 
 def test_no_paths_are_no_images():
@@ -65,7 +65,7 @@ def test_few_paths_are_taken_before_images_are_asked_for(images):
 
     decoded = decode_all(endless(), 8, processes=2)
     assert len(list(islice(decoded, 100))) == 100
-    assert taken <= 100 + 8 * decoders.AT_ONCE
+    assert taken <= 100 + 8 * decoders.BATCH_FILES
     decoded.close()
 
 
@@ -92,7 +92,7 @@ def test_a_file_that_every_decoder_dies_of_costs_one_image(images, tmp_path, mon
     monkeypatch.syspath_prepend(tmp_path)
     found = list(decode_all(images, 8, processes=1))
     assert reds(found) == [-1 if number in {5, 6} else number for number in range(40)]
-    assert str(found[5]) == "the decoder died of it (SIGABRT)"
+    assert str(found[5]) == "the decoder crashed (SIGABRT)"
 
 
 def test_a_file_that_one_decoder_dies_of_is_given_to_another(images, tmp_path, monkeypatch):

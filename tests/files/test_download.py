@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from byol_kedro.errors import UserError
-from byol_kedro.files.download import TRIES, part_of
+from byol_kedro.files.download import MAX_TRIES, part_of
 from tests.support.downloading import FILE, MD5, error_of, fetch
 from tests.support.image_datasets import files_under
 from tests.support.web import Answer, serve
@@ -44,12 +44,12 @@ def test_a_server_that_ignores_ranges_is_asked_for_the_whole(path):
 
 def test_a_server_that_ignores_ranges_and_always_breaks_off_is_given_up(path):
     with serve(FILE, *[Answer(cut=100_000, ranges=False)] * 50) as web:
-        assert f"{TRIES} tries in a row brought no more" in error_of(web.url, path)
-    assert len(web.asked) == 1 + TRIES  # the first brought something
+        assert f"{MAX_TRIES} tries in a row without progress" in error_of(web.url, path)
+    assert len(web.asked) == 1 + MAX_TRIES  # the first brought something
 
 
 def test_tries_are_counted_anew_whenever_something_has_come(path):
-    breaks = [Answer(cut=20_000), *[Answer(cut=0)] * (TRIES - 1)]
+    breaks = [Answer(cut=20_000), *[Answer(cut=0)] * (MAX_TRIES - 1)]
     with serve(FILE, *breaks * 3) as web:
         fetch(web.url, path)
     assert path.read_bytes() == FILE
@@ -96,7 +96,7 @@ def test_a_part_that_is_whole_is_not_fetched_again(path):
 def test_a_part_of_another_file_is_found_by_the_md5(path):
     part_of(path).write_bytes(b"another")
     with serve(FILE) as web:
-        assert "another file was sent, and is removed" in error_of(web.url, path)
+        assert "the server sent another file" in error_of(web.url, path)
         fetch(web.url, path)
     assert path.read_bytes() == FILE
 

@@ -7,7 +7,7 @@ from email.utils import formatdate
 import pytest
 
 from byol_kedro.files import download as module
-from byol_kedro.files.download import TRIES, part_of
+from byol_kedro.files.download import MAX_TRIES, part_of
 from tests.support.downloading import FILE, MD5, error_of, fetch
 from tests.support.web import Answer, serve
 
@@ -16,20 +16,20 @@ pytestmark = pytest.mark.usefixtures("waits")
 
 def test_a_range_of_another_file_is_refused(path):
     with serve(FILE, Answer(cut=100_000), Answer(body=FILE + b"more")) as web:
-        assert "300004 bytes is offered, 300000 expected" in error_of(web.url, path)
+        assert "of 300004 bytes, 300000 expected" in error_of(web.url, path)
 
 
 @pytest.mark.parametrize("length", [len(FILE) - 1, len(FILE) + 1])
 def test_a_length_that_is_not_the_expected_one_is_refused_before_a_byte_is_taken(path, length):
     with serve(FILE, Answer(length=length)) as web:
-        assert f"{length} bytes is offered, 300000 expected" in error_of(web.url, path)
+        assert f"of {length} bytes, 300000 expected" in error_of(web.url, path)
     assert not part_of(path).exists()
 
 
 def test_a_length_that_promises_more_than_comes_ends_with_what_has_come(path):
     with serve(FILE, *[Answer(body=FILE[:100], length=len(FILE), ranges=False)] * 50) as web:
         message = error_of(web.url, path)
-    assert "100 bytes of 300.0 kB are here" in message
+    assert "100 bytes of 300.0 kB received" in message
     assert "run the command again" in message
     assert part_of(path).read_bytes() == FILE[:100]
 
@@ -37,7 +37,7 @@ def test_a_length_that_promises_more_than_comes_ends_with_what_has_come(path):
 def test_a_file_that_does_not_end_is_refused_at_the_first_byte_too_many(path, monkeypatch):
     monkeypatch.setattr(module, "TIMEOUT", 0.5)
     with serve(FILE + b"more", Answer(length=None, hang=True)) as web:
-        assert "more than the 300000 bytes expected" in error_of(web.url, path)
+        assert "more than the expected 300000 bytes" in error_of(web.url, path)
     assert web.asked == [None]
     assert not part_of(path).exists()
 
@@ -45,14 +45,14 @@ def test_a_file_that_does_not_end_is_refused_at_the_first_byte_too_many(path, mo
 def test_another_file_of_the_same_size_is_removed(path):
     with serve(FILE, Answer(body=FILE[::-1])) as web:
         message = error_of(web.url, path)
-    assert f"md5 {hashlib.md5(FILE[::-1]).hexdigest()} found, {MD5} expected" in message
+    assert f"MD5 {hashlib.md5(FILE[::-1]).hexdigest()} found, {MD5} expected" in message
     assert not list(path.parent.iterdir())
 
 
 @pytest.mark.parametrize(("status", "reason"), [(404, "Not Found"), (403, "Forbidden"), (410, "Gone")])
 def test_what_is_not_there_is_asked_for_once(path, waits, status, reason):
     with serve(FILE, *[Answer(status)] * 9) as web:
-        assert f"the server answers {status} {reason}" in error_of(web.url, path)
+        assert f"the server answered {status} {reason}" in error_of(web.url, path)
     assert web.asked == [None]
     assert waits == []
 
@@ -76,7 +76,7 @@ def test_retry_after_is_waited_for(path, waits, header, least, most):
 def test_retry_after_is_not_waited_for_without_end(path, waits):
     with serve(FILE, Answer(503, headers={"Retry-After": "86400"})) as web:
         fetch(web.url, path)
-    assert waits == [module.LONGEST_WAIT]
+    assert waits == [module.MAX_WAIT]
 
 
 @pytest.mark.parametrize("text", ["soon", "-5", "", "²"])
@@ -88,8 +88,8 @@ def test_a_retry_after_that_says_nothing_is_as_none(path, waits, text):
 
 def test_a_server_that_stays_busy_is_given_up_after_longer_and_longer_waits(path, waits):
     with serve(FILE, *[Answer(503)] * 50) as web:
-        assert "the server answers 503 Service Unavailable" in error_of(web.url, path)
-    assert len(web.asked) == TRIES
+        assert "the server answered 503 Service Unavailable" in error_of(web.url, path)
+    assert len(web.asked) == MAX_TRIES
     assert waits == [1, 2, 4, 8]
 
 
@@ -117,7 +117,7 @@ def test_no_server_is_one_line(path):
 
 def test_a_redirection_to_itself_is_one_line(path):
     with serve(FILE, *[Answer(302, headers={"Location": "/file.tar.gz"})] * 50) as web:
-        assert "the server answers 302" in error_of(web.url, path)
+        assert "the server answered 302" in error_of(web.url, path)
 
 
 def test_what_a_server_of_another_kind_says_is_one_line_without_control_codes(path, caplog):
@@ -129,7 +129,7 @@ def test_what_a_server_of_another_kind_says_is_one_line_without_control_codes(pa
 
 
 def answer_with(server, answer):
-    for _ in range(TRIES):
+    for _ in range(MAX_TRIES):
         connection, _ = server.accept()
         with connection:
             connection.recv(1000)
@@ -138,7 +138,7 @@ def answer_with(server, answer):
 
 @pytest.mark.parametrize("url", ["http://host:port/a", "http://127.0.0.1/a b", "http://127.0.0.1/é", "http://.a./b"])
 def test_what_is_no_address_is_one_line_without_another_try(path, waits, url):
-    assert f"{url}: not an address" in error_of(url, path)
+    assert f"{url}: invalid address" in error_of(url, path)
     assert waits == []
 
 
@@ -146,5 +146,5 @@ def test_a_web_page_in_place_of_the_file_leaves_the_part_alone(path):
     part_of(path).write_bytes(FILE[:1000])
     page = Answer(body=b"<html>", ranges=False, length=None, headers={"Content-Type": "text/html; charset=utf-8"})
     with serve(FILE, page) as web:
-        assert "a web page was sent" in error_of(web.url, path)
+        assert "sent a web page" in error_of(web.url, path)
     assert part_of(path).read_bytes() == FILE[:1000]

@@ -12,7 +12,7 @@ from byol_kedro.errors import UserError
 from byol_kedro.files import download, fetch
 from byol_kedro.files.archives import unpack
 from byol_kedro.files.fetch import NEVER, fetch_and_unpack
-from byol_kedro.files.progress_bar import Meter
+from byol_kedro.files.progress_bar import ProgressBar
 from byol_kedro.parameters import Ingest
 from byol_kedro.sources import stl10
 from tests.support.image_datasets import STL10_SIDE, files_under, pack_stl10, write_stl10
@@ -93,9 +93,9 @@ def test_two_breaks_are_gone_over(root, archive, web):
 def test_the_line_before_says_what_how_big_from_where_to_where(root, archive, web, caplog):
     caplog.set_level("INFO")
     fetch_and_unpack(archive, root, web.url)
-    (line,) = (record.getMessage() for record in caplog.records if record.getMessage().startswith("fetching"))
-    assert line.startswith("fetching stl10_binary.tar.gz (")
-    assert "kB, unpacked " in line
+    (line,) = (record.getMessage() for record in caplog.records if record.getMessage().startswith("downloading"))
+    assert line.startswith("downloading stl10_binary.tar.gz (")
+    assert " kB extracted)" in line
     assert line.endswith(f" from {web.url} to {root}")
 
 
@@ -117,7 +117,7 @@ def test_an_archive_at_a_file_address_is_unpacked_where_it_lies(root, tmp_path, 
 
 def test_a_file_address_where_nothing_is_says_so(root, tmp_path, archive):
     root.mkdir()
-    assert f"there is no file {tmp_path / 'none.tar.gz'}" in error_of(archive, root, f"file://{tmp_path}/none.tar.gz")
+    assert f"{tmp_path / 'none.tar.gz'} does not exist" in error_of(archive, root, f"file://{tmp_path}/none.tar.gz")
 
 
 def test_what_is_there_is_not_asked_for(tmp_path, archive, web):
@@ -141,13 +141,13 @@ def test_files_of_ones_own_are_never_mixed_with_others(root, archive, web):
     (folder / "class_names.txt").unlink()
     message = error_of(archive, root, web.url)
     assert "class_names.txt is missing, and test_X.bin has 5760 bytes" in message
-    assert "remove the folder to have it fetched" in message
+    assert "remove the folder to download it" in message
     assert web.asked == []
 
 
 def test_never_forbids_the_net_and_makes_nothing(root, archive):
     message = error_of(archive, root, NEVER)
-    assert "raw_url: never forbids to fetch it; put stl10_binary.tar.gz into" in message
+    assert "raw_url: never forbids downloads; copy stl10_binary.tar.gz to" in message
     assert not root.exists()
 
 
@@ -164,21 +164,21 @@ def test_a_wrong_archive_that_the_user_put_there_stays_and_is_named(root, archiv
     (root / archive.name).write_bytes(bytes(archive.size) + change)
     message = error_of(archive, root, NOWHERE)
     assert str(root / archive.name) in message
-    assert "remove it to have that fetched" in message
+    assert "remove it to download that one" in message
 
 
 def test_a_404_says_what_else_can_be_done(root, archive, web):
     root.mkdir()
     web.answers += [Answer(404)]
     message = error_of(archive, root, web.url)
-    assert "404 Not Found; or put stl10_binary.tar.gz into" in message
+    assert "404 Not Found; or copy stl10_binary.tar.gz to" in message
     assert "raw_url=" in message
 
 
 def test_a_wrong_file_leaves_nothing(root, archive, web):
     root.mkdir()
     web.answers += [Answer(body=bytes(archive.size))]
-    assert "is removed" in error_of(archive, root, web.url)
+    assert "was removed" in error_of(archive, root, web.url)
 
 
 def test_too_small_a_disk_is_found_before_anything_is_fetched(root, archive, web, monkeypatch):
@@ -186,7 +186,7 @@ def test_too_small_a_disk_is_found_before_anything_is_fetched(root, archive, web
     monkeypatch.setattr(
         shutil, "disk_usage", lambda path: SimpleNamespace(free=archive.size + archive.unpacked_size - 1)
     )
-    assert "needed to fetch and unpack" in error_of(archive, root, web.url)
+    assert "needed to download and extract" in error_of(archive, root, web.url)
     assert web.asked == []
 
 
@@ -203,12 +203,12 @@ def test_what_has_been_fetched_needs_no_room_again(root, packed, archive, web, m
 def test_a_disk_that_fills_up_keeps_what_came(root, archive, web, monkeypatch):
     web.answers += [Answer(cut=1000)]
 
-    def full(meter, done):
+    def full(bar, done):
         if done > 1000:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Meter, "at", full)
+        patch.setattr(ProgressBar, "update", full)
         with pytest.raises(UserError, match="the disk or the quota is full"):
             fetch_and_unpack(archive, root, web.url)
     assert files_under(root) == {f"{archive.name}.part"}
@@ -218,7 +218,7 @@ def test_a_disk_that_fills_up_keeps_what_came(root, archive, web, monkeypatch):
 
 def test_a_root_that_cannot_be_made_is_one_line(tmp_path, archive):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"file/raw: Not a directory; choose another place with --params raw_root="):
+    with pytest.raises(UserError, match=r"file/raw: Not a directory; choose another folder with --params raw_root="):
         fetch_and_unpack(archive, tmp_path / "file" / "raw", NOWHERE)
 
 

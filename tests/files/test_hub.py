@@ -6,7 +6,7 @@ import time
 import pytest
 from safetensors.torch import load_file
 
-from byol_kedro.files.hub import NotAtHandError, hub_weights
+from byol_kedro.files.hub import WeightsUnavailableError, hub_weights
 from tests.support.hub import NAME, hub, served, trained_weights, use_hub
 
 REPOSITORY = f"timm/{NAME}"
@@ -35,7 +35,7 @@ def test_weights_in_the_cache_need_no_network(tmp_path, monkeypatch):
 def test_without_a_network_there_is_one_line_at_once_and_no_other(tmp_path, monkeypatch, caplog):
     use_hub(monkeypatch, NOBODY, tmp_path)
     start = time.monotonic()
-    with caplog.at_level(logging.INFO), pytest.raises(NotAtHandError, match=r"^\w+: .+$") as caught:
+    with caplog.at_level(logging.INFO), pytest.raises(WeightsUnavailableError, match=r"^\w+: .+$") as caught:
         hub_weights(REPOSITORY)
     assert "\n" not in str(caught.value)
     assert time.monotonic() - start < 5
@@ -45,13 +45,13 @@ def test_without_a_network_there_is_one_line_at_once_and_no_other(tmp_path, monk
 def test_what_the_hub_does_not_have_is_not_at_hand(tmp_path, monkeypatch):
     with hub({}) as (address, _):
         use_hub(monkeypatch, address, tmp_path)
-        with pytest.raises(NotAtHandError, match="404"):
+        with pytest.raises(WeightsUnavailableError, match="404"):
             hub_weights(REPOSITORY)
 
 
 def test_nothing_but_safetensors_is_asked_for(tmp_path, monkeypatch):
     with hub({f"/{REPOSITORY}/resolve/main/pytorch_model.bin": b"code"}) as (address, asked):
         use_hub(monkeypatch, address, tmp_path)
-        with pytest.raises(NotAtHandError):
+        with pytest.raises(WeightsUnavailableError):
             hub_weights(REPOSITORY)
     assert all(line.endswith("model.safetensors") for line in asked)

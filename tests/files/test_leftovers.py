@@ -11,7 +11,7 @@ import pytest
 from byol_kedro.datasets.checkpoints import Checkpoints
 from byol_kedro.files.atomic import replacing, replacing_all
 from byol_kedro.files.leftovers import remove_leftovers
-from byol_kedro.files.locks import alone
+from byol_kedro.files.locks import exclusive
 from tests.support.dataset_kinds import KINDS, dataset_of, each_kind
 from tests.support.image_datasets import NEW, OLD, files_under
 
@@ -102,7 +102,7 @@ def test_where_the_file_system_has_no_locks_it_is_written_all_the_same(tmp_path,
         temporary.write_text("whole")
     assert (tmp_path / "a").read_text() == "whole"
     assert files_under(tmp_path) - {"a"} == before  # who can tell whether their writer lives
-    with alone(tmp_path / "lock", "waits"):
+    with exclusive(tmp_path / "lock", "waits"):
         pass
 
 

@@ -56,8 +56,7 @@ def test_published_rows_stand_beside_them_without_a_run(chain: Chain) -> None:
 
 def test_everything_learned_from_latents_names_the_encoder(chain: Chain) -> None:
     encoder = header(chain.versions("encoder")[-1])
-    for name in ("latents_train", "latents_test", "reference_latents", "probe_logistic", "probe_published",
-                 "probe_mlp", "pair_model"):  # fmt: skip
+    for name in ("latents_train", "latents_test", "reference_latents", "probes", "pair_model"):
         derived = header(chain.versions(name)[-1])
         assert derived["encoder_version"] == encoder["version"], name
         assert derived["encoder_fingerprint"] == encoder["fingerprint"], name

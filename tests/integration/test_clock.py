@@ -46,7 +46,7 @@ def test_after_the_last_version_that_there_can_be_is_one_line(tmp_path: Path) ->
     (manifest / "run_manifest.json").write_text("{}")
     outcome = type_kedro_run(tmp_path, "--pipelines=ingest")
     assert outcome.exit_code == 1
-    assert f"{last} is the last version that there can be" in outcome.lines[-1]
+    assert f"no version can be newer than {last}" in outcome.lines[-1]
 
 
 def test_runs_with_a_right_clock_keep_the_version_that_kedro_gave_them(

@@ -10,8 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 from byol_kedro.byol.encoder import to_arrays, untrained_encoder
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.pca import fit_pca
-from byol_kedro.evaluation.scaler import Scaler, constant
-from byol_kedro.pair_model.clusters import clusters
+from byol_kedro.evaluation.scaler import Scaler, is_constant
+from byol_kedro.pair_model.clusters import cluster_embeddings
 from byol_kedro.parameters import Baselines, Clusters
 from byol_kedro.pipelines.extract.nodes import extract, extract_references
 from tests.support.encoders import HEADER
@@ -31,9 +31,9 @@ def no_warnings():
 def test_a_deviation_too_small_to_divide_by_counts_as_none():
     x = np.array([[0, 1e-30, 1], [0, 0, 2]], np.float32)
     assert Scaler.fit(x).scale.tolist() == [1, 1, 0.5]
-    assert not constant(x)
-    assert constant(x[:, :2])
-    assert not constant(x[:1])  # one row says nothing
+    assert not is_constant(x)
+    assert is_constant(x[:, :2])
+    assert not is_constant(x[:1])  # one row says nothing
 
 
 def test_one_line_a_network_says_so(caplog):
@@ -43,8 +43,8 @@ def test_one_line_a_network_says_so(caplog):
         extract(encoder, SAME, split("test", 4), "cpu")
         extract_references(encoder, SAME, SAME, {}, Baselines(pca_components=2, supervised=False), "cpu")
     of_encoder, of_untrained = caplog.messages
-    assert of_encoder.startswith("encoder v1 gives all 9 training images the same features")
-    assert of_untrained.startswith("untrained network gives all 9 training images the same features")
+    assert of_encoder.startswith("encoder v1 gives the same features for all 9 training images")
+    assert of_untrained.startswith("untrained network gives the same features for all 9 training images")
 
 
 @pytest.mark.usefixtures("no_warnings")
@@ -52,7 +52,7 @@ def test_one_line_a_network_says_so(caplog):
 def test_components_of_equal_images_come_with_one_line(caplog, value):
     with caplog.at_level(logging.WARNING):
         pca = fit_pca(np.full((30, 3, 8, 8), value, np.uint8), 8, 0)
-    assert caplog.messages == ["PCA: all 30 training images are the same: nothing can be learned from them"]
+    assert caplog.messages == ["PCA: all 30 training images are the same, so nothing can be learned from them"]
     assert all(np.isfinite(array).all() for array in pca.values())
 
 
@@ -68,6 +68,6 @@ def test_clusters_of_vectors_that_hardly_differ_are_fewer_and_one_line_says_so(c
     x = (1e-30 * np.random.default_rng(0).normal(size=(40, 6))).astype(np.float32)
     with caplog.at_level(logging.INFO), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # as in settings.py
-        found, _ = clusters(x, x[:3], Clusters(method="kmeans", count=4, min_size=5), 0)
+        found, _ = cluster_embeddings(x, x[:3], Clusters(method="kmeans", count=4, min_size=5), 0)
     assert set(found) == {0}
-    assert caplog.messages == ["clusters: 1 of the 4 asked for, the vectors differ too little for more"]
+    assert caplog.messages == ["clusters: found 1 of 4 requested, the embeddings are too similar for more"]

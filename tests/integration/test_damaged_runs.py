@@ -30,10 +30,10 @@ def test_nothing_answers_with_an_encoder_in_which_a_bit_is_turned(chain_copy: Pa
     of = f"encoder of {path.parent.name}: {path}"
     message = error_of(type_kedro_run(chain_copy, "--pipelines=extract"))
     assert message.startswith(f"Error: {of} h")  # olds other bytes, or as a header that was changed
-    assert "; run the pipeline pretrain again, or restore it from a copy" in message
+    assert "; run the pipeline pretrain again, or restore the file" in message
     outcome = type_export(chain_copy.parent, "--format=timm", f"--output={chain_copy.parent / 'e.safetensors'}")
     assert f"Error: load_encoder: {path} h" in outcome.output
-    with pytest.raises(UserError, match=f"^load_encoder: {path} h.*; give the path of a whole one$"):
+    with pytest.raises(UserError, match=f"^load_encoder: {path} h.*; choose an intact file$"):
         load_encoder(chain_copy)
     start = f"pretrain.init_from={path},pretrain.epochs=1"
     message = error_of(type_kedro_run(chain_copy, "--pipelines=pretrain", params=start))
@@ -48,7 +48,7 @@ def test_images_turned_black_are_neither_read_nor_handed_on_by_ingest(chain_copy
         file.seek(1000)
         file.write(bytes(4000))
     message = error_of(type_kedro_run(chain_copy, "--pipelines=extract"))
-    assert f"images_test of {path.parent.name}: {path} holds other bytes than were written" in message
+    assert f"images_test of {path.parent.name}: {path} has changed since it was written" in message
     assert "; run the pipeline ingest again" in message
     outcome = type_kedro_run(chain_copy, "--pipelines=ingest")
     assert outcome.exit_code == 0, outcome.output
@@ -79,7 +79,7 @@ def test_the_line_names_the_pipeline_that_writes_it(chain_copy: Path, entry: str
     flip(only_file(chain_copy, entry), -20, bit=3)
     message = error_of(type_kedro_run(chain_copy, "--pipelines=report"))
     assert f"{entry} of " in message
-    assert f"; run the pipeline {pipeline} again, or restore it from a copy" in message
+    assert f"; run the pipeline {pipeline} again, or restore the file" in message
 
 
 def test_a_damaged_manifest_of_an_earlier_run_does_not_stop_a_run(chain_copy: Path) -> None:

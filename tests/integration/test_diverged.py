@@ -16,20 +16,21 @@ from byol_kedro.byol.train import train_step
 from byol_kedro.datasets.checkpoints import Checkpoints
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset, mapped
 from byol_kedro.errors import UserError
+from byol_kedro.evaluation.probes.base import probe_names
 from byol_kedro.evaluation.probes.folds import fold_rows
-from byol_kedro.evaluation.probes.run import CLASSIFIERS, Problem, classify
+from byol_kedro.evaluation.probes.run import ProbeData, evaluate
 from byol_kedro.inference import FrozenEncoder
 from byol_kedro.pair_model.baselines import predict_pairs
 from byol_kedro.pair_model.training import fit_pair_model
 from byol_kedro.parameters import Baselines, Probes
-from byol_kedro.pipelines.baselines.nodes import baselines
+from byol_kedro.pipelines.baselines.nodes import evaluate_baselines
 from byol_kedro.pipelines.extract.nodes import extract, extract_references, extract_unlabeled
-from byol_kedro.pipelines.pair_model.inputs import reference_features, vectors
+from byol_kedro.pipelines.pair_model.inputs import reference_features, split_embeddings
 from byol_kedro.pipelines.pair_model.nodes import pool_images
-from byol_kedro.pipelines.probes.nodes import measure_quality, probes
+from byol_kedro.pipelines.probes.nodes import fit_probes, measure_quality
 from tests.support.encoders import HEADER
-from tests.support.evaluation_inputs import ENCODER, PROBES, images, latents, reference_latents
-from tests.support.pair_problems import SETTINGS, changed, linear_pairs, no_pairs, pool_of, scaler_of
+from tests.support.evaluation_inputs import ENCODER, PROBE_PARAMS, images, latents, reference_latents
+from tests.support.pair_problems import SETTINGS, changed, empty_pair_set, linear_pairs, pool_of, scaler_of
 from tests.support.pretrain_inputs import TRAIN, UNLABELED
 from tests.support.probe_problems import blobs
 from tests.support.resuming import identity, run
@@ -91,16 +92,18 @@ def measured(latents_test, others):
 
 DOORS = {
     "latents_train": [
-        lambda odd: probes(ENCODER, odd, GIVEN["latents_test"], SPLITS[1], PROBES, 0),
+        lambda odd: fit_probes(ENCODER, odd, GIVEN["latents_test"], SPLITS[1], PROBE_PARAMS, 0),
         lambda odd: pool_images(ENCODER, odd, GIVEN["latents_test"], *SPLITS, Tensors({"y": np.zeros(0)}, {})),
-        lambda odd: vectors(None, "train", odd, SPLITS[0]),
+        lambda odd: split_embeddings(None, "train", odd, SPLITS[0]),
     ],
     "latents_test": [
-        lambda odd: probes(ENCODER, GIVEN["latents_train"], odd, SPLITS[1], PROBES, 0),
+        lambda odd: fit_probes(ENCODER, GIVEN["latents_train"], odd, SPLITS[1], PROBE_PARAMS, 0),
         lambda odd: measured(odd, GIVEN["reference_latents"]),
     ],
     "reference_latents": [
-        lambda odd: baselines(ENCODER, odd, *SPLITS, Baselines(pca_components=2, supervised=False), PROBES, 0),
+        lambda odd: evaluate_baselines(
+            ENCODER, odd, *SPLITS, Baselines(pca_components=2, supervised=False), PROBE_PARAMS, 0
+        ),
         lambda odd: measured(GIVEN["latents_test"], odd),
         lambda odd: reference_features(odd, "untrained"),
     ],
@@ -220,13 +223,13 @@ def test_a_loss_that_was_not_read_yet_is_no_checkpoint_either(tmp_path, monkeypa
 
 KNOWN = blobs(60, 30, classes=3)
 NAMES = [str(i) for i in range(30)]
-PROBLEM = Problem(
+DATA = ProbeData(
     "BYOL", KNOWN.train_x, KNOWN.train_y, KNOWN.test_x, KNOWN.test_y, np.arange(30), NAMES, ["a", "b", "c"]
 )
 
 
 def with_probe(protocol, **values) -> Probes:
-    return PROBES.model_copy(update={protocol: changed(getattr(PROBES, protocol), **values)})
+    return PROBE_PARAMS.model_copy(update={protocol: changed(getattr(PROBE_PARAMS, protocol), **values)})
 
 
 @pytest.mark.parametrize(
@@ -239,13 +242,11 @@ def with_probe(protocol, **values) -> Probes:
     ],
 )
 def test_a_classifier_that_diverges_is_one_line(protocol, values, remedy):
-    problem = replace(PROBLEM, train_x=1e-6 * PROBLEM.train_x, test_x=1e12 * PROBLEM.test_x)
+    data = replace(DATA, train_x=1e-6 * DATA.train_x, test_x=1e12 * DATA.test_x)
     line = rf"^BYOL \+ .* \({protocol}\).*: \d+ of 30 rows hold NaN or infinity; .*{re.escape(remedy)}$"
     for fitting in (
-        lambda: classify(problem, [protocol], with_probe(protocol, **values), 0),
-        lambda: fold_rows(
-            problem, [np.arange(0, 40), np.arange(20, 60)], [protocol], with_probe(protocol, **values), 0
-        ),
+        lambda: evaluate(data, [protocol], with_probe(protocol, **values), 0),
+        lambda: fold_rows(data, [np.arange(0, 40), np.arange(20, 60)], [protocol], with_probe(protocol, **values), 0),
     ):
         with pytest.raises(UserError, match=line):
             fitting()
@@ -261,20 +262,20 @@ def test_a_pair_model_that_diverges_is_one_line(lr):
     settings = changed(SETTINGS, epochs=2, lr=lr)
     pairs = linear_pairs()
     with pytest.raises(UserError, match=r"pair_model.*lower pair_model\.lr"):
-        fit_pair_model(pairs, no_pairs(), scaler_of(pairs), settings, 0)
+        fit_pair_model(pairs, empty_pair_set(), scaler_of(pairs), settings, 0)
 
 
 def test_targets_too_small_to_divide_by_are_fitted_as_they_are():
     pairs = replace(linear_pairs(), target=np.full(2000, 1e-300))
-    model, _ = fit_pair_model(pairs, no_pairs(), scaler_of(pairs), changed(SETTINGS, epochs=1), 0)
-    assert np.isfinite(predict_pairs(model, pool_of(pairs), pairs, no_pairs(), pairs).to_numpy()).all()
+    model, _ = fit_pair_model(pairs, empty_pair_set(), scaler_of(pairs), changed(SETTINGS, epochs=1), 0)
+    assert np.isfinite(predict_pairs(model, pool_of(pairs), pairs, empty_pair_set(), pairs).to_numpy()).all()
 
 
 def test_the_largest_features_are_classified():
     """Their squares, deviations and distances are numbers of float32."""
-    problem = replace(PROBLEM, train_x=np.clip(1e12 * PROBLEM.train_x, -MAX_FEATURE, MAX_FEATURE).astype(np.float32))
-    outcome = classify(problem, list(CLASSIFIERS), PROBES, 0)
-    assert len(outcome.rows) == len(CLASSIFIERS)
+    data = replace(DATA, train_x=np.clip(1e12 * DATA.train_x, -MAX_FEATURE, MAX_FEATURE).astype(np.float32))
+    evaluation = evaluate(data, probe_names(), PROBE_PARAMS, 0)
+    assert len(evaluation.rows) == len(probe_names())
 
 
 def test_healthy_features_are_what_they_were(encoder):

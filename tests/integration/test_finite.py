@@ -16,17 +16,19 @@ from byol_kedro.byol.pretrained_weights import ONLINE, TARGET, load_matching, pr
 from byol_kedro.datasets.images import Images, ImagesDataset
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.errors import UserError
+from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.pair_model.model import PairModel
 from byol_kedro.parameters import Predict, Probes
 from byol_kedro.pipelines.extract.nodes import extract, extract_unlabeled
 from byol_kedro.pipelines.predict.nodes import predict
-from byol_kedro.pipelines.probes.nodes import learn_from_less, measure_quality
+from byol_kedro.pipelines.probes.nodes import evaluate_folds_and_few_labels, measure_quality
 from tests.support.exports import type_export
 from tests.support.kedro_runs import Chain
 
 Read = Callable[[str], Tensors]
 ODD = pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
-PROBES = {"linear_adam": "probe_published", "logistic": "probe_logistic", "mlp": "probe_mlp"}
+INPUTS = ("encoder", "probes", "pair_model", "latents_train", "latents_test", "latents_unlabeled")
+SAVED = [name for name, probe in PROBES.items() if probe.arrays]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def spoilt(tensors: Tensors, odd: float, name: str | None = None) -> Tensors:
 @ODD
 def test_no_feature_is_extracted(read: Read, splits: dict[str, Images], odd: float) -> None:
     encoder = spoilt(read("encoder"), odd)
-    with pytest.raises(UserError, match=r"the encoder's .* holds NaN or infinity \(1 numbers\); use an encoder"):
+    with pytest.raises(UserError, match=r"the encoder's .* holds NaN or infinity \(1 numbers\); choose an encoder"):
         extract(encoder, splits["images_train"], splits["images_test"], "cpu")
     with pytest.raises(UserError, match="holds NaN or infinity"):
         extract_unlabeled(encoder, splits["images_unlabeled"], True, "cpu")  # as Kedro calls it
@@ -63,20 +65,22 @@ def test_the_measure_of_two_views_is_not_taken(read: Read, splits: dict[str, Ima
         measure_quality(encoder, features, others, splits["images_test"], 0, "cpu")
 
 
-@pytest.mark.parametrize("entry", ["encoder", "pair_model", *PROBES.values()])
+@pytest.mark.parametrize(
+    ("entry", "tensor"),
+    [("encoder", None), ("pair_model", None), *(("probes", f"{name}.{PROBES[name].arrays[-1]}") for name in SAVED)],
+)
 def test_no_image_is_given_a_class_or_a_vector(
-    read: Read, splits: dict[str, Images], chain: Chain, entry: str, tmp_path: Path
+    read: Read, splits: dict[str, Images], chain: Chain, entry: str, tensor: str | None, tmp_path: Path
 ) -> None:
-    names = ("encoder", *PROBES.values(), "pair_model", "latents_train", "latents_test", "latents_unlabeled")
-    inputs = {name: read(name) for name in names} | {entry: spoilt(read(entry), np.nan)}
+    inputs = {name: read(name) for name in INPUTS} | {entry: spoilt(read(entry), np.nan, tensor)}
     manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
-    probe = next((name for name, kept in PROBES.items() if kept == entry), "logistic")
+    probe = tensor.partition(".")[0] if tensor else "logistic"
     with pytest.raises(UserError, match=f"{entry}.* holds NaN or infinity"):
         predict(
             new_images=tmp_path,
             **splits,
             parameters=Predict(probe=probe, neighbors=1),
-            probes=Probes.model_validate(manifest["parameters"]["probes"]),
+            probe_parameters=Probes.model_validate(manifest["parameters"]["probes"]),
             seed=0,
             device="cpu",
             **inputs,
@@ -86,7 +90,7 @@ def test_no_image_is_given_a_class_or_a_vector(
 def test_no_classifier_is_fitted_to_components_that_are_no_numbers(read: Read, splits: dict[str, Images]) -> None:
     names = ("encoder", "latents_train", "latents_test", "reference_latents")
     with pytest.raises(UserError, match="pca: components holds NaN or infinity"):
-        learn_from_less(
+        evaluate_folds_and_few_labels(
             *(read(name) for name in names),
             spoilt(read("pca"), np.nan, "components"),
             splits["images_train"],
@@ -139,9 +143,7 @@ def test_no_reference_is_made_of_it() -> None:
         key: tensor.clone() for key, tensor in create_encoder("test_resnet", "imagenet", False, 0).state_dict().items()
     }
     weights["conv1.0.weight"][0] = torch.nan
-    with pytest.raises(
-        UserError, match=r"is not a test_resnet: conv1\.0\.weight holds NaN or infinity"
-    ):
+    with pytest.raises(UserError, match=r"is not a test_resnet: conv1\.0\.weight holds NaN or infinity"):
         pretrained_encoder("test_resnet", weights, "references.mine: mine.safetensors")
 
 
@@ -155,14 +157,13 @@ def test_a_class_without_training_images_is_no_fault_of_a_probe(
     read: Read, splits: dict[str, Images], chain: Chain, tmp_path: Path
 ) -> None:
     """Its bias is minus infinity."""
-    names = ("encoder", *PROBES.values(), "pair_model", "latents_train", "latents_test", "latents_unlabeled")
-    inputs = {name: read(name) for name in names} | {"probe_logistic": spoilt(read("probe_logistic"), -np.inf, "bias")}
+    inputs = {name: read(name) for name in INPUTS} | {"probes": spoilt(read("probes"), -np.inf, "logistic.bias")}
     manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
     predict(
         new_images=tmp_path,
         **splits,
         parameters=Predict(probe="logistic", neighbors=1),
-        probes=Probes.model_validate(manifest["parameters"]["probes"]),
+        probe_parameters=Probes.model_validate(manifest["parameters"]["probes"]),
         seed=0,
         device="cpu",
         **inputs,

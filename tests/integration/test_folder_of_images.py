@@ -47,7 +47,7 @@ def test_a_folder_without_labels_goes_through_to_the_report(unlabeled: Chain) ->
 
 def test_without_labels_the_last_screen_says_so(unlabeled: Chain) -> None:
     screen = " ".join(unlabeled.outcome.output.split())
-    assert "No top-1: there are no labels to learn from or to test on." in screen
+    assert "No top-1: the images have no labels." in screen
     assert screen.count("no classifiers: found 0 labeled training images") == 1
     assert f"Encoder: {newest(unlabeled, 'encoder').parent.name} " in screen
     assert "Report: " in screen
@@ -96,7 +96,7 @@ def test_broken_images_of_one_split_leave_nothing_of_the_others(kedro_run: Run, 
         (tmp_path / f"raw/test/a/{name}.jpg").write_bytes(b"no image")
     outcome = kedro_run("--pipelines=ingest", params="source=folder")
     assert outcome.exit_code == 1
-    assert "test/a/broken.jpg (no image" in outcome.lines[-1]
+    assert "test/a/broken.jpg (not an image" in outcome.lines[-1]
     assert not images_written(tmp_path)
 
 
@@ -118,14 +118,14 @@ def test_ctrl_c_amid_ingest_is_one_line_and_leaves_nothing_of_any_split(
     monkeypatch.setattr("byol_kedro.sources.folder.decode_all", decode_all)
     outcome = kedro_run("--pipelines=ingest", params="source=folder")
     assert outcome.exit_code == 130
-    assert outcome.lines[-1].startswith("stopped by Ctrl-C: what was finished is kept")
+    assert outcome.lines[-1].startswith("stopped by Ctrl-C; finished outputs are kept")
     assert "Aborted" not in outcome.output
     assert artifacts(tmp_path) == before
 
 
 def test_ctrl_c_after_ingest_keeps_the_images(kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_images(tmp_path / "raw", 8)
-    monkeypatch.setattr("byol_kedro.pipelines.ingest.nodes.draw_grid", press_ctrl_c)
+    monkeypatch.setattr("byol_kedro.pipelines.ingest.nodes.class_grid", press_ctrl_c)
     outcome = kedro_run("--pipelines=ingest", params="source=folder")
     assert outcome.exit_code == 130
     assert outcome.lines[-1].startswith("stopped by Ctrl-C")

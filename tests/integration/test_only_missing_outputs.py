@@ -57,7 +57,7 @@ def test_parameters_that_what_exists_was_not_made_with_are_named(
     outcome = type_kedro_run(unfinished, "--only-missing-outputs", params="pretrain.epochs=7")
     assert outcome.exit_code == 0
     (said,) = (record.message for record in caplog.records if "made with other parameters" in record.message)
-    assert "pretrain.epochs (2 there, 7 now)" in said
+    assert "pretrain.epochs (2 before, 7 now)" in said
     assert len(encoders(unfinished)) == 1
 
 

@@ -74,7 +74,7 @@ def test_a_pinned_encoder_answers_although_there_is_a_newer_one(chain_copy: Path
 def test_without_a_folder_it_is_one_line(chain_copy: Path) -> None:
     before = artifacts(chain_copy)
     message = error_of(type_kedro_run(chain_copy, "--pipelines=predict"))
-    assert message.startswith("Error: predict_root is not given")
+    assert message.startswith("Error: predict_root, the folder of new images, is not set")
     assert artifacts(chain_copy) == before
 
 

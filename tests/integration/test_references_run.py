@@ -28,7 +28,7 @@ def test_downloaded_given_and_supervised_networks_stand_in_the_results(
         ["supervised, from scratch", "resnet10t", 512, 2, 32],
     ]
     report = chain.versions("report")[-1].read_text("utf-8")
-    assert report.count(f"hub ({NAME})") > 10  # results, who beats whom, calibration, classes, few labels, quality
+    assert report.count(f"hub ({NAME})") > 10  # results, pairwise comparison, calibration, classes, few labels, quality
 
 
 def test_a_misspelt_reference_stops_the_run_before_anything_is_trained(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_the_same_run_id_twice_is_two_runs_and_a_line_names_both(
 
 def test_a_run_id_that_is_no_version_is_refused_before_anything_is_saved(tmp_path: Path) -> None:
     session = KedroServiceSession.create(env="test")
-    with pytest.raises(UserError, match=r"run_id 'mine': a UTC time such as .* expected"):
+    with pytest.raises(UserError, match=r"run_id: found 'mine', expected a UTC time such as "):
         session.run(run_id="mine", pipeline_names=["ingest"], runtime_params=params(tmp_path, 0))
     assert list(tmp_path.iterdir()) == []
 
@@ -104,6 +104,6 @@ def test_two_runs_with_one_id_have_two_versions(tmp_path: Path) -> None:
 
 def test_a_run_id_that_is_no_time_is_refused(tmp_path: Path) -> None:
     session = KedroServiceSession.create(env="test")
-    with pytest.raises(Exception, match="run_id 'latest'"):
+    with pytest.raises(Exception, match="run_id: found 'latest'"):
         session.run("latest", ["ingest"], runtime_params=params(tmp_path, 1))
     assert not list(tmp_path.iterdir())

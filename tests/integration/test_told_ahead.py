@@ -38,7 +38,7 @@ def test_a_package_that_no_stage_of_the_run_needs_is_not_asked_for(
 
 
 WEIGHTS = {
-    "no file": (lambda _: None, "there is no file"),
+    "no file": (lambda _: None, "does not exist"),
     "no weights": (lambda path: path.write_bytes(b"no weights"), "pair_model.weights_from"),
     "another network": (lambda path: save_file({"fc.weight": torch.ones(2, 2)}, path), "holds fc.weight; expected"),
     "layers that do not fit": (
@@ -72,7 +72,7 @@ def test_a_target_of_features_that_the_run_does_not_compute_stops_it(
     supervised = str("supervised" in known).lower()
     given = f"pair_model.pairs.target=cosine,pair_model.pairs.reference=dino,baselines.supervised={supervised}"
     message = error_of(kedro_run(params=given))
-    assert message == f"Error: pair_model.pairs.reference: this run has no network 'dino', it has {known}"
+    assert message == f"Error: pair_model.pairs.reference: this run has no network 'dino', expected one of {known}"
     assert not artifacts(tmp_path)
 
 
@@ -99,7 +99,7 @@ def test_pairs_given_in_two_ways_stop_the_run_before_the_training(kedro_run: Run
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/pairs.txt").write_text("train/astronaut/0000 train/astronaut/0001 20 20\n")
     torch.save({"x1": torch.ones(2, 4), "x2": torch.zeros(2, 4), "y": torch.ones(2)}, tmp_path / "raw/pairs.pt")
-    assert "are both there: which pairs are meant?" in error_of(kedro_run())
+    assert "pairs are given twice" in error_of(kedro_run())
     assert not list(tmp_path.glob("06_models/*"))
 
 

@@ -11,15 +11,15 @@ from sklearn.preprocessing import StandardScaler
 
 from byol_kedro.pair_model.baselines import (
     MODELS,
-    STRENGTHS,
-    best_ridge,
+    RIDGE_STRENGTHS,
+    empty_predictions,
+    fit_lad_line,
     fit_ridges,
-    least_absolute_line,
-    no_predictions,
     predict_pairs,
+    select_ridge,
 )
 from byol_kedro.pair_model.training import fit_pair_model
-from tests.support.pair_problems import SETTINGS, changed, linear_pairs, no_pairs, pool_of, scaler_of
+from tests.support.pair_problems import SETTINGS, changed, empty_pair_set, linear_pairs, pool_of, scaler_of
 
 TRAIN, HELD, TEST = (linear_pairs(noise_seed=seed) for seed in (0, 1, 2))
 IMAGES = linear_pairs(noise_seed=3)  # the train images, of which the pairs name others
@@ -57,7 +57,7 @@ def test_a_line_has_target_guesses_and_the_difference_of_the_pair_model(predicti
 
 
 def test_without_pairs_there_are_the_same_columns_and_no_rows(predictions):
-    pd.testing.assert_frame_equal(no_predictions(), predictions[:0])
+    pd.testing.assert_frame_equal(empty_predictions(), predictions[:0])
 
 
 def test_the_pair_model_beats_all_where_the_target_is_learnable(predictions):
@@ -88,7 +88,7 @@ def test_distances_stand_on_the_best_line_of_the_training_pairs(model, reduce, m
 
 
 def test_where_distance_misleads_the_line_is_level():
-    slope, intercept = least_absolute_line(np.arange(9.0), -np.arange(9.0))
+    slope, intercept = fit_lad_line(np.arange(9.0), -np.arange(9.0))
     assert (slope, intercept) == pytest.approx((0, -4), abs=1e-3)
 
 
@@ -103,8 +103,8 @@ def test_the_ridge_is_that_of_scikit_learn():
 def test_the_strength_of_the_ridge_is_the_best_on_the_validation_pairs():
     few = replace(TRAIN, left=TRAIN.left[:15], right=TRAIN.right[:15], target=TRAIN.target[:15])
     scale = TRAIN.features.std(axis=0)
-    chosen = np.abs(best_ridge(few, HELD, scale)(HELD) - HELD.target).mean()
-    tried = [np.abs(ridge(HELD) - HELD.target).mean() for ridge in fit_ridges(few, scale, STRENGTHS)]
+    chosen = np.abs(select_ridge(few, HELD, scale)(HELD) - HELD.target).mean()
+    tried = [np.abs(ridge(HELD) - HELD.target).mean() for ridge in fit_ridges(few, scale, RIDGE_STRENGTHS)]
     assert chosen == min(tried)
     assert tried.index(chosen) > 0
 
@@ -116,10 +116,10 @@ def test_test_targets_do_not_move_what_is_said():
 
 def test_features_that_do_not_vary_leave_the_median_and_the_mean():
     same = replace(TRAIN, features=np.ones((200, 10), np.float32))
-    table = predicted(ONE_EPOCH, same, no_pairs(), same)
+    table = predicted(ONE_EPOCH, same, empty_pair_set(), same)
     np.testing.assert_allclose(table["distance of features"], np.median(TRAIN.target))
     np.testing.assert_allclose(table["ridge on |f1 − f2|"], TRAIN.target.mean())
 
 
 def test_without_test_pairs_the_table_is_empty():
-    assert predicted(ONE_EPOCH, test=no_pairs()).shape == (0, 7)
+    assert predicted(ONE_EPOCH, test=empty_pair_set()).shape == (0, 7)

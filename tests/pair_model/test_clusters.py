@@ -6,7 +6,7 @@ from sklearn.metrics.cluster import contingency_matrix
 from sklearn.preprocessing import StandardScaler
 
 from byol_kedro.pair_model import clusters as module
-from byol_kedro.pair_model.clusters import SILHOUETTE, agreement, clusters, nearest_to_centers
+from byol_kedro.pair_model.clusters import SILHOUETTE_SAMPLE, agreement, cluster_embeddings, nearest_to_centers
 from byol_kedro.parameters import Clusters
 from tests.support.probe_problems import blobs
 
@@ -19,7 +19,7 @@ def settings(method="kmeans", count=4, min_size=5):
 
 def found(seed=0, params=None, **kwargs):
     data = blobs(spread=0.05, **kwargs)
-    return data, *clusters(data.train_x, data.test_x, params or settings(), seed)
+    return data, *cluster_embeddings(data.train_x, data.test_x, params or settings(), seed)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -37,9 +37,9 @@ def test_the_silhouette_finds_how_many_blobs_there_are():
 
 
 def test_the_silhouette_may_look_at_images_of_one_cluster_alone():
-    points = np.random.default_rng(0).normal(0, 0.01, (SILHOUETTE + 500, 4)).astype(np.float32)
+    points = np.random.default_rng(0).normal(0, 0.01, (SILHOUETTE_SAMPLE + 500, 4)).astype(np.float32)
     points[0] = 100  # a cluster of its own, hardly ever among those that are looked at
-    train, _ = clusters(points, points[:3], settings("silhouette", count=2), 0)
+    train, _ = cluster_embeddings(points, points[:3], settings("silhouette", count=2), 0)
     assert np.bincount(train).min() == 1
 
 
@@ -48,20 +48,20 @@ def test_a_feature_in_large_units_does_not_decide_alone():
     noise = np.random.default_rng(0).normal(size=(500, 1)).astype(np.float32)
     train, test = (np.hstack([StandardScaler().fit_transform(x), 1e4 * noise[:len(x)]]).astype(np.float32)
                    for x in (data.train_x, data.test_x))  # fmt: skip
-    assert agreement(clusters(train, test, settings(), 0)[0], data.train_y)["nmi"] > 0.9
+    assert agreement(cluster_embeddings(train, test, settings(), 0)[0], data.train_y)["nmi"] > 0.9
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_test_images_do_not_move_the_clusters_of_train(method):
     data, train, _ = found(params=settings(method))
-    again, _ = clusters(data.train_x, 100 + 50 * data.test_x, settings(method), 0)
+    again, _ = cluster_embeddings(data.train_x, 100 + 50 * data.test_x, settings(method), 0)
     np.testing.assert_array_equal(train, again)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_test_image_is_where_the_same_training_image_is(method):
     data = blobs()
-    train, test = clusters(data.train_x, data.train_x[::-1].copy(), settings(method, count=7), 0)
+    train, test = cluster_embeddings(data.train_x, data.train_x[::-1].copy(), settings(method, count=7), 0)
     np.testing.assert_array_equal(train[::-1], test)
 
 
@@ -73,36 +73,40 @@ def test_the_same_seed_gives_the_same_clusters():
 @pytest.mark.parametrize(("points", "count"), [(np.eye(2), 2), (np.ones((5, 3)), 1)], ids=["few", "all the same"])
 def test_there_are_no_more_clusters_than_different_images(method, points, count, recwarn):
     points = points.astype(np.float32)
-    train, _ = clusters(points, points, settings(method, count=24), 0)
+    train, _ = cluster_embeddings(points, points, settings(method, count=24), 0)
     assert len(set(train.tolist())) == count
     assert not recwarn.list
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_there_may_be_no_other_images(method):
-    _, others = clusters(blobs().train_x, np.zeros((0, 12), np.float32), settings(method), 0)
+    _, others = cluster_embeddings(blobs().train_x, np.zeros((0, 12), np.float32), settings(method), 0)
     assert (others.shape, others.dtype) == ((0,), np.int64)
 
 
 def test_what_lies_in_no_cluster_is_minus_one():
     data = blobs(spread=0.01, decades=0)
     far = np.vstack([data.train_x, 9 * np.eye(12, dtype=np.float32)])
-    train, _ = clusters(far, data.test_x, settings("hdbscan", min_size=20), 0)
+    train, _ = cluster_embeddings(far, data.test_x, settings("hdbscan", min_size=20), 0)
     assert (train[-12:] == -1).all()
     assert set(train[:-12].tolist()) == {0, 1, 2, 3}
 
 
 def test_fewer_images_than_a_cluster_of_hdbscan_needs_are_all_noise():
-    train, _ = clusters(np.eye(4, dtype=np.float32), np.eye(4, dtype=np.float32), settings("hdbscan", min_size=5), 0)
+    train, _ = cluster_embeddings(
+        np.eye(4, dtype=np.float32), np.eye(4, dtype=np.float32), settings("hdbscan", min_size=5), 0
+    )
     assert train.tolist() == [-1] * 4
 
 
 def test_too_many_images_for_hdbscan_are_all_noise_and_a_line_says_so(monkeypatch, caplog):
     monkeypatch.setattr(module, "HDBSCAN_LIMIT", 299)
-    train, others = clusters(np.zeros((300, 4), np.float32), np.zeros((7, 4), np.float32), settings("hdbscan"), 0)
+    train, others = cluster_embeddings(
+        np.zeros((300, 4), np.float32), np.zeros((7, 4), np.float32), settings("hdbscan"), 0
+    )
     assert (train.tolist(), others.tolist()) == ([-1] * 300, [-1] * 7)
-    assert "pair_model.clusters.method: left out, hdbscan compares every two" in caplog.text
-    assert "300 are too many (at most 299); take kmeans" in caplog.text
+    assert "pair_model.clusters.method: hdbscan was skipped, found 300 training images" in caplog.text
+    assert "at most 299 are supported; use kmeans" in caplog.text
 
 
 def test_purity_is_the_share_of_the_most_frequent_label_of_each_cluster():

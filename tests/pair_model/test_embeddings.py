@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from byol_kedro.pair_model.embeddings import Vectors, latent_table, no_vectors, vectors_of
+from byol_kedro.pair_model.embeddings import SplitEmbeddings, embedding_table, embeddings_of, empty_embedding_table
 from byol_kedro.parameters import Clusters
 
 CLASSES = ["left", "right"]
@@ -13,15 +13,15 @@ TWO = Clusters(method="kmeans", count=2, min_size=5)
 
 
 def split_of(name, count, dim=16):
-    """Vectors in two heaps, in an order of the split's own; label 1 is the heap on the right."""
+    """SplitEmbeddings in two heaps, in an order of the split's own; label 1 is the heap on the right."""
     generator = np.random.default_rng(count)
     labels = generator.integers(0, 2, count)
     vectors = (10 * labels[:, None] + generator.normal(size=(count, dim))).astype(np.float32)
-    return Vectors(name, [f"{name}/{i}" for i in range(count)], labels, vectors)
+    return SplitEmbeddings(name, [f"{name}/{i}" for i in range(count)], labels, vectors)
 
 
 def test_a_rows_cluster_is_that_of_its_vector_in_every_split():
-    table = latent_table(
+    table = embedding_table(
         split_of("train", 40), [split_of("test", 30), split_of("unlabeled", 20)], ["left", "right"], TWO, 0
     )
     (right,) = set(table.loc[table["z0"] > 5, "cluster"])
@@ -33,22 +33,22 @@ def test_a_rows_cluster_is_that_of_its_vector_in_every_split():
 
 def test_vectors_come_back_from_the_table_in_their_order():
     train, test = split_of("train", 12), split_of("test", 5)
-    table = latent_table(train, [test], CLASSES, TWO, 0)
-    np.testing.assert_array_equal(vectors_of(table[table["split"] == "test"]), test.vectors)
+    table = embedding_table(train, [test], CLASSES, TWO, 0)
+    np.testing.assert_array_equal(embeddings_of(table[table["split"] == "test"]), test.embeddings)
 
 
 def test_vectors_of_another_dimension_have_as_many_columns_in_their_order():
-    table = latent_table(split_of("train", 12, dim=11), [split_of("test", 5, dim=11)], CLASSES, TWO, 0)
+    table = embedding_table(split_of("train", 12, dim=11), [split_of("test", 5, dim=11)], CLASSES, TWO, 0)
     assert [name for name in table if name.startswith("z")] == [f"z{axis}" for axis in range(11)]
 
 
 def test_without_a_pair_model_there_are_the_same_columns_and_no_rows():
-    table = latent_table(split_of("train", 12), [split_of("test", 5)], ["left", "right"], TWO, 0)
-    pd.testing.assert_frame_equal(no_vectors(), table[:0])
+    table = embedding_table(split_of("train", 12), [split_of("test", 5)], ["left", "right"], TWO, 0)
+    pd.testing.assert_frame_equal(empty_embedding_table(), table[:0])
 
 
 def test_a_split_without_images_has_no_rows():
-    table = latent_table(
+    table = embedding_table(
         split_of("train", 12), [split_of("test", 5), split_of("unlabeled", 0)], ["left", "right"], TWO, 0
     )
     assert table.dtypes[["name", "split", "label", "class", "cluster", "z0"]].astype(str).tolist() == [
@@ -60,12 +60,12 @@ def test_a_split_without_images_has_no_rows():
 def test_an_image_of_unknown_label_has_no_class():
     some = split_of("train", 12)
     unknown = replace(some, labels=np.where(np.arange(12) < 4, -1, some.labels))
-    classes = latent_table(unknown, [split_of("test", 5)], CLASSES, TWO, 0)["class"]
+    classes = embedding_table(unknown, [split_of("test", 5)], CLASSES, TWO, 0)["class"]
     assert classes.isna().tolist() == [True] * 4 + [False] * 13
 
 
 def test_without_labels_there_is_no_class():
     nameless = [replace(split_of(name, 12), labels=np.full(12, -1)) for name in ("train", "test")]
-    table = latent_table(nameless[0], nameless[1:], [], TWO, 0)
+    table = embedding_table(nameless[0], nameless[1:], [], TWO, 0)
     assert table["class"].isna().all()
     assert str(table["class"].dtype) == "str"

@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from byol_kedro.errors import UserError
-from byol_kedro.pair_model.given import named_pairs, saved_images, saved_names, saved_pairs
-from byol_kedro.pair_model.pairs import held_out
-from byol_kedro.pair_model.sampled import drawn_pairs
-from byol_kedro.pair_model.stack import Stack
+from byol_kedro.pair_model.given import named_pairs, saved_names, saved_pairs, unique_images
+from byol_kedro.pair_model.pairs import ConcatArray, held_out_mask
+from byol_kedro.pair_model.sampled import sample_pairs
 from tests.support.pair_problems import PAIRS, changed
 
 TRAIN = ["train/cat/1", "train/cat/2", "train/dog/3", "train/dog/7"]
@@ -34,7 +33,7 @@ def many(train, test, pairs, seed=0):
 
 def test_drawn_and_named_pairs_have_the_same_schema():
     pixels = np.random.default_rng(0).integers(0, 256, (7, 3, 4, 4), dtype=np.uint8)
-    drawn = drawn_pairs([*TRAIN, *TEST], len(TRAIN), Stack([pixels]), PAIRS, 0)
+    drawn = sample_pairs([*TRAIN, *TEST], len(TRAIN), ConcatArray([pixels]), PAIRS, 0)
     pd.testing.assert_series_equal(drawn.dtypes, named(("1", "2", 20.0, 30.0)).dtypes)
 
 
@@ -54,21 +53,19 @@ def test_images_are_named_in_full_by_file_or_by_stem(name):
 def test_unknown_names_are_counted_and_listed(name, caplog):
     table = named(("1", "2", 20.0, 20.0), ("1", name, 20.0, 20.0), (name, "elsewhere", 20.0, 20.0))
     assert len(table) == 1
-    assert caplog.messages[:-1] == [
-        f"2 of 3 given pairs left out, no image or more than one has one of 2 names: '{name}', 'elsewhere'"
-    ]
+    assert caplog.messages[:-1] == [f"2 of 3 given pairs skipped, 2 unknown or ambiguous names: '{name}', 'elsewhere'"]
 
 
 def test_of_very_many_unknown_names_the_first_are_listed(caplog):
     named(("1", "2", 20.0, 20.0), *((f"no{i}", "1", 20.0, 20.0) for i in range(50)))
-    assert "one of 50 names: 'no0'" in caplog.text
+    assert "50 unknown or ambiguous names: 'no0'" in caplog.text
     assert caplog.messages[0].endswith("'no19' and 30 more")
 
 
 def test_pairs_across_the_splits_are_counted_in_one_line_and_left_out(caplog):
     table = named(("1", "2", 20.0, 20.0), ("1", "4", 20.0, 20.0))
     assert table["right"].tolist() == ["train/cat/2"]
-    assert caplog.messages[:-1] == ["1 of 2 given pairs left out, one image of train and one of test"]
+    assert caplog.messages[:-1] == ["1 of 2 given pairs skipped, one image of train and one of test"]
 
 
 def test_all_counts_are_of_all_given_pairs(caplog):
@@ -81,10 +78,10 @@ def test_all_counts_are_of_all_given_pairs(caplog):
     caplog.set_level(logging.INFO)
     named(good, twice, itself, ("1", "no", 20.0, 20.0), across)
     assert [message.split(",")[0] for message in caplog.messages] == [
-        "1 of 5 given pairs left out",  # of no image
-        "1 of 5 given pairs left out",  # an image with itself
-        "1 of 5 given pairs left out",  # given before
-        "1 of 5 given pairs left out",  # across the splits
+        "1 of 5 given pairs skipped",  # unknown name
+        "1 of 5 given pairs skipped",  # an image with itself
+        "1 of 5 given pairs skipped",  # duplicate
+        "1 of 5 given pairs skipped",  # across the splits
         "1 of 5 given pairs remain: 1 train",
     ]
 
@@ -128,7 +125,7 @@ def test_a_good_pair_file_is_silent(caplog):
 
 
 def test_a_pair_file_without_a_training_pair_is_refused_with_an_example_of_a_name():
-    with pytest.raises(UserError, match=r"none of its 1 pairs .* found 'nobody', expected names like 'train/cat/1'"):
+    with pytest.raises(UserError, match=r"none of its 1 pairs .* found 'nobody', expected .* 'train/cat/1'"):
         named(("nobody", "1", 20.0, 20.0))
 
 
@@ -181,7 +178,7 @@ X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 
 def test_saved_features_that_are_equal_are_one_image():
     left, right = np.random.default_rng(1).integers(0, 40, (2, 300))
-    features, one, other = saved_images(X[left], X[right])
+    features, one, other = unique_images(X[left], X[right])
     assert len(features) == len(np.unique([left, right]))
     np.testing.assert_array_equal(features[one], X[left])
     np.testing.assert_array_equal(features[other], X[right])
@@ -199,7 +196,7 @@ def test_saved_pairs_are_split_as_asked(split):
 
 
 def test_saved_pairs_that_all_have_a_test_image_cannot_be_split_by_image():
-    seed = next(seed for seed in range(100) if held_out(5, 0.2, np.random.default_rng(seed))[0])
+    seed = next(seed for seed in range(100) if held_out_mask(5, 0.2, np.random.default_rng(seed))[0])
     with pytest.raises(UserError, match=r"pair_model\.pairs\.split=pair"):
         saved_pairs(np.zeros(4, np.int64), np.arange(1, 5), np.ones(4), PAIRS, seed)
 

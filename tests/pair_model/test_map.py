@@ -9,13 +9,13 @@ import pandas as pd
 import pytest
 
 from byol_kedro.errors import UserError
-from byol_kedro.pair_model.map import draw_latent_map
-from byol_kedro.parameters import LatentMap
+from byol_kedro.pair_model.map import draw_embedding_map
+from byol_kedro.parameters import EmbeddingMap
 from tests.support.probe_problems import blobs
 
 
 def settings(points=50, method="tsne"):
-    return LatentMap(method=method, points=points)
+    return EmbeddingMap(method=method, points=points)
 
 
 CLASSES = ["ant", "bee", "cow", "doe"]
@@ -25,7 +25,9 @@ def map_of(n=40, points=50, labels=None, vectors=None, seed=0, method="tsne"):
     data = blobs(n, 10, dim=16, spread=0.05, decades=0)
     labels = data.train_y if labels is None else np.full(n, labels)
     table = pd.DataFrame({"name": [f"test/{i}" for i in range(n)], "label": labels, "cluster": np.arange(n) % 3})
-    return draw_latent_map(table, data.train_x if vectors is None else vectors, CLASSES, settings(points, method), seed)
+    return draw_embedding_map(
+        table, data.train_x if vectors is None else vectors, CLASSES, settings(points, method), seed
+    )
 
 
 def shown(figure):
@@ -73,7 +75,7 @@ def test_images_without_a_label_are_colored_by_cluster():
 
 def test_what_lies_in_no_cluster_says_so():
     table = pd.DataFrame({"name": list("abcd"), "label": -1, "cluster": [-1, 0, 0, -1]})
-    figure = draw_latent_map(table, np.eye(4, dtype=np.float32), CLASSES, settings(), 0)
+    figure = draw_embedding_map(table, np.eye(4, dtype=np.float32), CLASSES, settings(), 0)
     assert [(trace.name, trace.text) for trace in figure.data] == [
         ("no cluster", ("a", "d")),
         ("cluster 0", ("b", "c")),
@@ -99,7 +101,7 @@ def test_very_few_images_have_a_map(n):
 @pytest.mark.parametrize("n", [0, 1])
 def test_fewer_than_two_images_have_none(n):
     table = pd.DataFrame({"name": ["test/0"], "label": [0], "cluster": [0]})[:n]
-    assert not draw_latent_map(table, np.zeros((n, 16), np.float32), CLASSES, settings(), 0).data
+    assert not draw_embedding_map(table, np.zeros((n, 16), np.float32), CLASSES, settings(), 0).data
 
 
 @pytest.mark.parametrize("spread", [0, 1e-30, 1e30])
@@ -132,7 +134,7 @@ def test_umap_is_called_with_the_seed_and_no_more_neighbors_than_there_are(n, ex
     monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=FakeUmap))
     figure = map_of(n=n, seed=3, method="umap")
     assert FakeUmap.calls[-1] == expected
-    assert figure.layout.title.text == "Map of the latent vectors (UMAP)"
+    assert figure.layout.title.text == "Map of the embeddings (UMAP)"
 
 
 def test_two_images_have_a_map_without_umap_being_asked(monkeypatch):

@@ -9,8 +9,8 @@ from sklearn.preprocessing import StandardScaler
 
 from byol_kedro.pair_model import training
 from byol_kedro.pair_model.model import PairModel
-from byol_kedro.pair_model.training import HISTORY, fit_pair_model, no_history, target_units
-from tests.support.pair_problems import SETTINGS, changed, linear_pairs, no_pairs, scaler_of
+from byol_kedro.pair_model.training import HISTORY, empty_history, fit_pair_model, target_offset_and_scale
+from tests.support.pair_problems import SETTINGS, changed, empty_pair_set, linear_pairs, scaler_of
 
 QUICK = changed(SETTINGS, epochs=2)
 
@@ -21,11 +21,11 @@ def trained(pairs, validation, settings, seed=0):
 
 
 def fit(pairs=None, settings=QUICK, seed=0, validation=None):
-    return trained(pairs or linear_pairs(), validation or no_pairs(), settings, seed)[0]
+    return trained(pairs or linear_pairs(), validation or empty_pair_set(), settings, seed)[0]
 
 
 def distances(model, pairs):
-    z = model.vectors(pairs.features)
+    z = model.embed(pairs.features)
     return np.linalg.norm(z[pairs.left] - z[pairs.right], axis=1)
 
 
@@ -54,7 +54,7 @@ def test_targets_far_from_zero_are_fitted_too():
 
 def test_targets_are_scaled_to_a_mean_of_one_above_the_lowest():
     target = np.random.default_rng(0).normal(50, 3, 1000)
-    offset, scale = target_units(target)
+    offset, scale = target_offset_and_scale(target)
     scaled = (target - offset) * scale
     assert scaled.mean() == pytest.approx(1, rel=1e-5)
     assert (scaled < 0).mean() == pytest.approx(0.05)
@@ -62,7 +62,7 @@ def test_targets_are_scaled_to_a_mean_of_one_above_the_lowest():
 
 @pytest.mark.parametrize(("target", "units"), [(np.full(9, 0.02), (0, 50)), (np.zeros(9), (0, 1))])
 def test_a_target_that_does_not_vary_has_a_scale(target, units):
-    assert target_units(target) == pytest.approx(units, rel=1e-6)
+    assert target_offset_and_scale(target) == pytest.approx(units, rel=1e-6)
 
 
 def test_as_published_a_distance_is_the_target_itself():
@@ -72,14 +72,14 @@ def test_as_published_a_distance_is_the_target_itself():
 
 def test_as_published_the_loss_is_that_of_the_unscaled_target():
     settings = changed(QUICK, scale_target=False, lr=1e-12, epochs=1)
-    model, history = trained(linear_pairs(), no_pairs(), settings)
+    model, history = trained(linear_pairs(), empty_pair_set(), settings)
     assert history["train_l1"].tolist() == pytest.approx([l1(model, linear_pairs())], rel=1e-3)
 
 
 def test_the_history_has_a_row_an_epoch_in_the_unit_of_the_target():
     held = linear_pairs(noise_seed=1)
     model, history = trained(linear_pairs(), held, SETTINGS)
-    assert list(history.columns) == list(no_history().columns) == HISTORY
+    assert list(history.columns) == list(empty_history().columns) == HISTORY
     assert history["epoch"].tolist() == list(range(1, 31))
     assert history["validation_l1"].min() == pytest.approx(l1(model, held), rel=1e-4)
     assert history["train_l1"].iloc[-1] < 0.3 * history["train_l1"].iloc[0]
@@ -87,7 +87,7 @@ def test_the_history_has_a_row_an_epoch_in_the_unit_of_the_target():
 
 def test_the_rate_goes_down_a_cosine_or_stays():
     rates = {
-        schedule: trained(linear_pairs(), no_pairs(), changed(QUICK, schedule=schedule))[1]["lr"].tolist()
+        schedule: trained(linear_pairs(), empty_pair_set(), changed(QUICK, schedule=schedule))[1]["lr"].tolist()
         for schedule in ("cosine", "constant")
     }
     assert rates["cosine"] == pytest.approx([0.003, 0.0015])
@@ -108,17 +108,17 @@ def test_the_epoch_with_the_least_validation_loss_is_kept_and_training_stops_aft
 
 
 def test_without_validation_pairs_the_last_epoch_counts():
-    _, history = trained(linear_pairs(), no_pairs(), changed(QUICK, patience=1, epochs=5))
+    _, history = trained(linear_pairs(), empty_pair_set(), changed(QUICK, patience=1, epochs=5))
     assert len(history) == 5
     assert history["validation_l1"].isna().all()
 
 
 def test_pieces_do_not_change_vectors_or_validation_loss(fitted, monkeypatch):
     features, held = linear_pairs().features, linear_pairs(noise_seed=1)
-    whole, (_, history) = fitted.vectors(features), trained(linear_pairs(), held, QUICK)
-    monkeypatch.setattr("byol_kedro.pair_model.pairs.PIECE", 7)
-    monkeypatch.setattr(training, "PIECE", 7)
-    np.testing.assert_allclose(fitted.vectors(features), whole, atol=1e-5)
+    whole, (_, history) = fitted.embed(features), trained(linear_pairs(), held, QUICK)
+    monkeypatch.setattr("byol_kedro.pair_model.pairs.CHUNK", 7)
+    monkeypatch.setattr(training, "CHUNK", 7)
+    np.testing.assert_allclose(fitted.embed(features), whole, atol=1e-5)
     again = trained(linear_pairs(), held, QUICK)[1]
     np.testing.assert_allclose(again["validation_l1"], history["validation_l1"], rtol=1e-5)
 
@@ -143,20 +143,20 @@ def test_saved_arrays_applied_by_hand_give_the_same_vectors(fitted):
     z = np.maximum(z @ arrays["linear1.weight"].T + arrays["linear1.bias"], 0)
     z = np.maximum(z @ arrays["linear2.weight"].T + arrays["linear2.bias"], 0)
     z = z @ arrays["linear3.weight"].T + arrays["linear3.bias"]
-    np.testing.assert_allclose(fitted.vectors(features), z, atol=1e-5)
+    np.testing.assert_allclose(fitted.embed(features), z, atol=1e-5)
 
 
 def test_a_model_read_back_from_its_arrays_gives_the_same_vectors(fitted):
     features = linear_pairs(noise_seed=1).features
     again = PairModel.from_arrays(fitted.to_arrays())
-    np.testing.assert_array_equal(again.vectors(features), fitted.vectors(features))
+    np.testing.assert_array_equal(again.embed(features), fitted.embed(features))
     assert (again.target_offset, again.target_scale) == (fitted.target_offset, fitted.target_scale)
-    assert (again.dimension, again.widths) == (16, [32, 16])
+    assert (again.embedding_dim, again.widths) == (16, [32, 16])
 
 
 def test_published_widths_have_the_names_and_shapes_of_the_replaced_system():
     published = changed(QUICK, widths=[128, 128, 64, 32])
-    arrays = trained(linear_pairs(dim=512, pairs=100), no_pairs(512), published)[0].to_arrays()
+    arrays = trained(linear_pairs(dim=512, pairs=100), empty_pair_set(512), published)[0].to_arrays()
     assert {name: array.shape for name, array in arrays.items() if name.endswith("weight")} == {
         "linear1.weight": (128, 512),
         "linear2.weight": (128, 128),
@@ -168,18 +168,18 @@ def test_published_widths_have_the_names_and_shapes_of_the_replaced_system():
 
 def test_everything_is_float32(fitted):
     assert {array.dtype for array in fitted.to_arrays().values()} == {np.dtype(np.float32)}
-    assert fitted.vectors(linear_pairs().features).dtype == np.float32
+    assert fitted.embed(linear_pairs().features).dtype == np.float32
 
 
 def test_the_scaler_is_that_of_the_train_images_whichever_the_pairs_name():
     images = linear_pairs(noise_seed=5)
     theirs = StandardScaler().fit(images.features.astype(float))
     few = replace(linear_pairs(pairs=20), features=linear_pairs().features + 1000)
-    model, _ = fit_pair_model(few, no_pairs(), scaler_of(images), QUICK, 0)
+    model, _ = fit_pair_model(few, empty_pair_set(), scaler_of(images), QUICK, 0)
     np.testing.assert_allclose(model.scaler.mean, theirs.mean_, rtol=1e-5)
     np.testing.assert_allclose(model.scaler.scale, theirs.scale_, rtol=1e-5)
     before = model.to_arrays()["mean"].copy()
-    model.vectors(linear_pairs().features + 1000)
+    model.embed(linear_pairs().features + 1000)
     np.testing.assert_array_equal(model.to_arrays()["mean"], before)
 
 
@@ -208,9 +208,9 @@ def test_the_last_pairs_count_when_they_fill_no_batch():
 def test_a_constant_target_is_fitted_without_a_nan(features):
     pairs = replace(linear_pairs(), target=np.full(2000, 0.02))
     pairs = pairs if features is None else replace(pairs, features=features)
-    assert np.isfinite(fit(pairs).vectors(pairs.features)).all()
+    assert np.isfinite(fit(pairs).embed(pairs.features)).all()
 
 
 def test_one_pair_is_enough():
     pairs = linear_pairs(pairs=1)
-    assert np.isfinite(fit(pairs).vectors(pairs.features)).all()
+    assert np.isfinite(fit(pairs).embed(pairs.features)).all()

@@ -9,9 +9,9 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from byol_kedro.errors import UserError
-from byol_kedro.pair_model.model import imported_pair_model
+from byol_kedro.pair_model.model import pair_model_from_state_dict
 from byol_kedro.pair_model.training import fit_pair_model
-from tests.support.pair_problems import SETTINGS, changed, linear_pairs, no_pairs, scaler_of
+from tests.support.pair_problems import SETTINGS, changed, empty_pair_set, linear_pairs, scaler_of
 
 WIDTHS = (128, 128, 64, 32, 16)
 
@@ -39,34 +39,38 @@ def network():
 def test_the_published_file_gives_the_vectors_of_a_plain_torch_model(network, tmp_path):
     torch.save(network.state_dict(), tmp_path / "512_16.pt")
     pairs = linear_pairs(dim=512)
-    model = imported_pair_model(torch.load(tmp_path / "512_16.pt", weights_only=True), "512_16.pt", scaler_of(pairs))
+    model = pair_model_from_state_dict(
+        torch.load(tmp_path / "512_16.pt", weights_only=True), "512_16.pt", scaler_of(pairs)
+    )
     unseen = linear_pairs(dim=512, noise_seed=1).features
     x = StandardScaler().fit(pairs.features.astype(np.float64)).transform(unseen)
     with torch.no_grad():
         expected = network(torch.from_numpy(x.astype(np.float32))).numpy()
-    np.testing.assert_allclose(model.vectors(unseen), expected, atol=1e-5)
+    np.testing.assert_allclose(model.embed(unseen), expected, atol=1e-5)
     assert (model.target_offset, model.target_scale, model.widths) == (0, 1, [128, 128, 64, 32])
 
 
 def test_a_model_of_this_project_comes_back_whole():
-    fitted, _ = fit_pair_model(linear_pairs(), no_pairs(), scaler_of(linear_pairs()), changed(SETTINGS, epochs=1), 0)
+    fitted, _ = fit_pair_model(
+        linear_pairs(), empty_pair_set(), scaler_of(linear_pairs()), changed(SETTINGS, epochs=1), 0
+    )
     tensors = {name: torch.from_numpy(array) for name, array in fitted.to_arrays().items()}
-    again = imported_pair_model(tensors, "pair_model.safetensors", scaler_of(linear_pairs(noise_seed=1)))
+    again = pair_model_from_state_dict(tensors, "pair_model.safetensors", scaler_of(linear_pairs(noise_seed=1)))
     unseen = linear_pairs(noise_seed=2).features
-    np.testing.assert_array_equal(again.vectors(unseen), fitted.vectors(unseen))
+    np.testing.assert_array_equal(again.embed(unseen), fitted.embed(unseen))
     assert (again.target_offset, again.target_scale) == (fitted.target_offset, fitted.target_scale)
 
 
 def test_another_width_of_the_last_layer_is_taken():
     weights = {"linear1.weight": torch.ones(8, 10), "linear1.bias": torch.ones(8)}
-    model = imported_pair_model(weights, "x.pt", scaler_of(linear_pairs()))
-    assert model.vectors(linear_pairs().features).shape == (200, 8)
+    model = pair_model_from_state_dict(weights, "x.pt", scaler_of(linear_pairs()))
+    assert model.embed(linear_pairs().features).shape == (200, 8)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({}, r"linear1.weight \(128, 512\) .* features have 10 numbers; take the encoder"),
+        ({}, r"linear1.weight \(128, 512\) .* features have 10 numbers; use the encoder"),
         ({"linear2.weight": torch.ones(128, 7)}, r"linear2.weight \(128, 7\) .* linear1 gives 128 numbers"),
         ({"linear2.bias": torch.ones(7)}, r"linear2.bias \(7,\)"),
         ({"linear2.bias": torch.full((128,), torch.nan)}, "no finite tensor 'linear2.bias'"),
@@ -77,9 +81,9 @@ def test_another_width_of_the_last_layer_is_taken():
 def test_what_does_not_fit_is_named(network, change, message):
     dim = 10 if not change else 512
     with pytest.raises(UserError, match=rf"^pair_model.weights_from: x.pt .*{message}"):
-        imported_pair_model(network.state_dict() | change, "x.pt", scaler_of(linear_pairs(dim=dim)))
+        pair_model_from_state_dict(network.state_dict() | change, "x.pt", scaler_of(linear_pairs(dim=dim)))
 
 
 def test_an_empty_file_is_named():
     with pytest.raises(UserError, match=r"x.pt holds nothing; expected linear1.weight \(out, in\)"):
-        imported_pair_model(OrderedDict(), "x.pt", scaler_of(linear_pairs()))
+        pair_model_from_state_dict(OrderedDict(), "x.pt", scaler_of(linear_pairs()))

@@ -3,15 +3,22 @@
 import numpy as np
 import pytest
 
-from byol_kedro.pair_model.pairs import COLUMNS, Pool, held_out, pair_set, pair_table, split_by_pair
-from byol_kedro.pair_model.stack import Stack
+from byol_kedro.pair_model.pairs import (
+    COLUMNS,
+    ConcatArray,
+    ImagePool,
+    held_out_mask,
+    pair_set,
+    pair_table,
+    split_by_pair,
+)
 
 NAMES = ["a", "b", "c", "d"]
 
 
 def pool_of(*parts, names=NAMES):
     """Features of images; those of the first part are train images."""
-    return Pool(names, Stack(parts), parts[0])
+    return ImagePool(names, ConcatArray(parts), parts[0])
 
 
 def table(*rows):
@@ -47,12 +54,12 @@ def test_a_table_has_the_agreed_columns_and_no_psnr_where_none_was_measured():
 def test_a_stack_is_read_as_one_array_in_any_order():
     whole = np.random.default_rng(0).integers(0, 256, (9, 2, 3), dtype=np.uint8)
     rows = np.array([8, 0, 4, 4, 3, 7])
-    np.testing.assert_array_equal(Stack([whole[:4], whole[4:5], whole[5:]])[rows], whole[rows])
-    assert len(Stack([whole[:4], whole[4:]])) == 9
+    np.testing.assert_array_equal(ConcatArray([whole[:4], whole[4:5], whole[5:]])[rows], whole[rows])
+    assert len(ConcatArray([whole[:4], whole[4:]])) == 9
 
 
 def test_the_held_out_share_is_exact_and_moves_with_the_seed():
-    one, same, other = (held_out(50, 0.2, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    one, same, other = (held_out_mask(50, 0.2, np.random.default_rng(seed)) for seed in (0, 0, 1))
     assert one.sum() == 10
     assert (one == same).all()
     assert (one != other).any()

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cosine
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from byol_kedro.pair_model.sampled import cosine_distance, distinct_pairs, drawn_pairs, spread_over_range
-from byol_kedro.pair_model.stack import Stack
+from byol_kedro.pair_model.pairs import ConcatArray
+from byol_kedro.pair_model.sampled import balance_over_range, cosine_distance, distinct_pairs, sample_pairs
 from tests.support.pair_problems import PAIRS, changed
 
 TRAIN, TEST = 60, 50
@@ -27,7 +27,7 @@ NAMES = [f"train/{i}" for i in range(TRAIN)] + [f"test/{i}" for i in range(TEST)
 
 
 def draw(train=TRAIN, names=NAMES, pixels=PIXELS, seed=0, **settings):
-    return drawn_pairs(names, train, Stack([pixels[:train], pixels[train:]]), changed(PAIRS, **settings), seed)
+    return sample_pairs(names, train, ConcatArray([pixels[:train], pixels[train:]]), changed(PAIRS, **settings), seed)
 
 
 @given(images=st.integers(2, 60), count=st.integers(0, 400), seed=st.integers(0, 5))
@@ -107,7 +107,7 @@ def test_the_target_of_cosine_is_that_of_the_features_given():
 
 
 def test_features_of_nothing_are_neither_near_nor_far():
-    assert cosine_distance(Stack([np.eye(2, dtype=np.float32) * [[0], [1]]]), np.array([0]), np.array([1])) == [1]
+    assert cosine_distance(ConcatArray([np.eye(2, dtype=np.float32) * [[0], [1]]]), np.array([0]), np.array([1])) == [1]
 
 
 def test_the_same_seed_draws_the_same_pairs_and_another_draws_others():
@@ -118,7 +118,7 @@ def test_the_same_seed_draws_the_same_pairs_and_another_draws_others():
 
 def test_balanced_values_fill_every_part_of_their_range_alike():
     values = np.random.default_rng(0).normal(size=20_000)
-    kept = values[spread_over_range(values, 1000, np.random.default_rng(1))]
+    kept = values[balance_over_range(values, 1000, np.random.default_rng(1))]
     low, high = np.quantile(values, [0.005, 0.995])
     counts, _ = np.histogram(kept.clip(low, high), bins=20, range=(low, high))
     assert counts.min() >= 49
@@ -127,13 +127,13 @@ def test_balanced_values_fill_every_part_of_their_range_alike():
 
 def test_what_a_thin_part_lacks_is_taken_from_the_others():
     values = np.concatenate([np.zeros(900), np.full(20, 1.0)])
-    kept = values[spread_over_range(values, 100, np.random.default_rng(0))]
+    kept = values[balance_over_range(values, 100, np.random.default_rng(0))]
     assert ((kept == 0).sum(), (kept == 1).sum()) == (80, 20)
 
 
 @pytest.mark.parametrize("values", [np.ones(30), np.arange(3.0)], ids=["all the same", "fewer than asked"])
 def test_no_value_is_taken_twice(values):
-    kept = spread_over_range(values, 20, np.random.default_rng(0))
+    kept = balance_over_range(values, 20, np.random.default_rng(0))
     assert len(set(kept.tolist())) == len(kept) == min(20, len(values))
 
 

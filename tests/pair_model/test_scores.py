@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import mean_absolute_error, r2_score
 
 from byol_kedro.pair_model.baselines import MODELS
-from byol_kedro.pair_model.scores import score_rows, scorer
+from byol_kedro.pair_model.scores import make_scorer, score_rows
 
 PAIR_MODEL, OTHERS = MODELS[0], MODELS[1:]
 
@@ -44,8 +44,8 @@ def test_scores_are_those_of_scikit_learn_and_scipy(digits):
 def test_a_pair_that_counts_twice_is_a_pair_that_is_there_twice(rows):
     target, guess, weight = (np.array(column, float) for column in zip(*rows, strict=True))
     repeated = [np.repeat(values, weight.astype(int)) for values in (guess, target)]
-    counted = scorer(guess, target, 1.0)(weight)
-    copied = scorer(*repeated, 1.0)(np.ones(int(weight.sum())))
+    counted = make_scorer(guess, target, 1.0)(weight)
+    copied = make_scorer(*repeated, 1.0)(np.ones(int(weight.sum())))
     if np.ptp(target) and len(repeated[1]) and np.ptp(repeated[1]):
         assert counted == pytest.approx(copied)
 

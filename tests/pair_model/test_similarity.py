@@ -6,8 +6,8 @@ from skimage.metrics import structural_similarity
 
 from byol_kedro.errors import UserError
 from byol_kedro.pair_model import similarity as module
+from byol_kedro.pair_model.pairs import ConcatArray
 from byol_kedro.pair_model.similarity import pair_ssim
-from byol_kedro.pair_model.stack import Stack
 
 
 def images(height=20, width=12):
@@ -26,16 +26,16 @@ LEFT, RIGHT = (np.array(rows) for rows in zip(*[(i, j) for i in range(11) for j 
 def test_ssim_is_that_of_scikit_image(size):
     pixels = images(*size)
     theirs = [structural_similarity(pixels[i], pixels[j], channel_axis=0) for i, j in zip(LEFT, RIGHT, strict=True)]
-    np.testing.assert_allclose(pair_ssim(Stack([pixels[:5], pixels[5:]]), LEFT, RIGHT), theirs, atol=1e-6)
+    np.testing.assert_allclose(pair_ssim(ConcatArray([pixels[:5], pixels[5:]]), LEFT, RIGHT), theirs, atol=1e-6)
 
 
 def test_sums_of_the_largest_images_do_not_overflow():
     pixels = np.full((2, 1, 1024, 1024), 255, np.uint8)
-    assert pair_ssim(Stack([pixels]), np.array([0]), np.array([1])) == [1]
+    assert pair_ssim(ConcatArray([pixels]), np.array([0]), np.array([1])) == [1]
 
 
 def test_pieces_do_not_change_the_result(monkeypatch):
-    stack = Stack([images()])
+    stack = ConcatArray([images()])
     whole = pair_ssim(stack, LEFT, RIGHT)
     monkeypatch.setattr(module, "PIXELS", 1)
     np.testing.assert_array_equal(pair_ssim(stack, LEFT, RIGHT), whole)
@@ -43,14 +43,14 @@ def test_pieces_do_not_change_the_result(monkeypatch):
 
 def test_a_image_is_like_itself():
     rows = np.arange(11)
-    np.testing.assert_allclose(pair_ssim(Stack([images()]), rows, rows), 1)
+    np.testing.assert_allclose(pair_ssim(ConcatArray([images()]), rows, rows), 1)
 
 
 def test_images_smaller_than_the_window_are_refused():
-    with pytest.raises(UserError, match=r"windows of 7×7 pixels, the images have 12×6"):
-        pair_ssim(Stack([images(6, 12)]), LEFT, RIGHT)
+    with pytest.raises(UserError, match=r"at least 7×7 pixels, found 12×6"):
+        pair_ssim(ConcatArray([images(6, 12)]), LEFT, RIGHT)
 
 
 def test_no_pairs_have_no_ssim():
     none = np.zeros(0, np.int64)
-    assert pair_ssim(Stack([images()]), none, none).shape == (0,)
+    assert pair_ssim(ConcatArray([images()]), none, none).shape == (0,)

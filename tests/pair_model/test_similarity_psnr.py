@@ -5,8 +5,8 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from byol_kedro.pair_model import similarity
+from byol_kedro.pair_model.pairs import ConcatArray
 from byol_kedro.pair_model.similarity import pair_psnr
-from byol_kedro.pair_model.stack import Stack
 
 
 def images(count=7, side=5):
@@ -23,23 +23,23 @@ def test_psnr_is_that_of_scikit_image(monkeypatch, chunk_bytes):
     pixels = images()
     left, right = rows(0, 3, 6, 2, 1), rows(1, 5, 0, 6, 2)
     theirs = [peak_signal_noise_ratio(pixels[i], pixels[j]) for i, j in zip(left, right, strict=True)]
-    np.testing.assert_allclose(pair_psnr(Stack([pixels]), left, right), theirs, rtol=1e-12)
+    np.testing.assert_allclose(pair_psnr(ConcatArray([pixels]), left, right), theirs, rtol=1e-12)
 
 
 def test_one_gray_level_apart_everywhere_is_48_13_decibel():
     pixels = np.stack([np.full((3, 4, 4), 200, np.uint8), np.full((3, 4, 4), 201, np.uint8)])
-    np.testing.assert_allclose(pair_psnr(Stack([pixels]), rows(0, 1), rows(1, 0)), 48.1308036, rtol=1e-8)
+    np.testing.assert_allclose(pair_psnr(ConcatArray([pixels]), rows(0, 1), rows(1, 0)), 48.1308036, rtol=1e-8)
 
 
 def test_the_same_image_twice_has_the_highest_finite_value():
     pixels = np.repeat(images(1), 2, axis=0)
-    assert pair_psnr(Stack([pixels]), rows(0), rows(1)) == [100]
+    assert pair_psnr(ConcatArray([pixels]), rows(0), rows(1)) == [100]
 
 
 def test_black_beside_white_stays_above_zero():
     pixels = np.stack([np.zeros((3, 4, 4), np.uint8), np.full((3, 4, 4), 255, np.uint8)])
-    assert pair_psnr(Stack([pixels]), rows(0), rows(1)) == [1]
+    assert pair_psnr(ConcatArray([pixels]), rows(0), rows(1)) == [1]
 
 
 def test_no_pairs_have_no_psnr():
-    assert pair_psnr(Stack([images()]), rows(), rows()).shape == (0,)
+    assert pair_psnr(ConcatArray([images()]), rows(), rows()).shape == (0,)

@@ -16,7 +16,7 @@ FILES = ("parameters.yml", "globals.yml", "catalog.yml", "credentials.yml")
 BROKEN = {
     "seed: 1\nseed: 2": ", line 2: found duplicate key seed",
     "seed: [": ", line 2: did not find expected node content",
-    "a: 1\nseed:\n\t1": ", line 3: found character that cannot start any token; indent with blanks, not with tabs",
+    "a: 1\nseed:\n\t1": ", line 3: found character that cannot start any token; indent with spaces, not with tabs",
     '{"seed": 1': ", line 2: did not find expected ',' or '}'",
     "seed: @x": ", line 1: found character that cannot start any token",
     "seed: 'x": ", line 1: found unexpected end of stream",
@@ -25,14 +25,14 @@ BROKEN = {
     "seed: 1\n---\nseed: 2": ", line 2: but found another document",
     "seed: 1\na: \x01": ", line 2: control characters are not allowed",
     "? [a]\n: b": ", line 1: found unhashable key",
-    "- a": ": names and values are expected, name: value; found a list",
-    "3": ": names and values are expected, name: value; Invalid loaded object type: int",
+    "- a": ": expected names and values, name: value; found a list",
+    "3": ": expected names and values, name: value; Invalid loaded object type: int",
     "null: 1": ": Incompatible key type 'NoneType'",
     "seed: ${": ": seed: no viable alternative",
     "seed: ${nosuch}": ": seed: Interpolation key 'nosuch' not found",
     "seed: ${nope:1}": ": seed: Unsupported interpolation type nope",
     "seed: ${globals:nosuch}": ": seed: Globals key 'nosuch' not found",
-    "a: 1\n# \xe4": ", line 2: not UTF-8; save the file as UTF-8",
+    "a: 1\n# \xe4": ", line 2: not UTF-8; save the file in UTF-8",
 }
 ENTRIES = {
     "encoder: 3": "'encoder' is not a valid dataset configuration",
@@ -43,13 +43,13 @@ ENTRIES = {
     "'{x}': {type: pandas.CSVDataset, filepath: '{y}.csv'}": "{'{y}'}",
 }
 PARAMETERS = {
-    "pretrain: [1]": "pretrain: a list in one place and a block of names in another; write it as conf/base does",
+    "pretrain: [1]": "pretrain: a list in one file and a block of names in another; use the form of conf/base",
     "pretrain: 3": "pretrain: found 3, should be a valid dictionary",
-    "pretrain: {views: {first: {scale: {low: 1}}}}": "pretrain.views.first.scale: a list in one place",
+    "pretrain: {views: {first: {scale: {low: 1}}}}": "pretrain.views.first.scale: a list in one file",
     "1: 2": "parameters: 1: there is no such parameter",
     "pretrain: null": "pretrain: found None, should be a valid dictionary",
-    "raw_root: 010": "raw_root: found 8, should be a valid string; in a file of conf/ write it in quotes",
-    "seed: yes": "seed: found True, neither true nor false is expected here",
+    "raw_root: 010": "raw_root: found 8, should be a valid string; in a file of conf/, put it in quotes",
+    "seed: yes": "seed: found True, a boolean is not allowed here",
     "references: {a: 1}": "references.a: found 1, should be a valid string",
 }
 
@@ -133,7 +133,7 @@ def test_a_file_that_nothing_reads_is_warned_of(conf: Path, name: str, caplog: p
     (conf / "local" / name).write_text("seed: 1")
     run(conf)
     (line,) = caplog.messages
-    assert line.startswith(f"{conf / 'local' / name} is not read: ")
+    assert line.startswith(f"{conf / 'local' / name} is ignored: ")
 
 
 def test_of_files_that_are_read_nothing_is_said(conf: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -148,7 +148,7 @@ def test_of_files_that_are_read_nothing_is_said(conf: Path, caplog: pytest.LogCa
     [
         ("base", "/conf/base"),
         ("base/catalog.yml", "catalog*"),
-        ("base/globals.yml", "source: missing; give it in conf/"),
+        ("base/globals.yml", "source: missing; set it in conf/"),
     ],
 )
 def test_a_configuration_that_lacks_something_is_one_line(conf: Path, missing: str, expected: str) -> None:
@@ -159,7 +159,7 @@ def test_a_configuration_that_lacks_something_is_one_line(conf: Path, missing: s
 
 @pytest.mark.parametrize("env", ["..", ".", "../conf/test", "test/", "[test]", "t*st", ".test", "/etc", "a\0b", ""])
 def test_an_environment_is_the_name_of_a_folder(conf: Path, env: str) -> None:
-    assert f"--env: found {env!r}, the name of a folder in conf/ is expected" in error_of(run(conf, f"--env={env}"))
+    assert f"--env: found {env!r}, expected the name of a folder in conf/" in error_of(run(conf, f"--env={env}"))
 
 
 def test_the_environment_of_the_shell_is_one_too(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,8 +48,8 @@ def test_without_a_pin_the_newest_is_read(two: tuple[Path, str, str]) -> None:
 
 def test_what_is_pinned_itself_stays(two: tuple[Path, str, str]) -> None:
     root, older, newer = two
-    read = read_by(root, "--pipelines=predict", f"--load-versions=encoder:{older},probe_mlp:{newer}")
-    assert read.pop("probe_mlp") == newer
+    read = read_by(root, "--pipelines=predict", f"--load-versions=encoder:{older},probes:{newer}")
+    assert read.pop("probes") == newer
     assert set(read.values()) == {older}
 
 

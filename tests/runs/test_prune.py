@@ -32,7 +32,7 @@ def test_what_a_kept_run_read_stays_with_its_manifest(runs: RunBuilder) -> None:
     lines = prune(runs)
     assert entries_of(runs, FIRST) == {"encoder", "run_manifest"}
     assert entries_of(runs, SECOND) == {"images_test", "run_manifest"}
-    assert f"kept of {FIRST}, since a kept run read it: encoder" in lines
+    assert f"kept from {FIRST}, because a kept run read it: encoder" in lines
 
 
 @pytest.mark.parametrize("written", [Path, relative])
@@ -42,7 +42,7 @@ def test_a_file_that_a_kept_run_was_fine_tuned_from_stays(runs: RunBuilder, writ
     lines = prune(runs)
     assert entries_of(runs, FIRST) == {"encoder", "run_manifest"}
     assert entries_of(runs, SECOND) == set()
-    assert f"kept of {FIRST}, since a kept run read it: encoder" in lines
+    assert f"kept from {FIRST}, because a kept run read it: encoder" in lines
 
 
 def test_a_file_that_only_an_old_run_was_fine_tuned_from_goes(runs: RunBuilder) -> None:

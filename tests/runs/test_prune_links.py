@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from byol_kedro.runs.places import needed_places
+from byol_kedro.runs.places import required_paths
 from tests.support.pruned_runs import FIRST, ROWS, SECOND, THIRD, entries_of, files, prune, relative
 from tests.support.run_builder import BYOL_LOGISTIC, RunBuilder, right, type_results
 
@@ -82,7 +82,7 @@ def test_what_a_kept_version_links_to_stays(runs: RunBuilder, what: Callable[[Ru
     lines = prune(runs)
     assert runs.path("encoder", SECOND).read_bytes() == b"something"
     assert entries_of(runs, FIRST) == {"encoder", "run_manifest"}
-    assert f"kept of {FIRST}, since a kept run read it: encoder" in lines
+    assert f"kept from {FIRST}, because a kept run read it: encoder" in lines
 
 
 def test_a_link_that_a_kept_version_leads_through_stays(runs: RunBuilder, tmp_path: Path) -> None:
@@ -102,7 +102,8 @@ def test_what_a_link_above_puts_outside_of_data_root_is_left_alone_and_told(
     before = files(outside)
     lines = prune(runs)
     assert files(outside) == before
-    assert lines[-1].startswith("left alone: ")
+    assert lines[-1].startswith("kept ")
+    assert " outside of data_root" in lines[-1]
     assert str(folder) in lines[-1]
     assert entries_of(runs, FIRST) >= {"encoder", "run_manifest"}
     assert "images_test" not in entries_of(runs, FIRST)
@@ -183,7 +184,7 @@ def test_a_file_that_any_parameter_of_a_kept_run_names_stays(
     runs.complete(THIRD, ROWS, parameters=parameters(str(written(runs.path(entry, FIRST)))))
     lines = prune(runs)
     assert entries_of(runs, FIRST) == {entry, "run_manifest"}
-    assert f"kept of {FIRST}, since a kept run read it: {entry}" in lines
+    assert f"kept from {FIRST}, because a kept run read it: {entry}" in lines
 
 
 def test_a_file_beside_that_of_the_entry_is_named_too(runs: RunBuilder) -> None:
@@ -242,6 +243,6 @@ def test_the_places_of_a_path_are_its_links_and_where_they_lead(tmp_path: Path) 
     (root / "a/b").mkdir(parents=True)
     (root / "c").symlink_to("a/../a")
     (root / "d").symlink_to(root / "c/b")
-    places = needed_places([root / "d/file"])
+    places = required_paths([root / "d/file"])
     assert places >= {root / "d", root / "c", root / "a/b/file", root / "a/b", root / "a"}
     assert root / "d/file" not in places

@@ -1,5 +1,6 @@
 """What could break: a finished training that is done again, or a repeated command that gives another encoder."""
 
+import shutil
 from pathlib import Path
 
 from tests.support.kedro_runs import Chain, header, type_kedro_run
@@ -16,3 +17,12 @@ def test_a_finished_training_is_reused_under_a_version_of_the_new_run(chain_copy
     assert first["fingerprint"] == second["fingerprint"]
     histories = [path.read_bytes() for path in again.versions("training_history")]
     assert histories[0] == histories[1]
+
+
+def test_what_exists_beside_images_that_are_made_again_is_named(chain_copy: Path, caplog) -> None:
+    for folder in chain_copy.glob("*/images_*.npy"):
+        shutil.rmtree(folder)
+    outcome = type_kedro_run(chain_copy, "--pipelines=ingest,extract", "--only-missing-outputs")
+    assert outcome.exit_code == 0, outcome.output
+    (line,) = (record.getMessage() for record in caplog.records if "earlier versions" in record.getMessage())
+    assert "latents_test, latents_train" in line

@@ -37,7 +37,7 @@ def test_every_runner_writes_the_same_to_the_last_bit(chain: Chain, tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--runner=ParallelRunner"], "--runner=ParallelRunner: nodes in separate processes would not know"),
+        (["--runner=ParallelRunner"], "--runner=ParallelRunner: nodes in separate processes would not use"),
         (["--runner=kedro.runner.ParallelRunner"], "expected SequentialRunner or ThreadRunner"),
         (["--runner=os.path"], "there is no runner 'os.path'"),
         (["--runner=AbstractRunner"], "there is no runner 'AbstractRunner'"),

@@ -10,7 +10,7 @@ import pytest
 
 from byol_kedro.pipeline_registry import NAMES
 from byol_kedro.pipelines.report.verdict import behind
-from byol_kedro.runs.summary import FEW
+from byol_kedro.runs.summary import FEW_IMAGES
 from tests.support.kedro_runs import Chain, Outcome, type_kedro_run
 
 
@@ -47,17 +47,17 @@ def test_the_last_screen_gives_the_reports_verdict_and_advice_in_one_line(
     page = Chain(chain_copy, Outcome(0, "")).versions("report")[-1].read_text("utf-8")
     (lead,) = re.findall('<p class="lead">(.*?)</p>', page)
     (line,) = (line for line in lines if line.startswith("BYOL "))
-    assert unescape(lead).startswith(line.removesuffix(f" {FEW}"))
-    assert line.endswith(FEW) is answer
+    assert unescape(lead).startswith(line.removesuffix(f" {FEW_IMAGES}"))
+    assert line.endswith(FEW_IMAGES) is answer
 
 
-def test_a_deficit_that_may_be_luck_is_not_called_being_behind(
+def test_a_deficit_that_is_not_significant_is_not_called_worse(
     chain_copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("byol_kedro.pipelines.report.verdict.LEVEL", 0.0)
     output = type_kedro_run(chain_copy, "--pipelines=report").output
-    assert "too little to rule out luck" in output
-    assert "is behind" not in output
+    assert "does not differ significantly from" in output
+    assert "significantly worse" not in output
 
 
 ALONE = {
@@ -103,6 +103,6 @@ def test_a_single_node_ends_with_the_entry_that_it_saved(chain_copy: Path) -> No
 
 def test_the_last_screen_says_how_to_ask_about_a_folder(chain: Chain) -> None:
     assert chain.outcome.lines[-1] == (
-        "Features and more of each file of a folder: kedro run --pipelines=predict --env=test "
+        "To predict a folder of images: kedro run --pipelines=predict --env=test "
         f"--params=data_root={chain.data_root},predict_root=FOLDER"
     )

@@ -10,7 +10,7 @@ from tests.support.written_sources import SIDE, pixels_of, write_npy, write_npz
 @pytest.mark.parametrize("write", [write_npy, write_npz])
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_arrays_give_their_images_and_labels(tmp_path, monkeypatch, write, channels_last):
-    monkeypatch.setattr(module, "PIECE", 3 * 3 * SIDE**2)  # three images
+    monkeypatch.setattr(module, "BATCH_BYTES", 3 * 3 * SIDE**2)  # three images
     pixels = {split: pixels_of(7, seed) for seed, split in enumerate(SPLITS)}
     labels = np.array([0, 1, 2, 0, 1, 2, 0])
     arrays = {split: array.transpose(0, 2, 3, 1) if channels_last else array for split, array in pixels.items()}
@@ -74,7 +74,7 @@ def test_arrays_of_other_names_are_spoken_of(tmp_path, write, caplog):
     with caplog.at_level("INFO"):
         ingested("array", root, tmp_path / "out")
     other = "train_lables.npy" if write is write_npy else "train_lables"
-    assert f"{root}: besides train it holds {other}, which is not read" in caplog.text
+    assert f"{root}: {other} ignored, only train read" in caplog.text
 
 
 def test_a_class_between_others_need_not_occur(tmp_path):

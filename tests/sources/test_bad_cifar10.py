@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from byol_kedro.sources.cifar10 import CIFAR10 as ARCHIVE
-from byol_kedro.sources.cifar10 import PYTHON
+from byol_kedro.sources.cifar10 import PYTHON_FOLDER
 from tests.support.spoiling import Spoil, error_of
 from tests.support.written_sources import python2_pickle, write_binary, write_python
 
@@ -16,7 +16,7 @@ def binary(change: Spoil) -> Spoil:
 
 
 def python(content: bytes) -> Spoil:
-    return lambda root: (write_python(root) / PYTHON / "data_batch_2").write_bytes(content)
+    return lambda root: (write_python(root) / PYTHON_FOLDER / "data_batch_2").write_bytes(content)
 
 
 ONE = np.zeros((2, 3072), np.uint8)
@@ -29,10 +29,12 @@ CIFAR10: dict[str, tuple[Spoil, str]] = {
         binary(lambda f: (f / "data_batch_2.bin").write_bytes(bytes(3073) + b"\x0a" + bytes(3072))),
         "data_batch_2.bin: label 10 at position 1, 0 to 9 expected",
     ),
-    "a missing Python batch": (lambda r: (write_python(r) / PYTHON / "test_batch").unlink(), "test_batch is missing"),
-    "a program": (python(b"cos\nsystem\n(S'true'\ntR."), "data_batch_2: it would run"),
-    "half a pickle": (python(python2_pickle(np.array([1, 2]), ONE)[:500]), "data_batch_2 is cut or no pickle"),
-    "no pickle": (python(b"\xff\xff"), "data_batch_2 is cut or no pickle"),
+    "a missing Python batch": (
+        lambda r: (write_python(r) / PYTHON_FOLDER / "test_batch").unlink(), "test_batch is missing"
+    ),
+    "a program": (python(b"cos\nsystem\n(S'true'\ntR."), "data_batch_2: unsafe pickle, refused to load"),
+    "half a pickle": (python(python2_pickle(np.array([1, 2]), ONE)[:500]), "data_batch_2 is truncated or not a pickle"),
+    "no pickle": (python(b"\xff\xff"), "data_batch_2 is truncated or not a pickle"),
     "images of another size": (python(python2_pickle(np.array([1, 2]), ONE[:, :300])), "3072 for each label"),
     "more labels than images": (python(python2_pickle(np.array([1, 2, 3]), ONE)), "3072 for each label"),
     "a list": (python(b"\x80\x02]."), "a list `labels` and an array `data`"),

@@ -44,35 +44,35 @@ def write_broken(root: Path) -> None:
 
 
 FOLDERS: dict[str, tuple[Spoil, str]] = {
-    "nothing there": (lambda _: None, "raw_root RAW is not there: name the folder of the images"),
-    "a file": (lambda root: root.write_bytes(b""), "raw_root RAW is no folder"),
-    "an empty folder": (folders("."), "no image below RAW; expected files that end in .bmp, .gif"),
-    "text files": (files("a.txt", "b/c.txt"), "no image below RAW (but 2 × .txt)"),
-    "hidden files": (files(".a.png", "b/.c.png"), "no image below RAW (but 2 × hidden)"),
-    "an empty train": (folders("train/a", "train/b"), "no image below RAW/train; expected"),
-    "test alone": (tree("test/a/0.png"), "no image below RAW"),
-    "an empty test": (both(labeled_folder, folders("test/a")), "RAW/test holds no image: put some there"),
-    "a Train": (tree("Train/a/0.png", "Train/b/0.png"), "RAW/Train: folders are named unlabeled, train, test"),
-    "an image beside the classes": (both(labeled_folder, tree("train/x.png")), "RAW/train/x.png lies beside folders"),
-    "a test image beside the classes": (both(labeled_folder, tree("test/x.png")), "RAW/test/x.png lies beside"),
+    "nothing there": (lambda _: None, "raw_root RAW does not exist; set the folder of the images"),
+    "a file": (lambda root: root.write_bytes(b""), "raw_root RAW is not a folder"),
+    "an empty folder": (folders("."), "no images found in RAW; supported file types: .bmp, .gif"),
+    "text files": (files("a.txt", "b/c.txt"), "no images found in RAW (ignored: 2 × .txt)"),
+    "hidden files": (files(".a.png", "b/.c.png"), "no images found in RAW (ignored: 2 × hidden)"),
+    "an empty train": (folders("train/a", "train/b"), "no images found in RAW/train; supported"),
+    "test alone": (tree("test/a/0.png"), "no images found in RAW"),
+    "an empty test": (both(labeled_folder, folders("test/a")), "RAW/test contains no images; add some"),
+    "a Train": (tree("Train/a/0.png", "Train/b/0.png"), "RAW/Train: the folders unlabeled, train, test are lower case"),
+    "an image beside the classes": (both(labeled_folder, tree("train/x.png")), "RAW/train/x.png is not in a class"),
+    "a test image beside the classes": (both(labeled_folder, tree("test/x.png")), "RAW/test/x.png is not in a class"),
     "a class that train lacks": (
         both(labeled_folder, tree("test/c/x.png")),
         "RAW/test/c/x.png: train has no image of class c, it has a, b",
     ),
     "a class whose name differs in case": (both(labeled_folder, tree("test/A/x.png")), "no image of class A"),
-    "classes in test alone": (tree("train/0.png", "test/a/1.png", "test/b/2.png"), "RAW/test has folders for 2"),
+    "classes in test alone": (tree("train/0.png", "test/a/1.png", "test/b/2.png"), "RAW/test has 2 class folders"),
     "a class that only the broken are of": (
         both(labeled_folder, files("train/c/x.png")),
-        "train/c/x.png (no image: a JPEG",
+        "train/c/x.png (not an image: JPEG",
     ),
-    "a name with a line break": (both(labeled_folder, files("train/a/x\ny.png")), "train/a/x\\ny.png (no image"),
-    "a name of strange bytes": (both(labeled_folder, files("train/a/\udcff.png")), "train/a/\\xff.png (no image"),
-    "a broken image that is held out or not": (both(tree("0.png", "1.png"), files("2.png")), "2.png (no image"),
+    "a name with a line break": (both(labeled_folder, files("train/a/x\ny.png")), "train/a/x\\ny.png (not an image"),
+    "a name of strange bytes": (both(labeled_folder, files("train/a/\udcff.png")), "train/a/\\xff.png (not an image"),
+    "a broken image that is held out or not": (both(tree("0.png", "1.png"), files("2.png")), "2.png (not an image"),
     "a broken image in test": (both(labeled_folder, files("test/a/x.png")), "1 of 1 images for test"),
     "a broken image in unlabeled": (both(labeled_folder, files("unlabeled/x.png")), "1 of 1 images for unlabeled"),
     "thirty broken images": (
         write_broken,
-        "cannot be read, 0 are allowed (ingest.max_broken: 0): train/a/bad",
+        "cannot be read, 0 are allowed (ingest.folder.max_broken: 0): train/a/bad",
     ),
 }  # fmt: skip
 
@@ -90,7 +90,7 @@ def test_of_many_broken_images_the_first_ten_are_named_and_no_more_are_read(tmp_
     write_image(tmp_path / "raw/test/a/0.png", 99)
     message = error_of("folder", tmp_path / "raw", tmp_path / "out", max_broken=0.1)
     assert "at least 10 of 38 images for train" in message
-    assert "3 are allowed (ingest.max_broken: 0.1)" in message
+    assert "3 are allowed (ingest.folder.max_broken: 0.1)" in message
     assert [f"bad{number:02}.png (" in message for number in range(11)] == [True] * 10 + [False]
 
 
@@ -113,8 +113,13 @@ def test_one_broken_image_is_left_out_however_few_there_are(tmp_path, good, part
 @pytest.mark.parametrize(
     ("good", "broken", "part", "found"),
     [
-        (13, 1, 0, "1 of 14 images for unlabeled in RAW cannot be read, 0 are allowed (ingest.max_broken: 0): "),
-        (12, 2, 0.01, "2 of 14 images for unlabeled in RAW cannot be read, 1 is allowed (ingest.max_broken: 0.01)"),
+        (13, 1, 0, "1 of 14 images for unlabeled in RAW cannot be read, 0 are allowed (ingest.folder.max_broken: 0): "),
+        (
+            12,
+            2,
+            0.01,
+            "2 of 14 images for unlabeled in RAW cannot be read, 1 is allowed (ingest.folder.max",
+        ),
         (0, 1, 0.01, "1 of 1 images for unlabeled in RAW cannot be read, 0 are allowed"),
     ],
 )
@@ -128,10 +133,10 @@ def test_none_may_be_broken_where_that_is_asked_for_nor_two_of_a_few_nor_the_onl
 
 @pytest.mark.parametrize(("good", "broken", "enough"), [(71, 9, 0.12), (71, 29, 0.29), (0, 3, 1.0), (997, 3, 0.01)])
 def test_what_the_error_says_to_allow_is_enough(tmp_path, monkeypatch, good, broken, enough):
-    monkeypatch.setattr(folder, "NAMED", 100)
+    monkeypatch.setattr(folder, "SHOWN", 100)
     root = with_broken(tmp_path / "raw", good, broken)
     message = error_of("folder", root, tmp_path / "out", max_broken=0.001)
-    assert message.endswith(f"or have them left out with --params ingest.max_broken={enough:g}")
+    assert message.endswith(f"or skip them with --params ingest.folder.max_broken={enough:g}")
     assert len(ingested("folder", root, tmp_path / "out", max_broken=enough)["unlabeled"].broken) == broken
 
 
@@ -143,7 +148,7 @@ def test_a_raw_root_that_this_user_may_not_read_is_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr("byol_kedro.sources.layout.Path.iterdir", refuse)
     message = error_of("folder", root, tmp_path / "out")
-    assert message == f"{root}: Permission denied; mend its mode or its owner, or name another place"
+    assert message == f"{root}: Permission denied; fix its permissions or choose another path"
 
 
 def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):

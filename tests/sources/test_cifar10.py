@@ -9,7 +9,7 @@ import pytest
 from byol_kedro.datasets.raw import RawImages
 from byol_kedro.files.archives import Member
 from byol_kedro.sources import cifar10
-from byol_kedro.sources.cifar10 import BATCHES, CIFAR10, CLASSES, SIDE, Cifar10
+from byol_kedro.sources.cifar10 import BATCHES, CIFAR10, CLASSES, SIDE, Cifar10Source
 from tests.support.image_datasets import ingest_parameters
 from tests.support.image_folders import ingested
 from tests.support.written_sources import N, contents, python2_pickle, write_binary, write_python
@@ -35,8 +35,8 @@ def test_the_binary_version_is_fetched_where_none_is_there(tmp_path, monkeypatch
 
 
 def test_the_python_version_alone_needs_no_other(tmp_path):
-    assert Cifar10.archive(write_python(tmp_path)) is None
-    assert Cifar10.archive(write_binary(tmp_path)) is CIFAR10
+    assert Cifar10Source.archive(write_python(tmp_path)) is None
+    assert Cifar10Source.archive(write_binary(tmp_path)) is CIFAR10
 
 
 def test_what_is_fetched_are_six_batches_of_ten_thousand():

@@ -137,8 +137,8 @@ def test_where_images_are_held_out_both_splits_are_as_if_it_had_never_failed(und
 def test_what_cannot_be_opened_to_be_held_out_is_not_decoded_either(undivided, net):
     """It would be in train though its content may belong to test."""
     net.closed = {"a/3.png"}
-    stream = module.Folder(undivided, HALF, 0).stream("train")
-    assert "train/a/3.png" in stream.names
+    stream = module.FolderSource(undivided, HALF, 0).stream("train")
+    assert "train/a/3.png" in stream.index.names
     net.closed = set()
     assert UnreadableImage in map(type, stream.batches(np.arange(stream.count)))
     assert "a/3.png" not in net.decoded
@@ -171,9 +171,9 @@ def test_one_half_is_not_decided_anew_beside_one_that_is_kept(undivided, net):
 def test_where_times_are_coarse_a_file_that_cannot_be_read_is_none_and_comes_back(root, net, monkeypatch):
     """The key of such a file would be that of any content."""
     monkeypatch.setattr(user_files, "COARSE", 1)
-    net.close(module, "content_of")
+    net.close(module, "content_hash")
     net.closed = {"b/2.png"}
-    stream = module.Folder(root, HALF, 0).stream("train")
+    stream = module.FolderSource(root, HALF, 0).stream("train")
     net.closed = set()  # a moment later it could be decoded
     assert UnreadableImage in map(type, stream.batches(np.arange(stream.count)))
     net.closed = {"b/2.png"}

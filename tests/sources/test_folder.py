@@ -85,7 +85,7 @@ def test_folders_of_classes_outside_train_are_spoken_of(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         images = ingest(tmp_path)
     assert (images["train"].labels == -1).all()
-    assert "its 2 folders (cat …) are not taken for classes; if they are, move them into" in caplog.text
+    assert "its 2 folders (cat …) are not used as classes; to use them, move them into" in caplog.text
 
 
 @pytest.mark.parametrize("name", ["unlabeled/{}.png", "train/{}.png", "train/only/{}.png"])
@@ -107,7 +107,7 @@ def test_what_else_lies_there_is_spoken_of_but_for_pairs(tmp_path, caplog):
         (root / name).write_bytes(b"")
     with caplog.at_level(logging.INFO):
         ingest(tmp_path)
-    assert "besides train it holds notes.md, which is not read" in caplog.text
+    assert "notes.md ignored, since there are the folders train" in caplog.text
 
 
 def test_pairs_beside_loose_images_are_not_counted_as_passed_over(tmp_path):
@@ -130,7 +130,7 @@ def test_what_is_no_image_is_counted(tmp_path):
         (root / name).write_bytes(b"")
     write_image(root / "train/.hidden/0.png")
     images = ingest(tmp_path)
-    assert images["train"].ignored == {".txt": 2, ".db": 1, "hidden": 2, "no ending": 1}
+    assert images["train"].ignored == {".txt": 2, ".db": 1, "hidden": 2, "no suffix": 1}
     assert len(images["train"]) + len(images["test"]) == 8
 
 
@@ -152,8 +152,8 @@ def test_a_folder_of_the_system_is_no_class_and_its_images_are_not_read(tmp_path
     assert sorted(colors(images["train"]) + colors(images["test"])) == list(range(8))
     assert images["train"].ignored == {"system folders": 2}
     assert images["unlabeled"].ignored == {"system folders": 1}
-    assert "which is not read" not in caplog.text
-    assert "left out" not in caplog.text
+    assert "since there are the folders" not in caplog.text
+    assert "no images in" not in caplog.text
 
 
 def test_a_folder_of_the_system_that_may_not_be_read_does_not_end_ingest(tmp_path, monkeypatch):
@@ -183,7 +183,7 @@ def test_broken_images_are_left_out_and_named(tmp_path):
     (root / "train/b/9.jpg").write_bytes(b"")
     images = ingest(tmp_path, max_broken=0.2)["train"]
     assert images.broken == {
-        "train/a/2.png": "no image: a JPEG, PNG, WebP, BMP, TIFF or GIF expected",
+        "train/a/2.png": "not an image: JPEG, PNG, WebP, BMP, TIFF or GIF expected",
         "train/b/9.jpg": "the file is empty",
     }
     assert colors(images) == [0, 1, 3, 4, 5, 6, 7, 8, 9]
@@ -231,7 +231,7 @@ def test_an_empty_class_is_none(tmp_path, caplog):
     (labeled_folder(tmp_path / "raw") / "train/c").mkdir()
     with caplog.at_level(logging.INFO):
         assert ingest(tmp_path)["train"].class_names == ["a", "b"]
-    assert "train: no images in c, left out" in caplog.text
+    assert "train: no images in c, ignored" in caplog.text
 
 
 def test_images_of_several_sizes_become_squares_of_one(tmp_path):

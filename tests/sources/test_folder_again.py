@@ -86,10 +86,10 @@ def test_how_much_was_taken_over_is_said(tmp_path, caplog):
         tmp_path / "raw", [f"train/{label}/{n}.png" for label in "ab" for n in range(5)] + ["test/a/t.png"]
     )
     ingest(tmp_path, OLD)
-    assert "as before" not in caplog.text
+    assert "unchanged" not in caplog.text
     write_image(root / "train/a/new.png", 50)
     ingest(tmp_path, NEW)
-    assert [line for line in caplog.messages if "as before" in line] == ["train: 1 decoded, 10 as before"]
+    assert [line for line in caplog.messages if "unchanged" in line] == ["train: 1 decoded, 10 unchanged"]
 
 
 def test_what_was_broken_before_is_tried_again(tmp_path, monkeypatch):

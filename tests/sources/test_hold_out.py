@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from byol_kedro.errors import UserError
-from byol_kedro.sources.hold_out import END, Division, digest_file, held_out
+from byol_kedro.sources.hold_out import HASHED_BYTES as N
+from byol_kedro.sources.hold_out import HoldOut, digest_file, held_out
 from byol_kedro.sources.walk import File
 
 CLASSES = hnp.arrays(np.int64, st.integers(0, 60), elements=st.integers(-1, 3))
@@ -46,7 +47,14 @@ def test_a_image_that_is_added_moves_at_most_one_other():
 
 
 def test_files_are_told_apart_by_both_ends_and_their_length(tmp_path):
-    contents = [b"a" * 10, b"a" * 11, b"b" + b"a" * 9, b"a" * 9 + b"b", b"a" * (3 * END), b"a" * (3 * END - 1) + b"b"]
+    contents = [
+        b"a" * 10,
+        b"a" * 11,
+        b"b" + b"a" * 9,
+        b"a" * 9 + b"b",
+        b"a" * (3 * N),
+        b"a" * (3 * N - 1) + b"b",
+    ]
     for number, content in enumerate(contents):
         (tmp_path / str(number)).write_bytes(content)
     digests = {digest_file(tmp_path / str(number)) for number in range(len(contents))}
@@ -66,7 +74,7 @@ def files_in(folder, count=8):
 
 
 def division(folder, files, unreadable=None):
-    return Division(folder, files, np.zeros(len(files), np.int64), 0.25, {} if unreadable is None else unreadable)
+    return HoldOut(folder, files, np.zeros(len(files), np.int64), 0.25, {} if unreadable is None else unreadable)
 
 
 def test_a_file_that_cannot_be_read_is_not_held_out_and_has_no_say(tmp_path):
@@ -76,8 +84,8 @@ def test_a_file_that_cannot_be_read_is_not_held_out_and_has_no_say(tmp_path):
         unreadable = {}
         one = division(tmp_path, files, unreadable)
         others = [file for file in files if file.name != gone]
-        held_out = {file.name for file, chosen in zip(files, one.held_out, strict=True) if chosen}
-        same = division(tmp_path, others).held_out
+        held_out = {file.name for file, chosen in zip(files, one.is_test, strict=True) if chosen}
+        same = division(tmp_path, others).is_test
         assert held_out == {file.name for file, chosen in zip(others, same, strict=True) if chosen}
         assert unreadable == one.undecided == {gone: "No such file or directory"}
         (tmp_path / "aside").rename(tmp_path / gone)
@@ -85,28 +93,28 @@ def test_a_file_that_cannot_be_read_is_not_held_out_and_has_no_say(tmp_path):
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "x")
-    assert division(tmp_path, [File("x", "")]).undecided == {"x": "no file"}
+    assert division(tmp_path, [File("x", "")]).undecided == {"x": "not a regular file"}
 
 
 def test_a_division_agrees_with_one_that_could_read_the_same_files(tmp_path):
     files = files_in(tmp_path)
     reason = {"3": "No such file or directory"}
-    assert division(tmp_path, files).agrees({})
-    assert not division(tmp_path, files).agrees(reason)
+    assert division(tmp_path, files).is_unchanged({})
+    assert not division(tmp_path, files).is_unchanged(reason)
     (tmp_path / "3").unlink()
     for decided in (False, True):
         now = division(tmp_path, files)
-        assert not decided or now.held_out.any()
-        assert not now.agrees({"3": "Permission denied"})
-        assert now.agrees(reason)
-        assert not now.agrees({})
+        assert not decided or now.is_test.any()
+        assert not now.is_unchanged({"3": "Permission denied"})
+        assert now.is_unchanged(reason)
+        assert not now.is_unchanged({})
 
 
 def test_two_halves_that_were_divided_differently_are_refused(tmp_path):
     """Of the one half it has been said that it is as before; the other would now be decided with a file less."""
     files = files_in(tmp_path)
     now = division(tmp_path, files)
-    assert now.agrees({})
+    assert now.is_unchanged({})
     (tmp_path / "3").unlink()
     with pytest.raises(UserError, match="run ingest again"):
-        _ = now.held_out
+        _ = now.is_test

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from byol_kedro.files import decoders
-from byol_kedro.files.decode import NarrowPixels, UnreadableImage, decode, square
-from byol_kedro.pipelines.ingest.data_summary import describe, tell
+from byol_kedro.files.decode import NarrowPixels, UnreadableImage, center_square, decode
+from byol_kedro.pipelines.ingest.data_summary import describe, log_summary
 from byol_kedro.sources import array as array_module
 from byol_kedro.sources import folder as folder_module
 from tests.support.deep_images import SIDE, ramp, write_gray, write_png, write_tiff
@@ -75,21 +75,21 @@ def test_all_16_bits_are_read_as_they_are(tmp_path, write):
 def test_an_image_of_pillow_is_marked_as_its_file_is(mode):
     values = ramp(0, TWELVE)
     image = Image.frombytes(mode, (SIDE, SIDE), values.astype(">u2" if mode == "I;16B" else "<u2").tobytes())
-    pixels = square(image, SIDE)
+    pixels = center_square(image, SIDE)
     assert isinstance(pixels, NarrowPixels)
     np.testing.assert_array_equal(pixels[0], np.rint(values / 257))
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])
 def test_an_image_whose_range_is_not_known_is_none(mode):
-    with pytest.raises(UnreadableImage, match="pixels are signed, floats or of 32 bit"):
-        square(Image.new(mode, (SIDE, SIDE), 1), SIDE)
+    with pytest.raises(UnreadableImage, match="pixels are signed, float or 32-bit"):
+        center_square(Image.new(mode, (SIDE, SIDE), 1), SIDE)
 
 
 @pytest.mark.parametrize("size", [(0, 8), (8, 0), (0, 0)])
 def test_an_image_without_a_pixel_is_none(size):
-    with pytest.raises(UnreadableImage, match=f"there is no pixel in {size[0]} x {size[1]}"):
-        square(Image.new("RGB", size), 8)
+    with pytest.raises(UnreadableImage, match=rf"the image is empty \({size[0]} x {size[1]}\)"):
+        center_square(Image.new("RGB", size), 8)
 
 
 def test_a_mark_comes_through_the_decoding_processes(tmp_path):
@@ -107,13 +107,13 @@ def ingest(tmp_path, version=NEW):
 def told(images, caplog):
     caplog.clear()
     with caplog.at_level(logging.INFO):
-        tell(images)
+        log_summary(images)
     return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
 
 
 WORDS = (
-    "train: 3 of 5 images use a small part of the range of their values and come out black or flat, as 12 bits in 16 "
-    "or values of 0 to 1 do: scale them to the whole range first; the first is train/a/1.png"
+    "train: 3 of 5 images use a small part of their range of values and look black or flat, for example 12-bit values "
+    "in 16 bits or values of 0 to 1; scale them to the full range first; the first is train/a/1.png"
 )
 
 
@@ -143,7 +143,7 @@ def test_ingest_counts_them_and_again_when_nothing_or_little_has_changed(tmp_pat
 @pytest.mark.parametrize("write", [write_npy, write_npz])
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_an_array_of_0_to_1_is_counted_image_by_image(tmp_path, write, channels_last, caplog, monkeypatch):
-    monkeypatch.setattr(array_module, "PIECE", 3 * 3 * SIDE**2)
+    monkeypatch.setattr(array_module, "BATCH_BYTES", 3 * 3 * SIDE**2)
     pixels = np.random.default_rng(0).integers(0, 256, (11, 3, SIDE, SIDE), dtype=np.uint8)
     narrow = [0, 1, 4, 10]
     pixels[narrow] //= 16
@@ -153,7 +153,7 @@ def test_an_array_of_0_to_1_is_counted_image_by_image(tmp_path, write, channels_
     images = ingested("array", write(tmp_path / "raw", train=given, test=given[2:4]), tmp_path / "out", image_size=SIDE)
     assert images["train"].narrow.tolist() == narrow
     np.testing.assert_array_equal(images["train"].pixels, pixels)
-    assert told(images, caplog)[0].startswith("train: 4 of 11 images use a small part of the range of their values")
+    assert told(images, caplog)[0].startswith("train: 4 of 11 images use a small part of their range of values")
 
 
 def test_of_a_held_out_part_each_split_counts_its_own(tmp_path):

@@ -60,7 +60,7 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "device": (lambda path: path.symlink_to("/dev/zero"), "is a device"),
     "socket": (listen, "is a socket"),
     "folder": (Path.mkdir, "is a folder"),
-    "link": (lambda path: path.symlink_to("nowhere"), "is a link to nowhere, which is not there"),
+    "link": (lambda path: path.symlink_to("nowhere"), "is a link to nowhere, which does not exist"),
 }
 
 
@@ -169,7 +169,7 @@ def test_an_image_that_is_no_file_is_left_out(tmp_path, kind, test):
         write_tree(root, ["test/a/0.png"])
     KINDS[kind][0](root / "train/a/x.png")
     stream = RawImages("folder", root).open(ingest_parameters(SIDE, max_broken=0.5), 0).stream("train")
-    assert "train/a/x.png" in stream.names
+    assert "train/a/x.png" in stream.index.names
     with pytest.raises(UnreadableImage):
         decode(root / "train/a/x.png", SIDE)
 
@@ -180,7 +180,7 @@ def test_nothing_is_written_in_the_place_of_what_is_no_file(tmp_path, kind):
     KINDS[kind][0](tmp_path / "x")
     before = (tmp_path / "x").lstat()
     with (
-        pytest.raises(UserError, match=r"x cannot be written: it is a folder, a pipe or a device"),
+        pytest.raises(UserError, match=r"x cannot be written: it is not a regular file"),
         replacing(tmp_path / "x") as temporary,
     ):
         temporary.write_text("new")

@@ -10,7 +10,7 @@ import yaml
 from byol_kedro.datasets.new_images import NewImagesDataset
 from byol_kedro.datasets.raw import RawImages
 from byol_kedro.errors import UserError
-from byol_kedro.pipelines.ingest.data_summary import tell
+from byol_kedro.pipelines.ingest.data_summary import log_summary
 from byol_kedro.sources import folder as module
 from byol_kedro.sources.outputs import MANIFEST
 from tests.support.image_datasets import NEW, OLD, ingest_parameters
@@ -94,8 +94,8 @@ def test_how_many_places_were_passed_over_is_said(tmp_path, caplog):
     images = ingest(root, tmp_path / "out")
     assert images["unlabeled"].ignored == {"outputs of runs": 2, ".heic": 1}
     with caplog.at_level(logging.INFO):
-        tell(images)
-    assert "1 file of other kinds passed over: .heic 1; outputs of runs passed over in 2 places" in caplog.text
+        log_summary(images)
+    assert "1 file of other types ignored: .heic 1; outputs of runs ignored in 2 places" in caplog.text
 
 
 def test_a_further_run_changes_nothing(tmp_path):
@@ -118,7 +118,7 @@ def test_images_below_a_data_root_are_read_where_they_are_asked_for(tmp_path):
 def test_an_image_beside_outputs_is_neither_read_nor_left_out_in_silence(tmp_path):
     root = write_tree(tmp_path / "raw", [f"{n}.png" for n in range(6)])
     write_image(write_outputs(root / "runs") / "mine/x.png")
-    with pytest.raises(UserError, match=r"raw/runs is a data_root, .* but it holds mine/x.png: move that"):
+    with pytest.raises(UserError, match=r"raw/runs is a data_root, .* but it contains mine/x.png; move this image"):
         RawImages("folder", root).open(ingest_parameters(SIDE), 0)
 
 
@@ -132,11 +132,11 @@ def test_outputs_that_are_asked_for_are_refused(tmp_path, place):
     (tmp_path / "raw/unlabeled").symlink_to(outputs)
     for source in ("folder", "array"):
         for root in (outputs, tmp_path / "link", tmp_path / "raw/../data" / place):
-            with pytest.raises(UserError, match=r"^raw_root: .* lies where runs write"):
+            with pytest.raises(UserError, match=r"^raw_root: .* is a folder of run outputs"):
                 RawImages(source, root).open(ingest_parameters(SIDE), 0)
-    with pytest.raises(UserError, match="raw/unlabeled lies where runs write"):
+    with pytest.raises(UserError, match="raw/unlabeled is a folder of run outputs"):
         RawImages("folder", tmp_path / "raw").open(ingest_parameters(SIDE), 0)
-    with pytest.raises(UserError, match=r"^predict_root: .* lies where runs write"):
+    with pytest.raises(UserError, match=r"^predict_root: .* is a folder of run outputs"):
         NewImagesDataset.load.__wrapped__(NewImagesDataset(filepath=str(tmp_path / "link")))
 
 
@@ -194,7 +194,7 @@ def test_what_is_asked_about_are_no_outputs(tmp_path):
 
 def test_a_folder_of_nothing_but_outputs_is_named(tmp_path):
     root = write_outputs(tmp_path / "data")
-    with pytest.raises(UserError, match=r"no image below .*/data \(but 1 × outputs of runs\)"):
+    with pytest.raises(UserError, match=r"no images found in .*/data \(ignored: 1 × outputs of runs\)"):
         RawImages("folder", root).open(ingest_parameters(SIDE), 0)
-    with pytest.raises(UserError, match="outputs of runs passed over in 1 place"):
+    with pytest.raises(UserError, match="outputs of runs ignored in 1 place"):
         NewImagesDataset.load.__wrapped__(NewImagesDataset(filepath=str(root)))

@@ -8,14 +8,14 @@ from PIL import Image
 
 from byol_kedro.errors import UserError
 from byol_kedro.sources import photos as module
-from byol_kedro.sources.photos import PHOTOGRAPHS, Photograph, Photos, cut, draw_boxes
+from byol_kedro.sources.photos import PHOTOGRAPHS, Photograph, PhotosSource, crop, draw_boxes
 from tests.support.image_datasets import NEW, OLD, images_dataset, ingest_parameters
 
 COUNTS = {"unlabeled": 3, "train": 2, "test": 2}
 
 
 def open_source(side=16, seed=0, **counts):
-    return Photos(Path(), ingest_parameters(side, photos=COUNTS | counts), seed)
+    return PhotosSource(Path(), ingest_parameters(side, photos=COUNTS | counts), seed)
 
 
 def pixels_of(source, split):
@@ -55,14 +55,14 @@ def test_resampling_does_not_look_over_the_border(monkeypatch, split, shade):
 
 def test_a_patch_of_its_own_size_is_the_photograph_itself():
     photograph = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
-    patch = cut(Image.fromarray(photograph), np.array([[5, 7, 8]]), 8)[0]
+    patch = crop(Image.fromarray(photograph), np.array([[5, 7, 8]]), 8)[0]
     np.testing.assert_array_equal(patch, photograph[7:15, 5:13].transpose(2, 0, 1))
 
 
 def test_a_reduced_patch_is_an_average():
     checkers = np.indices((24, 24)).sum(axis=0) % 2 * 255
     photograph = Image.fromarray(np.repeat(checkers[..., None], 3, axis=2).astype(np.uint8))
-    patch = cut(photograph, np.array([[0, 0, 24]]), 8)[0]
+    patch = crop(photograph, np.array([[0, 0, 24]]), 8)[0]
     assert np.abs(patch.astype(int) - 127).max() <= 30
 
 
@@ -83,15 +83,16 @@ def test_no_patch_is_black():
 def test_labels_names_and_images_belong_together():
     source = open_source()
     stream = source.stream("train")
-    assert stream.labels.tolist() == np.repeat(np.arange(len(PHOTOGRAPHS)), 2).tolist()
-    for label, name in zip(stream.labels, stream.names, strict=True):
-        assert name.split("/")[1] == stream.class_names[label]
-    assert source.stream("unlabeled").labels.tolist() == [-1] * 3 * len(PHOTOGRAPHS)
+    index = stream.index
+    assert index.labels.tolist() == np.repeat(np.arange(len(PHOTOGRAPHS)), 2).tolist()
+    for label, name in zip(index.labels, index.names, strict=True):
+        assert name.split("/")[1] == source.class_names[label]
+    assert source.stream("unlabeled").index.labels.tolist() == [-1] * 3 * len(PHOTOGRAPHS)
     assert pixels_of(source, "train").shape == (stream.count, 3, 16, 16)
 
 
 def test_names_are_unique_over_all_splits():
-    names = [name for split in COUNTS for name in open_source().stream(split).names]
+    names = [name for split in COUNTS for name in open_source().stream(split).index.names]
     assert len(set(names)) == len(names)
 
 
@@ -122,5 +123,5 @@ def test_a_changed_seed_or_parameter_is_cut_anew(tmp_path, changes):
 
 def test_a_photograph_that_the_package_lacks_is_named(monkeypatch):
     monkeypatch.setitem(module.PHOTOGRAPHS, "gone", Photograph("skimage", "data/gone.png"))
-    with pytest.raises(UserError, match=r"gone\.png is missing: install skimage"):
+    with pytest.raises(UserError, match=r"gone\.png is missing; install skimage"):
         open_source()

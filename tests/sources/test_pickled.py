@@ -133,9 +133,7 @@ RUNS = {
 
 @pytest.mark.parametrize("attack", RUNS)
 def test_nothing_in_a_pickle_runs(tmp_path, attack):
-    with pytest.raises(
-        UserError, match=r"it would run (os|posix|builtins|__builtin__)\.(mkdir|eval), which is refused"
-    ):
+    with pytest.raises(UserError, match=r"refused to load (os|posix|builtins|__builtin__)\.(mkdir|eval);"):
         read(tmp_path, RUNS[attack](tmp_path / "it ran"))
     assert not (tmp_path / "it ran").exists()
 
@@ -155,24 +153,24 @@ def built(kind: bytes, state: bytes = b"", length: bytes = b"K\x01") -> bytes:
 
 
 REFUSED = {
-    "another function of NumPy": (b"\x80\x02" + call("numpy", "load", text(b"x.npy")) + b".", "run numpy.load"),
+    "another function of NumPy": (b"\x80\x02" + call("numpy", "load", text(b"x.npy")) + b".", "load numpy.load;"),
     "an attribute of a type": (
-        b"\x80\x04" + unicode("numpy") + unicode("dtype.newbyteorder") + b"\x93)R.", "run numpy.dtype.newbyteorder"
+        b"\x80\x04" + unicode("numpy") + unicode("dtype.newbyteorder") + b"\x93)R.", "load numpy.dtype.newbyteorder;"
     ),
     "the globals of a function": (
-        b"\x80\x04" + unicode(MULTIARRAY) + unicode("_reconstruct.__globals__") + b"\x93.", "__globals__, which"
+        b"\x80\x04" + unicode(MULTIARRAY) + unicode("_reconstruct.__globals__") + b"\x93.", "__globals__;"
     ),
-    "a name with an escape": (b"\x80\x04" + unicode("a\x1b[2J") + unicode("b") + b"\x93.", r"run a\x1b[2J.b, which"),
-    "a name without an end": (b"\x80\x04" + unicode("a" * 9000) + unicode("b") + b"\x93.", f"run {'a' * 60}, which"),
-    "an array of objects": (built(b"O8"), "an array of other types than whole numbers (O8)"),
-    "an array of floats": (built(b"f4"), "other types than whole numbers (f4)"),
-    "an array of bytes": (built(b"V9000000000"), "other types than whole numbers (V9000000000)"),
-    "an array of dates": (built(b"M8[ns]"), "other types than whole numbers (M8[ns])"),
-    "a type with fields": (built(b"u1", b"(K\x03" + text(b"|") + b"N" + text(b"f") + b"}tb"), "(with fields)"),
-    "a type within a type": (built(b"u1", b"(K\x03" + text(b"|") + text(b"u1") + b"NNtb"), "(with fields)"),
+    "a name with an escape": (b"\x80\x04" + unicode("a\x1b[2J") + unicode("b") + b"\x93.", r"load a\x1b[2J.b;"),
+    "a name without an end": (b"\x80\x04" + unicode("a" * 9000) + unicode("b") + b"\x93.", f"load {'a' * 60};"),
+    "an array of objects": (built(b"O8"), "an array of type O8, integers expected"),
+    "an array of floats": (built(b"f4"), "type f4, integers"),
+    "an array of bytes": (built(b"V9000000000"), "type V9000000000"),
+    "an array of dates": (built(b"M8[ns]"), "type M8[ns]"),
+    "a type with fields": (built(b"u1", b"(K\x03" + text(b"|") + b"N" + text(b"f") + b"}tb"), "structured type"),
+    "a type within a type": (built(b"u1", b"(K\x03" + text(b"|") + text(b"u1") + b"NNtb"), "structured type"),
     "another coding than that of bytes": (
         b"\x80\x02" + name("_codecs", "encode") + unicode("a") + unicode("zip") + b"\x86R.",
-        "run _codecs.encode on other",
+        "_codecs.encode of anything",
     ),
     "a tensor": (b"\x80\x02" + call("torch._utils", "_rebuild_tensor_v2") + b".", "torch._utils._rebuild_tensor_v2"),
 }  # fmt: skip
@@ -207,7 +205,7 @@ DAMAGED = {
 
 @pytest.mark.parametrize("damage", DAMAGED)
 def test_a_damaged_pickle_is_one_line(tmp_path, damage):
-    with pytest.raises(UserError, match="is cut or no pickle of arrays"):
+    with pytest.raises(UserError, match="is truncated or not a pickle of arrays"):
         read(tmp_path, DAMAGED[damage])
 
 
@@ -247,5 +245,5 @@ def test_a_file_that_changes_a_stand_in_changes_it_for_itself_alone(tmp_path):
     read(tmp_path, b"\x80\x02" + name("numpy", "dtype") + defaults + b"0N.")
     found = read(tmp_path, pickle.dumps({"data": DATA}, protocol=2))
     np.testing.assert_array_equal(found["data"], DATA)
-    with pytest.raises(UserError, match="is cut or no pickle"):
+    with pytest.raises(UserError, match="is truncated or not a pickle"):
         read(tmp_path, b"\x80\x02" + call("numpy", "dtype") + b".")

@@ -7,12 +7,12 @@ import torchvision
 
 from byol_kedro.errors import UserError
 from byol_kedro.sources import stl10 as module
-from byol_kedro.sources.stl10 import Stl10
+from byol_kedro.sources.stl10 import Stl10Source
 from tests.support.image_datasets import NEW, OLD, STL10_SIDE, images_dataset, ingest_parameters, write_stl10
 
 
 def open_source(root, side=STL10_SIDE):
-    return Stl10(
+    return Stl10Source(
         root,
         ingest_parameters(side),
         seed=0,
@@ -42,7 +42,7 @@ def test_images_stand_upright(tmp_path):
 
 def test_batches_together_are_the_file_whatever_their_size(tmp_path, monkeypatch):
     folder = write_stl10(tmp_path, count=20)
-    monkeypatch.setattr(module, "PIECE", 7 * 3 * STL10_SIDE**2)
+    monkeypatch.setattr(module, "BATCH_BYTES", 7 * 3 * STL10_SIDE**2)
     batches = list(open_source(tmp_path).stream("test").batches())
     raw = np.fromfile(folder / "test_X.bin", dtype=np.uint8).reshape(20, 3, STL10_SIDE, STL10_SIDE)
     assert [len(batch) for batch in batches] == [7, 7, 6]
@@ -52,22 +52,22 @@ def test_batches_together_are_the_file_whatever_their_size(tmp_path, monkeypatch
 def test_labels_begin_at_nought_and_are_unknown_where_there_are_none(tmp_path):
     write_stl10(tmp_path)
     source = open_source(tmp_path)
-    assert source.stream("train").labels.tolist() == [*range(10)] * 2
-    assert source.stream("unlabeled").labels.tolist() == [-1] * 20
+    assert source.stream("train").index.labels.tolist() == [*range(10)] * 2
+    assert source.stream("unlabeled").index.labels.tolist() == [-1] * 20
 
 
 def test_class_names_and_the_folds_of_train_are_read(tmp_path):
     write_stl10(tmp_path)
     source = open_source(tmp_path)
-    assert source.stream("train").class_names == [f"class{i}" for i in range(10)]
-    assert [fold.tolist() for fold in source.stream("train").folds] == [[0, 1, 2, 3], [4, 5, 6, 7]]
-    assert source.stream("test").folds == []
+    assert source.stream("train").source.class_names == [f"class{i}" for i in range(10)]
+    assert [fold.tolist() for fold in source.folds("train")] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert source.folds("test") == []
 
 
 def test_names_are_unique_over_all_splits(tmp_path):
     write_stl10(tmp_path)
     source = open_source(tmp_path)
-    names = [name for split in ("unlabeled", "train", "test") for name in source.stream(split).names]
+    names = [name for split in ("unlabeled", "train", "test") for name in source.stream(split).index.names]
     assert len(set(names)) == len(names) == 60
     assert "test/00017" in names
 
@@ -103,13 +103,13 @@ def test_a_label_out_of_range_is_named_with_its_position(tmp_path, label):
 def test_the_archive_is_the_one_that_torchvision_knows():
     theirs = torchvision.datasets.STL10
     known = dict(theirs.train_list + theirs.test_list)
-    archive = Stl10.archive(Path())
+    archive = Stl10Source.archive(Path())
     assert (archive.url, archive.md5, archive.folder) == (theirs.url, theirs.tgz_md5, theirs.base_folder)
     assert {name: archive.members[name].md5 for name in known} == known
 
 
 def test_the_archive_has_room_for_all_images_and_labels():
-    sizes = {name: member.size for name, member in Stl10.archive(Path()).members.items()}
+    sizes = {name: member.size for name, member in Stl10Source.archive(Path()).members.items()}
     for split, count in (("unlabeled", 100_000), ("train", 5_000), ("test", 8_000)):
         assert sizes[f"{split}_X.bin"] == count * 3 * 96 * 96
         assert sizes.get(f"{split}_y.bin", count) == count
@@ -119,7 +119,7 @@ def test_the_archive_has_room_for_all_images_and_labels():
 def test_a_file_that_is_no_text_is_named(tmp_path, name):
     path = write_stl10(tmp_path) / name
     path.write_bytes(b"\x89PNG\xff")
-    assert f"{path} is no text in UTF-8 (byte 0); save it as UTF-8" in error_of(tmp_path)
+    assert f"{path} is not UTF-8 text (byte 0); save it as UTF-8" in error_of(tmp_path)
 
 
 def test_texts_are_read_as_windows_writes_them(tmp_path):
@@ -129,8 +129,8 @@ def test_texts_are_read_as_windows_writes_them(tmp_path):
         text = (folder / name).read_text()
         (folder / name).write_bytes(("\ufeff" + text.replace("\n", "\r\n")).encode())
     found = open_source(tmp_path)
-    assert found.stream("train").class_names == expected.stream("train").class_names
-    assert [fold.tolist() for fold in found.stream("train").folds] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert found.stream("train").source.class_names == expected.stream("train").source.class_names
+    assert [fold.tolist() for fold in found.folds("train")] == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
 def test_two_classes_of_one_name_are_named(tmp_path):
@@ -143,9 +143,7 @@ def test_nine_class_names_are_too_few(tmp_path):
     assert "9 class names found, 10 expected" in error_of(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("line", "found"), [("1 20", "position 20"), ("-1 2", "position -1"), ("1 x", "whole numbers")]
-)
+@pytest.mark.parametrize(("line", "found"), [("1 20", "position 20"), ("-1 2", "position -1"), ("1 x", "integers")])
 def test_a_fold_that_points_nowhere_is_named_by_its_line(tmp_path, line, found):
     (write_stl10(tmp_path) / "fold_indices.txt").write_text(f"0 1\n{line}\n")
     message = error_of(tmp_path)

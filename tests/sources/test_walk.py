@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from byol_kedro.errors import UserError
 from byol_kedro.sources import folder as module
-from byol_kedro.sources.walk import LONGEST, passed_over, printable, walk
+from byol_kedro.sources.walk import MAX_PATH_SHOWN, ignored_text, printable, walk
 from tests.support.image_folders import colors, decode_here, ingested, labeled_folder, write_image
 from tests.support.spoiling import error_of
 
@@ -113,7 +113,7 @@ def test_a_folder_whose_path_is_longer_than_paths_may_be_is_one_line(deep):
     message = error_of("folder", deep / "raw", deep / "out")
     assert message.startswith(f"folder {deep}/raw/d/d")
     assert message.endswith("/d/d cannot be read: File name too long")
-    assert len(message) < LONGEST + 60
+    assert len(message) < MAX_PATH_SHOWN + 60
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -135,14 +135,14 @@ def test_a_raw_root_of_any_name_is_read_and_printed_on_one_line(tmp_path, caplog
 
 
 @pytest.mark.parametrize("split", ["unlabeled", "train", "test"])
-@pytest.mark.parametrize("state", ["is", "leads to nowhere, which is"])
+@pytest.mark.parametrize("state", ["is", "is a link to nowhere, which is"])
 def test_a_split_that_is_no_folder_is_not_taken_for_missing(tmp_path, split, state):
     """A link to a folder of the net that is away: without test, a part of train would be held out."""
     root = labeled_folder(tmp_path / "raw")
     write_image(root / "test/a/0.png")
     (root / split).rename(tmp_path / "aside") if (root / split).exists() else None
     (root / split).write_text("") if state == "is" else (root / split).symlink_to("nowhere")
-    assert f"{root}/{split} {state} no folder" in error_of("folder", root, tmp_path / "out")
+    assert f"{root}/{split} {state} not a folder" in error_of("folder", root, tmp_path / "out")
 
 
 def test_of_a_link_to_nowhere_the_state_is_not_that_of_a_file(tmp_path):
@@ -157,8 +157,8 @@ def test_a_link_to_nowhere_without_an_ending_is_counted_as_one(tmp_path):
     (tmp_path / "notes.txt").symlink_to("nowhere")
     ignored = Counter()
     assert list(walk(tmp_path, ignored)) == []
-    assert ignored == {"links that lead nowhere": 2}
-    assert passed_over(ignored) == "2 files of other kinds passed over: links that lead nowhere 2"
+    assert ignored == {"broken links": 2}
+    assert ignored_text(ignored) == "2 files of other types ignored: broken links 2"
 
 
 def test_a_user_error_is_one_line_whatever_it_is_given():

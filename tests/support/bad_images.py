@@ -59,7 +59,7 @@ def listen(path: Path) -> None:
         os.chdir(here)
 
 
-NONE = "no image: a JPEG, PNG, WebP, BMP, TIFF or GIF expected"
+NONE = "not an image: JPEG, PNG, WebP, BMP, TIFF or GIF expected"
 BAD_IMAGES: dict[str, tuple[str, Write, str]] = {
     "an empty file": ("x.jpg", content(b""), "the file is empty"),
     "text": ("x.jpg", content(b"hello"), NONE),
@@ -97,10 +97,10 @@ BAD_IMAGES: dict[str, tuple[str, Write, str]] = {
         content(encoded("BMP")[:18] + struct.pack("<ii", 65_000, 65_000) + encoded("BMP")[26:]),
         "decompression bomb",
     ),
-    "a tiff of floats": ("x.tif", content(encoded("TIFF", Image.new("F", (8, 8)))), "unsigned ones of 8 or 16 bit"),
-    "a tiff of 32 bit": ("x.tif", content(encoded("TIFF", Image.new("I", (8, 8)))), "unsigned ones of 8 or 16 bit"),
+    "a tiff of floats": ("x.tif", content(encoded("TIFF", Image.new("F", (8, 8)))), "unsigned 8-bit or 16-bit"),
+    "a tiff of 32 bit": ("x.tif", content(encoded("TIFF", Image.new("I", (8, 8)))), "unsigned 8-bit or 16-bit"),
     "a link into nothing": ("x.jpg", lambda path: path.symlink_to("nowhere.jpg"), "No such file"),
     "a link to itself": ("x.jpg", lambda path: path.symlink_to("x.jpg"), "Too many levels of symbolic links"),
-    "a pipe": ("x.jpg", os.mkfifo, "no file"),
-    "a socket": ("x.jpg", listen, "no file"),
+    "a pipe": ("x.jpg", os.mkfifo, "not a regular file"),
+    "a socket": ("x.jpg", listen, "not a regular file"),
 }  # fmt: skip

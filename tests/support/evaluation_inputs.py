@@ -1,4 +1,4 @@
-"""Small inputs of the nodes that evaluate an encoder."""
+"""Small inputs of the nodes that evaluate the features of an encoder."""
 
 import json
 from typing import Literal
@@ -7,12 +7,13 @@ import numpy as np
 
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.parameters import FewLabels, Knn, KnnWeighted, LinearAdam, LinearSgd, Logistic, Mlp, Probes
+from byol_kedro.evaluation.probes.base import Knn, KnnWeighted, LinearAdam, LinearSgd, Logistic, Mlp
+from byol_kedro.parameters import FewLabels, Probes
 from tests.support.probe_problems import blobs
 
 Split = Literal["train", "test"]
 
-PROBES = Probes(
+PROBE_PARAMS = Probes(
     knn=Knn(neighbors=3),
     knn_weighted=KnnWeighted(neighbors=200, temperature=0.07),
     linear_adam=LinearAdam(lr=0.003, batch_size=32, epochs=2, seeds=2),
@@ -22,14 +23,14 @@ PROBES = Probes(
     few_labels=FewLabels(counts=[1, 5], draws=2, c=1.0),
 )
 ENCODER = Tensors({}, {"version": "v1", "fingerprint": "e1"})
-ENCODER_MARKS = {"encoder_version": "v1", "encoder_fingerprint": "e1"}
-KNOWN = blobs(60, 30, classes=3)
-LABELS = {"train": KNOWN.train_y, "test": KNOWN.test_y}
-FEATURES = {"train": KNOWN.train_x, "test": KNOWN.test_x}
+ENCODER_HEADER = {"encoder_version": "v1", "encoder_fingerprint": "e1"}
+DATA = blobs(60, 30, classes=3)
+LABELS = {"train": DATA.train_y, "test": DATA.test_y}
+FEATURES = {"train": DATA.train_x, "test": DATA.test_x}
 
 
 def images(split: Split) -> Images:
-    """Images of 4 by 4 whose brightness tells the class, 60 to train and 30 to test."""
+    """Images of 4 by 4 whose brightness depends on the class, 60 to train and 30 to test."""
     labels = LABELS[split]
     noise = np.random.default_rng(len(labels)).integers(0, 60, (len(labels), 3, 4, 4))
     pixels = (60 * labels[:, None, None, None] + noise).astype(np.uint8)
@@ -38,9 +39,9 @@ def images(split: Split) -> Images:
 
 
 def latents(split: Split) -> Tensors:
-    """Features of the images that `images` gives."""
+    """Features of `images(split)`."""
     arrays = {"features": FEATURES[split], "labels": LABELS[split], "index": np.arange(len(LABELS[split]))}
-    return Tensors(arrays, ENCODER_MARKS | {"data": "photos", "data_fingerprint": f"{split}-images"})
+    return Tensors(arrays, ENCODER_HEADER | {"data": "photos", "data_fingerprint": f"{split}-images"})
 
 
 def reference_latents() -> Tensors:
@@ -50,6 +51,6 @@ def reference_latents() -> Tensors:
         for split in ("train", "test")
         for name in ("features", "labels")
     }
-    header = ENCODER_MARKS | {"data": "photos", "data_fingerprint": "train-images:test-images"}
+    header = ENCODER_HEADER | {"data": "photos", "data_fingerprint": "train-images:test-images"}
     header["references"] = json.dumps({"untrained": {"features": "untrained network", "facts": {}}})
     return Tensors(arrays, header)

@@ -12,14 +12,14 @@ from kedro.io import Version
 from byol_kedro.datasets.images import ImagesDataset
 from byol_kedro.files.archives import Archive, Member
 from byol_kedro.parameters import Ingest
-from byol_kedro.sources.stream import ImageStream, Index
+from byol_kedro.sources.source import ImageStream, Index, Source
 
 PHOTOS = {"unlabeled": 0, "train": 1, "test": 1}
 
 
-def ingest_parameters(image_size: int, **changes: Any) -> Ingest:
-    """Nothing may be broken, a quarter is held out; `changes` replace fields."""
-    given = {"image_size": image_size, "test_fraction": 0.25, "max_broken": 0.0, "photos": PHOTOS}
+def ingest_parameters(image_size: int, max_broken: float = 0.0, **changes: Any) -> Ingest:
+    """No broken files are allowed and a quarter is held out; `changes` replace fields."""
+    given = {"image_size": image_size, "test_fraction": 0.25, "folder": {"max_broken": max_broken}, "photos": PHOTOS}
     return Ingest.model_validate(given | changes)
 
 
@@ -34,27 +34,44 @@ def random_pixels(count: int, side: int = 6, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, 3, side, side), dtype=np.uint8)
 
 
+class MadeSource(Source):
+    """Given images, in batches of two. `changes` replace parts of the index, the class names, the origin or methods."""
+
+    name = "made"
+
+    def __init__(self, pixels: np.ndarray, changes: dict[str, Any]) -> None:
+        count, _, side, _ = pixels.shape
+        super().__init__(Path(), ingest_parameters(8).model_copy(update={"image_size": side}), 0)
+        self._pixels = pixels
+        self.class_names = changes.pop("class_names", [f"class {i}" for i in range(count)])
+        self._origin = changes.pop("origin", {"made": 1})
+        self._folds = changes.pop("folds", [])
+        self._index = {"labels": np.arange(count, dtype=np.int64), "names": [f"train/{i}" for i in range(count)]}
+        self._index |= {name: changes.pop(name) for name in ("labels", "names", "keys") if name in changes}
+        self._batches = changes.pop("batches", None)
+        assert not changes, changes
+
+    def origin(self, split: str) -> dict[str, Any]:
+        return self._origin
+
+    def index(self, split: str) -> Index:
+        return Index(**self._index)
+
+    def batches(self, split: str) -> Iterator[np.ndarray]:
+        if self._batches:
+            return self._batches()
+        return (self._pixels[start : start + 2] for start in range(0, len(self._pixels), 2))
+
+    def batches_at(self, split: str, positions: np.ndarray) -> Iterator[np.ndarray]:
+        return iter(self._pixels[positions])
+
+    def folds(self, split: str) -> list[np.ndarray]:
+        return self._folds
+
+
 def stream_of(pixels: np.ndarray, **changes: Any) -> ImageStream:
-    """A stream of `pixels` in batches of two; `changes` replace fields, those of its index too."""
-    count, _, side, _ = pixels.shape
-
-    def batches() -> Iterator[np.ndarray]:
-        return (pixels[start : start + 2] for start in range(0, count, 2))
-
-    fields: dict[str, Any] = {
-        "side": side,
-        "class_names": [f"class {i}" for i in range(count)],
-        "source": "made",
-        "origin": {"made": 1},
-        "batches": batches,
-    }
-    index: dict[str, Any] = {
-        "labels": np.arange(count, dtype=np.int64),
-        "names": [f"train/{i}" for i in range(count)],
-        "keys": None,
-    }
-    index |= {name: changes.pop(name) for name in index if name in changes}
-    return ImageStream(**(fields | {"index": lambda: Index(**index)} | changes))
+    """A stream of `pixels`; `changes` as of `MadeSource`."""
+    return MadeSource(pixels, changes).stream("train")
 
 
 def images_dataset(folder: Path, version: str) -> ImagesDataset:

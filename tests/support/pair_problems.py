@@ -3,9 +3,8 @@
 import numpy as np
 
 from byol_kedro.evaluation.scaler import Scaler
-from byol_kedro.pair_model.pairs import PairSet, Pool
-from byol_kedro.pair_model.stack import Stack
-from byol_kedro.parameters import Clusters, LatentMap, PairModelParams, Pairs
+from byol_kedro.pair_model.pairs import ConcatArray, ImagePool, PairSet
+from byol_kedro.parameters import Clusters, EmbeddingMap, PairModelParams, Pairs
 
 PAIRS = Pairs(
     count=300, target="psnr", reference="untrained", balanced=False, column=None, split="image", validation=0.2
@@ -22,7 +21,7 @@ SETTINGS = PairModelParams(
     weights_from=None,
     unlabeled=False,
     clusters=Clusters(method="kmeans", count=3, min_size=5),
-    map=LatentMap(method="tsne", points=50),
+    map=EmbeddingMap(method="tsne", points=50),
 )
 
 
@@ -51,10 +50,10 @@ def scaler_of(pairs):
 def pool_of(pairs):
     """A pool whose train images are those of the pairs."""
     names = [f"train/{i}" for i in range(len(pairs.features))]
-    return Pool(names, Stack([pairs.features]), pairs.features)
+    return ImagePool(names, ConcatArray([pairs.features]), pairs.features)
 
 
-def no_pairs(dim=10):
+def empty_pair_set(dim=10):
     """Of a split that has none."""
     none = np.zeros(0, np.int64)
     return PairSet(np.zeros((0, dim), np.float32), none, none, np.zeros(0))

@@ -1,4 +1,4 @@
-"""Small inputs of the report, as the rest of the project makes them."""
+"""Small inputs of the pipeline report, in the form that the other pipelines write."""
 
 import hashlib
 
@@ -91,7 +91,7 @@ STL10_CLASSES = ["airplane", "bird", "car", "cat", "deer", "dog", "horse", "monk
 
 
 def stl10(monkeypatch):
-    """Test images and a summary that are taken for STL-10's, with labels that are not the original's."""
+    """Returns test images and a data summary that pass for STL-10, with labels of their own."""
     test = images(np.random.default_rng(0).permutation(8000) % 10, STL10_CLASSES, "stl10")
     labels = hashlib.md5((test.labels + 1).astype(np.uint8).tobytes(), usedforsecurity=False).hexdigest()
     monkeypatch.setattr("byol_kedro.pipelines.report.results.LABELS", labels)
@@ -159,7 +159,7 @@ def history(epochs=40):
 
 
 def latent_row(model, n=500, **scores):
-    """A row of pair_metrics: each score with its interval, None where it has none."""
+    """Returns a row of pair_metrics; scores that are not given are None."""
     row = {"model": model, "n": n}
     for name in ("l1", "spearman", "r2", "l1_behind"):
         value = scores.get(name)
@@ -190,7 +190,7 @@ def pair_embedding_map():
         go.Scatter(x=[0, 1, 2], y=[1, 0, 1], mode="markers", text=["test/00003", "test/00000", "test/00007"]),
         go.Scatter(x=[5], y=[5], mode="markers", text=["test/00012"]),
     ]
-    return go.Figure(traces).update_layout(title="Latent map")
+    return go.Figure(traces).update_layout(title="Map of the embeddings")
 
 
 def cluster_sheet():
@@ -219,7 +219,7 @@ def sample_grid():
 
 
 def tabulate(header=None, **changes):
-    """The results of small inputs, some of them changed: manifest, baselines, probes, summary, images."""
+    """Tabulates small inputs. `changes` replaces some: manifest, baselines, probes, summary, images."""
     inputs = {
         "manifest": manifest(),
         "baselines": baseline_metrics(),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from byol_kedro.sources.cifar10 import BATCHES, CIFAR10, PYTHON
+from byol_kedro.sources.cifar10 import BATCHES, CIFAR10, PYTHON_FOLDER
 from tests.support.image_datasets import random_pixels
 
 SIDE = 8
@@ -65,7 +65,7 @@ def python2_pickle(labels, pixels):
 
 
 def write_python(root):
-    (root / PYTHON).mkdir(parents=True)
+    (root / PYTHON_FOLDER).mkdir(parents=True)
     for name, (labels, pixels) in contents().items():
-        (root / PYTHON / name).write_bytes(python2_pickle(labels, pixels))
+        (root / PYTHON_FOLDER / name).write_bytes(python2_pickle(labels, pixels))
     return root

@@ -47,7 +47,7 @@ class CudaCopy:
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
     def start(self, make: Callable[[], Tensor]) -> Copying:
-        """Makes a batch on the CPU and starts to copy it. Does not wait for the copy; may be called in any thread."""
+        """Make a batch on the CPU and starts to copy it. Does not wait for the copy; may be called in any thread."""
         with torch.cuda.stream(self._stream):
             # PyTorch keeps the pinned memory until the copy is done, though nothing refers to it any more.
             copy = make().pin_memory().to(self._stream.device, non_blocking=True)

@@ -11,7 +11,7 @@ def resolve_device(name: str) -> torch.device:
     `auto` is CUDA if available, then MPS, then the CPU.
 
     Raises:
-        UserError: The name is invalid, or the device is not available.
+        UserError: the name is invalid, or the device is not available.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"

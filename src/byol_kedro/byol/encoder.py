@@ -17,7 +17,7 @@ from byol_kedro.errors import UserError
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
-ADVICE = "use an encoder that the pipeline pretrain wrote, or run it again"
+ADVICE = "choose an encoder that the pipeline pretrain wrote, or run it again"
 MAX_IMAGE_SIZE = 10_000  # pixels; far above any size used in training
 Rule = tuple[Callable[[Any], bool], str]
 
@@ -55,21 +55,21 @@ class EncoderHeader:
     In a file each field is a string; fields that are no strings are JSON.
 
     Attributes:
-        architecture: Name in timm.
+        architecture: name in timm.
         stem: `imagenet` or `small`.
-        zero_init_residual: Whether residual branches were initialized to zero.
-        image_size: Side of the training images in pixels.
-        feature_dim: Number of features.
-        mean: Mean of each channel, in [0, 1] units. Images are normalized with `mean` and `std`.
-        std: Standard deviation of each channel.
-        data: Source of the images.
-        data_fingerprint: Fingerprints of the images without and with labels.
-        recipe: Name of the recipe.
-        epochs: Epochs of the training.
-        batch_size: Images per step, over all micro-batches.
-        projection_dim: Dimension of the projections.
-        hidden_dim: Width of the hidden layer of the heads.
-        seed: Seed of the training.
+        zero_init_residual: whether residual branches were initialized to zero.
+        image_size: side of the training images in pixels.
+        feature_dim: number of features.
+        mean: mean of each channel, in [0, 1] units. Images are normalized with `mean` and `std`.
+        std: standard deviation of each channel.
+        data: source of the images.
+        data_fingerprint: fingerprints of the images without and with labels.
+        recipe: name of the recipe.
+        epochs: epochs of the training.
+        batch_size: images per step, over all micro-batches.
+        projection_dim: dimension of the projections.
+        hidden_dim: width of the hidden layer of the heads.
+        seed: seed of the training.
     """
 
     architecture: str
@@ -95,10 +95,10 @@ class EncoderHeader:
 
     @classmethod
     def from_dict(cls, header: Mapping[str, str]) -> Self:
-        """Reads the result of `to_dict`. Other entries, such as version and fingerprint, are ignored.
+        """Read the result of `to_dict`. Other entries, such as version and fingerprint, are ignored.
 
         Raises:
-            UserError: An entry is missing or invalid.
+            UserError: an entry is missing or invalid.
         """
         fields = dataclasses.fields(cls)
         missing = [f.name for f in fields if f.name not in header and f.default is dataclasses.MISSING]
@@ -143,7 +143,7 @@ def restore_encoder(header: EncoderHeader, arrays: Arrays) -> nn.Module:
     """The header's network with the weights `arrays`, in evaluation mode, on the CPU.
 
     Raises:
-        UserError: An array is missing, unknown, not finite or of another shape, or the network has another number of
+        UserError: an array is missing, unknown, not finite or of another shape, or the network has another number of
             features than the header says.
     """
     model = untrained_encoder(header)
@@ -173,5 +173,5 @@ def restore_encoder(header: EncoderHeader, arrays: Arrays) -> nn.Module:
 
 
 def to_arrays(module: nn.Module) -> dict[str, npt.NDArray[Any]]:
-    """Copies of a module's parameters and buffers, row-major, by name."""
+    """Copy of a module's parameters and buffers, row-major, by name."""
     return {name: np.array(tensor.cpu().numpy(), order="C") for name, tensor in module.state_dict().items()}

@@ -39,17 +39,17 @@ def encode(
     advice: str = ADVICE,
     max_value: float = MAX_FEATURE,
 ) -> Features:
-    """Computes features of images in evaluation mode, without augmentation, in float32.
+    """Compute features of images in evaluation mode, without augmentation, in float32.
 
     Args:
         model: A network; moved to `device` and left in its mode.
         pixels: (N, 3, H, W) uint8; a memory map is read in batches.
-        header: Has the mean and standard deviation for normalization.
-        device: Where to compute.
-        batch_size: Images per batch.
-        name: What the features are, in messages.
-        advice: What to do if they are not finite, in messages.
-        max_value: Largest allowed absolute value.
+        header: has the mean and standard deviation for normalization.
+        device: where to compute.
+        batch_size: images per batch.
+        name: what the features are, in messages.
+        advice: what to do if they are not finite, in messages.
+        max_value: largest allowed absolute value.
 
     Returns:
         (N, D) float32, in the order of the images.
@@ -114,7 +114,7 @@ def project(projector: nn.Module, features: Features) -> Features:
 
 
 def _batches(pixels: Pixels, size: int) -> Iterator[Tensor]:
-    """Copies of the images, (n, 3, H, W) uint8; the last batch may be smaller."""
+    """Copy of the images, (n, 3, H, W) uint8; the last batch may be smaller."""
     for start in range(0, len(pixels), size):
         yield torch.from_numpy(np.array(pixels[start : start + size]))
 
@@ -142,7 +142,7 @@ def _features(
 
 @contextmanager
 def _eval_mode(model: nn.Module) -> Iterator[None]:
-    """Sets the model to evaluation mode inside the block."""
+    """Set the model to evaluation mode inside the block."""
     training = model.training
     model.eval()
     try:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Of a feature: the sum of a hundred million squares of it is still a float32, of at most 3e38.
 MAX_FEATURE = 1e15
 FLOAT32_MAX = float(np.finfo(np.float32).max)  # for features that are not used in further computations
+WEIGHT_TYPES = {f"torch.{name}" for name in ("float16", "bfloat16", "float32", "float64")}
 ROWS = 4096  # per chunk
 
 
@@ -32,15 +33,15 @@ class NotFiniteError(UserError):
 
 
 def check_finite(arrays: Mapping[str, Any], owner: str, advice: str) -> None:
-    """Checks arrays or tensors for NaN and infinity.
+    """Check arrays or tensors for NaN and infinity.
 
     Args:
-        arrays: Arrays or tensors by name.
-        owner: What they belong to; comes before the name of the array in the message.
-        advice: What to do; the end of the message.
+        arrays: arrays or tensors by name.
+        owner: what they belong to; comes before the name of the array in the message.
+        advice: what to do; the end of the message.
 
     Raises:
-        NotFiniteError: An array has NaN or infinity.
+        NotFiniteError: an array has NaN or infinity.
     """
     for name, array in arrays.items():
         finite: torch.Tensor | npt.NDArray[np.bool_] = (
@@ -51,14 +52,39 @@ def check_finite(arrays: Mapping[str, Any], owner: str, advice: str) -> None:
             raise NotFiniteError(f"{owner} {name} holds NaN or infinity ({count} numbers)", advice)
 
 
+def float32_weights(name: str, value: Any, problem: str, advice: str) -> "torch.Tensor":
+    """A tensor of a file of weights as float32.
+
+    Args:
+        name: name of the tensor in messages.
+        value: the tensor.
+        problem: start of the message of an error.
+        advice: end of the message of an error.
+
+    Raises:
+        UserError: the value is not a dense floating-point tensor, not finite in float32, or a negative variance.
+    """
+    import torch  # noqa: PLC0415  # takes seconds to import, and stages without networks use this module, too
+
+    dense = isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_meta
+    if not dense or str(value.dtype) not in WEIGHT_TYPES:
+        kind = f"{value.layout}, {value.dtype}" if isinstance(value, torch.Tensor) else type(value).__name__
+        raise UserError(f"{problem}: {name} is {kind}, expected a dense floating-point tensor; {advice}")
+    weights: torch.Tensor = value.detach().to(torch.float32)
+    check_finite({name: weights}, f"{problem}:", advice)
+    if name.endswith("running_var") and bool((weights < 0).any()):
+        raise UserError(f"{problem}: {name} is a variance and has negative numbers; {advice}")
+    return weights
+
+
 def check_features(features: npt.NDArray[Any], name: str, advice: str, max_value: float = MAX_FEATURE) -> None:
-    """Checks features for NaN, infinity and extreme values. A memory map is read in chunks.
+    """Check features for NaN, infinity and extreme values. A memory map is read in chunks.
 
     Args:
         features: (N, D).
-        name: What the features are; the start of the message.
-        advice: What to do; the end of the message.
-        max_value: Largest allowed absolute value.
+        name: what the features are; the start of the message.
+        advice: what to do; the end of the message.
+        max_value: largest allowed absolute value.
 
     Raises:
         NotFiniteError: A feature is NaN, infinite or beyond `max_value`.

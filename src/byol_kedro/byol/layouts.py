@@ -35,9 +35,9 @@ class Names:
     """The names of an encoder's tensors, and the names that other projects use for them.
 
     Attributes:
-        expected: The names of the tensors.
-        tables: Names of the children by other names; the first table is empty.
-        classifier: Prefixes of the classifier's tensors, from timm's metadata.
+        expected: the names of the tensors.
+        tables: names of the children by other names; the first table is empty.
+        classifier: prefixes of the classifier's tensors, from timm's metadata.
     """
 
     expected: AbstractSet[str]
@@ -66,11 +66,11 @@ class Found:
     """The tensors of an encoder in a file.
 
     Attributes:
-        tensors: Tensors by the names of the encoder. They may be incomplete, or include parts of a larger encoder;
+        tensors: tensors by the names of the encoder. They may be incomplete, or include parts of a larger encoder;
             `check_match` checks that.
-        prefix: Prefix of their names in the file; empty, or ends in a dot.
-        renamed: Whether the file has other names for them.
-        unused: What else is in the file, except for a classifier beside them.
+        prefix: prefix of their names in the file; empty, or ends in a dot.
+        renamed: whether the file has other names for them.
+        unused: what else is in the file, except for a classifier beside them.
     """
 
     tensors: dict[str, Any]
@@ -89,12 +89,12 @@ class Found:
 
 
 def find_encoder(content: Mapping[str, Any], encoder: nn.Module, problem: str, advice: str) -> Found:
-    """Finds the encoder in the content of a file, under any wrappers and prefixes, or else the closest match.
+    """Find the encoder in the content of a file, under any wrappers and prefixes, or else the closest match.
 
     An online network is preferred to its moving average, a teacher to its student.
 
     Raises:
-        UserError: No tensor has a name of the encoder's, or several different encoders match. The message starts with
+        UserError: no tensor has a name of the encoder's, or several different encoders match. The message starts with
             `problem` and ends with `advice`.
     """
     flat, expected = dict(_flat(content, set())), encoder.state_dict()

@@ -22,7 +22,7 @@ class Method(nn.Module, ABC):
 
     Attributes:
         encoder: (N, 3, H, W) float32 → features (N, feature_dim). It is what a training is for.
-        projector: Features → projections (N, projection_dim).
+        projector: features → projections (N, projection_dim).
     """
 
     encoder: nn.Module
@@ -30,11 +30,11 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def loss(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        """Computes the loss of a batch, possibly inside autocast.
+        """Compute the loss of a batch, possibly inside autocast.
 
         Args:
-            first: One view of each image, (N, 3, H, W) float32.
-            second: Another view of the same images.
+            first: one view of each image, (N, 3, H, W) float32.
+            second: another view of the same images.
 
         Returns:
             The loss, a float32 scalar, and the projections of the first views, (N, projection_dim), whose spread
@@ -42,7 +42,7 @@ class Method(nn.Module, ABC):
         """
 
     def update_target(self, tau: float) -> None:
-        """Updates the target network, if there is one; called after each step of the optimizer."""
+        """Update the target network, if there is one; called after each step of the optimizer."""
 
 
 class Byol(Method):
@@ -87,7 +87,7 @@ class Byol(Method):
         return online, list(self.target.parameters())
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Compiles both networks in place, which leaves the names of their weights alone."""
+        """Compile both networks in place, which leaves the names of their weights alone."""
         super().compile(*args, **kwargs)
         self.target.compile(*args, **kwargs)
 

@@ -20,15 +20,15 @@ class Row:
     """A row of the training history: means over the steps since the previous row.
 
     Attributes:
-        step: Steps done.
-        epoch: Epochs done, with a fraction.
-        loss: The loss; BYOL's is in [0, 8].
-        lr: Learning rate of the last step.
+        step: steps done.
+        epoch: epochs done, with a fraction.
+        loss: the loss; BYOL's is in [0, 8].
+        lr: learning rate of the last step.
         tau: τ of the last step.
-        images_per_second: Images, not views.
-        feature_std: Spread of the projections (see `feature_std`).
-        knn_top1: Top-1 of kNN within train, a fraction; NaN if it was not measured.
-        effective_rank: Effective rank of the projections, at least 1; NaN if it was not measured.
+        images_per_second: images, not views.
+        feature_std: spread of the projections (see `feature_std`).
+        knn_top1: top-1 of kNN within train, a fraction; NaN if it was not measured.
+        effective_rank: effective rank of the projections, at least 1; NaN if it was not measured.
     """
 
     step: int
@@ -55,13 +55,13 @@ class Monitor:
         self.reset()
 
     def reset(self) -> None:
-        """Resets the sums and the clock."""
+        """Reset the sums and the clock."""
         self._total = torch.zeros(2, device=self._device)
         self._steps = 0
         self._since = time.perf_counter()
 
     def add(self, metrics: Tensor) -> None:
-        """Adds the metrics of a step: loss and feature std, (2,)."""
+        """Add the metrics of a step: loss and feature std, (2,)."""
         self._total += metrics
         self._steps += 1
 
@@ -77,14 +77,14 @@ class Monitor:
         return self._total, self._steps, time.perf_counter() - self._since
 
     def restore(self, total: Tensor, steps: int, seconds: float) -> None:
-        """Restores what was `pending` in another process."""
+        """Restore what was `pending` in another process."""
         self._total = total.to(self._device)
         self._steps = steps
         self._since = time.perf_counter() - seconds
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Excludes the time in the block from `images_per_second`."""
+        """Exclude the time in the block from `images_per_second`."""
         start = time.perf_counter()
         yield
         self._since += time.perf_counter() - start

@@ -1,12 +1,12 @@
 """Encoders: timm architectures without their classifier."""
 
-import difflib
 from typing import Any
 
 from torch import nn
 
 from byol_kedro.byol.seeds import seeded
 from byol_kedro.errors import UserError
+from byol_kedro.suggestions import close_names
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 DROP_RATES = ("drop_prob", "drop_rate")  # attributes of timm's modules: stochastic depth, functional dropout
@@ -20,14 +20,14 @@ def create_encoder(
     Parameters have timm's names (for ResNets also torchvision's). Dropout and stochastic depth are switched off.
 
     Args:
-        name: Name of the architecture in timm.
+        name: name of the architecture in timm.
         stem: `small` gives a ResNet a 3x3 stride-1 `conv1` and no max pooling; `imagenet` is the architecture's own.
-        zero_init_residual: Whether residual branches start at zero.
-        seed: Determines all weights.
-        image_size: Side of the images in pixels, for architectures that are built for one size (transformers).
+        zero_init_residual: whether residual branches start at zero.
+        seed: determines all weights.
+        image_size: side of the images in pixels, for architectures that are built for one size (transformers).
 
     Raises:
-        UserError: The architecture is unknown, cannot be built for this size, or has no such stem or residual
+        UserError: the architecture is unknown, cannot be built for this size, or has no such stem or residual
             branches.
     """
     check_architecture_name(name)
@@ -51,12 +51,12 @@ def create_encoder(
 
 
 def check_architecture_name(name: str) -> None:
-    """Checks that `name` is exactly that of an architecture of timm.
+    """Check that `name` is exactly that of an architecture of timm.
 
     Other names may be addresses: timm downloads from `hf-hub:` and uses the configuration found there.
 
     Raises:
-        UserError: There is no such architecture.
+        UserError: there is no such architecture.
     """
     import timm  # noqa: PLC0415  # takes seconds to import
 
@@ -69,7 +69,7 @@ def check_architecture_name(name: str) -> None:
             f"pretrain.encoder.name: {name} includes the weights {weights!r}; use the architecture alone, "
             f"{architecture}, and set pretrain.init_from to a file of weights"
         )
-    close = difflib.get_close_matches(name, known, n=3) or ["resnet18", "resnet50"]
+    close = close_names(name, known, most=3) or ["resnet18", "resnet50"]
     raise UserError(
         f"pretrain.encoder.name: timm has no architecture {name!r}; close names: {', '.join(close)} "
         "(all: timm.list_models())"
@@ -80,7 +80,7 @@ def _build(name: str, options: dict[str, Any], *, last: bool) -> nn.Module | Non
     """The network with `options`; None if it does not know one of them and this is not the `last` attempt.
 
     Raises:
-        UserError: The constructor raises any error.
+        UserError: the constructor raises any error.
     """
     import timm  # noqa: PLC0415  # takes seconds to import
 
@@ -113,10 +113,10 @@ def error_text(error: Exception) -> str:
 
 
 def shrink_stem(encoder: Any, name: str) -> None:
-    """Replaces the stem of a ResNet by a 3x3 stride-1 convolution, in place.
+    """Replace the stem of a ResNet by a 3x3 stride-1 convolution, in place.
 
     Raises:
-        UserError: The network does not have the stem of a ResNet.
+        UserError: the network does not have the stem of a ResNet.
     """
     conv = getattr(encoder, "conv1", None)
     if not isinstance(conv, nn.Conv2d) or not isinstance(getattr(encoder, "maxpool", None), nn.MaxPool2d):

@@ -1,6 +1,5 @@
 """Weights from files: to initialize a training, and for reference encoders."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from byol_kedro.byol.features import Transform
-from byol_kedro.byol.finite import check_finite
+from byol_kedro.byol.finite import float32_weights
 from byol_kedro.byol.layouts import COUNTER, Found, find_encoder, resnet_name
 from byol_kedro.byol.method import Method
 from byol_kedro.byol.seeds import seeded
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
+from byol_kedro.suggestions import close_names
 
 ONLINE, TARGET = "online_network_state_dict", "target_network_state_dict"
 # The published trainer (sthalles/PyTorch-BYOL) stores torchvision's ResNet as a Sequential of its children.
@@ -35,17 +35,17 @@ class LoadedWeights:
 
 
 def load_matching(network: Method, content: Mapping[str, Any], source: str) -> LoadedWeights:
-    """Loads the weights of a file into `network`.
+    """Load the weights of a file into `network`.
 
     A file with an encoder initializes the encoders of the online and the target network. The published trainer's
     `model.pth` initializes everything but the predictor.
 
     Args:
-        network: Changed in place.
-        content: An encoder by timm's or torchvision's names in any layout that `find_encoder` supports; or the
+        network: changed in place.
+        content: an encoder by timm's or torchvision's names in any layout that `find_encoder` supports; or the
             content of the published trainer's `model.pth`, with one state dict of the online and one of the target
             network, each of encoder and projector.
-        source: Name of the file in messages.
+        source: name of the file in messages.
 
     Returns:
         What was loaded.
@@ -69,14 +69,14 @@ def load_matching(network: Method, content: Mapping[str, Any], source: str) -> L
 
 
 def match_encoder(content: Mapping[str, Any], encoder: nn.Module, problem: str, advice: str, path: str = "") -> Found:
-    """Finds all tensors of `encoder` in the content of a file, in any layout that `find_encoder` supports.
+    """Find all tensors of `encoder` in the content of a file, in any layout that `find_encoder` supports.
 
     Args:
-        content: The content of the file.
-        encoder: The encoder to find.
-        problem: Start of the message of an error.
-        advice: End of the message of an error.
-        path: Prefix of the tensors' names in messages.
+        content: the content of the file.
+        encoder: the encoder to find.
+        problem: start of the message of an error.
+        advice: end of the message of an error.
+        path: prefix of the tensors' names in messages.
 
     Returns:
         The tensors by the names of the encoder.
@@ -119,7 +119,7 @@ def _our_name(name: str) -> str:
 
 
 def check_match(given: dict[str, Any], expected: Mapping[str, Tensor], problem: str, advice: str) -> None:
-    """Checks that `given` has exactly the tensors of `expected`; missing BatchNorm counters are added to it.
+    """Check that `given` has exactly the tensors of `expected`; missing BatchNorm counters are added to it.
 
     Raises:
         UserError: A tensor is missing, unknown or not finite, or has another shape. The message starts with `problem`
@@ -139,11 +139,13 @@ def check_match(given: dict[str, Any], expected: Mapping[str, Tensor], problem: 
             raise UserError(
                 f"{problem}: {name} has shape {shape} in the file, expected {tuple(tensor.shape)}; {advice}"
             )
-    check_finite({name: given[name] for name in expected}, f"{problem}:", "use a file with finite weights")
+    for name in expected:
+        if not name.endswith(COUNTER):
+            float32_weights(name, given[name], problem, "use a file with finite weights")
 
 
 def check_timm_name(name: str, parameter: str) -> None:
-    """Checks the name of an architecture of timm, with or without a tag.
+    """Check the name of an architecture of timm, with or without a tag.
 
     Raises:
         UserError: timm does not know the name. The message names `parameter`.
@@ -152,7 +154,7 @@ def check_timm_name(name: str, parameter: str) -> None:
 
     known = {*timm.list_models(), *timm.list_pretrained()}
     if name not in known:
-        close = ", ".join(difflib.get_close_matches(name, known, n=3)) or "resnet18.tv_in1k"
+        close = ", ".join(close_names(name, known, most=3)) or "resnet18.tv_in1k"
         raise UserError(
             f"{parameter}: timm has no weights {name!r}; close names: {close} (all: timm.list_pretrained())"
         )
@@ -172,9 +174,9 @@ def pretrained_encoder(name: str, weights: Mapping[str, Any], source: str) -> nn
     If the file has more than a state dict and its classifier, a line is logged that says what was used.
 
     Args:
-        name: Name of the architecture in timm.
-        weights: The content of a file in any layout that `find_encoder` supports.
-        source: Name of the file in messages.
+        name: name of the architecture in timm.
+        weights: the content of a file in any layout that `find_encoder` supports.
+        source: name of the file in messages.
 
     Raises:
         UserError: A tensor is missing or has another shape, or the file has a larger network.
@@ -186,10 +188,10 @@ def pretrained_encoder(name: str, weights: Mapping[str, Any], source: str) -> nn
 
 
 def check_weights(name: str, weights: Mapping[str, Any], source: str) -> None:
-    """Checks weights without logging anything.
+    """Check weights without logging anything.
 
     Raises:
-        UserError: See `pretrained_encoder`.
+        UserError: see `pretrained_encoder`.
     """
     _with_weights(name, weights, source)
 

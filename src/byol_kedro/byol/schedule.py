@@ -24,7 +24,7 @@ class Plan:
     """A training with `parameters` on `count` images. Steps are those of the optimizer, counted from 0.
 
     Raises:
-        UserError: There are fewer images than one step needs.
+        UserError: there are fewer images than one step needs.
     """
 
     parameters: "Pretrain"

@@ -18,7 +18,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 def take_snapshot(state: TrainState, monitor: Monitor) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
-    """Copies everything that the rest of the training depends on to the CPU. Waits for the device.
+    """Copy everything that the rest of the training depends on to the CPU. Waits for the device.
 
     Returns:
         Arrays by name: `network.*`, `optimizer.<index of the parameter>.<name>`, `generator` (its state, uint8) and
@@ -47,7 +47,7 @@ def take_snapshot(state: TrainState, monitor: Monitor) -> tuple[dict[str, npt.ND
 
 
 def restore_snapshot(arrays: Arrays, header: Mapping[str, str], state: TrainState, monitor: Monitor) -> None:
-    """Restores the result of `take_snapshot` into a `state` and a `monitor` of the same parameters."""
+    """Restore the result of `take_snapshot` into a `state` and a `monitor` of the same parameters."""
     network = _with_prefix("network.", arrays)
     state.network.load_state_dict({name: torch.from_numpy(array) for name, array in network.items()})
     _restore_optimizer(_with_prefix("optimizer.", arrays), state)

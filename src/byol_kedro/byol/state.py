@@ -22,13 +22,13 @@ class TrainState:
     The epoch and the images of a step follow from `step` and the plan.
 
     Attributes:
-        network: The networks and their loss.
-        optimizer: Its learning rate is set in each step.
-        generator: Draws the augmentations; on the CPU, so that no step waits for the device.
-        scaler: The loss scaling of float16; disabled otherwise.
-        step: Steps done.
-        skipped: Steps that changed no weight, since a float16 gradient overflowed.
-        lineage: Names of the trainings that the steps are from, oldest first: those that this one continues, and its
+        network: the networks and their loss.
+        optimizer: its learning rate is set in each step.
+        generator: draws the augmentations; on the CPU, so that no step waits for the device.
+        scaler: the loss scaling of float16; disabled otherwise.
+        step: steps done.
+        skipped: steps that changed no weight, since a float16 gradient overflowed.
+        lineage: names of the trainings that the steps are from, oldest first: those that this one continues, and its
             own.
     """
 
@@ -50,7 +50,7 @@ def initial_state(parameters: "Pretrain", image_size: int, seed: int, device: to
     """The state at step 0. All random numbers depend on `seed` alone.
 
     Raises:
-        UserError: See `create_encoder`.
+        UserError: see `create_encoder`.
     """
     settings = parameters.encoder
     encoder = create_encoder(settings.name, settings.stem, settings.zero_init_residual, seed, image_size=image_size)

@@ -32,7 +32,7 @@ def channel_statistics(parts: Sequence[Pixels]) -> tuple[tuple[float, ...], tupl
 
 
 def chunks(pixels: Pixels) -> Iterator[Pixels]:
-    """Copies of at most `CHUNK` of the images (n, 3, H, W). A memory map is never read into memory completely."""
+    """Copy of at most `CHUNK` of the images (n, 3, H, W). A memory map is never read into memory completely."""
     for start in range(0, len(pixels), CHUNK):
         yield np.array(pixels[start : start + CHUNK])
         if isinstance(pixels.base, mmap.mmap):

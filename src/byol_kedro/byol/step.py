@@ -24,13 +24,13 @@ def train_step(
     If a float16 gradient overflows, weights, optimizer and target are left unchanged.
 
     Args:
-        state: Changed in place.
-        micro_batches: Pairs of views, each (N, 3, H, W) float32 on the device of the state. The gradient is the mean
+        state: changed in place.
+        micro_batches: pairs of views, each (N, 3, H, W) float32 on the device of the state. The gradient is the mean
             over all of them; BatchNorm sees one view of one micro-batch at a time. Iterated once, so that a generator
             keeps only one pair in memory.
-        lr: Learning rate.
-        tau: Weight of the old target in its update.
-        dtype: Autocast dtype of the passes. The loss is computed in float32.
+        lr: learning rate.
+        tau: weight of the old target in its update.
+        dtype: autocast dtype of the passes. The loss is computed in float32.
 
     Returns:
         Loss and feature std, (2,) float32 on the device, without gradient; the call does not wait for them.
@@ -53,7 +53,7 @@ def train_step(
 
 
 def _gradients(state: TrainState, views: Views, dtype: torch.dtype | None) -> Tensor:
-    """Adds the gradient of one micro-batch. Returns its loss and feature std, (2,)."""
+    """Add the gradient of one micro-batch. Returns its loss and feature std, (2,)."""
     first, second = (view.contiguous(memory_format=torch.channels_last) for view in views)
     with torch.autocast(state.device.type, dtype=dtype, enabled=dtype is not None):
         loss, projection = state.network.loss(first, second)

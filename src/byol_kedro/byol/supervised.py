@@ -55,23 +55,23 @@ def train_supervised(
     device: torch.device,
     on_epoch: OnEpoch = lambda _epoch, _loss: None,
 ) -> nn.Module:
-    """Trains the encoder of `header` from scratch, with the cross entropy of a linear layer on its features.
+    """Train the encoder of `header` from scratch, with the cross entropy of a linear layer on its features.
 
     Images are augmented like BYOL's first view. All random numbers depend on the seed of the plan.
 
     Args:
         pixels: (N, 3, S, S) uint8.
         labels: (N,) int64, all known.
-        header: The architecture, and mean and standard deviation for normalization.
-        plan: Batches and learning rates.
-        device: Where to train.
-        on_epoch: Called after each epoch with the number of epochs done and the last loss.
+        header: the architecture, and mean and standard deviation for normalization.
+        plan: batches and learning rates.
+        device: where to train.
+        on_epoch: called after each epoch with the number of epochs done and the last loss.
 
     Returns:
         The encoder in evaluation mode, without the linear layer.
 
     Raises:
-        NotFiniteError: The loss, or a weight after the last step, is not finite.
+        NotFiniteError: the loss, or a weight after the last step, is not finite.
     """
     network = _network(header, int(labels.max()) + 1, plan.seed, device)
     optimizer = create_optimizer(network, plan.parameters.optimizer)
@@ -112,7 +112,7 @@ def _network(header: EncoderHeader, classes: int, seed: int, device: torch.devic
 
 
 def _add_gradient(network: nn.Module, view: Tensor, targets: Tensor, parts: int, dtype: torch.dtype | None) -> Tensor:
-    """Adds the gradient of one of `parts` micro-batches, view (n, 3, S, S) float32, targets (n,). Returns its loss."""
+    """Add the gradient of one of `parts` micro-batches, view (n, 3, S, S) float32, targets (n,). Returns its loss."""
     with torch.autocast(view.device.type, dtype=dtype, enabled=dtype is not None):
         logits = network(view.contiguous(memory_format=torch.channels_last))
     loss = F.cross_entropy(logits.float(), targets)

@@ -51,27 +51,27 @@ def train(
     on_checkpoint: OnCheckpoint = lambda _state, _monitor: None,
     evaluate: Evaluate | None = None,
 ) -> list[Row]:
-    """Trains `state` from its step to the last step of `plan`.
+    """Train `state` from its step to the last step of `plan`.
 
     An epoch uses each image once; an incomplete last step is dropped.
 
     Args:
-        state: Networks, optimizer and generator; changed in place.
-        images: The training images.
-        plan: Batches, learning rate and τ of each step.
-        mean: Mean of each channel, in [0, 1] units. Views are normalized with `mean` and `std`.
-        std: Standard deviation of each channel.
-        monitor: The history of the steps that `state` has done already.
-        on_step: Called after every step with the number of steps done and, if the metrics were read from the device,
+        state: networks, optimizer and generator; changed in place.
+        images: the training images.
+        plan: batches, learning rate and τ of each step.
+        mean: mean of each channel, in [0, 1] units. Views are normalized with `mean` and `std`.
+        std: standard deviation of each channel.
+        monitor: the history of the steps that `state` has done already.
+        on_step: called after every step with the number of steps done and, if the metrics were read from the device,
             the new row of the history.
-        on_checkpoint: Called after every step, after `on_step`; may take a snapshot.
-        evaluate: Computes further columns of the row, every `online_knn.every_epochs` epochs and after the last step.
+        on_checkpoint: called after every step, after `on_step`; may take a snapshot.
+        evaluate: computes further columns of the row, every `online_knn.every_epochs` epochs and after the last step.
 
     Returns:
         The rows of the history.
 
     Raises:
-        DivergedError: The loss, or a feature that `evaluate` computes, is not finite.
+        DivergedError: the loss, or a feature that `evaluate` computes, is not finite.
     """
     dtype = autocast_dtype(state.device, plan.parameters.precision)
     normalize = torch.tensor(mean, device=state.device), torch.tensor(std, device=state.device)

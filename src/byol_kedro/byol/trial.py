@@ -17,13 +17,13 @@ IMAGES = 2  # the minimum of BatchNorm on feature maps of one pixel
 
 
 def check_trainable(encoder: "Encoder", image_size: int) -> int:
-    """Checks that BYOL can train an architecture on images of `image_size` × `image_size` pixels (CPU, float32).
+    """Check that BYOL can train an architecture on images of `image_size` × `image_size` pixels (CPU, float32).
 
     Returns:
         The number of features per image.
 
     Raises:
-        UserError: See `create_encoder`; or a forward or backward pass fails in training mode, the features are not
+        UserError: see `create_encoder`; or a forward or backward pass fails in training mode, the features are not
             (N, D) or not finite, or the passes draw random numbers, which a checkpoint does not restore.
     """
     network = create_encoder(encoder.name, encoder.stem, encoder.zero_init_residual, 0, image_size=image_size)

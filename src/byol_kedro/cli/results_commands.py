@@ -1,6 +1,6 @@
-"""`kedro results`: the runs of an environment, what differs between two, and room for new ones.
+"""`kedro results`: list runs, compare two and remove old ones.
 
-What the commands call is imported where it is called: `kedro run` and `kedro results --help` need none of it.
+Imports are inside the commands, because `kedro run` and `kedro results --help` do not need them.
 """
 # ruff: noqa: PLC0415
 
@@ -11,57 +11,57 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from byol_kedro.cli.error_line import one_line
-from byol_kedro.cli.options import place
+from byol_kedro.cli.error_line import print_user_errors
+from byol_kedro.cli.options import session_options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 FORMATS = ("table", "json", "csv", "markdown")
-WIDTH = 100  # where the output is no terminal
+WIDTH = 100  # if the output is not a terminal
 
 
 def selection(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of the list."""
+    """Add the options of the list to a command."""
     limit = click.option("--limit", type=click.IntRange(min=1), help="Only the newest N runs.")
     form = click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
     return form(limit(command))
 
 
 @click.group(invoke_without_command=True)
-@place
+@session_options
 @selection
 @click.pass_context
-def results(context: click.Context, place: dict[str, Any], form: str, limit: int | None) -> None:
-    """List the runs of an environment, newest first; or compare two, or remove old ones.
+def results(context: click.Context, session_options: dict[str, Any], form: str, limit: int | None) -> None:
+    """List the runs of an environment, newest first; compare two; remove old ones.
 
-    A run without results of its own says what there is instead: no top-1 where there was nothing to learn or to test
-    on, predictions of a folder, only some pipelines, or no results, predictions or encoder, where it died, is going
-    on or was pruned.
+    A run without top-1 shows its state instead: "no top-1" without labels to learn or to test on, "predictions of
+    FOLDER", "only PIPELINES", or "no results", "no predictions" or "no encoder" if it failed, is still running or was
+    pruned.
     """
     if context.invoked_subcommand is None:
-        print_runs(place, form, limit)
+        print_runs(session_options, form, limit)
 
 
 @results.command("list")
-@place
+@session_options
 @selection
-def list_(place: dict[str, Any], form: str, limit: int | None) -> None:
-    """List the runs of an environment, newest first, as `kedro results` alone does."""
-    print_runs(place, form, limit)
+def list_(session_options: dict[str, Any], form: str, limit: int | None) -> None:
+    """List the runs of an environment, newest first; the default of `kedro results`."""
+    print_runs(session_options, form, limit)
 
 
-def print_runs(place: dict[str, Any], form: str, limit: int | None) -> None:
-    """Print the list; with one line where there is none."""
-    with one_line():
+def print_runs(session_options: dict[str, Any], form: str, limit: int | None) -> None:
+    """Print the list of runs."""
+    with print_user_errors():
         with quiet():
             from byol_kedro.runs import listing
             from byol_kedro.runs.history import list_runs, open_catalog
 
-            catalog = open_catalog(place)
+            catalog = open_catalog(session_options)
             records = listing.records(list_runs(catalog)[:limit], catalog)
         if form == "table":
-            screen().print(listing.as_table(records), markup=False, highlight=False)
+            console().print(listing.as_table(records), markup=False, highlight=False)
         else:
             texts = {"json": listing.as_json, "csv": listing.as_csv, "markdown": listing.as_markdown}
             click.echo(texts[form](records))
@@ -70,63 +70,68 @@ def print_runs(place: dict[str, Any], form: str, limit: int | None) -> None:
 @results.command()
 @click.argument("run_a", metavar="RUN")
 @click.argument("run_b", metavar="RUN")
-@place
-def diff(run_a: str, run_b: str, place: dict[str, Any]) -> None:
-    """Which parameters and rows differ between two runs, and whether by more than noise.
+@session_options
+def diff(run_a: str, run_b: str, session_options: dict[str, Any]) -> None:
+    """Compare two runs: parameters and results that differ.
 
     RUN is a run_id, the beginning of one, or latest or previous (of the complete runs).
 
-    Rows are tested with McNemar's test where both runs named the same test images, else with a z-test of two
-    proportions. The p-values are Holm-adjusted over the rows that were tested.
+    Results are compared with McNemar's test if both runs predicted the same test images, else with a z-test of two
+    proportions. p-values are Holm-adjusted over the tested rows.
     """
-    with one_line():
+    with print_user_errors():
         with quiet():
-            from byol_kedro.runs.compare import compare_rows, diff_screen, differences, other_images
+            from byol_kedro.runs.compare import compare_rows, differences, different_test_images, format_diff
             from byol_kedro.runs.history import find_run, list_runs, open_catalog
 
-            catalog = open_catalog(place)
+            catalog = open_catalog(session_options)
             runs = list_runs(catalog)
             a, b = find_run(run_a, runs), find_run(run_b, runs)
-            parts = diff_screen(
-                a, b, differences(a, b, catalog), compare_rows(a, b, catalog), others=other_images(a, b, catalog)
+            parts = format_diff(
+                a,
+                b,
+                differences(a, b, catalog),
+                compare_rows(a, b, catalog),
+                others=different_test_images(a, b, catalog),
             )
         for part in parts:
-            screen().print(part, markup=False, highlight=False)
+            console().print(part, markup=False, highlight=False)
 
 
 @results.command()
-@click.option("--keep", type=click.IntRange(min=1), required=True, help="How many complete runs stay.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
-@place
-def prune(keep: int, dry_run: bool, place: dict[str, Any]) -> None:
-    """Remove what all but the newest runs have saved.
+@click.option("--keep", type=click.IntRange(min=1), required=True, help="Number of complete runs to keep.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
+@session_options
+def prune(keep: int, dry_run: bool, session_options: dict[str, Any]) -> None:
+    """Remove the artifacts of old runs.
 
-    Stays: the newest N complete runs, which have results, with or without labels; all others since the oldest of
-    these; and every version that one of them read. What is older goes, predictions too, and a run that is going on:
-    do not prune while there is one.
+    Kept are the newest N complete runs (those with results), all other runs since the oldest of them, and every
+    version that these runs read. Everything older is removed, including predictions. Do not prune during a run: its
+    artifacts may be removed.
     """
-    with one_line():
+    with print_user_errors():
         with quiet():
             from byol_kedro.runs.history import open_catalog
-            from byol_kedro.runs.prune import freed_bytes, plan, remove, remove_leftovers, words
+            from byol_kedro.runs.prune import freed_bytes, plan, remove, remove_leftovers, summary_lines
 
-            catalog = open_catalog(place)
+            catalog = open_catalog(session_options)
             planned = plan(catalog, keep)
             freed = freed_bytes(planned.folders)
             if not dry_run:
                 remove(planned.removals)
                 remove_leftovers(catalog)
-        click.echo("\n".join(words(planned, freed, dry=dry_run)))
+        click.echo("\n".join(summary_lines(planned, freed, dry=dry_run)))
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Kedro logs to stdout; what is printed there must be the answer alone."""
+    """Redirect stdout to stderr in the block: Kedro logs to stdout, which must contain only the answer."""
     with redirect_stdout(sys.stderr):
         yield
 
 
-def screen() -> "Console":
+def console() -> "Console":
+    """Return a console as wide as the terminal, or of fixed width for a file or a pipe."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else WIDTH)

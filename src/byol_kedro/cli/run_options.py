@@ -1,30 +1,34 @@
-"""The options of `kedro run` that Kedro reads with a traceback, or takes apart otherwise than one has meant it."""
+"""Options of `kedro run` that replace Kedro's, which fail with a traceback or split values wrongly."""
 
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from difflib import get_close_matches
 from typing import Any
 
 import click
 from kedro.framework.cli.utils import split_node_names, split_string
 
-from byol_kedro.cli.error_line import one_line
+from byol_kedro.cli.error_line import print_user_errors
 from byol_kedro.cli.options import Names, checked
 from byol_kedro.errors import UserError
 from byol_kedro.files.paths import expanded
 from byol_kedro.runs.command_line import assignments, nested
 from byol_kedro.runs.conf_faults import read_conf
+from byol_kedro.suggestions import did_you_mean
 
 
 def read_load_versions(text: str) -> dict[str, str]:
-    """`encoder:2026-…,images_train:2026-…` by entry. UserError where a part is something else."""
+    """Parse `encoder:2026-…,images_train:2026-…` into versions by entry.
+
+    Raises:
+        UserError: an item has another form, or an entry is given twice.
+    """
     versions: dict[str, str] = {}
     for item in filter(None, map(str.strip, text.split(","))):
         name, _, version = item.partition(":")
         if not name or version in {"", ".", ".."} or set(version) & set("/\\"):
             raise UserError(
-                f"--load-versions: found {item!r}, expected an entry and a run_id: encoder:2026-01-31T12.00.00.000Z"
+                f"--load-versions: found {item!r}, expected ENTRY:RUN_ID, such as encoder:2026-01-31T12.00.00.000Z"
             )
         if name in versions:
             raise UserError(f"--load-versions: {name} is given twice; give it once")
@@ -33,7 +37,7 @@ def read_load_versions(text: str) -> dict[str, str]:
 
 
 def read_runner_params(text: str) -> dict[str, Any]:
-    """`max_workers=4,is_async=true`: numbers, true and false are such, everything else is text."""
+    """Parse `max_workers=4,is_async=true`; numbers and booleans are converted, other values stay strings."""
     values: dict[str, Any] = nested(assignments(text, "--runner-params"))
     for name, value in values.items():
         with suppress(ValueError):
@@ -42,37 +46,40 @@ def read_runner_params(text: str) -> dict[str, Any]:
 
 
 def read_config(context: click.Context, _option: click.Parameter, path: str | None) -> str | None:
-    """What a file of `--config` says are the defaults of all options; it is read before them."""
+    """Use the options in a `--config` file as defaults of all other options."""
     if path:
-        with one_line():
+        with print_user_errors():
             context.default_map = run_section(path, context.command.params)
     return path
 
 
 def run_section(path: str, options: Sequence[click.Parameter]) -> dict[str, Any]:
-    """The block `run` of a YAML file, by the names of `options`.
+    """Return the block `run` of a YAML file as values by option name.
+
+    Args:
+        path: the YAML file.
+        options: the options of the command.
 
     Raises:
-        UserError: the file is missing or no YAML, there is no such block, or something in it is no option.
+        UserError: the file is missing or not valid YAML, has no such block, or contains an unknown option.
     """
     file = expanded(path, "--config")
     if not file.is_file():
-        raise UserError(f"--config: there is no file {file}")
+        raise UserError(f"--config: the file {file} does not exist")
     content = read_conf(file.read_bytes())
     if isinstance(content, str):
         raise UserError(f"--config {file}{content}")
     section = content.get("run")
     if not isinstance(section, dict):
-        raise UserError(f"--config {file}: a block run is expected, such as run: {{env: sample, params: {{seed: 1}}}}")
-    words = [(word, option) for option in options for word in (*option.opts, option.name or "")]
-    names = {word.lstrip("-").replace("-", "_"): option for word, option in words if option.name != "config"}
+        raise UserError(f"--config {file}: expected a block run, such as run: {{env: sample, params: {{seed: 1}}}}")
+    spellings = [(text, option) for option in options for text in (*option.opts, option.name or "")]
+    names = {text.lstrip("-").replace("-", "_"): option for text, option in spellings if option.name != "config"}
     values = {}
     for key, value in section.items():
         option = names.get(key.replace("-", "_"))
         if option is None or option.name is None:
-            near = get_close_matches(key, names, n=1)
-            known = ", ".join(sorted({option.name or "" for option in names.values()}))
-            hint = f"did you mean {near[0]}?" if near else f"known are {known}"
+            expected = ", ".join(sorted({option.name or "" for option in names.values()}))
+            hint = did_you_mean(key, names, f"expected one of {expected}")
             raise UserError(f"--config {file}: run.{key}: there is no such option; {hint}")
         values[option.name] = _value(f"--config {file}: run.{key}", option, value)
     return {name: value for name, value in values.items() if value is not None}
@@ -85,18 +92,18 @@ def _value(where: str, option: click.Parameter, value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, dict) or (isinstance(option, click.Option) and option.is_flag):
-        expected = "a text or a list" if isinstance(value, dict) else "true or false"
-        raise UserError(f"{where}: {expected} is expected, found {value!r}")
+        expected = "a string or a list" if isinstance(value, dict) else "true or false"
+        raise UserError(f"{where}: found {value!r}, expected {expected}")
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def repeatable(option: click.Parameter) -> click.Parameter:
-    """Kedro's option as it is; one that takes names as one that may be typed several times."""
+    """Return Kedro's option; one that takes names becomes repeatable."""
     if not isinstance(option, click.Option) or option.callback not in {split_string, split_node_names}:
         return option
     assert option.name is not None
-    words = [*option.opts, option.name]
-    return Names(words, default=option.default, callback=option.callback, help=option.help)
+    declarations = [*option.opts, option.name]
+    return Names(declarations, default=option.default, callback=option.callback, help=option.help)
 
 
 OPTIONS = (

@@ -1,4 +1,4 @@
-"""The base of datasets of artifacts: written whole or not at all, checked when they are loaded."""
+"""A mixin for datasets of artifacts: atomic saves, and verification on load."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -6,40 +6,52 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from byol_kedro.files.atomic import replacing_all
-from byol_kedro.files.integrity import check_sum, checksum, checksum_file
-from byol_kedro.files.versioned import Versions
+from byol_kedro.files.integrity import checksum, checksum_file, verify_checksum
+from byol_kedro.files.versioned import VersionedMixin
 
 
-class Artifact(Versions):
-    """Comes before a dataset of Kedro's among the bases; `write` and `read` know the format.
+class ArtifactMixin(VersionedMixin):
+    """Saves a file atomically with a checksum file, and verifies it on load.
 
-    A checksum lies beside the file. What is loaded agrees with it, or one line says what is wrong with the file.
+    Must precede the Kedro dataset in the bases. Subclasses implement the format in `write` and `read`.
     """
 
-    _get_load_path: Callable[[], PurePosixPath]  # the other base's
+    _get_load_path: Callable[[], PurePosixPath]  # of the Kedro dataset
 
     def save(self, data: Any) -> None:
-        """Raises UserError when the disk is full; whatever goes wrong, nothing is left."""
+        """Save the data. If that fails, nothing is left.
+
+        Raises:
+            UserError: The disk is full.
+        """
         path = self.new_file()
-        # Kedro looks for the artifact, so it comes last.
+        # Kedro checks for the artifact, so it is moved last.
         with replacing_all([checksum_file(path), path]) as (sums, temporary):
             self.write(data, temporary)
             sums.write_text(checksum(temporary, path), "utf-8")
 
     def load(self) -> Any:
-        """Raises UserError when the file is not what was written."""
+        """Load the data.
+
+        Raises:
+            UserError: The file differs from what was saved.
+        """
         return self.read(self.checked_path())
 
     def checked_path(self) -> Path:
-        """The file of the version to load. Raises UserError when it is not what was written."""
+        """Return the path of the version to load.
+
+        Raises:
+            UserError: The file differs from what was saved.
+        """
         path = Path(self._get_load_path())
-        check_sum(path)
+        verify_checksum(path)
         return path
 
     @abstractmethod
     def write(self, data: Any, path: Path) -> None:
-        """Writes `data` to a new file."""
+        """Write the data to a new file."""
 
     @abstractmethod
     def read(self, path: Path) -> Any:
-        """The data of a file that is as `write` left it."""
+        """Read the data from a verified file."""

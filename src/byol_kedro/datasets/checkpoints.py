@@ -1,4 +1,4 @@
-"""Checkpoints of trainings: a folder for each training, found by what decides its result, not versioned."""
+"""Checkpoints of trainings: one folder per training, identified by everything that determines its result."""
 
 import json
 import re
@@ -19,20 +19,20 @@ from byol_kedro.errors import UserError
 from byol_kedro.files.atomic import replacing
 from byol_kedro.files.integrity import DamagedError, check_file
 from byol_kedro.files.leftovers import remove_leftovers
-from byol_kedro.files.locks import alone
+from byol_kedro.files.locks import exclusive
 from byol_kedro.files.sealed import FINGERPRINT, check_arrays, open_tensors, sealed, unsealed
 from byol_kedro.log import get_logger
 
 Identity = Mapping[str, Any]
-WHAT = "training.json"
+IDENTITY_FILE = "training.json"
 NAME = re.compile(r"step-\d{9,}\.safetensors")
-SHOWN = 3  # more differences than this are counted, not listed
+SHOWN = 3  # differences that are listed; the others are counted
 log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A whole checkpoint: the optimizer's steps done, when it was written, and what was written."""
+    """An intact checkpoint: optimizer steps done, time of writing, and content."""
 
     step: int
     written: datetime
@@ -43,84 +43,85 @@ class TrainingFolder:
     """The checkpoints of one training."""
 
     def __init__(self, path: Path, identity: Identity) -> None:
+        """Take the folder and the identity of the training; see `Checkpoints.of`."""
         self.path = path
         self._identity = identity
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """While the block runs, nobody else trains here: who comes second waits and says so.
+    def locked(self) -> Iterator[None]:
+        """Wait until no other process runs this training, and lock it during the block.
 
-        Where no lock can be had, no checkpoint can be written either, and the block runs as it is.
+        If the lock file cannot be created, neither can checkpoints, and the block runs without a lock.
         """
-        told = (
-            f"another process is at this very training, with its checkpoints in {self.path}: waiting for it to end; "
-            "Ctrl-C ends the waiting"
+        message = (
+            f"another process runs the same training (checkpoints in {self.path}): waiting until it ends; "
+            "press Ctrl-C to stop waiting"
         )
         with ExitStack() as stack:
             with suppress(OSError):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(alone(self.path.with_name(f".{self.path.name}.lock"), told))
+                stack.enter_context(exclusive(self.path.with_name(f".{self.path.name}.lock"), message))
             yield
 
     def write(self, step: int, arrays: Mapping[str, Array], header: dict[str, str], keep: int) -> None:
-        """Writes a checkpoint whole and to the disk, or leaves all as it was; then the last `keep` up to it stay.
+        """Write a checkpoint atomically, and remove all but the last `keep` up to it.
 
         Raises:
-            UserError: it cannot be written; the disk is full, for example.
+            UserError: The file cannot be written, for example because the disk is full.
         """
         try:
-            if _identity_in(self.path / WHAT) is None:
-                _remove_other_kinds(self.path / WHAT)
-                with replacing(self.path / WHAT) as temporary:
+            if _identity_in(self.path / IDENTITY_FILE) is None:
+                _remove_other_kinds(self.path / IDENTITY_FILE)
+                with replacing(self.path / IDENTITY_FILE) as temporary:
                     temporary.write_text(_as_json(self._identity), "utf-8")
             path = self._file(step)
             _remove_other_kinds(path)
             with replacing(path, sum(array.nbytes for array in arrays.values())) as temporary:
                 save_file(dict(arrays), temporary, metadata=sealed(header, arrays, _place(path)))
             files = self._files()
-            # A later step than the one just reached can only be a damaged checkpoint that was passed over.
+            # A checkpoint of a later step can only be a damaged one that was ignored.
             later = [path for path in files if _step(path) > step]
             for old in [*later, *files[len(later) + keep :]]:
                 if not old.is_dir():
                     old.unlink(missing_ok=True)
             remove_leftovers(self.path)
         except (OSError, SafetensorError) as error:
-            raise UserError(f"could not write a checkpoint under {self.path}: {error}") from error
+            raise UserError(f"cannot write a checkpoint to {self.path}: {error}") from error
 
     def newest(self) -> Checkpoint | None:
-        """The newest checkpoint that is whole; a line for each that is not. None where there is none."""
+        """Return the newest intact checkpoint, or None. Logs a warning for each damaged one."""
         for path in self._files():
             try:
                 content = _read(path)
             except DamagedError as error:
-                log.warning("the checkpoint %s is cut or corrupt and is passed over: it %s", path, error.fault)
+                log.warning("the checkpoint %s is damaged and ignored: it %s", path, error.fault)
             else:
                 written = datetime.fromtimestamp(path.stat().st_mtime, tz=UTC).astimezone()
                 return Checkpoint(_step(path), written, content)
         return None
 
     def differences(self) -> str:
-        """How this training differs from the one beside it that wrote last: `epochs (40 there, 80 here)`, …
+        """Describe how this training differs from the most recent other one; empty if there is no other.
 
-        Empty where no other training has checkpoints here.
+        For example `epochs (40 there, 80 here)`.
         """
-        others = [path for path in self.path.parent.glob(f"*/{WHAT}") if path.parent != self.path]
+        others = [path for path in self.path.parent.glob(f"*/{IDENTITY_FILE}") if path.parent != self.path]
         newest_first = sorted(others, key=lambda path: path.parent.stat().st_mtime, reverse=True)
         theirs = next((found for path in newest_first if (found := _identity_in(path)) is not None), None)
         if theirs is None:
             return ""
         ours = json.loads(_as_json(self._identity))
-        odd = [name for name in sorted({*ours, *theirs}) if ours.get(name) != theirs.get(name)]
-        told = [f"{name} ({_short(theirs.get(name))} there, {_short(ours.get(name))} here)" for name in odd]
-        rest = [f"and {len(odd) - SHOWN} more"] if len(odd) > SHOWN else []
-        return ", ".join(told[:SHOWN] + rest)
+        differing = [name for name in sorted({*ours, *theirs}) if ours.get(name) != theirs.get(name)]
+        texts = [f"{name} ({_short(theirs.get(name))} there, {_short(ours.get(name))} here)" for name in differing]
+        rest = [f"and {len(differing) - SHOWN} more"] if len(differing) > SHOWN else []
+        return ", ".join(texts[:SHOWN] + rest)
 
-    def beside(self, changes: Identity) -> "TrainingFolder":
-        """The folder of the training that differs from this one by `changes`."""
+    def sibling(self, changes: Identity) -> "TrainingFolder":
+        """Return the folder of the training that differs from this one by `changes`."""
         return Checkpoints(self.path.parent).of({**self._identity, **changes})
 
     def clear(self) -> None:
-        """Removes all checkpoints of this training."""
+        """Remove all checkpoints of this training."""
         for path in self._files():
             path.unlink(missing_ok=True)
 
@@ -128,36 +129,40 @@ class TrainingFolder:
         return self.path / f"step-{step:09d}.safetensors"
 
     def _files(self) -> list[Path]:
-        """Newest first; a copy by another name is none of them."""
+        """The checkpoints, newest first; copies with other names are ignored."""
         return sorted((path for path in self.path.glob("step-*") if NAME.fullmatch(path.name)), reverse=True)
 
 
 class Checkpoints:
-    """The checkpoints of all trainings of an environment, under one folder that may be deleted at any time."""
+    """The checkpoints of all trainings of an environment, in one folder that may be deleted at any time."""
 
     def __init__(self, root: Path) -> None:
+        """Take the folder, which need not exist."""
         self._root = root
 
     def of(self, identity: Identity) -> TrainingFolder:
-        """The folder of the training that `identity` (JSON values) describes; it need not be there."""
+        """Return the folder of the training with this identity (JSON values); it need not exist."""
         return TrainingFolder(self._root / _name_of(_as_json(identity).encode()), identity)
 
 
 class CheckpointsDataset(AbstractDataset[Any, Checkpoints]):
-    """Loads a handle on a folder; nothing is read before it is asked for."""
+    """Loads `Checkpoints`; nothing is read on load."""
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Take the arguments of the catalog entry."""
         self._filepath = Path(filepath)
         self.metadata = metadata
 
     def load(self) -> Checkpoints:
+        """Return the folder."""
         return Checkpoints(self._filepath)
 
     def save(self, data: Any) -> NoReturn:  # noqa: ARG002  # Kedro's interface
-        raise UserError(f"{self._filepath} is written by the training as it goes, never at its end")
+        """Raise UserError: checkpoints are written during the training."""
+        raise UserError(f"{self._filepath} is written during the training and cannot be the output of a node")
 
     def _exists(self) -> bool:
-        return True  # no folder is no checkpoint
+        return True  # a missing folder has no checkpoints
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}
@@ -168,12 +173,12 @@ def _as_json(identity: Identity) -> str:
 
 
 def _name_of(identity: bytes) -> str:
-    """Of the folder of a training."""
+    """The folder name of a training."""
     return sha256(identity).hexdigest()[:16]
 
 
 def _identity_in(path: Path) -> dict[str, Any] | None:
-    """What the file tells of the training in its folder; None where it is missing, damaged, or of another training."""
+    """The identity in a file; None if it is missing, damaged, or does not match its folder."""
     try:
         check_file(path)
         content = path.read_bytes()
@@ -183,7 +188,7 @@ def _identity_in(path: Path) -> dict[str, Any] | None:
 
 
 def _read(path: Path) -> Tensors:
-    """What was written. DamagedError where it is not whole, or of another training or step."""
+    """Read a checkpoint. Raises DamagedError if it is damaged or of another training or step."""
     with open_tensors(path) as file:
         stored, names = dict(file.metadata() or {}), list(file.keys())
     header = unsealed(path, stored, _place(path))
@@ -192,14 +197,14 @@ def _read(path: Path) -> Tensors:
 
 
 def _place(path: Path) -> str:
-    """Training and step."""
+    """Training and step, as recorded in the header."""
     return f"{path.parent.name}/{path.name}"
 
 
 def _remove_other_kinds(path: Path) -> None:
-    """A pipe, a device or a link to nothing has no place among checkpoints; a folder is left to the user."""
+    """Remove a pipe, device or broken link in place of a checkpoint; a folder is kept."""
     if not path.is_file() and not path.is_dir():
-        with suppress(OSError):  # the write that follows says why
+        with suppress(OSError):  # the following write reports the error
             path.unlink()
 
 

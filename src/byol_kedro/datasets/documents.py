@@ -1,4 +1,4 @@
-"""JSON and text (markdown, html), saved whole and checked when they are loaded."""
+"""JSON and text (Markdown, HTML), saved atomically and verified on load."""
 
 import json
 from pathlib import Path
@@ -7,28 +7,36 @@ from typing import Any, ClassVar
 from kedro_datasets import json as kedro_json
 from kedro_datasets import text as kedro_text
 
-from byol_kedro.datasets.atomic_save import Artifact
+from byol_kedro.datasets.atomic_save import ArtifactMixin
 
 
-class JSONDataset(Artifact, kedro_json.JSONDataset):  # type: ignore[misc]  # the base has no types
-    """Strict JSON: NaN and infinity are refused, since other readers would stumble over them."""
+class JSONDataset(ArtifactMixin, kedro_json.JSONDataset):  # type: ignore[misc]  # the base has no types
+    """Strict JSON: NaN and infinity are refused, because other parsers do not accept them."""
 
     DEFAULT_SAVE_ARGS: ClassVar[dict[str, Any]] = {"indent": 2, "ensure_ascii": False}
 
     def write(self, data: Any, path: Path) -> None:
-        """Raises ValueError on NaN or infinity, TypeError on what JSON has no type for."""
+        """Write JSON.
+
+        Raises:
+            ValueError: The data contain NaN or infinity.
+            TypeError: The data contain a type that JSON does not have.
+        """
         text = json.dumps(data, allow_nan=False, **self._save_args)
         path.write_text(text + "\n", encoding="utf-8")
 
     def read(self, path: Path) -> Any:
+        """Read JSON."""
         return json.loads(path.read_text("utf-8"))
 
 
-class TextDataset(Artifact, kedro_text.TextDataset):  # type: ignore[misc]  # the base has no types
-    """A text in UTF-8."""
+class TextDataset(ArtifactMixin, kedro_text.TextDataset):  # type: ignore[misc]  # the base has no types
+    """Text in UTF-8."""
 
     def write(self, data: str, path: Path) -> None:
+        """Write the text."""
         path.write_text(data, encoding="utf-8")
 
     def read(self, path: Path) -> str:
+        """Read the text."""
         return path.read_text("utf-8")

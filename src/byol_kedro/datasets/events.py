@@ -1,6 +1,6 @@
-"""TensorBoard's event files: a folder for each training, not versioned, since a training that goes on adds to its own.
+"""TensorBoard event files: one folder per training, not versioned, because a resumed training adds to its own.
 
-Nothing in the project reads them: they may be deleted at any time.
+The project does not read them; they may be deleted at any time.
 """
 
 import math
@@ -23,64 +23,70 @@ logger = get_logger(__name__)
 
 
 class EventWriter:
-    """What one training shows; all of it is in the file when a call returns. No training dies of a full disk."""
+    """Writes the events of one training. Each call flushes the file; a full disk does not stop the training."""
 
     def __init__(self, writer: "SummaryWriter") -> None:
+        """Wrap a writer of TensorBoard."""
         self._writer = writer
         self._broken = False
 
     def scalars(self, step: int, values: Mapping[str, float]) -> None:
-        """A point at `step` of the curve of each name; NaN, which stands for what was not measured, is left out."""
+        """Add a point to the curve of each name; NaN, which means not measured, is skipped."""
         for name, value in values.items():
             if not math.isnan(value):
                 self._try(self._writer.add_scalar, name, value, step)
         self._try(self._writer.flush)
 
     def image(self, name: str, step: int, pixels: npt.NDArray[np.uint8]) -> None:
-        """`pixels`: (H, W, 3) uint8."""
+        """Add an image (H, W, 3) uint8."""
         self._try(self._writer.add_image, name, pixels, step, dataformats="HWC")
         self._try(self._writer.flush)
 
     def close(self) -> None:
-        with suppress(OSError):  # it has been told
+        """Close the file."""
+        with suppress(OSError):  # already logged
             self._writer.close()
 
-    def _try(self, write: Callable[..., None], *given: Any, **named: Any) -> None:
+    def _try(self, write: Callable[..., None], *args: Any, **kwargs: Any) -> None:
         if self._broken:
             return
         try:
-            write(*given, **named)
+            write(*args, **kwargs)
         except OSError as error:
             self._broken = True
-            logger.warning("TensorBoard: no more events of this training, which goes on: %s", error)
+            logger.warning("TensorBoard: cannot write events, the training continues without them: %s", error)
 
 
 class EventFolder:
     """The event files of all trainings of an environment."""
 
     def __init__(self, root: Path) -> None:
+        """Take the folder that has a subfolder per training."""
         self.root = root
 
-    def holds(self, name: str) -> bool:
-        """Whether the training `name` has event files."""
+    def has_events(self, name: str) -> bool:
+        """Return whether the training `name` has event files."""
         return any((self.root / name).glob("events.*"))
 
     @contextmanager
     def writer(self, name: str, *, done: int) -> Iterator[EventWriter]:
-        """A writer for the training `name` that has `done` steps behind it.
+        """Open a writer. Events of later steps, from an earlier process, are purged.
 
-        What an earlier process wrote of later steps is void: TensorBoard shows each step once. Needs the extra
-        `tensorboard`, which the check of the parameters has asked for.
+        Needs the extra `tensorboard`, which is checked with the parameters.
+
+        Args:
+            name: Name of the training.
+            done: Steps that the training has done.
 
         Raises:
-            UserError: no file can be written there.
+            UserError: The file cannot be written.
         """
-        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  (an extra, and slow to import)
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  # an optional package, slow to import
 
         try:
             writer = EventWriter(SummaryWriter(str(self.root / name), purge_step=done + 1))
         except OSError as error:
-            raise UserError(f"TensorBoard: could not write to {self.root / name}: {error}") from error
+            raise UserError(f"TensorBoard: cannot write to {self.root / name}: {error}") from error
         try:
             yield writer
         finally:
@@ -88,20 +94,23 @@ class EventFolder:
 
 
 class EventsDataset(AbstractDataset[Any, EventFolder]):
-    """Loads a handle on a folder; nothing is made before it is asked for."""
+    """Loads an `EventFolder`; nothing is created on load."""
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        """Take the arguments of the catalog entry."""
         self._filepath = Path(filepath)
         self.metadata = metadata
 
     def load(self) -> EventFolder:
+        """Return the folder."""
         return EventFolder(self._filepath)
 
     def save(self, data: Any) -> NoReturn:  # noqa: ARG002  # Kedro's interface
-        raise UserError(f"{self._filepath} is written by the training as it goes, never at its end")
+        """Raise UserError: events are written during the training."""
+        raise UserError(f"{self._filepath} is written during the training and cannot be the output of a node")
 
     def _exists(self) -> bool:
-        return True  # no folder is no events
+        return True  # a missing folder has no events
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath}

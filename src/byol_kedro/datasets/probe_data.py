@@ -1,4 +1,4 @@
-"""The features that are compared, with the labels of their images, as the classifiers take them."""
+"""The features that are compared and the labels of their images, as input of the probes."""
 
 import json
 from typing import Any
@@ -11,10 +11,10 @@ from byol_kedro.datasets.provenance import check_same_encoder, check_same_images
 from byol_kedro.datasets.tensors import Array, Tensors
 from byol_kedro.evaluation.names import BYOL, PIXELS
 from byol_kedro.evaluation.pca import project
-from byol_kedro.evaluation.probes.run import CLASSIFIERS, Problem
+from byol_kedro.evaluation.probes.base import probe_names
+from byol_kedro.evaluation.probes.run import ProbeData
 
-PIXEL_PROTOCOLS = ("logistic", "knn")  # the rows that the published STL-10 table has
-ALL_PROTOCOLS = tuple(CLASSIFIERS)
+PIXEL_PROBES = ("logistic", "knn")  # the rows that the published STL-10 table has
 
 
 def feature_sets(
@@ -25,10 +25,11 @@ def feature_sets(
     pca: Tensors,
     images_train: Images,
     images_test: Images,
-) -> list[tuple[Problem, tuple[str, ...]]]:
-    """BYOL's features, those of each reference and the pixels' components, each with its protocols.
+) -> list[tuple[ProbeData, tuple[str, ...]]]:
+    """Features of BYOL, of each reference and of the pixels, each with the names of its probes.
 
-    Raises UserError when any of them is of another encoder or of other images.
+    Raises:
+        UserError: Features belong to another encoder or to other images.
     """
     check_same_encoder(encoder, latents_train, latents_test, reference_latents)
     check_same_images(latents_train, images_train)
@@ -37,16 +38,16 @@ def feature_sets(
     check_same_images(pca, images_train)
     check_finite(pca.arrays, "pca:", "run the pipeline baselines again")
     return [
-        (byol(latents_train, latents_test, images_test), ALL_PROTOCOLS),
-        *((problem, ALL_PROTOCOLS) for problem, _ in references(reference_latents, images_test)),
-        (pixels(images_train, images_test, {name: pca[name] for name in pca.keys()}), PIXEL_PROTOCOLS),  # noqa: SIM118  # Tensors is no mapping
+        (byol(latents_train, latents_test, images_test), probe_names()),
+        *((data, probe_names()) for data, _ in references(reference_latents, images_test)),
+        (pixels(images_train, images_test, {name: pca[name] for name in pca.keys()}), PIXEL_PROBES),  # noqa: SIM118  # Tensors is no mapping
     ]
 
 
-def byol(latents_train: Tensors, latents_test: Tensors, images_test: Images) -> Problem:
-    """Features of the encoder; the training rows in the order of their images, which folds count in."""
+def byol(latents_train: Tensors, latents_test: Tensors, images_test: Images) -> ProbeData:
+    """Features of the encoder; training rows are in the order of their images, to which the folds refer."""
     order = np.argsort(latents_train["index"])
-    return Problem(
+    return ProbeData(
         features=BYOL,
         train_x=latents_train["features"][order],
         train_y=latents_train["labels"][order],
@@ -58,11 +59,11 @@ def byol(latents_train: Tensors, latents_test: Tensors, images_test: Images) -> 
     )
 
 
-def references(latents: Tensors, test: Images) -> list[tuple[Problem, dict[str, Any]]]:
-    """Features of each network that BYOL is compared with, the untrained one first, and columns of its results."""
+def references(latents: Tensors, test: Images) -> list[tuple[ProbeData, dict[str, Any]]]:
+    """Features of each reference network, the untrained one first, and further columns of its results."""
     return [
         (
-            Problem(
+            ProbeData(
                 features=about["features"],
                 train_x=latents[f"{key}.train.features"],
                 train_y=latents[f"{key}.train.labels"],
@@ -78,9 +79,9 @@ def references(latents: Tensors, test: Images) -> list[tuple[Problem, dict[str, 
     ]
 
 
-def pixels(train: Images, test: Images, pca: dict[str, Array]) -> Problem:
-    """Principal components of the pixels, by what `evaluation.pca.fit_pca` gave."""
-    return Problem(
+def pixels(train: Images, test: Images, pca: dict[str, Array]) -> ProbeData:
+    """Principal components of the pixels, by the arrays of `evaluation.pca.fit_pca`."""
+    return ProbeData(
         features=f"{PIXELS}, PCA {len(pca['components'])}",
         train_x=project(train.pixels, pca),
         train_y=train.labels,

@@ -1,4 +1,12 @@
-"""What belongs together: features, their encoder, their images, and how the encoder was trained."""
+"""Which encoder and which images an artifact was derived from."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self, get_args
+
+from pydantic import BaseModel
 
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
@@ -6,52 +14,138 @@ from byol_kedro.errors import UserError
 from byol_kedro.parameters import Pretrain
 
 
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """What an artifact was derived from, as kept in the header of its file.
+
+    Every field is optional, so that the header of another version of this project remains readable.
+
+    Attributes:
+        encoder_version: version of the encoder.
+        encoder_fingerprint: fingerprint of its weights.
+        data: source of the images.
+        data_fingerprint: fingerprints of the images of each split, joined by a colon.
+    """
+
+    encoder_version: str = ""
+    encoder_fingerprint: str = ""
+    data: str = ""
+    data_fingerprint: str = ""
+
+    @classmethod
+    def of(cls, encoder: Tensors, *splits: Images) -> Self:
+        """The provenance of an artifact derived from `encoder` and from the images of `splits`, if any."""
+        return cls(
+            encoder_version=encoder.header["version"],
+            encoder_fingerprint=encoder.header["fingerprint"],
+            data=splits[0].source if splits else "",
+            data_fingerprint=joint_fingerprint(*splits),
+        )
+
+    @classmethod
+    def from_header(cls, header: Mapping[str, str]) -> Self:
+        """Read the fields from a header; other entries are ignored, a missing field is empty."""
+        return cls(**{field.name: header.get(field.name, "") for field in dataclasses.fields(cls)})
+
+    def to_header(self) -> dict[str, str]:
+        """The fields as entries of a header, without empty ones."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value}
+
+
+def joint_fingerprint(*splits: Images) -> str:
+    """The fingerprints of the images of all splits, in the given order."""
+    return ":".join(images.fingerprint for images in splits)
+
+
 def check_same_encoder(encoder: Tensors, *derived: Tensors, again: str = "extract") -> None:
-    """UserError when something was derived from another encoder than this one; `again`: the pipeline to repeat then."""
-    version, mark = encoder.header["version"], encoder.header["fingerprint"]
+    """Check that artifacts were derived from this encoder.
+
+    Args:
+        encoder: the encoder of this run.
+        derived: features, probes or a pair model.
+        again: the pipeline that derives them, for the error message.
+
+    Raises:
+        UserError: an artifact was derived from another encoder.
+    """
+    expected = Provenance.of(encoder)
     for tensors in derived:
-        other = tensors.header.get("encoder_version", "unknown")
-        if (other, tensors.header.get("encoder_fingerprint")) != (version, mark):
+        found = Provenance.from_header(tensors.header)
+        version = found.encoder_version or "unknown"
+        if (version, found.encoder_fingerprint) != (expected.encoder_version, expected.encoder_fingerprint):
             raise UserError(
-                f"features of encoder {other} meet encoder {version}: "
-                f"run the pipeline {again} again for encoder {version}, or pin the other one with "
-                f"--load-versions encoder:{other}"
+                f"features of encoder {version} do not match encoder {expected.encoder_version}: run the pipeline "
+                f"{again} again for encoder {expected.encoder_version}, or pin the other one with "
+                f"--load-versions encoder:{version}"
             )
 
 
 def check_same_images(latents: Tensors, *splits: Images) -> None:
-    """UserError when the features were computed from other images than those of `splits`, in this order."""
-    found, expected = latents.header["data_fingerprint"], ":".join(images.fingerprint for images in splits)
-    if found != expected:
+    """Check that features were computed from the images of `splits`, in this order.
+
+    Raises:
+        UserError: they were computed from other images.
+    """
+    found, expected = Provenance.from_header(latents.header), joint_fingerprint(*splits)
+    if found.data_fingerprint != expected:
         raise UserError(
-            f"features of {latents.header['data']} images {found[:12]} meet {splits[0].source} images "
+            f"features of {found.data} images {found.data_fingerprint[:12]} do not match the {splits[0].source} images "
             f"{expected[:12]}: run the pipeline extract again, or pin the images with --load-versions"
         )
 
 
 def check_same_training(probe: Tensors, latents: Tensors) -> None:
-    """UserError when a probe was fitted to features of other images than `latents`."""
-    found, expected = probe.header.get("data_fingerprint", "unknown"), latents.header["data_fingerprint"]
-    if found != expected:
+    """Check that a probe was fitted to features of the same images as `latents`.
+
+    Raises:
+        UserError: it was fitted to features of other images.
+    """
+    found, expected = (Provenance.from_header(tensors.header) for tensors in (probe, latents))
+    if found.data_fingerprint != expected.data_fingerprint:
         raise UserError(
-            f"a probe of training images {found[:12]} meets features of {latents.header['data']} images "
-            f"{expected[:12]}: run the pipeline evaluate again, or pin latents_train and images_train with "
-            "--load-versions"
+            f"a probe of training images {found.data_fingerprint[:12] or 'unknown'} does not match features of "
+            f"{expected.data} images {expected.data_fingerprint[:12]}: run the pipeline evaluate again, or pin "
+            "latents_train and images_train with --load-versions"
         )
 
 
 def image_names(latents: Tensors, images: Images) -> list[str]:
-    """The name of each row of the features. UserError when they were computed from other images."""
+    """The image name of each row of the features.
+
+    Raises:
+        UserError: the features were computed from other images.
+    """
     check_same_images(latents, images)
     return [images.names[row] for row in latents["index"]]
 
 
 def training_of(encoder: Tensors) -> tuple[Pretrain, int] | None:
-    """The parameters of the encoder's training, and how many images its steps have seen.
+    """The parameters of the encoder's training, and the number of images processed in its steps.
 
-    None where its header does not say, or says it in the words of another version of this project.
+    Parameters that no longer exist are ignored. Parameters that did not exist then are None if they are optional.
+
+    Returns:
+        None if the header does not contain them, or lacks a parameter that is not optional.
     """
     try:
-        return Pretrain.model_validate_json(encoder.header["training"]), int(encoder.header["image_passes"])
+        parameters = _known_fields(Pretrain, json.loads(encoder.header["training"]))
+        return Pretrain.model_validate(parameters), int(encoder.header["image_passes"])
     except (KeyError, ValueError):
         return None
+
+
+def _known_fields(block: type[BaseModel], values: Any) -> Any:
+    """The `values` of the fields of `block`; a missing field that may be None is None."""
+    if not isinstance(values, dict):
+        return values
+    known: dict[str, Any] = {}
+    for name, field in block.model_fields.items():
+        kind = field.annotation
+        if name not in values:
+            if type(None) in get_args(kind):
+                known[name] = None
+        elif isinstance(kind, type) and issubclass(kind, BaseModel):
+            known[name] = _known_fields(kind, values[name])
+        else:
+            known[name] = values[name]
+    return known

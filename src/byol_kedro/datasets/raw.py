@@ -13,14 +13,17 @@ from byol_kedro.files.masking import masked
 from byol_kedro.parameters import Ingest
 from byol_kedro.sources import SOURCES
 from byol_kedro.sources.outputs import refuse_outputs
-from byol_kedro.sources.source import Fetched, Source
+from byol_kedro.sources.source import Source
 
 
 @dataclass(frozen=True)
 class RawImages:
-    """A source by its name, the folder that its files lie in, and where they are fetched from when missing.
+    """A source that has not been opened.
 
-    `url` as in `fetch_and_unpack`: none is the source's own address.
+    Attributes:
+        source: Key in `SOURCES`.
+        root: Folder of its files.
+        url: Where missing files are downloaded from, as in `fetch_and_unpack`; None for the published address.
     """
 
     source: str
@@ -28,11 +31,15 @@ class RawImages:
     url: str | None = field(default=None, repr=False)
 
     def open(self, parameters: Ingest, seed: int) -> Source:
-        """Raises UserError when the files of the source are not as they should be, or cannot be fetched."""
+        """Open the source, after downloading its files if they are missing.
+
+        Raises:
+            UserError: The files are invalid or cannot be downloaded.
+        """
         refuse_outputs(self.root, "raw_root")
         module, _, name = SOURCES[self.source].partition(":")
         kind: type[Source] = getattr(import_module(module), name)
-        if issubclass(kind, Fetched) and (archive := kind.archive(self.root)):
+        if archive := kind.archive(self.root):
             fetch_and_unpack(archive, self.root, self.url)
         return kind(self.root, parameters, seed)
 
@@ -43,19 +50,22 @@ class RawImagesDataset(AbstractDataset[Any, RawImages]):
     def __init__(
         self, *, source: str, filepath: str, url: str | None = None, metadata: dict[str, Any] | None = None
     ) -> None:
+        """Take the arguments of the catalog entry."""
         self._source = source
         self._filepath = Path(filepath)
         self._url = url
         self.metadata = metadata
 
     def load(self) -> RawImages:
+        """Return the handle; no file is read."""
         return RawImages(self._source, self._filepath, self._url)
 
     def save(self, data: Any) -> NoReturn:  # noqa: ARG002  # Kedro's interface
-        raise UserError(f"the raw images under {self._filepath} are only read")
+        """Raise UserError: the images are read-only."""
+        raise UserError(f"the raw images in {self._filepath} are read-only")
 
     def _exists(self) -> bool:
-        return True  # whether its files are there is the source's to say, with a better message
+        return True  # the source reports missing files with a better message
 
     def _describe(self) -> dict[str, Any]:
         return {"source": self._source, "filepath": self._filepath, "url": self._url and masked(self._url)}

@@ -1,4 +1,4 @@
-"""Reads the pixels of a split from their .npy file and checks them."""
+"""Reads and verifies the pixels of a split in an .npy file."""
 
 import math
 from hashlib import sha256
@@ -8,25 +8,28 @@ from tokenize import TokenError
 import numpy as np
 import numpy.typing as npt
 
-from byol_kedro.files.checked import agrees
+from byol_kedro.files.checked import matches
 from byol_kedro.files.integrity import CHANGED, DamagedError, check_file, hash_blocks, unreadable
-from byol_kedro.sources.stream import Pixels
+from byol_kedro.sources.source import Pixels
 
 
 def stored_pixels(path: Path, shape: tuple[int, ...], labels: npt.NDArray[np.int64], fingerprint: str) -> Pixels:
-    """The pixels (N, 3, H, W) uint8 of a file as a read-only memory map.
+    """Return the pixels in a file as a read-only memory map (N, 3, H, W) uint8.
 
-    They are compared with `fingerprint`, the sum of pixels and `labels` (N,) int64. A large file that has not changed
-    since it was compared is not read again.
+    Args:
+        path: The file. A large file that has not changed since the last verification is not read again.
+        shape: Expected shape.
+        labels: Labels (N,) int64, which are a part of the fingerprint.
+        fingerprint: Expected SHA-256 (hex) of pixels and labels.
 
     Raises:
-        DamagedError: the file has another fingerprint, shape or type.
+        DamagedError: The file has another fingerprint, shape or type.
     """
     check_file(path)
     pixels = _map(path, shape)
     start = path.stat().st_size - pixels.nbytes
 
-    def measure(path: Path) -> str:
+    def compute_hash(path: Path) -> str:
         digest = sha256()
         with path.open("rb") as file:
             file.seek(start)
@@ -35,7 +38,7 @@ def stored_pixels(path: Path, shape: tuple[int, ...], labels: npt.NDArray[np.int
         return digest.hexdigest()
 
     try:
-        if not agrees(path, fingerprint, measure):
+        if not matches(path, fingerprint, compute_hash):
             raise DamagedError(path, f"{CHANGED} (fingerprint in {path.with_suffix('.json').name})")
     except OSError as error:
         raise unreadable(path, error) from error
@@ -46,17 +49,17 @@ def _map(path: Path, shape: tuple[int, ...]) -> Pixels:
     with path.open("rb") as file:
         try:
             if np.lib.format.read_magic(file) != (1, 0):
-                raise DamagedError(path, "is no .npy file of this project")
-            found, turned, dtype = np.lib.format.read_array_header_1_0(file)
+                raise DamagedError(path, "is not an .npy file of this project")
+            found, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
         except (ValueError, SyntaxError, TokenError) as error:
-            raise DamagedError(path, "is no .npy file") from error
+            raise DamagedError(path, "is not an .npy file") from error
         start = file.tell()
     size, expected = path.stat().st_size, start + math.prod(shape)
-    if (found, turned, dtype, size) != (shape, False, np.dtype(np.uint8), expected):
+    if (found, is_fortran, dtype, size) != (shape, False, np.dtype(np.uint8), expected):
         raise DamagedError(
             path,
-            f"is cut or not the sidecar's: {size} bytes, {dtype} and shape {found} found, {expected} bytes, uint8 and "
-            f"shape {shape} expected",
+            f"is truncated or does not match its sidecar: {size} bytes, {dtype} and shape {found} found, {expected} "
+            f"bytes, uint8 and shape {shape} expected",
         )
     if size == start:
         return np.zeros(shape, dtype=np.uint8)  # an empty file cannot be mapped

@@ -1,4 +1,4 @@
-"""Data frames as CSV and parquet, saved whole and checked when they are loaded."""
+"""Data frames as CSV and Parquet, saved atomically and verified on load."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -12,43 +12,47 @@ import pyarrow.parquet as pq
 from kedro_datasets import pandas as kedro_pandas
 from kedro_datasets._typing import TablePreview
 
-from byol_kedro.datasets.atomic_save import Artifact
-from byol_kedro.files.cells import guarded, has_line_ends, unguarded, with_texts
+from byol_kedro.datasets.atomic_save import ArtifactMixin
+from byol_kedro.files.cells import guarded, has_carriage_returns, map_texts, unguarded
 
 
 @dataclass(frozen=True, eq=False)
 class TableStream:
-    """A table that is made while it is written; `batches` gives its rows in pieces, anew at every call."""
+    """A table that is computed while it is written; each call of `batches` returns an iterator over all rows."""
 
     schema: pa.Schema
     batches: Callable[[], Iterator[pa.RecordBatch]]
 
 
-class CSVDataset(Artifact, kedro_pandas.CSVDataset):  # type: ignore[misc]  # the base has no types
-    """A CSV file without the index. In it no text is what a spreadsheet would compute; loaded is what was saved."""
+class CSVDataset(ArtifactMixin, kedro_pandas.CSVDataset):  # type: ignore[misc]  # the base has no types
+    """A CSV file without the index. Texts that look like formulas are escaped in the file and restored on load."""
 
     def write(self, data: pd.DataFrame, path: Path) -> None:
-        how = {**self._save_args, "quoting": csv.QUOTE_NONNUMERIC if has_line_ends(data) else csv.QUOTE_MINIMAL}
-        with_texts(data, guarded).to_csv(path, **how)
+        """Write the table."""
+        quoting = csv.QUOTE_NONNUMERIC if has_carriage_returns(data) else csv.QUOTE_MINIMAL
+        map_texts(data, guarded).to_csv(path, **{**self._save_args, "quoting": quoting})
 
     def read(self, path: Path) -> Any:
+        """Read the table."""
         data = pd.read_csv(path, **self._load_args)
-        assert isinstance(data, pd.DataFrame), "an iterator of pieces was asked for in the catalog"
-        return with_texts(data, unguarded)
+        assert isinstance(data, pd.DataFrame), "the catalog entry must not set chunksize or iterator"
+        return map_texts(data, unguarded)
 
 
-class ParquetDataset(Artifact, kedro_pandas.ParquetDataset):  # type: ignore[misc]  # the base has no types
-    """A parquet file."""
+class ParquetDataset(ArtifactMixin, kedro_pandas.ParquetDataset):  # type: ignore[misc]  # the base has no types
+    """A Parquet file."""
 
     def write(self, data: Any, path: Path) -> None:
+        """Write the table."""
         with path.open("wb") as file:
             data.to_parquet(file, **self._save_args)
 
     def read(self, path: Path) -> pd.DataFrame:
+        """Read the table."""
         return pd.read_parquet(path, **self._load_args)
 
     def preview(self, nrows: int = 5) -> TablePreview:
-        """The first rows, without the columns of lists, from the first row group alone."""
+        """Return the first rows without nested columns; only the first row group is read."""
         file = pq.ParquetFile(self.checked_path())
         names = [field.name for field in file.schema_arrow if not pa.types.is_nested(field.type)]
         first = next(file.iter_batches(nrows, columns=names), None)
@@ -58,9 +62,10 @@ class ParquetDataset(Artifact, kedro_pandas.ParquetDataset):  # type: ignore[mis
 
 
 class StreamedParquetDataset(ParquetDataset):
-    """Saves a `TableStream`, a row group for each batch; loads a data frame."""
+    """Saves a `TableStream` with one row group per batch; loads a data frame."""
 
     def write(self, data: TableStream, path: Path) -> None:
+        """Write the batches one after the other."""
         with pq.ParquetWriter(path, data.schema) as writer:
             for batch in data.batches():
                 writer.write_batch(batch)

@@ -1,0 +1,1 @@
+"""Evaluation of features: probes, metrics, significance tests, label-free quality measures."""

@@ -1,4 +1,4 @@
-"""Principal components of raw pixels: what simple features give."""
+"""Principal components of raw pixels, the simplest baseline features."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,19 +10,26 @@ from byol_kedro.log import counted, get_logger
 
 # 1,024 images of 96 by 96 are 108 MiB as float32.
 ROWS = 1024
-# The variance of a component: one pixel that differs by one step in one of 100,000 images has 1.5e-10.
-UNVARIED = 1e-9
+# Of a component. If one pixel of one of 100,000 images differs by one step, the variance is 1.5e-10.
+MIN_VARIANCE = 1e-9
 
 logger = get_logger(__name__)
 
 
 def fit_pca(pixels: NDArray[np.uint8], components: int, seed: int) -> dict[str, NDArray[np.float32]]:
-    """The first principal components of pixels (N, 3, H, W) uint8, flattened to D = 3HW and taken to [0, 1].
+    """The first principal components of images, flattened to D = 3HW and scaled to [0, 1].
 
-    Gives `mean` (D,), `components` (K, D), orthonormal rows, and `explained_variance` (K,), all float32. K is
-    `components`, or fewer where the images do not vary in so many directions: at most min(N - 1, D). The
-    decomposition is randomized (Halko, Martinsson, Tropp, arXiv 0909.4061) and repeats for the same `seed`. All N
-    images are held as float32: 4 N D bytes.
+    The decomposition is randomized (Halko, Martinsson, Tropp, arXiv 0909.4061) and reproducible for the same seed. All
+    images are in memory as float32, 4 N D bytes.
+
+    Args:
+        pixels: (N, 3, H, W) uint8.
+        components: Number of components.
+        seed: Seed of the decomposition.
+
+    Returns:
+        `mean` (D,), `components` (K, D) with orthonormal rows, and `explained_variance` (K,), all float32. K is
+        `components`, or smaller if the images vary in fewer directions: at most min(N - 1, D).
     """
     n, d = len(pixels), int(np.prod(pixels.shape[1:]))
     if n < 2:
@@ -32,31 +39,32 @@ def fit_pca(pixels: NDArray[np.uint8], components: int, seed: int) -> dict[str, 
             "components": empty.reshape(0, d),
             "explained_variance": empty,
         }
-    # Centering may overwrite the array: it was made here and nobody else has it.
+    # Centering may overwrite the array, which is a copy.
     model = PCA(min(components, n - 1, d), svd_solver="randomized", random_state=seed, copy=False)
-    with np.errstate(invalid="ignore"):  # of images that are all the same scikit-learn divides 0 by 0
+    with np.errstate(invalid="ignore"):  # scikit-learn divides 0 by 0 if all images are the same
         model.fit(_flat(pixels))
     variance = model.explained_variance_
-    if variance[0] < UNVARIED and all((pixels[i : i + ROWS] == pixels[0]).all() for i in range(0, n, ROWS)):
-        logger.warning("PCA: all %s training images are the same: nothing can be learned from them", f"{n:,}")
-    # A direction in which train does not vary is rounding: test images do vary in it, and standardized on train
-    # it would outweigh all others. The first one stays, so that images that are all the same have features.
+    if variance[0] < MIN_VARIANCE and all((pixels[i : i + ROWS] == pixels[0]).all() for i in range(0, n, ROWS)):
+        logger.warning("PCA: all %s training images are the same, so nothing can be learned from them", f"{n:,}")
+    # A direction without variance in train is a rounding error. Test images may vary in it, and standardization on
+    # train would make it outweigh all others. The first one is kept, so that equal images have features as well.
     kept = max(1, int(np.sum(variance > np.finfo(np.float32).eps * variance[0])))
     if kept < components:
         found = counted(kept, "component")
-        logger.info("PCA: %s of %s, fewer than the %d asked for", found, counted(n, "image"), components)
-    names = {
+        logger.info("PCA: %s of %s, fewer than pca_components (%d)", found, counted(n, "image"), components)
+    arrays = {
         "mean": model.mean_,
         "components": model.components_[:kept],
         "explained_variance": variance[:kept],
     }
-    return {name: np.ascontiguousarray(array, np.float32) for name, array in names.items()}
+    return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
 
 
 def project(pixels: NDArray[np.uint8], weights: dict[str, NDArray[np.float32]]) -> Features:
-    """Features (N, K) float32 of pixels (N, 3, H, W) uint8, by what `fit_pca` gave; `ROWS` at a time.
+    """Features (N, K) float32 of pixels (N, 3, H, W) uint8, by the arrays of `fit_pca`, computed in blocks of `ROWS`.
 
-    Raises NotFiniteError where some are no numbers.
+    Raises:
+        NotFiniteError: A feature is not finite.
     """
     features = np.empty((len(pixels), len(weights["components"])), np.float32)
     for start in range(0, len(pixels), ROWS):

@@ -1,4 +1,4 @@
-"""One processor for arithmetic that is too small to be shared out, or whose sums have no order of their own."""
+"""Single-threaded execution of small or order-dependent arithmetic."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +11,14 @@ from byol_kedro.evaluation.blas import one_blas_thread
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch, scikit-learn and the BLAS of numpy and scipy use one thread inside.
+    """Run torch, scikit-learn and the BLAS of NumPy and SciPy with one thread; a context manager or decorator.
 
-    Afterwards torch and scikit-learn have again what they had, BLAS stays at one. Other threads of the process are not
-    affected: OpenMP has a number for each thread that calls it. (`torch.set_num_threads` would also change the number
-    of every thread that first uses torch from then on.)
+    On exit, torch and scikit-learn get their number of threads back; BLAS stays at one. Other threads of the process
+    are not affected, since OpenMP has a number for each thread that calls it. (`torch.set_num_threads` would also
+    change the number of every thread that first uses torch later on.)
 
-    Steps of microseconds gain nothing from a second thread, and where other work shares the processors each of
-    them waits for a thread that is not running: measured, some twenty times slower.
+    Steps of microseconds gain nothing from a second thread. If other work shares the processors, each of them waits for
+    a thread that is not running; measured, this is about twenty times slower.
     """
     one_blas_thread()
     torch.get_num_threads()  # the first use of torch in a thread sets its number, which must not happen inside

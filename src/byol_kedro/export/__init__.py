@@ -1,1 +1,1 @@
-"""What `kedro export` writes: an encoder for other programs, checked against ours before it is there."""
+"""`kedro export`: writes an encoder for other programs and verifies its features before the file is saved."""

@@ -1,4 +1,4 @@
-"""The whole computation as a file: images as uint8 in, features out, so that nobody can normalize them wrongly."""
+"""ONNX and TorchScript files from uint8 images to features; the normalization is part of the graph."""
 
 import json
 import warnings
@@ -18,20 +18,21 @@ from byol_kedro.byol.encoder import EncoderHeader
 from byol_kedro.errors import UserError
 from byol_kedro.inference import FrozenEncoder
 
-HEADER = "header.json"  # the file inside a TorchScript archive
+HEADER = "header.json"  # extra file of a TorchScript archive
 INPUT = "images: RGB uint8 (N, 3, image_size, image_size); normalization is inside"
 OUTPUT = "features: float32 (N, feature_dim)"
 
 
 def write_onnx(encoder: FrozenEncoder, path: Path) -> None:
-    """An ONNX graph from `images` to `features`, any number at once; the header is in its metadata.
+    """Write an ONNX graph from `images` to `features`, with a dynamic batch size; the header is in its metadata.
 
-    Raises UserError when the package onnx is missing.
+    Raises:
+        UserError: the package onnx or onnxruntime is not installed.
     """
-    onnx = needed("onnx")
-    needed("onnxruntime")
-    with _no_warnings():
-        # Not torch's default exporter, which needs the package onnxscript besides.
+    onnx = import_optional("onnx")
+    import_optional("onnxruntime")
+    with _ignore_warnings():
+        # The default exporter would need the package onnxscript.
         torch.onnx.export(
             *_network_and_example(encoder),
             path,
@@ -41,37 +42,41 @@ def write_onnx(encoder: FrozenEncoder, path: Path) -> None:
             dynamic_axes={"images": {0: "N"}, "features": {0: "N"}},
         )
     graph = onnx.load(path)
-    onnx.helper.set_model_props(graph, _about(encoder))
+    onnx.helper.set_model_props(graph, _metadata(encoder))
     onnx.checker.check_model(graph)
     onnx.save(graph, path)
 
 
 def onnx_features(path: Path, header: EncoderHeader, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What onnxruntime makes of the file."""
+    """Features computed by onnxruntime from the file."""
     del header
-    session = needed("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = import_optional("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return np.asarray(session.run(["features"], {"images": pixels})[0], np.float32)
 
 
 def write_torchscript(encoder: FrozenEncoder, path: Path) -> None:
-    """A traced TorchScript module, any number of images at once; the header is its extra file `header.json`."""
+    """Write a traced TorchScript module with a dynamic batch size; the header is its extra file `header.json`."""
     file = BytesIO()
-    with _no_warnings():
-        # Whoever writes the file checks more than the tracer would.
+    with _ignore_warnings():
+        # `export.write` compares more images than the tracer's own check.
         traced = torch.jit.trace(*_network_and_example(encoder), check_trace=False)  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        torch.jit.save(traced, file, _extra_files={HEADER: json.dumps(_about(encoder))})
-    path.write_bytes(file.getvalue())  # torch says of a file that it cannot write no more than RuntimeError
+        torch.jit.save(traced, file, _extra_files={HEADER: json.dumps(_metadata(encoder))})
+    path.write_bytes(file.getvalue())  # torch.jit.save would hide the reason of an OSError in a RuntimeError
 
 
 def torchscript_features(path: Path, header: EncoderHeader, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What torch.jit makes of the file."""
+    """Features computed by torch.jit from the file."""
     del header
-    with _no_warnings():
-        return features_of(torch.jit.load(path), pixels)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    with _ignore_warnings():
+        return compute_features(torch.jit.load(path), pixels)  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
 
-def needed(package: str) -> Any:
-    """The optional package. UserError where it is missing."""
+def import_optional(package: str) -> Any:
+    """Import an optional package.
+
+    Raises:
+        UserError: it is not installed.
+    """
     try:
         return import_module(package)
     except ImportError as error:
@@ -83,29 +88,35 @@ def needed(package: str) -> Any:
 
 def _network_and_example(encoder: FrozenEncoder) -> tuple[nn.Module, tuple[Tensor]]:
     size = encoder.header.image_size
-    # Two images: a batch of one is taken for a constant by some networks.
-    return FromPixels(encoder.model, encoder.header), (torch.zeros(2, 3, size, size, dtype=torch.uint8),)
+    # With a batch of one, some networks would be traced with a constant batch size.
+    return PixelEncoder(encoder.model, encoder.header), (torch.zeros(2, 3, size, size, dtype=torch.uint8),)
 
 
-def _about(encoder: FrozenEncoder) -> dict[str, str]:
-    return encoder.about() | {"input": INPUT, "output": OUTPUT}
+def _metadata(encoder: FrozenEncoder) -> dict[str, str]:
+    return encoder.metadata() | {"input": INPUT, "output": OUTPUT}
 
 
 @contextmanager
-def _no_warnings() -> Iterator[None]:
-    """Both ways out of torch are marked as deprecated, and the tracer suspects what the check afterwards settles."""
+def _ignore_warnings() -> Iterator[None]:
+    """Ignore that both exporters are deprecated, and the tracer's warnings: the features are verified afterwards."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
-class FromPixels(nn.Module):
-    """(N, 3, S, S) uint8 RGB → (N, D) float32, in evaluation mode."""
+class PixelEncoder(nn.Module):
+    """An encoder with its normalization, in evaluation mode: (N, 3, S, S) uint8 RGB → (N, D) float32.
+
+    Args:
+        encoder: the network, from normalized images to features.
+        header: has the mean and the standard deviation.
+    """
 
     mean: Tensor
     std: Tensor
 
     def __init__(self, encoder: nn.Module, header: EncoderHeader) -> None:
+        """Store the encoder and its normalization."""
         super().__init__()
         self.encoder = encoder
         self.register_buffer("mean", torch.tensor(header.mean).view(3, 1, 1))
@@ -113,12 +124,13 @@ class FromPixels(nn.Module):
         self.eval()
 
     def forward(self, images: Tensor) -> Tensor:
+        """Normalize and encode images (N, 3, S, S) uint8."""
         features: Tensor = self.encoder((images.float() / 255 - self.mean) / self.std)
         return features
 
 
-def features_of(network: nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What a network that takes uint8 gives for pixels (N, 3, S, S) uint8."""
+def compute_features(network: nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Features (N, D) of pixels (N, 3, S, S) uint8 by a network with uint8 inputs."""
     with torch.inference_mode():
         features: NDArray[np.float32] = network(torch.from_numpy(pixels)).numpy()
     return features

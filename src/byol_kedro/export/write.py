@@ -1,4 +1,4 @@
-"""Writes an encoder for another program; what that makes of the file has to be what we make of the encoder."""
+"""Writes an encoder in another format, if the features computed from that file equal those of the encoder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,14 +18,19 @@ from byol_kedro.inference import FrozenEncoder
 Pixels = NDArray[np.uint8]
 Features = NDArray[np.float32]
 
-# Of the largest feature. Sums of float32 in another order were measured to differ by 1e-6 of it in a ResNet, and by
-# 1e-5 in a transformer.
+# Relative to the largest feature. With another order of float32 sums, the measured difference is 1e-6 for a ResNet and
+# 1e-5 for a transformer.
 TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a file is written, and the features (N, D) that it gives for images (N, 3, S, S) uint8."""
+    """An export format.
+
+    Attributes:
+        write: writes a file.
+        features: computes features (N, D) of images (N, 3, S, S) uint8 from that file.
+    """
 
     write: Callable[[FrozenEncoder, Path], None]
     features: Callable[[Path, EncoderHeader, Pixels], Features]
@@ -40,20 +45,20 @@ FORMATS = {
 
 
 def write(encoder: FrozenEncoder, name: str, path: Path) -> float:
-    """Write `encoder` to `path` in the format `name`; a file that was there is replaced.
+    """Write `encoder` to `path` in the format `name`, replacing an existing file.
 
     Returns:
-        The largest difference from our features on a few images, in units of the largest feature.
+        The largest difference of the features on a few images, relative to the largest feature.
 
     Raises:
-        UserError: the format cannot hold this architecture, a package is missing, the encoder gives no finite features,
-            or the file's differ by more than `TOLERANCE`; then nothing is written.
+        UserError: the format does not support the architecture, a package is missing, a feature is not finite, or the
+            features differ by more than `TOLERANCE`. Nothing is written then.
     """
     form, pixels = FORMATS[name], _images(encoder.header.image_size)
     ours = encode(
         encoder.model, pixels, encoder.header, encoder.device,
         name=f"export: {ENCODER_FEATURES} {encoder.version}",
-        advice="nothing was written. Take another one with --encoder",
+        advice="nothing was written. Choose another encoder with --encoder",
         max_value=FLOAT32_MAX,
     )  # fmt: skip
     with replacing(path) as temporary:
@@ -63,13 +68,13 @@ def write(encoder: FrozenEncoder, name: str, path: Path) -> float:
         difference = float(np.abs(theirs - ours).max() / np.abs(ours).max())
         if not difference <= TOLERANCE:
             raise UserError(
-                f"export: the features of the {name} file differ from ours by {difference:.0e} of the largest, at "
-                f"most {TOLERANCE:.0e} expected; {path} was not written. Please report it"
+                f"export: features of the {name} file differ from those of the encoder by {difference:.0e} of the "
+                f"largest, expected at most {TOLERANCE:.0e}; {path} was not written. Please report this error"
             )
     return difference
 
 
 def _images(size: int) -> Pixels:
-    """(5, 3, size, size) uint8: three of noise, a black and a white one."""
+    """(5, 3, size, size) uint8: three images of noise, a black one and a white one."""
     noise = np.random.default_rng(0).integers(0, 256, (3, 3, size, size), dtype=np.uint8)
     return np.concatenate([noise, np.zeros_like(noise[:1]), np.full_like(noise[:1], 255)])

@@ -1,1 +1,1 @@
-"""Plain files: downloaded, decoded, written whole or not at all, verified. Nothing of Kedro."""
+"""Plain files: download, decoding, atomic writes and verification. Nothing here depends on Kedro."""

@@ -1,4 +1,4 @@
-"""Archives that sources come in: what is in them, and how they are unpacked, whole or not at all."""
+"""The archives of published data sets: their members, and atomic extraction."""
 
 import filecmp
 import gzip
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO
 
 from byol_kedro.errors import UserError
-from byol_kedro.files.atomic import flush
-from byol_kedro.files.progress_bar import Meter
+from byol_kedro.files.atomic import fsync
+from byol_kedro.files.progress_bar import ProgressBar
 from byol_kedro.files.user_files import is_regular
 
 CHUNK = 1 << 20  # bytes
@@ -22,7 +22,7 @@ CHUNK = 1 << 20  # bytes
 
 @dataclass(frozen=True)
 class Member:
-    """A file in an archive: its bytes, and its md5 where it is known."""
+    """A file in an archive: its size in bytes, and its MD5 sum if it is known."""
 
     size: int
     md5: str | None = None
@@ -30,7 +30,15 @@ class Member:
 
 @dataclass(frozen=True)
 class Archive:
-    """A tar.gz at `url` whose `members`, by their names, lie in the one folder `folder`."""
+    """A tar.gz with one folder.
+
+    Attributes:
+        url: Where it is downloaded from.
+        size: Bytes.
+        md5: MD5 sum, hex.
+        folder: Name of the folder.
+        members: Files in the folder by name.
+    """
 
     url: str
     size: int
@@ -40,87 +48,98 @@ class Archive:
 
     @property
     def name(self) -> str:
-        """`stl10_binary.tar.gz`."""
+        """File name, for example `stl10_binary.tar.gz`."""
         return posixpath.basename(self.url)
 
     @property
     def unpacked_size(self) -> int:
+        """Bytes of all members."""
         return sum(member.size for member in self.members.values())
 
     def missing(self, root: Path) -> list[str]:
-        """The members that are not in their folder under `root`. UserError where one is there and is no file."""
+        """Return the members that are missing from their folder in `root`.
+
+        Raises:
+            UserError: One of them exists but is not a regular file.
+        """
         return [name for name in self.members if not is_regular(root / self.folder / name)]
 
 
 def unpack(archive: Archive, path: Path, root: Path) -> None:
-    """The members of the archive at `path`, and nothing else of it, into their folder under `root`.
+    """Extract the members of an archive, and nothing else, into their folder in `root`.
 
-    A new folder appears when all of its files are whole; into one that is there what it lacks is moved, file by file.
+    A new folder appears when all of its files are complete. If the folder exists, only missing files are added.
+
+    Args:
+        archive: The expected content.
+        path: The archive file.
+        root: Folder that contains, or will contain, the folder of the members.
 
     Raises:
-        UserError: a member is missing, no plain file, or not as described, or the folder has another file of its name;
-            nothing is left.
-        OSError: from the file system, for example a full disk; nothing is left.
+        UserError: A member is missing or not as expected, or the folder has a different file of the same name.
+        OSError: The file system fails, for example because the disk is full.
+
+    In both cases nothing is left.
     """
     folder, temporary = root / archive.folder, root / f".{archive.folder}.unpacking"
-    shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed
+    shutil.rmtree(temporary, ignore_errors=True)  # left by a killed process
     temporary.mkdir()
     try:
         _write_members(archive, path, temporary)
-        lacking = [name for name in archive.members if not (temporary / name).exists()]
-        if lacking:
-            raise UserError(f"{path}: {', '.join(lacking)} expected in it and not found")
+        absent = [name for name in archive.members if not (temporary / name).exists()]
+        if absent:
+            raise UserError(f"{path}: {', '.join(absent)} not found in the archive")
         for name in archive.members:
-            flush(temporary / name)
+            fsync(temporary / name)
         if folder.exists():
             missing = archive.missing(root)
-            _refuse_others(archive, path, temporary, folder, missing)
+            _check_existing_files(archive, path, temporary, folder, missing)
             for name in missing:
                 (temporary / name).replace(folder / name)
         else:
             temporary.rename(folder)
-        flush(root)
+        fsync(root)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _refuse_others(archive: Archive, path: Path, unpacked: Path, folder: Path, missing: list[str]) -> None:
-    """A file of the right name and size may still be the user's own, and is not to be mixed with the archive's."""
+def _check_existing_files(archive: Archive, path: Path, unpacked: Path, folder: Path, missing: list[str]) -> None:
+    """Raise UserError if the folder has a different file of the same name: files of the user are never mixed in."""
     for name in archive.members:
         if name not in missing and not filecmp.cmp(unpacked / name, folder / name, shallow=False):
             raise UserError(
-                f"{folder}: {missing[0]} is missing, and {name} is another file than in {path}; add what is missing, "
-                "or remove the folder to have it unpacked"
+                f"{folder}: {missing[0]} is missing, and {name} differs from that in {path}; add the missing files, or "
+                "remove the folder to extract it anew"
             )
 
 
 def _write_members(archive: Archive, path: Path, folder: Path) -> None:
     done = 0
     try:
-        with tarfile.open(path, "r:gz") as tar, Meter(f"unpacking {path.name}", archive.unpacked_size) as meter:
+        with tarfile.open(path, "r:gz") as tar, ProgressBar(f"extracting {path.name}", archive.unpacked_size) as bar:
             for info in tar:
-                # A path is never made from a name in the archive: only the names that are expected are looked for.
+                # Paths are never built from names in the archive: only expected names are extracted.
                 above, name = posixpath.split(posixpath.normpath(info.name))
                 member = archive.members.get(name)
                 if member is None or above != archive.folder:
                     continue
                 source = tar.extractfile(info) if info.isreg() and info.size == member.size else None
                 if source is None:
-                    raise UserError(f"{path}: {info.name} is not a plain file of {member.size} bytes")
-                found = _write(source, folder / name, meter, done)
+                    raise UserError(f"{path}: {info.name} is not a regular file of {member.size} bytes")
+                found = _write(source, folder / name, bar, done)
                 if member.md5 not in {None, found}:
-                    raise UserError(f"{path}: {info.name} has md5 {found}, {member.md5} expected")
+                    raise UserError(f"{path}: {info.name} has MD5 {found}, {member.md5} expected")
                 done += member.size
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(f"{path}: not a whole tar.gz ({error})") from error
+        raise UserError(f"{path}: truncated or not a tar.gz ({error})") from error
 
 
-def _write(source: IO[bytes], path: Path, meter: Meter, before: int) -> str:
-    """Copies `source` to `path`; its md5."""
+def _write(source: IO[bytes], path: Path, bar: ProgressBar, before: int) -> str:
+    """Copy `source` to `path` and return its MD5 sum."""
     digest = md5_hash(usedforsecurity=False)
     with path.open("wb") as file:
         while chunk := source.read(CHUNK):
             file.write(chunk)
             digest.update(chunk)
-            meter.at(before + file.tell())
+            bar.update(before + file.tell())
     return digest.hexdigest()

@@ -1,9 +1,9 @@
-"""Remembers which files have been compared with their sums, so that an unchanged one is read only once.
+"""Remembers which files have been verified against their hashes, so that an unchanged file is read only once.
 
-A file counts as unchanged while device, inode, size, mtime and ctime are the same. The system sets ctime at every
-change, and no program can set it back. Each process remembers all files; large ones are also noted in the user's
-cache folder (`$XDG_CACHE_HOME` or ~/.cache), since the folder of an artifact may be read-only. Errors of the disk
-itself change no time: they are found when a file is read that is not noted, after a copy for example.
+A file is unchanged while its device, inode, size, mtime and ctime are the same. The system sets ctime at every change,
+and no program can reset it. Each process remembers all files that it has verified. Large files are also recorded in the
+cache folder of the user (`$XDG_CACHE_HOME` or ~/.cache), because the folder of an artifact may be read-only. Disk
+errors change no time; they are found when a file is read that is not recorded, for example after a copy.
 """
 
 import os
@@ -13,72 +13,81 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-LARGE = 32_000_000  # bytes; to read a smaller file takes about as long as to wait for TICK
-TICK = 20_000_000  # nanoseconds: changes that are closer may have equal times
+LARGE = 32_000_000  # bytes; reading a smaller file takes about as long as waiting for TICK
+TICK = 20_000_000  # nanoseconds; changes within it may have equal times
 SECOND = 1_000_000_000
-WHOLE_SECONDS = 2 * SECOND  # the same where a file system keeps no fractions
+WHOLE_SECONDS = 2 * SECOND  # the same for file systems without fractions of seconds
 
-_here: dict[str, str] = {}  # files that this process has compared: mark → proof
+_verified: dict[str, str] = {}  # files that this process has verified: state → hash
 
 
 @dataclass(frozen=True)
-class Mark:
-    """The identity of a file. `settled`: whether every later change gives another mark."""
+class FileState:
+    """The metadata of a file: `text` changes with every later write if the state `is_settled`."""
 
     text: str
     name: str
     size: int
-    settled: bool
+    is_settled: bool
 
 
-def agrees(path: Path, proof: str, measure: Callable[[Path], str]) -> bool:
-    """Whether `measure(path)` gives `proof`. Raises OSError as `measure` does."""
-    mark = _mark(path)
-    if _known(mark, proof):
+def matches(path: Path, expected: str, compute_hash: Callable[[Path], str]) -> bool:
+    """Return whether the hash of a file is as expected; an unchanged file is hashed only once.
+
+    Args:
+        path: The file.
+        expected: The expected hash.
+        compute_hash: Reads the file and returns its hash.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    state = _state(path)
+    if _is_verified(state, expected):
         return True
-    if measure(path) != proof:
+    if compute_hash(path) != expected:
         return False
-    _remember(mark, proof)
+    _remember(state, expected)
     return True
 
 
-def written(path: Path, proof: str) -> None:
-    """Notes that the process which has just written `path` has measured it; waits until a change would be noticed."""
+def mark_verified(path: Path, content_hash: str) -> None:
+    """Record the hash of a file that this process has just written, after waiting until a change would be noticed."""
     if path.stat().st_size >= LARGE:
         time.sleep(TICK / SECOND)
-        _remember(_mark(path), proof)
+        _remember(_state(path), content_hash)
 
 
-def _mark(path: Path) -> Mark:
+def _state(path: Path) -> FileState:
     now, status = time.time_ns(), path.stat()
     times = (status.st_mtime_ns, status.st_ctime_ns)
-    grain = TICK if times[1] % SECOND else WHOLE_SECONDS
+    resolution = TICK if times[1] % SECOND else WHOLE_SECONDS
     text = f"{status.st_dev} {status.st_ino} {status.st_size} {times[0]} {times[1]}"
-    return Mark(text, f"{status.st_dev}-{status.st_ino}", status.st_size, now - times[1] >= grain)
+    return FileState(text, f"{status.st_dev}-{status.st_ino}", status.st_size, now - times[1] >= resolution)
 
 
-def _known(mark: Mark, proof: str) -> bool:
-    if mark.text not in _here and mark.size >= LARGE and (folder := _folder()):
+def _is_verified(state: FileState, expected: str) -> bool:
+    if state.text not in _verified and state.size >= LARGE and (folder := _cache_folder()):
         with suppress(OSError, ValueError):
-            noted, _, found = (folder / mark.name).read_text("utf-8").rpartition(" ")
-            if noted == mark.text:
-                _here[mark.text] = found
-    return _here.get(mark.text) == proof
+            recorded, _, found = (folder / state.name).read_text("utf-8").rpartition(" ")
+            if recorded == state.text:
+                _verified[state.text] = found
+    return _verified.get(state.text) == expected
 
 
-def _remember(mark: Mark, proof: str) -> None:
-    if not mark.settled:
+def _remember(state: FileState, content_hash: str) -> None:
+    if not state.is_settled:
         return
-    _here[mark.text] = proof
-    if mark.size >= LARGE and (folder := _folder()):
+    _verified[state.text] = content_hash
+    if state.size >= LARGE and (folder := _cache_folder()):
         with suppress(OSError):  # then the next process reads the file again
             folder.mkdir(parents=True, exist_ok=True)
-            temporary = folder / f".{mark.name}.{os.getpid()}"
-            temporary.write_text(f"{mark.text} {proof}", "utf-8")
-            temporary.replace(folder / mark.name)
+            temporary = folder / f".{state.name}.{os.getpid()}"
+            temporary.write_text(f"{state.text} {content_hash}", "utf-8")
+            temporary.replace(folder / state.name)
 
 
-def _folder() -> Path | None:
-    """Where other processes look; None for a user without a home."""
+def _cache_folder() -> Path | None:
+    """The folder shared with other processes; None if the user has no home folder."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111  # raises nothing
     return cache / "byol_kedro" / "checked" if cache.is_absolute() else None

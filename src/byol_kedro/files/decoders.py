@@ -1,8 +1,8 @@
-"""Many image files, decoded by processes beside this one.
+"""Decodes many image files in child processes.
 
-They are plain child processes that read paths from a pipe and write pixels into another: nothing is pickled, threads of
-this process are not forked, the program's main module is not imported again, and a file that a decoder dies of twice
-is one unreadable image.
+A child reads paths from a pipe and writes pixels to another. Unlike with multiprocessing, nothing is pickled, no
+threads are forked, the main module of the program is not imported again, and a file that crashes its decoder twice is
+one unreadable image.
 """
 
 import os
@@ -26,16 +26,23 @@ from byol_kedro.files.decode import NarrowPixels, UnreadableImage, decode
 
 Decoded = npt.NDArray[np.uint8] | UnreadableImage
 
-AT_ONCE = 8  # files sent to a decoder together; their paths fit into a pipe, so that sending never waits
-_HELLO = b"\x06"
-_ANSWER = struct.Struct("<BI")  # what it is, and how many bytes follow
+BATCH_FILES = 8  # sent to a decoder together; their paths fit into a pipe, so that sending never blocks
+_READY = b"\x06"
+_ANSWER = struct.Struct("<BI")  # kind, number of bytes that follow
 _REASON, _PIXELS, _NARROW = range(3)
 
 
 def decode_all(paths: Iterable[Path], size: int, processes: int | None = None) -> Iterator[Decoded]:
-    """For each path, in order, what `decode` gives, (3, size, size) uint8, or why there is none.
+    """Decode files in parallel.
 
-    At most some 30 images a process are held. processes: as many as there are cores, unless given.
+    Args:
+        paths: The files.
+        size: Height and width of the results.
+        processes: Number of child processes; the number of available cores by default.
+
+    Yields:
+        For each path in order, pixels (3, size, size) uint8 or an `UnreadableImage`. About 30 images per process are
+        held in memory.
     """
     count = processes or _cores()
     idle: queue.LifoQueue[_Decoder] = queue.LifoQueue()
@@ -54,7 +61,7 @@ def decode_all(paths: Iterable[Path], size: int, processes: int | None = None) -
     waiting: deque[Future[list[Decoded]]] = deque()
     threads = ThreadPoolExecutor(count)
     try:
-        while some := list(islice(left, AT_ONCE)):
+        while some := list(islice(left, BATCH_FILES)):
             waiting.append(threads.submit(work, some))
             if len(waiting) > 2 * count:
                 yield from waiting.popleft().result()
@@ -67,7 +74,7 @@ def decode_all(paths: Iterable[Path], size: int, processes: int | None = None) -
 
 
 class _Decoder:
-    """One child process; it starts with its first file, and anew when it has died."""
+    """One child process. It is started for its first file, and again after a crash."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -75,7 +82,7 @@ class _Decoder:
 
     def decode(self, paths: list[Path]) -> list[Decoded]:
         done: list[Decoded] = []
-        died_at = -1
+        crashed_at = -1
         while len(done) < len(paths):
             process = self._running()
             assert process.stdin
@@ -87,15 +94,15 @@ class _Decoder:
                     done.append(_read_answer(process.stdout, self._size))
             except (BrokenPipeError, EOFError):
                 self.stop()
-                if died_at < len(done):
-                    died_at = len(done)  # once more: the system may have killed it for want of memory
+                if crashed_at < len(done):
+                    crashed_at = len(done)  # try again: the system may have killed it because memory was short
                 else:
-                    done.append(UnreadableImage(f"the decoder died of it ({_ending(process.returncode)})"))
+                    done.append(UnreadableImage(f"the decoder crashed ({_exit_text(process.returncode)})"))
         return done
 
     def stop(self) -> None:
         if self._process:
-            self._process.communicate()  # closes its input, which ends it
+            self._process.communicate()  # closes its input, which stops it
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
@@ -105,16 +112,16 @@ class _Decoder:
 
     def _start(self) -> subprocess.Popen[bytes]:
         here = os.pathsep.join(path for path in sys.path if path)
-        process = subprocess.Popen(  # noqa: S603  # this very module
+        process = subprocess.Popen(  # noqa: S603  # this module
             [sys.executable, "-P", "-m", __name__, str(self._size)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            process_group=0,  # Ctrl-C is this process's to answer; its end ends the decoder's input
+            process_group=0,  # Ctrl-C is handled by the parent, whose exit closes the input of the child
             env={**os.environ, "PYTHONPATH": here, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
         assert process.stdout
-        if process.stdout.read(1) != _HELLO:
-            raise RuntimeError(f"a process to decode images did not start ({_ending(process.wait())})")
+        if process.stdout.read(1) != _READY:
+            raise RuntimeError(f"an image decoder process did not start ({_exit_text(process.wait())})")
         return process
 
 
@@ -122,7 +129,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _ending(code: int) -> str:
+def _exit_text(code: int) -> str:
     return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
 
 
@@ -143,7 +150,7 @@ def _read(pipe: IO[bytes], length: int) -> bytes:
 
 
 def _paths(pipe: IO[bytes]) -> Iterator[Path]:
-    """Each path, as soon as it has come."""
+    """Yield each path as soon as it has arrived."""
     rest = b""
     while piece := os.read(pipe.fileno(), 1 << 16):
         *whole, rest = (rest + piece).split(b"\0")
@@ -151,14 +158,14 @@ def _paths(pipe: IO[bytes]) -> Iterator[Path]:
 
 
 def _serve(size: int) -> None:
-    """What the child does: answers each path on its input until that ends."""
+    """Decode each path on standard input; the main loop of a child."""
     answers = os.fdopen(os.dup(1), "wb")
-    # libtiff writes of what it dislikes; the reason travels in the answer.
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)
-    os.dup2(silence, 2)
-    warnings.simplefilter("ignore")  # of odd metadata, and of size, which is checked
-    answers.write(_HELLO)
+    # libtiff prints its errors; the reason is part of the answer.
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 1)
+    os.dup2(devnull, 2)
+    warnings.simplefilter("ignore")  # about metadata, and about the size, which is checked
+    answers.write(_READY)
     answers.flush()
     for path in _paths(sys.stdin.buffer):
         try:

@@ -1,7 +1,7 @@
-"""One file over HTTP(S): what breaks off goes on where it ended, in this process or the next.
+"""Downloads one file over HTTP(S). An interrupted download is resumed, in this process or the next.
 
-Size and md5 of the file are known beforehand. Whoever serves it, the bytes are the same, so a part may go on from
-any server and needs no ETag; should a server have sent something else, the size or the md5 tells.
+Size and MD5 sum of the file are known in advance. A partial file may therefore be continued from any server without an
+ETag; if a server has sent something else, the size or the MD5 sum does not match.
 """
 
 import re
@@ -18,73 +18,79 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from byol_kedro.errors import UserError
-from byol_kedro.files.atomic import flush, size_text
+from byol_kedro.files.atomic import fsync, size_text
 from byol_kedro.files.masking import masked, masked_text
-from byol_kedro.files.progress_bar import Meter
+from byol_kedro.files.progress_bar import ProgressBar
 from byol_kedro.files.user_files import is_regular
 from byol_kedro.log import get_logger
 
 logger = get_logger(__name__)
 
-TRIES = 5  # in a row that bring nothing new; chosen, with the waits between them some 15 seconds
+MAX_TRIES = 5  # in a row without progress; with the waits between them about 15 seconds
 FIRST_WAIT = 1.0  # seconds, doubled after each try
-LONGEST_WAIT = 120.0  # seconds, also where Retry-After asks for more
-TIMEOUT = 30.0  # seconds without a byte after which a connection counts as broken
+MAX_WAIT = 120.0  # seconds, even if Retry-After asks for more
+TIMEOUT = 30.0  # seconds without a byte before a connection is closed
 CHUNK = 1 << 20  # bytes
-SHOWN = 200  # letters of what a server says
-PASSING = {408, 425, 429, 500, 502, 503, 504}  # answers that may be others a moment later
+SHOWN = 200  # letters of a server message
+TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
 
 
-class BrokenError(Exception):
-    """The file is not whole yet, and the next try may go on; `wait` is what the server asks for, in seconds."""
+class TransferError(Exception):
+    """A transfer that stopped and can be resumed; `wait` are the seconds that the server asks for, if any."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
+        """Set the reason and the wait."""
         super().__init__(reason)
         self.wait = wait
 
 
 def download(url: str, path: Path, size: int, md5: str) -> None:
-    """`path` is there, whole and checked, or not at all; what has come so far is kept in `<path>.part`.
+    """Download and verify a file. Until it is complete, the data are in `<path>.part`.
 
     Args:
-        url: http:// or https://.
-        size: bytes.
-        md5: in hex. A file of another md5 is removed.
+        url: Address, http:// or https://.
+        path: Where the file is written.
+        size: Expected size in bytes.
+        md5: Expected MD5 sum, hex. A file with another one is removed.
 
     Raises:
-        UserError: nothing is served there, or another file, or it broke off `TRIES` times in a row without a new byte.
-        OSError: from the file system only, for example a full disk.
+        UserError: The server does not have the file, sends another one, or stops `MAX_TRIES` times without progress.
+        OSError: The file system fails, for example because the disk is full.
     """
     part = part_of(path)
     best, tries = _length(part), 0
-    with Meter(f"fetching {path.name}", size, best) as meter:
+    with ProgressBar(f"downloading {path.name}", size, best) as bar:
         while True:
             try:
-                _go_on(url, part, size, meter)
+                _resume(url, part, size, bar)
                 break
-            except BrokenError as broken:
+            except TransferError as error:
                 reached = _length(part)
-                # A server that always begins anew and breaks off at the same place brings nothing new.
+                # A server that always restarts and stops at the same position makes no progress.
                 tries = 0 if reached > best else tries + 1
                 best = max(best, reached)
-                _wait(masked(url), broken, tries, f"{size_text(reached)} of {size_text(size)}")
+                _wait(masked(url), error, tries, f"{size_text(reached)} of {size_text(size)}")
     try:
         check(part, size, md5)
     except UserError as error:
         part.unlink()
-        raise UserError(f"{masked(url)}: another file was sent, and is removed ({error})") from None
-    flush(part)
+        raise UserError(f"{masked(url)}: the server sent another file, which was removed ({error})") from None
+    fsync(part)
     part.replace(path)
-    flush(path.parent)
+    fsync(path.parent)
 
 
 def part_of(path: Path) -> Path:
-    """Where the bytes of `path` are kept until it is whole."""
+    """Return the path of the partial file."""
     return path.with_name(f"{path.name}.part")
 
 
 def check(path: Path, size: int, md5: str) -> None:
-    """Raises UserError when the file is of another size or md5."""
+    """Check size and MD5 sum of a file.
+
+    Raises:
+        UserError: One of them differs.
+    """
     if _length(path) != size:
         raise UserError(f"{path}: {_length(path)} bytes found, {size} expected")
     with path.open("rb") as file:
@@ -92,104 +98,104 @@ def check(path: Path, size: int, md5: str) -> None:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
     if digest.hexdigest() != md5:
-        raise UserError(f"{path}: md5 {digest.hexdigest()} found, {md5} expected")
+        raise UserError(f"{path}: MD5 {digest.hexdigest()} found, {md5} expected")
 
 
 def _length(path: Path) -> int:
     return path.stat().st_size if is_regular(path) else 0
 
 
-def _wait(place: str, broken: BrokenError, tries: int, so_far: str) -> None:
-    if tries == TRIES:
+def _wait(url: str, error: TransferError, tries: int, received: str) -> None:
+    if tries == MAX_TRIES:
         raise UserError(
-            f"{place}: {broken} ({so_far} are here, {TRIES} tries in a row brought no more); "
-            "run the command again to go on from there"
-        ) from broken
-    seconds = min(FIRST_WAIT * 2 ** max(0, tries - 1) if broken.wait is None else broken.wait, LONGEST_WAIT)
-    logger.warning("%s: %s; %s are here, going on in %.0f s", place, broken, so_far, seconds)
+            f"{url}: {error} ({received} received, {MAX_TRIES} tries in a row without progress); "
+            "run the command again to resume"
+        ) from error
+    seconds = min(FIRST_WAIT * 2 ** max(0, tries - 1) if error.wait is None else error.wait, MAX_WAIT)
+    logger.warning("%s: %s; %s received, trying again in %.0f s", url, error, received, seconds)
     time.sleep(seconds)
 
 
-def _go_on(url: str, part: Path, size: int, meter: Meter) -> None:
-    """One request for what `part` lacks; raises BrokenError unless `part` has `size` bytes afterwards."""
+def _resume(url: str, part: Path, size: int, bar: ProgressBar) -> None:
+    """Request the missing bytes once. Raises TransferError unless `part` has `size` bytes afterwards."""
     if _length(part) > size:
         part.unlink()
     done = _length(part)
     if done == size:
         return
     with _open(url, part, done) as response:
-        done = _begins_at(response, masked(url), part, done, size)
+        done = _start_of_body(response, masked(url), part, done, size)
         with part.open("ab" if done else "wb") as file:
             for chunk in _body(response):
                 done += len(chunk)
                 if done > size:
                     break
                 file.write(chunk)
-                meter.at(done)
+                bar.update(done)
     if done > size:
         part.unlink()
-        raise UserError(f"{masked(url)}: more than the {size} bytes expected were sent: this is another file")
+        raise UserError(f"{masked(url)}: the server sent more than the expected {size} bytes, so this is another file")
     if done < size:
-        raise BrokenError("the connection ended too early")
+        raise TransferError("the connection was closed early")
 
 
 def _open(url: str, part: Path, done: int) -> Any:
-    """The answer: an http.client.HTTPResponse, which urlopen does not say."""
+    """Send the request and return the http.client.HTTPResponse."""
     headers = {"User-Agent": "byol_kedro"} | ({"Range": f"bytes={done}-"} if done else {})
-    request = Request(url, headers=headers)  # noqa: S310  # http(s) only: parameters.py and the archives see to it
+    request = Request(url, headers=headers)  # noqa: S310  # http(s) only: validated in parameters.py
     try:
         return urlopen(request, timeout=TIMEOUT)  # noqa: S310  # as above
     except HTTPError as error:
         error.close()
-        answer = f"the server answers {error.code} {_line(error.reason)}"
+        answer = f"the server answered {error.code} {_line(error.reason)}"
         if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and done:
             part.unlink()
-            raise BrokenError(f"{answer}, beginning anew") from None
-        if error.code in PASSING:
-            raise BrokenError(answer, _retry_after(error.headers)) from None
+            raise TransferError(f"{answer}, restarting") from None
+        if error.code in TRANSIENT_STATUS:
+            raise TransferError(answer, _retry_after(error.headers)) from None
         raise UserError(f"{masked(url)}: {answer}") from None
     except (ValueError, InvalidURL) as error:
-        # What the error says of a part of the address may be what is masked in the whole.
-        why = error if masked(url) == url else "a user and a password in it are not understood"
-        raise UserError(f"{masked(url)}: not an address that can be fetched ({why})") from error
+        # The error may quote a part of the address that is masked.
+        why = error if masked(url) == url else "invalid user name or password"
+        raise UserError(f"{masked(url)}: invalid address ({why})") from error
     except (OSError, HTTPException) as error:
-        raise BrokenError(_line(getattr(error, "reason", error))) from error
+        raise TransferError(_line(getattr(error, "reason", error))) from error
 
 
-def _begins_at(response: Any, place: str, part: Path, asked: int, size: int) -> int:
-    """Where in the file the body begins: at `asked`, or at 0 where the server ignores ranges."""
+def _start_of_body(response: Any, url: str, part: Path, asked: int, size: int) -> int:
+    """The position of the body in the file: `asked`, or 0 if the server ignores ranges."""
     if response.headers.get_content_type() == "text/html":
-        raise UserError(f"{place}: a web page was sent instead of the file; does the address need a login?")
+        raise UserError(f"{url}: the server sent a web page instead of the file; the address may require a login")
     total = response.headers.get("Content-Length")
     begin = 0
     if response.status == HTTPStatus.PARTIAL_CONTENT:
         found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
         if not found or int(found[1]) != asked:
             part.unlink(missing_ok=True)
-            raise BrokenError("another range was sent than asked for, beginning anew")
+            raise TransferError("the server sent another range than requested, restarting")
         begin, total = asked, found[2]
     if total not in {None, "*", str(size)}:
-        raise UserError(f"{place}: a file of {total} bytes is offered, {size} expected: this is another file")
+        raise UserError(f"{url}: the server offers a file of {total} bytes, {size} expected, so this is another file")
     return begin
 
 
 def _body(response: Any) -> Iterator[bytes]:
     try:
-        # read1 gives what has arrived: nothing of it is lost when the connection breaks.
+        # read1 returns what has arrived, so that nothing is lost when the connection breaks.
         while chunk := response.read1(CHUNK):
             yield chunk
     except (OSError, HTTPException) as error:
-        raise BrokenError(_line(error)) from error
+        raise TransferError(_line(error)) from error
 
 
-def _line(said: object) -> str:
-    """What a server or an error says, which may be anything, as a short line for the screen."""
-    text = masked_text(str(said)) or type(said).__name__
+def _line(message: object) -> str:
+    """A message of a server or an error as a short printable line."""
+    text = masked_text(str(message)) or type(message).__name__
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:SHOWN]
 
 
 def _retry_after(headers: Message) -> float | None:
-    """Seconds, of a number or a date; none where the server does not say."""
+    """The header Retry-After in seconds; None if it is missing."""
     text = headers.get("Retry-After", "").strip()
     if text.isdecimal():
         return float(text)

@@ -1,4 +1,4 @@
-"""Where the files of a source come from when they are not there: an archive at hand, or one from the net."""
+"""Obtains the files of a published data set: from a local archive, or by downloading it."""
 
 import shutil
 from pathlib import Path
@@ -7,62 +7,62 @@ from urllib.request import url2pathname
 
 from byol_kedro.errors import UserError
 from byol_kedro.files.archives import Archive, unpack
-from byol_kedro.files.atomic import FULL, room, size_text
+from byol_kedro.files.atomic import DISK_FULL, free_space, size_text
 from byol_kedro.files.download import check, download, part_of
-from byol_kedro.files.locks import alone
+from byol_kedro.files.locks import exclusive
 from byol_kedro.files.masking import masked
 from byol_kedro.files.user_files import is_regular
 from byol_kedro.log import get_logger
 
 logger = get_logger(__name__)
 
-NEVER = "never"  # in place of an address: nothing is fetched
+NEVER = "never"  # instead of an address: no download
 
 
 def fetch_and_unpack(archive: Archive, root: Path, url: str | None) -> None:
-    """The members of `archive` are in their folder under `root` afterwards; nothing is done where they are already.
+    """Download and extract an archive, unless its members exist.
 
-    The archive is looked for in `root` first, so that it may be put there by hand. It is kept after unpacking.
+    An archive in `root` is used without a download. The archive is kept after it has been extracted.
 
     Args:
-        archive: what is expected.
-        root: the folder that holds the archive and its folder.
-        url: http(s):// or file:// address of the archive, `NEVER`, or none for the archive's own.
+        archive: The archive.
+        root: The folder of the archive and of the folder of its members.
+        url: Address of the archive, http(s):// or file://; `NEVER`; or None for its published address.
 
     Raises:
-        UserError: the archive cannot be had or is not the one described, the disk is full or cannot be written, or
-            the folder holds some of the members but with other sizes: a user's own files are never mixed with others.
+        UserError: The archive is unavailable or not as expected, the disk is full or not writable, or the folder has
+            members of other sizes: files of the user are never mixed with others.
     """
     missing = archive.missing(root)
     if not missing:
         return
-    _refuse_own_files(archive, root / archive.folder, missing[0])
+    _check_sizes(archive, root / archive.folder, missing[0])
     if url == NEVER and not is_regular(root / archive.name):
         raise UserError(
-            f"{root / archive.folder / missing[0]} is missing, and raw_url: {NEVER} forbids to fetch it; "
-            f"put {archive.name} into {root}, or name another folder with --params raw_root=..."
+            f"{root / archive.folder / missing[0]} is missing, and raw_url: {NEVER} forbids downloads; "
+            f"copy {archive.name} to {root}, or choose another folder with --params raw_root=..."
         )
     try:
         root.mkdir(parents=True, exist_ok=True)
-        with alone(root / f".{archive.name}.lock", f"another process is fetching into {root}; waiting for it"):
-            if archive.missing(root):  # else another process has been faster
-                unpack(archive, _at_hand(archive, root, url), root)
+        with exclusive(root / f".{archive.name}.lock", f"waiting for another process that is downloading to {root}"):
+            if archive.missing(root):  # otherwise the other process has done it
+                unpack(archive, _get_archive(archive, root, url), root)
     except OSError as error:
         raise UserError(_explain(error, root)) from error
 
 
-def _refuse_own_files(archive: Archive, folder: Path, missing: str) -> None:
+def _check_sizes(archive: Archive, folder: Path, missing: str) -> None:
     for name, member in archive.members.items():
         path = folder / name
         if path.exists() and path.stat().st_size != member.size:
             raise UserError(
-                f"{folder}: {missing} is missing, and {name} has {path.stat().st_size} bytes where that of "
-                f"{archive.name} has {member.size}; add what is missing, or remove the folder to have it fetched"
+                f"{folder}: {missing} is missing, and {name} has {path.stat().st_size} bytes instead of the "
+                f"{member.size} of {archive.name}; add the missing files, or remove the folder to download it"
             )
 
 
-def _at_hand(archive: Archive, root: Path, url: str | None) -> Path:
-    """The archive, checked: as it lies in `root` or at a file:// address, else fetched into `root`."""
+def _get_archive(archive: Archive, root: Path, url: str | None) -> Path:
+    """Return the verified archive: from `root`, from a file:// address, or downloaded to `root`."""
     placed = root / archive.name
     address = archive.url if url is None else url
     local = placed if is_regular(placed) else _local_path(address)
@@ -70,32 +70,34 @@ def _at_hand(archive: Archive, root: Path, url: str | None) -> Path:
         _fetch(archive, placed, address)
         return placed
     if not is_regular(local, "raw_url"):
-        raise UserError(f"raw_url: there is no file {local}")
+        raise UserError(f"raw_url: {local} does not exist")
     _check_space(root, archive.unpacked_size)
-    logger.info("unpacking %s (%s) into %s", local, _sizes(archive), root)
+    logger.info("extracting %s (%s) to %s", local, _sizes(archive), root)
     try:
         check(local, archive.size, archive.md5)
     except UserError as error:
-        raise UserError(f"{error}; this is not the archive of {archive.url}: remove it to have that fetched") from None
+        raise UserError(f"{error}; this is not the archive of {archive.url}; remove it to download that one") from None
     return local
 
 
 def _fetch(archive: Archive, path: Path, address: str) -> None:
     part = part_of(path)
-    here = part.stat().st_size if part.exists() else 0
-    _check_space(path.parent, archive.size - here + archive.unpacked_size)
-    going_on = f", going on after {size_text(here)}" if here else ""
-    logger.info("fetching %s (%s) from %s to %s%s", path.name, _sizes(archive), masked(address), path.parent, going_on)
+    done = part.stat().st_size if part.exists() else 0
+    _check_space(path.parent, archive.size - done + archive.unpacked_size)
+    resumed = f", resuming at {size_text(done)}" if done else ""
+    logger.info(
+        "downloading %s (%s) from %s to %s%s", path.name, _sizes(archive), masked(address), path.parent, resumed
+    )
     try:
         download(address, path, archive.size, archive.md5)
     except UserError as error:
         raise UserError(
-            f"{error}; or put {path.name} into {path.parent} yourself, or name a mirror with --params raw_url=..."
+            f"{error}; or copy {path.name} to {path.parent}, or choose a mirror with --params raw_url=..."
         ) from error
 
 
 def _sizes(archive: Archive) -> str:
-    return f"{size_text(archive.size)}, unpacked {size_text(archive.unpacked_size)}"
+    return f"{size_text(archive.size)}, {size_text(archive.unpacked_size)} extracted"
 
 
 def _local_path(url: str) -> Path | None:
@@ -107,15 +109,15 @@ def _check_space(root: Path, needed: int) -> None:
     free = shutil.disk_usage(root).free
     if free < needed:
         raise UserError(
-            f"{root}: {size_text(needed)} needed to fetch and unpack, {size_text(free)} free; "
-            "make room or choose another place with --params raw_root=..."
+            f"{root}: {size_text(needed)} needed to download and extract, {size_text(free)} free; "
+            "free some space or choose another folder with --params raw_root=..."
         )
 
 
 def _explain(error: OSError, root: Path) -> str:
-    if error.errno in FULL:
+    if error.errno in DISK_FULL:
         return (
-            f"the disk or the quota is full: {room(root)} under {root}; "
-            "make room and run the command again, it goes on with what has been fetched"
+            f"the disk or the quota is full: {free_space(root)} in {root}; "
+            "free some space and run the command again to resume"
         )
-    return f"{error.filename or root}: {error.strerror or error}; choose another place with --params raw_root=..."
+    return f"{error.filename or root}: {error.strerror or error}; choose another folder with --params raw_root=..."

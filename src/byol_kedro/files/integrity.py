@@ -1,4 +1,4 @@
-"""Compares artifacts with their checksums, and says in one line what is wrong with one."""
+"""Verifies artifacts against their checksums."""
 
 import glob
 import stat
@@ -7,31 +7,42 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from byol_kedro.errors import UserError
-from byol_kedro.files.checked import agrees
+from byol_kedro.files.checked import matches
 
-CHECKSUM = ".sha256"  # what the name of a checksum file adds to that of its file
-BLOCK = 1 << 20  # bytes that are read at once
+CHECKSUM = ".sha256"  # suffix that is added to the file name
+BLOCK = 1 << 20  # bytes per read
 KINDS = {stat.S_IFDIR: "folder", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
-CHANGED = "holds other bytes than were written"
+CHANGED = "has changed since it was written"
 
 
 class DamagedError(UserError):
-    """An artifact that cannot be used. `entry`: its name in the catalog; `fault`: what is wrong with the file."""
+    """An artifact that cannot be used.
+
+    Attributes:
+        entry: Its name in the catalog.
+        path: The file.
+        fault: What is wrong with it, following the path in a sentence.
+    """
 
     def __init__(self, path: Path, fault: str) -> None:
+        """Set the file and what is wrong with it."""
         self.entry, self.path, self.fault = path.stem, path, fault
-        super().__init__(self.told("what writes it"))
+        super().__init__(self.message_for("the pipeline that writes it"))
 
-    def told(self, writer: str) -> str:
-        """The line, with what is to be run again."""
+    def message_for(self, writer: str) -> str:
+        """Return the message, with what to run again."""
         of = f"{self.entry} of {self.path.parent.name}: " if _is_version(self.path) else ""
         other = _other_version(self.path) if of else None
         remedy = f", or read another version: --load-versions={self.entry}:{other}" if other else ""
-        return f"{of}{self.path} {self.fault}; run {writer} again, or restore it from a copy{remedy}"
+        return f"{of}{self.path} {self.fault}; run {writer} again, or restore the file{remedy}"
 
 
 def check_file(path: Path) -> None:
-    """DamagedError where `path` is not there, cannot be read, or is no file: to open a pipe would wait for ever."""
+    """Check that `path` is a readable regular file; opening a pipe would block.
+
+    Raises:
+        DamagedError: It is not.
+    """
     try:
         kind = stat.S_IFMT(path.stat().st_mode)
         if kind == stat.S_IFREG:
@@ -39,32 +50,36 @@ def check_file(path: Path) -> None:
             return
     except OSError as error:
         raise unreadable(path, error) from error
-    raise DamagedError(path, f"is a {KINDS.get(kind, 'device')}, a file is expected")
+    raise DamagedError(path, f"is a {KINDS.get(kind, 'device')}, not a file")
 
 
 def unreadable(path: Path, error: OSError) -> DamagedError:
-    """For what the file system says when a file is read."""
+    """Return the error for a file that the file system cannot read."""
     missing = isinstance(error, FileNotFoundError)
     return DamagedError(path, "is missing" if missing else f"cannot be read: {error.strerror or error}")
 
 
-def place(path: Path) -> str:
-    """`path` from the folder of all versions on."""
+def versioned_name(path: Path) -> str:
+    """Return the version and the file name of an artifact, as recorded in checksums and headers."""
     return f"{path.parent.name}/{path.name}" if _is_version(path) else path.name
 
 
 def checksum_file(path: Path) -> Path:
-    """Where the checksum of the artifact `path` lies: in a text file that `sha256sum --check` takes."""
+    """Return the path of the checksum of an artifact, a text file for `sha256sum --check`."""
     return path.with_name(path.name + CHECKSUM)
 
 
 def checksum(content: Path, path: Path) -> str:
-    """What goes into the checksum file of an artifact `path` with the bytes of `content`; it names the version, too."""
-    return f"{_sha256(content)}  {place(path)}\n"
+    """Return the content of the checksum file of the artifact `path`, whose bytes are in the file `content`."""
+    return f"{_sha256(content)}  {versioned_name(path)}\n"
 
 
-def check_sum(path: Path) -> None:
-    """DamagedError where an artifact is not what was written under this name and version."""
+def verify_checksum(path: Path) -> None:
+    """Check that an artifact is what was written under this name and version.
+
+    Raises:
+        DamagedError: It is not.
+    """
     check_file(path)
     sums = checksum_file(path)
     try:
@@ -73,19 +88,23 @@ def check_sum(path: Path) -> None:
     except DamagedError as error:
         raise DamagedError(path, f"cannot be checked: {error.path} {error.fault}") from error
     try:
-        found = agrees(path, expected, _sha256)
+        found = matches(path, expected, _sha256)
     except OSError as error:
         raise unreadable(path, error) from error
     if not found:
         raise DamagedError(path, f"{CHANGED} ({path.stat().st_size} bytes found, checksum in {sums.name})")
-    if written_for != place(path):
-        raise DamagedError(path, f"is {written_for!r} by its checksum, {place(path)!r} is expected")
+    if written_for != versioned_name(path):
+        raise DamagedError(path, f"is {written_for!r} according to its checksum, {versioned_name(path)!r} expected")
 
 
 def hash_blocks(file: BinaryIO, size: int, digest: Any) -> None:
-    """Adds the next `size` bytes of a file, or what there is of them. OSError where a disk cannot be read."""
+    """Add the next `size` bytes of a file to a hash, or as many as there are.
+
+    Raises:
+        OSError: The disk cannot be read.
+    """
     left = size
-    # Read and not mapped: of a map that cannot be read a process dies.
+    # Not memory-mapped: a read error in a map would kill the process.
     while left and (block := file.read(min(BLOCK, left))):
         digest.update(block)
         left -= len(block)
@@ -97,12 +116,12 @@ def _sha256(path: Path) -> str:
 
 
 def _is_version(path: Path) -> bool:
-    """Whether it lies in `<entry>.<ending>/<version>/`; the sidecar of an array has the name of its entry, too."""
+    """Whether the path is in `<entry>.<suffix>/<version>/`; the sidecar of an array has the name of its entry too."""
     return path.parent.parent.stem == path.stem
 
 
 def _other_version(path: Path) -> str | None:
-    """The newest version beside that of `path`; None where it is the only one."""
+    """The newest version other than that of `path`; None if there is no other."""
     try:
         others = [at.parent.name for at in path.parent.parent.glob(f"*/{glob.escape(path.name)}") if at != path]
     except OSError:

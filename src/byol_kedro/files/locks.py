@@ -1,4 +1,4 @@
-"""What only one process at a time may do."""
+"""Locks between processes."""
 
 import errno
 from collections.abc import Iterator
@@ -15,29 +15,32 @@ logger = get_logger(__name__)
 
 
 @contextmanager
-def alone(path: Path, told: str) -> Iterator[None]:
-    """Hold the lock file `path`, which the system takes from a process however it ends.
+def exclusive(path: Path, message: str) -> Iterator[None]:
+    """Hold a lock during the block; the system releases it when the process ends.
 
-    Where somebody else holds it, the line `told` is logged once, and the block begins when it is free. Where the file
-    system has no locks, the block begins with a warning.
+    If the file system does not support locks, the block runs after a warning.
+
+    Args:
+        path: The lock file.
+        message: Logged once if another process holds the lock.
 
     Raises:
-        OSError: the lock file cannot be created there.
+        OSError: The lock file cannot be created.
     """
-    # A soft lock, which is a file that is there, would outlive a process that is killed.
+    # A soft lock would remain after the process is killed.
     lock = FileLock(path, fallback_to_soft=False)
-    path.touch()  # where that is refused FileLock would try again for good
+    path.touch()  # if that fails, FileLock would retry forever
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        logger.info("%s", told)
+        logger.info("%s", message)
         lock.acquire()
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
-        logger.warning("no locks in %s (%s): do not start the same twice at once", path.parent, error.strerror)
+        logger.warning("no locks in %s (%s): do not run the same command twice at once", path.parent, error.strerror)
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)  # while it is held: who waits for it notices, and makes a new one
+        path.unlink(missing_ok=True)  # while it is held; a waiting process notices and creates a new one
         lock.release()

@@ -1,4 +1,4 @@
-"""Addresses without what is secret in them, for screens, logs, manifests and reports."""
+"""Masks secrets in addresses, for terminals, logs, manifests and reports."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any
 
 STARS = "***"
 ADDRESS = r"([A-Za-z][A-Za-z0-9+.-]*://)"
-# Within a word of a command an address ends where the next parameter begins; within a text at a space or a quote.
+# In a word of a command, an address ends at the next parameter; in a text, at a space or a quote.
 IN_WORD = re.compile(ADDRESS + r"(.*?)(?=(?<!\\),[A-Za-z_][\w.]*=|\Z)", re.DOTALL)
 IN_TEXT = re.compile(ADDRESS + r"([^\s'\"]*?)(?=(?<!\\),[A-Za-z_][\w.]*=|[:;,.)\]}]*(?:[\s'\"]|\Z))")
 PARTS = re.compile(r"(?P<host>[^/?#]*)(?P<path>[^?#]*)(?P<query>(?:\?[^#]*)?)(?P<fragment>(?:#.*)?)", re.DOTALL)
@@ -14,7 +14,7 @@ HOST = re.compile(r"(\[[0-9a-fA-F:.]*\]|[^:@\[\]]*)(:[0-9]*)?")
 
 
 def masked(word: str) -> str:
-    """An address, or one word of a command, with `***` for user, password and every value of a query.
+    """Replace user, password and query values in an address, or in one word of a command, by `***`.
 
     >>> masked("https://me:secret@host/a.tar.gz?token=abc&part=1")
     'https://***@host/a.tar.gz?token=***&part=***'
@@ -23,17 +23,17 @@ def masked(word: str) -> str:
 
 
 def masked_address(value: str) -> str:
-    """As `masked`, of what is meant to be an address, even where it has no scheme."""
+    """Mask an address like `masked`, even if it has no scheme."""
     return masked(value) if "://" in value else masked(f"x://{value}").removeprefix("x://")
 
 
 def masked_text(text: str) -> str:
-    """As `masked`, of a whole command or a sentence."""
+    """Mask all addresses in a command or a sentence like `masked`."""
     return IN_TEXT.sub(_mask, text)
 
 
 def masked_values(values: Any) -> Any:
-    """Nested values of JSON in which each text is masked."""
+    """Mask all texts in nested JSON values."""
     if isinstance(values, Mapping):
         return {name: masked_values(value) for name, value in values.items()}
     if isinstance(values, list):
@@ -48,7 +48,7 @@ def _mask(address: re.Match[str]) -> str:
     parts = PARTS.fullmatch(rest)
     assert parts is not None
     _, at, host = parts["host"].rpartition("@")
-    # A password with a slash or a question mark in it: where it ends cannot be told.
+    # The password contains a slash or a question mark, so its end is ambiguous.
     if "@" in rest and (not HOST.fullmatch(host) or ("@" in rest[len(parts["host"]) :] and (at or ":" in host))):
         return scheme + STARS
     query = re.sub(r"[^?&;=]+(=?)[^&;]*", _pair, parts["query"])

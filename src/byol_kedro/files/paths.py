@@ -1,4 +1,4 @@
-"""Paths that a user has typed, or has written into a file of conf/."""
+"""Paths from the command line or from conf/."""
 
 import re
 from os import PathLike, fspath
@@ -10,31 +10,39 @@ ADDRESS = re.compile(r"file:|[A-Za-z][A-Za-z0-9+.:-]*://")
 
 
 def expand(text: str) -> str:
-    """A path of this machine, with the home folder for a `~` at its beginning.
+    """Return a local path with a leading `~` expanded.
 
-    A relative one whose first name has a colon begins with `./` afterwards: Kedro takes `run:1` for an address.
+    A relative path whose first name contains a colon gets a leading `./`, because Kedro reads `run:1` as an address.
 
     Raises:
-        ValueError: it is empty or an address, begins or ends with a blank, or nobody has the home folder of `~name`.
+        ValueError: The path is empty, an address, or starts or ends with a space, or the user of `~name` is unknown.
     """
     if text != text.strip() or not text:
-        raise ValueError("a path is expected that neither begins nor ends with a blank")
+        raise ValueError("a path must not be empty, nor start or end with a space")
     if ADDRESS.match(text):
-        raise ValueError("a path on this machine is expected, such as /disks/new, no address")
+        raise ValueError("a local path such as /disks/new expected, not an address")
     try:
         path = str(Path(text).expanduser()) if text.startswith("~") else text
     except RuntimeError:
-        raise ValueError(f"there is no such home folder; for a folder of this name type ./{text}") from None
+        raise ValueError(f"unknown home folder; for a folder of this name use ./{text}") from None
     if ":" in path.split("/", 1)[0]:
         path = f"./{path}"
-    if "\\" in path and PureWindowsPath(f"{path}/a/b").drive:  # Kedro would turn the backslashes around
-        raise ValueError("a path with / between its names is expected")
+    if "\\" in path and PureWindowsPath(f"{path}/a/b").drive:  # Kedro would replace the backslashes
+        raise ValueError("a path with / as separator expected")
     return path
 
 
 def expanded(path: str | PathLike[str], name: str) -> Path:
-    """As `expand`, of what the argument or the option `name` gives. Raises UserError where it is no path."""
+    """Expand the path given by an argument or option.
+
+    Args:
+        path: The path.
+        name: The argument or option, for the message.
+
+    Raises:
+        UserError: It is not a local path.
+    """
     try:
         return Path(expand(fspath(path)))
     except ValueError as reason:
-        raise UserError(f"{name}: found {fspath(path)!r}: {reason}") from None
+        raise UserError(f"{name}: {reason}, found {fspath(path)!r}") from None

@@ -1,4 +1,4 @@
-"""Checkpoints that hold settings beside their tensors, read without making a single object of the classes they name."""
+"""Reads checkpoints that contain settings besides tensors, without creating objects of the classes they name."""
 
 import re
 from collections import OrderedDict
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
-# Packages whose objects trainers save beside the weights: arguments, configurations, paths, numbers.
+# Packages whose objects trainers save with the weights: arguments, configurations, paths, numbers.
 PACKAGES = {
     "addict", "argparse", "collections", "easydict", "lightning", "lightning_fabric", "ml_collections", "mmcv",
     "mmengine", "numpy", "omegaconf", "pathlib", "pytorch_lightning", "typing", "yacs",
@@ -17,14 +17,14 @@ TYPES = {f"builtins.{name}" for name in ("bool", "dict", "float", "int", "list",
 
 
 class _Mapping:
-    """In the place of a class of dicts: torch's reader puts entries into plain ones alone."""
+    """Replaces classes of mappings: torch's unpickler sets items of plain dicts only."""
 
     def __new__(cls, *_: Any) -> Any:
         return OrderedDict()
 
 
 class _Value:
-    """In the place of any other class: takes whatever it is given and does nothing with it."""
+    """Replaces any other class; ignores its arguments and its state."""
 
     def __init__(self, *_: Any) -> None: ...
 
@@ -32,18 +32,21 @@ class _Value:
 
 
 def foreign_classes(path: Path) -> list[str]:
-    """The classes, as `module.Name`, that a file of torch.save names beside those of tensors; empty where unknown."""
+    """Return the non-tensor classes in a torch.save file as `module.Name`; empty if they cannot be determined."""
     try:
         return sorted(get_unsafe_globals_in_checkpoint(path))
-    except Exception:  # noqa: BLE001  # a damaged file: errors of many classes, some of them undocumented
+    except Exception:  # noqa: BLE001  # a damaged file raises many types of exceptions
         return []
 
 
-def load_beside_settings(path: Path, classes: list[str]) -> Any:
-    """What a file of torch.save holds, with an empty object wherever it names one of `classes`.
+def load_without_settings(path: Path, classes: list[str]) -> Any:
+    """Load a torch.save file with an empty object in place of every object of `classes`.
 
-    Nothing of what the file names is imported, made or called: torch's reader, which only takes classes from a list,
-    is given another one for each of these names. Raises whatever `torch.load(weights_only=True)` does.
+    These classes are neither imported nor called: torch's unpickler, which accepts only known classes, gets a
+    replacement for each of them.
+
+    Raises:
+        Exception: As `torch.load(weights_only=True)`.
     """
     stand_ins: Any = [(_Mapping if re.search("dict", name, re.IGNORECASE) else _Value, name) for name in classes]
     with safe_globals(stand_ins):
@@ -51,5 +54,5 @@ def load_beside_settings(path: Path, classes: list[str]) -> Any:
 
 
 def are_settings(classes: list[str]) -> bool:
-    """Whether these are classes that trainers keep their settings in, and there is at least one."""
+    """Return whether there are classes and all of them are used for settings of trainers."""
     return bool(classes) and all(name in TYPES or name.partition(".")[0] in PACKAGES for name in classes)

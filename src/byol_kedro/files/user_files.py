@@ -1,4 +1,4 @@
-"""Files that the user names: that each is a file, and whether it is still the one that was read."""
+"""Checks of files given by the user: whether a path is a regular file, and whether a file has changed."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from byol_kedro.errors import UserError
 
-# Nanoseconds. Times of FAT, HFS+, iso9660, squashfs and sshfs are whole seconds, those of exFAT hundredths of one.
+# Nanoseconds. FAT, HFS+, iso9660, squashfs and sshfs store times in seconds, exFAT in hundredths of a second.
 COARSE = 10_000_000
 
 _KINDS = (
@@ -24,71 +24,84 @@ _KINDS = (
 
 
 def is_regular(path: Path, name: str = "") -> bool:
-    """Whether there is a regular file at `path`; False where there is nothing.
+    """Return whether `path` is a regular file; False if it does not exist.
 
-    To open a pipe waits for somebody who writes into it, and a device may have no end. `name` is the parameter that
-    gave the path.
+    Opening a pipe would block, and a device may be endless.
+
+    Args:
+        path: The path.
+        name: The parameter that it comes from, for messages.
 
     Raises:
-        UserError: something else is there: a folder, a pipe, a device, a link that leads nowhere.
+        UserError: The path is a folder, pipe, device or broken link.
     """
     found = f"{name}: {path}" if name else str(path)
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
-            raise UserError(f"{found} is a link to {path.readlink()}, which is not there; a file is expected") from None
+            raise UserError(
+                f"{found} is a link to {path.readlink()}, which does not exist; a file is expected"
+            ) from None
         return False
     except OSError as error:
         raise UserError(f"{found} cannot be read: {error.strerror}; a file is expected") from error
     if not stat.S_ISREG(mode):
-        kind = next((kind for is_kind, kind in _KINDS if is_kind(mode)), "no file")
+        kind = next((kind for is_kind, kind in _KINDS if is_kind(mode)), "not a file")
         raise UserError(f"{found} is {kind}; a file is expected")
     return True
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """The file, opened for reading. Raises OSError where there is none, or something else."""
+    """Open a regular file for reading.
+
+    Raises:
+        OSError: It does not exist or is something else.
+    """
     if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "no file", str(path))
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     return path.open("rb")
 
 
 def reason_of(error: OSError) -> str:
-    """`Permission denied`, without the path."""
+    """Return the reason of an error without the path, for example `Permission denied`."""
     return error.strerror or str(error)
 
 
 def state_of(status: os.stat_result) -> str:
-    """A text that differs whenever the file may have another content; empty where only its content can tell.
+    """Return a text that changes whenever the content of a file may have changed; empty if metadata cannot tell.
 
-    Name, size and time do not tell: all files of an archive may have one date, and copies keep theirs. Nobody can set
-    `ctime`: it changes with each write, also where the modification time is set back, and an unpacked or copied file
-    has one of its own. The inode tells files apart that were made in the same tick of the clock, the device those of
-    two file systems. So a file that was moved, copied, restored, or mounted anew is at worst read again.
+    Name, size and mtime are not sufficient: all files of an archive may have one date, and copies keep their dates.
+    `ctime` cannot be set: it changes with every write, even if the mtime is restored, and extracted or copied files
+    have their own. The inode distinguishes files written in the same tick of the clock, the device those of two file
+    systems. A file that was moved, copied, restored or mounted anew is read again at worst.
 
-    Where times have only hundredths of a second there is no such `ctime`: most of these file systems show another time
-    in its place, and number their inodes anew when they are mounted.
+    File systems whose times have a resolution of 10 ms or more have no reliable `ctime`: most of them report another
+    time instead, and renumber their inodes when they are mounted.
     """
     if status.st_ctime_ns % COARSE == 0:
         return ""
     return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
-def content_of(path: Path) -> str:
-    """A digest (hex) of all of a regular file. Raises OSError."""
+def content_hash(path: Path) -> str:
+    """Return a hash (hex) of the content of a regular file.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
     with open_regular(path) as file:
         return file_digest(file, "blake2b").hexdigest()
 
 
 def stamps(paths: Iterable[Path]) -> list[list[str]]:
-    """Where each file lies and what it is, for an `origin`. Taken before the files are read."""
+    """Return path and state of each file for the `origin` of a source. To be called before the files are read."""
     return [[str(path.resolve()), _stamp(path)] for path in paths]
 
 
 def _stamp(path: Path) -> str:
     with open_regular(path) as file:
-        # What a program writes by a memory map changes `ctime` once until it is on the disk; later changes would not.
-        with suppress(OSError):  # a file system that cannot do it
+        # Writes through a memory map change `ctime` only once until they are flushed to the disk.
+        with suppress(OSError):  # not supported by the file system
             os.fsync(file.fileno())
-        return state_of(os.fstat(file.fileno())) or content_of(path)
+        return state_of(os.fstat(file.fileno())) or content_hash(path)

@@ -1,7 +1,7 @@
-"""Which folders of an entry are its versions.
+"""The versions of a catalog entry.
 
-A version is a folder named by the time at which its run began, as Kedro names it. Nothing else in the folder of an
-entry counts: neither a copy that a file manager has made nor a name of the user's own is ever the newest version.
+A version is a folder whose name is the start time of its run in Kedro's format. Other folders, for example copies made
+by a file manager, are never used as the newest version.
 """
 
 import os
@@ -22,8 +22,8 @@ NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z", re.ASCII)
 logger = get_logger(__name__)
 
 
-class Versions:
-    """Comes before Kedro's `AbstractVersionedDataset` among the bases."""
+class VersionedMixin:
+    """Finds versions by their exact names. Must precede Kedro's `AbstractVersionedDataset` in the bases."""
 
     _filepath: PurePosixPath
     _version: Any
@@ -32,46 +32,52 @@ class Versions:
         def _get_save_path(self) -> PurePosixPath: ...
 
     def new_file(self) -> Path:
-        """Where the data of this save goes. What killed processes have left of earlier saves is removed."""
+        """Return the path to save to, after removing temporary files of killed processes."""
         if self._version:
             remove_leftovers_of_versions(Path(self._filepath))
         return Path(self._get_save_path())
 
     def _get_versions(self) -> list[str]:
-        """The files of all versions, newest first. Kedro would read the path as a pattern, and take any name."""
+        """The files of all versions, newest first. Kedro would treat the path as a pattern and accept any name."""
         return [str(file) for file in version_files(Path(self._filepath))]
 
 
 @cache
 def is_version(name: str) -> bool:
-    """Whether `name` is what Kedro names a version."""
+    """Return whether a name has the format of Kedro's versions."""
     if NAME.fullmatch(name) is None:
         return False
-    with suppress(ValueError):  # of a day that there is not
+    with suppress(ValueError):  # an invalid date
         datetime.strptime(name, "%Y-%m-%dT%H.%M.%S.%fZ").replace(tzinfo=UTC)
         return True
     return False
 
 
 def version_files(folder: Path, file_name: str | None = None) -> list[Path]:
-    """The file of each version in `folder`, newest first; none where there is no such folder.
+    """Return the file of each version, newest first; empty if the folder does not exist.
 
-    It is named as the folder, unless `file_name` is given.
+    Args:
+        folder: Folder of the catalog entry.
+        file_name: Name of the file in each version; that of the folder by default.
 
     Raises:
-        PermissionError: the folder, or that of a version, may not be read.
+        PermissionError: The folder, or that of a version, cannot be read.
     """
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
         names = sorted((entry.name for entry in entries if is_version(entry.name)), reverse=True)
-    # Each save lists them: one path for each, not two on the way to it.
     files = (Path(f"{folder}/{name}/{file_name or folder.name}") for name in names)
     return [file for file in files if file.exists()]
 
 
-def tell_passed_over(folders: Iterable[Path], file_name: str | None = None) -> None:
-    """Warn in one line of what lies in the entries `folders` as a version does, but has no version's name."""
+def log_ignored_versions(folders: Iterable[Path], file_name: str | None = None) -> None:
+    """Log a warning if there are files like those of versions in folders whose names are not versions.
+
+    Args:
+        folders: Folders of catalog entries.
+        file_name: As in `version_files`.
+    """
     others: list[Path] = []
     for folder in filter(Path.is_dir, folders):
         for path in folder.iterdir():
@@ -80,17 +86,17 @@ def tell_passed_over(folders: Iterable[Path], file_name: str | None = None) -> N
                     others.append(path)
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-        logger.warning("no version and passed over: %r%s; a version is named like %s", str(others[0]), more, EXAMPLE)
+        logger.warning("ignored, not a version: %r%s; versions have names like %s", str(others[0]), more, EXAMPLE)
 
 
 def remove_leftovers_of_versions(folder: Path) -> None:
-    """Remove what killed processes have left of the versions of the entry `folder`: gigabytes, perhaps."""
+    """Remove temporary files of killed processes, which can be large, from the versions of a catalog entry."""
     if not folder.is_dir():
         return
     with os.scandir(folder) as entries:
-        # What a link leads to is not this entry's.
+        # The target of a link does not belong to this entry.
         versions = [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
     for version in versions:
         if remove_leftovers(version):
-            with suppress(OSError):  # it holds something else
+            with suppress(OSError):  # not empty
                 version.rmdir()

@@ -1,4 +1,4 @@
-"""Weights from a file that another program may have written; nothing in it is ever run."""
+"""Reads weights from files of other programs without running code from them."""
 
 import zipfile
 import zlib
@@ -13,85 +13,97 @@ from safetensors import SafetensorError, safe_open
 from byol_kedro.errors import UserError
 from byol_kedro.files.integrity import DamagedError, check_file
 from byol_kedro.files.sealed import FINGERPRINT, check_arrays, is_sealed, unsealed
-from byol_kedro.files.stand_ins import are_settings, foreign_classes, load_beside_settings
+from byol_kedro.files.stand_ins import are_settings, foreign_classes, load_without_settings
 from byol_kedro.files.user_files import is_regular, reason_of
 
-WHOLE = "give the path of a whole one"
-NAMED = 3  # classes that a line names
-# With `weights_only=False` torch.load runs what is in the file: only where somebody trusts it.
+CHOOSE = "choose an intact file"
+SHOWN = 3  # classes in a message
+# torch.load with `weights_only=False` can run code from the file.
 RESAVE = (
-    "where you trust it, save its weights alone with two lines of Python: "
+    "if you trust it, save only its weights with two lines of Python: "
     "model = torch.load({}, map_location='cpu', weights_only=False); "
-    "torch.save(model['state_dict'], path), or of a whole module torch.save(model.state_dict(), path)"
+    "torch.save(model['state_dict'], path), or for a module torch.save(model.state_dict(), path)"
 )
 
 
 def read_weights(path: Path, name: str) -> tuple[Mapping[str, Any], dict[str, str]]:
-    """What a `.safetensors` file or a file of torch.save holds, on the CPU, and the former's header.
+    """Read a safetensors file or a torch.save file to the CPU.
 
-    Tensors by name, or mappings of such. `name` is the parameter that gave the path.
+    Settings that a trainer has saved with the weights are replaced by empty objects.
 
-    Settings that a trainer has saved beside them are left empty: no class that the file names is ever made.
+    Args:
+        path: The file.
+        name: The parameter that the path comes from, for messages.
+
+    Returns:
+        The content, tensors by name or nested mappings of them, and the header of a safetensors file.
 
     Raises:
-        UserError: the file is missing, no regular file, is cut, or holds other Python objects, which could run code.
+        UserError: The file is missing, not a regular file, truncated, or contains Python objects that could run code.
     """
     if not is_regular(path, name):
-        raise UserError(f"{name}: there is no file {path}; give the path of one, from the folder of the project on")
+        raise UserError(f"{name}: {path} does not exist; relative paths start at the project folder")
     if path.suffix == ".safetensors":
         return read_safetensors(path, name)
     content = _load(path, name)
     if _is_zip(path) and (fault := _zip_fault(path)):
-        raise UserError(f"{name}: {path} is damaged: {fault}; {WHOLE}")
+        raise UserError(f"{name}: {path} is damaged: {fault}; {CHOOSE}")
     if not isinstance(content, Mapping):
-        raise UserError(f"{name}: {path} holds a {type(content).__name__}; a state dict is expected")
+        raise UserError(f"{name}: {path} contains a {type(content).__name__}, a state dict is expected")
     return content, {}
 
 
 def _load(path: Path, name: str) -> Any:
-    """What a file of torch.save holds; settings beside the tensors are left empty. UserError for other objects."""
+    """Load a torch.save file with empty settings. Raises UserError if it contains other objects."""
     try:
         path.open("rb").close()
     except OSError as error:
-        raise UserError(f"{name}: {path} cannot be read: {reason_of(error)}; {WHOLE}") from error
+        raise UserError(f"{name}: {path} cannot be read: {reason_of(error)}; {CHOOSE}") from error
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        # torch raises errors of many classes here, some of them undocumented.
+        # torch raises many types of exceptions here, some of them undocumented.
         classes = foreign_classes(path)
         if are_settings(classes):
             with suppress(Exception):
-                return load_beside_settings(path, classes)
+                return load_without_settings(path, classes)
         if _is_zip(path):
-            named = f" ({', '.join(classes[:NAMED])}{' …' if len(classes) > NAMED else ''})" if classes else ""
+            names = f" ({', '.join(classes[:SHOWN])}{' …' if len(classes) > SHOWN else ''})" if classes else ""
             raise UserError(
-                f"{name}: {path} holds more than tensors{named}, and loading Python objects runs whatever code is in "
-                f"them; {RESAVE.format(repr(str(path)))}"
+                f"{name}: {path} contains Python objects{names}, and loading them could run code; "
+                f"{RESAVE.format(repr(str(path)))}"
             ) from error
         raise UserError(
-            f"{name}: {path} is cut, was not written by torch.save, or holds Python objects, which could run code; "
+            f"{name}: {path} is truncated, not a torch.save file, or contains Python objects that could run code; "
             f"{RESAVE.format(repr(str(path)))}"
         ) from error
 
 
 def read_safetensors(path: Path, name: str) -> tuple[Mapping[str, Any], dict[str, str]]:
-    """Tensors by name, on the CPU, and the header.
+    """Read a safetensors file to the CPU. Files written by this project are verified against their header.
 
-    A file of this project, or one that it has exported, is compared with what its header says of it. UserError when the
-    file is damaged, or of another kind.
+    Args:
+        path: The file.
+        name: The parameter that the path comes from, for messages.
+
+    Returns:
+        Tensors by name, and the header.
+
+    Raises:
+        UserError: The file is damaged or not a safetensors file.
     """
     try:
         check_file(path)
         with safe_open(path, framework="pt") as file:
-            content = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # safe_open is no mapping
+            content = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # safe_open is not a mapping
             header = dict(file.metadata() or {})
         if is_sealed(header):
             header = unsealed(path, header)
             check_arrays(path, header[FINGERPRINT])
     except DamagedError as error:
-        raise UserError(f"{name}: {path} {error.fault}; {WHOLE}") from None
+        raise UserError(f"{name}: {path} {error.fault}; {CHOOSE}") from None
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{name}: {path} is no safetensors file or is cut ({error}); {WHOLE}") from None
+        raise UserError(f"{name}: {path} is truncated or not a safetensors file ({error}); {CHOOSE}") from None
     return content, header
 
 
@@ -103,11 +115,11 @@ def _is_zip(path: Path) -> bool:
 
 
 def _zip_fault(path: Path) -> str | None:
-    """How a zip archive disagrees with the sums in it, if it does: torch writes them and does not look at them."""
+    """Describe a checksum error in a zip archive, if there is one: torch writes checksums but does not check them."""
     try:
         with zipfile.ZipFile(path) as archive:
-            # torch can be told to write none; then all of them are 0.
+            # If torch was set to write no checksums, all of them are 0.
             record = archive.testzip() if any(record.CRC for record in archive.infolist()) else None
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
         return str(error)
-    return record and f"its record {record} is not what was written"
+    return record and f"the checksum of its record {record} does not match"

@@ -1,1 +1,1 @@
-"""A small network over pairs of images: pairs, model, training, baselines, scores, clusters and map."""
+"""A small network fitted to pairs of images: pairs, model, training, baselines, scores, clusters and map."""

@@ -1,4 +1,4 @@
-"""Clusters of latent vectors, found without labels and compared with them."""
+"""Clusters of embeddings, fitted without labels and compared with them."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,48 +16,60 @@ if TYPE_CHECKING:
     from byol_kedro.parameters import Clusters
 
 RESTARTS = 10
-# Images that the silhouette looks at: its distances are between every two of them.
-SILHOUETTE = 2_000
-# HDBSCAN's time grows with the square of the images: 10,000 take 10 seconds.
+# Images that the silhouette is computed on; its cost is quadratic in their number.
+SILHOUETTE_SAMPLE = 2_000
+# HDBSCAN's cost is quadratic in the number of images: 10,000 take 10 seconds.
 HDBSCAN_LIMIT = 20_000
 NOISE = -1
 
 logger = get_logger(__name__)
 
-Vectors = NDArray[np.float32]
+Embeddings = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 
 
-def clusters(train: Vectors, others: Vectors, params: "Clusters", seed: int) -> tuple[Numbers, Numbers]:
-    """Clusters of train (N, D), found in standardized vectors, and those that others (M, D) fall into.
+def cluster_embeddings(train: Embeddings, others: Embeddings, params: "Clusters", seed: int) -> tuple[Numbers, Numbers]:
+    """Fit clusters to train and assign the other images to them.
 
-    `kmeans`: `params.count` centers, or as many as train has different vectors where these are fewer; others go to
-    the nearest center. `silhouette`: the same with the number of centers, from 2 to `params.count`, whose silhouette
-    is the highest (Rousseeuw, Journal of Computational and Applied Mathematics 20 (1987), 53-65). `hdbscan`:
-    clusters of at least `params.min_size` images (Campello, Moulavi, Sander, PAKDD 2013); what lies in none is -1;
-    others go where the nearest training image is.
+    Scaler and clusters are fitted on train only. The methods are:
 
-    Returns (N,) and (M,) int64. Standardization and clusters know train only. Where train is too large for HDBSCAN a
-    line says so, and all lie in no cluster.
+    - `kmeans`: `params.count` centers, or as many as train has distinct embeddings if these are fewer; others are
+      assigned to the nearest center.
+    - `silhouette`: k-means with the number of centers, from 2 to `params.count`, that has the highest silhouette
+      (Rousseeuw, Journal of Computational and Applied Mathematics 20 (1987), 53-65).
+    - `hdbscan`: clusters of at least `params.min_size` images (Campello, Moulavi, Sander, PAKDD 2013); noise is -1;
+      others get the cluster of the nearest train image. If train is larger than `HDBSCAN_LIMIT`, a warning is logged
+      and all images are noise.
+
+    Args:
+        train: (N, D) float32.
+        others: (M, D) float32.
+        params: method and its settings.
+        seed: seed of k-means and of the silhouette's sample.
+
+    Returns:
+        Clusters of train (N,) int64 and of the others (M,) int64.
     """
     scaler = Scaler.fit(train)
     points, more = scaler(train), scaler(others)
     if params.method == "hdbscan":
         return _hdbscan(points, more, params.min_size)
-    different = len(np.unique(points, axis=0))
-    fitted = _kmeans(points, min(params.count, different), seed)
-    if params.method == "silhouette" and different > 2:
-        fitted = _highest_silhouette(points, min(params.count, different - 1), seed)
+    distinct = len(np.unique(points, axis=0))
+    fitted = _kmeans(points, min(params.count, distinct), seed)
+    if params.method == "silhouette" and distinct > 2:
+        fitted = _highest_silhouette(points, min(params.count, distinct - 1), seed)
     assigned = fitted.predict(more) if len(more) else np.zeros(0)
     return fitted.labels_.astype(np.int64), assigned.astype(np.int64)
 
 
 def agreement(cluster: Numbers, label: Numbers) -> dict[str, Any]:
-    """nmi, ari, purity, n of cluster (N,) with label (N,) over the n images whose label is known (≥ 0).
+    """Agreement of clusters (N,) with labels (N,) over the n images with a known label (≥ 0).
 
-    Normalized mutual information (arithmetic mean), adjusted Rand index, and the part of the images that have the
-    most frequent label of their cluster, which rises with the number of clusters. What lies in no cluster counts as
-    one of its own. None where no label is known.
+    Noise counts as a cluster of its own. Purity increases with the number of clusters.
+
+    Returns:
+        nmi (normalized mutual information, arithmetic mean), ari (adjusted Rand index), purity (fraction of images that
+        have the most frequent label of their cluster), all None if no label is known; and n.
     """
     known = label >= 0
     if not known.any():
@@ -75,12 +87,22 @@ def agreement(cluster: Numbers, label: Numbers) -> dict[str, Any]:
 
 
 def nearest_to_centers(
-    train: Vectors, train_cluster: Numbers, others: Vectors, cluster: Numbers, count: int
+    train: Embeddings, train_cluster: Numbers, others: Embeddings, cluster: Numbers, count: int
 ) -> dict[int, Numbers]:
-    """For each cluster of others but noise, the rows of its at most `count` members nearest to the cluster's center.
+    """For each cluster, the rows of the images nearest to its center, the nearest first.
 
-    The center is the mean of the cluster's train images. train: (N, D), train_cluster: (N,); others: (M, D), cluster:
-    (M,). Nearest in vectors standardized on train, in which the clusters were found; the nearest first.
+    The center is the mean of the cluster's train images. Distances are those of embeddings standardized on train, as in
+    `cluster_embeddings`. Noise is skipped.
+
+    Args:
+        train: (N, D) float32.
+        train_cluster: (N,) clusters of train.
+        others: (M, D) float32.
+        cluster: (M,) clusters of the others.
+        count: the maximum number of rows for each cluster.
+
+    Returns:
+        Rows of `others` by cluster.
     """
     if not len(train):
         return {}
@@ -94,34 +116,34 @@ def nearest_to_centers(
     return nearest
 
 
-@one_thread()  # several threads would add up the centers in the order in which they are done
-def _kmeans(points: Vectors, centers: int, seed: int) -> KMeans:
+@one_thread()  # with several threads the order of summation, and so the centers, would vary between runs
+def _kmeans(points: Embeddings, centers: int, seed: int) -> KMeans:
     fitted = KMeans(centers, n_init=RESTARTS, random_state=seed).fit(points)
     found = len(np.unique(fitted.labels_))
     if found < centers:
-        logger.info("clusters: %d of the %d asked for, the vectors differ too little for more", found, centers)
+        logger.info("clusters: found %d of %d requested, the embeddings are too similar for more", found, centers)
     return fitted
 
 
-def _highest_silhouette(points: Vectors, most: int, seed: int) -> KMeans:
-    seen = np.random.default_rng(seed).permutation(len(points))[:SILHOUETTE]
-    tried = {centers: _kmeans(points, centers, seed) for centers in range(2, most + 1)}
-    heights = {centers: _silhouette(points[seen], fitted.labels_[seen]) for centers, fitted in tried.items()}
-    best = max(heights, key=heights.__getitem__)
-    logger.info("clusters: %d centers have the highest silhouette, %.3f, of 2 to %d", best, heights[best], most)
-    return tried[best]
+def _highest_silhouette(points: Embeddings, most: int, seed: int) -> KMeans:
+    sample = np.random.default_rng(seed).permutation(len(points))[:SILHOUETTE_SAMPLE]
+    fitted = {centers: _kmeans(points, centers, seed) for centers in range(2, most + 1)}
+    scores = {centers: _silhouette(points[sample], kmeans.labels_[sample]) for centers, kmeans in fitted.items()}
+    best = max(scores, key=scores.__getitem__)
+    logger.info("clusters: %d centers have the highest silhouette, %.3f, of 2 to %d", best, scores[best], most)
+    return fitted[best]
 
 
-def _silhouette(points: Vectors, cluster: Numbers) -> float:
-    """The lowest there is, -1, where all points lie in one cluster, as those may that were drawn of many."""
+def _silhouette(points: Embeddings, cluster: Numbers) -> float:
+    """The silhouette, or -1, its minimum, if a sample contains a single cluster."""
     return float(silhouette_score(points, cluster)) if len(np.unique(cluster)) > 1 else -1.0
 
 
-def _hdbscan(points: Vectors, others: Vectors, min_size: int) -> tuple[Numbers, Numbers]:
+def _hdbscan(points: Embeddings, others: Embeddings, min_size: int) -> tuple[Numbers, Numbers]:
     if len(points) > HDBSCAN_LIMIT:
         logger.warning(
-            "pair_model.clusters.method: left out, hdbscan compares every two of the training images, %d are too many "
-            "(at most %d); take kmeans or silhouette",
+            "pair_model.clusters.method: hdbscan was skipped, found %d training images, at most %d are supported; use "
+            "kmeans or silhouette",
             len(points), HDBSCAN_LIMIT,
         )  # fmt: skip
     if not min_size <= len(points) <= HDBSCAN_LIMIT:

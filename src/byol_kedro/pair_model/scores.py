@@ -1,4 +1,4 @@
-"""How near guesses come to the target of pairs, and how sure that is."""
+"""Scores of predicted targets, with bootstrap intervals."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ import pandas as pd
 from byol_kedro.pair_model.baselines import MODELS, PAIR_MODEL
 from byol_kedro.pair_model.pairs import Values
 
-RESAMPLES = 1_000  # chosen: the ends of a 95 % interval then rest on 25 resamples each
+RESAMPLES = 1_000  # chosen: 25 resamples lie beyond each end of a 95 % interval
 SCORES = ("l1", "spearman", "r2")
 
 Scores = dict[str, float | None]
@@ -17,18 +17,28 @@ Scorer = Callable[[Values], Scores]
 
 
 def score_rows(predictions: pd.DataFrame, unit: float, seed: int, resamples: int = RESAMPLES) -> list[dict[str, Any]]:
-    """A row for each model of a table of `predict_pairs`: model, n, then each score with the ends of its interval.
+    """Score each of `MODELS` on the test pairs.
 
-    l1: mean absolute difference, in units of `unit`; spearman: rank correlation; r2: 1 − squared error / that of
-    the mean of these targets; l1_behind: l1 less that of the pair model. `…_low`, `…_high`: 95 % percentile interval
-    over `resamples` draws of the pairs with replacement, the same for all models (Efron and Tibshirani, An
-    Introduction to the Bootstrap (1993), §13.3). None is what is not defined: spearman of a constant, r2 of a
-    constant target, l1 in units of 0, all of no pairs, and the interval of a single pair.
+    Intervals are 95 % percentile intervals over resamples of the pairs with replacement, the same for all models
+    (Efron and Tibshirani, An Introduction to the Bootstrap (1993), §13.3).
+
+    Args:
+        predictions: table returned by `predict_pairs`.
+        unit: unit of l1, usually the mean target of the train pairs.
+        seed: seed of the resampling.
+        resamples: number of resamples.
+
+    Returns:
+        For each model: model, n, then each score with `…_low` and `…_high`. l1 is the mean absolute error in units of
+        `unit`; spearman is the rank correlation; r2 is 1 − squared error / squared error of the mean of these targets;
+        l1_behind is the difference to the l1 of the pair model. A score is None where it is undefined: spearman of a
+        constant, r2 of a constant target, l1 in units of 0, every score without pairs. The interval of a single pair is
+        None too.
     """
     generator = np.random.default_rng(seed)
     target = predictions["target"].to_numpy()
     n = len(target)
-    scorers = {model: scorer(predictions[model].to_numpy(), target, unit) for model in MODELS}
+    scorers = {model: make_scorer(predictions[model].to_numpy(), target, unit) for model in MODELS}
     found = _all_scores(scorers, np.ones(n))
     drawn = []
     for _ in range(resamples if n > 1 else 0):
@@ -39,22 +49,22 @@ def score_rows(predictions: pd.DataFrame, unit: float, seed: int, resamples: int
     ]
 
 
-def scorer(guess: Values, target: Values, unit: float) -> Scorer:
-    """The scores of guesses (P,) as a function of how often each pair counts (P,)."""
-    error = np.abs(guess - target)
-    guess_rank, target_rank = _ranker(guess), _ranker(target)
+def make_scorer(predicted: Values, target: Values, unit: float) -> Scorer:
+    """Scores of predictions (P,) as a function of the weight of each pair (P,)."""
+    error = np.abs(predicted - target)
+    predicted_rank, target_rank = _ranker(predicted), _ranker(target)
 
     def scores(weight: Values) -> Scores:
         total = weight.sum()
         if not total:
             return dict.fromkeys(SCORES)
         spread = target - weight @ target / total
-        # The mean of equal numbers may differ from them by rounding: their squares are then tiny, and not 0.
+        # The mean of equal numbers may differ from them by rounding, so their squared deviations may not be 0.
         varies = np.ptp(target[weight > 0]) > 0
         squares = weight @ spread**2
         return {
             "l1": float(weight @ error / total / unit) if unit > 0 else None,
-            "spearman": _correlation(guess_rank(weight), target_rank(weight), weight),
+            "spearman": _correlation(predicted_rank(weight), target_rank(weight), weight),
             "r2": float(1 - weight @ error**2 / squares) if varies and squares > 0 else None,
         }
 
@@ -79,19 +89,19 @@ def _with_intervals(found: Scores, drawn: Sequence[Scores]) -> Scores:
 
 
 def _ranker(values: Values) -> Callable[[Values], Values]:
-    """The mid-ranks of `values` as a function of how often each counts; sorted once for all draws."""
+    """The mid-ranks of `values` as a function of their weights; sorted once for all resamples."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
 
     def ranks(weight: Values) -> Values:
-        heap = np.bincount(place, weight, len(counts))
-        middle = np.cumsum(heap) - heap / 2
+        total = np.bincount(place, weight, len(counts))
+        middle = np.cumsum(total) - total / 2
         return np.asarray(middle[place])
 
     return ranks
 
 
 def _correlation(x: Values, y: Values, weight: Values) -> float | None:
-    """Pearson's, None of a constant."""
+    """Weighted Pearson correlation, None if an input is constant."""
     total = weight.sum()
     x, y = x - weight @ x / total, y - weight @ y / total
     spread = (weight @ x**2) * (weight @ y**2)

@@ -1,4 +1,4 @@
-"""Structural similarity between images of one array."""
+"""SSIM and PSNR of pairs of images."""
 
 import numpy as np
 import torch
@@ -6,33 +6,41 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from byol_kedro.errors import UserError
-from byol_kedro.pair_model.stack import Rows, Stack
+from byol_kedro.pair_model.pairs import ConcatArray, Rows
 
-WINDOW = 7  # pixels a side, as in scikit-image
+WINDOW = 7  # pixels per side, as in scikit-image
 K1, K2, PEAK = 0.01, 0.03, 255  # Wang et al. 2004, §III-B
-PIXELS = 1 << 17  # of one side of a piece: small enough to stay in the processor's cache
-# Two images that are the same have an infinite PSNR, black beside white has 0 dB: between these bounds the
-# target 1/(psnr_1 + psnr_2) stays finite and no single pair rules its mean.
+PIXELS = 1 << 17  # values per side of a chunk for SSIM, which has to fit the processor's cache
+# The PSNR of equal images is infinite, that of a black and a white image is 0 dB. Within these bounds the target
+# 1/(psnr_1 + psnr_2) is finite and no single pair dominates its mean.
 LOWEST_DB, HIGHEST_DB = 1.0, 100.0
-# What one side of a chunk takes: small enough to stay in the processor's cache, where this is twice as fast.
+# Bytes per side of a chunk for PSNR. A chunk that fits the processor's cache is twice as fast.
 CHUNK_BYTES = 1 << 20
 
 
-def pair_ssim(pixels: Stack, left: Rows, right: Rows) -> NDArray[np.float64]:
+def pair_ssim(pixels: ConcatArray, left: Rows, right: Rows) -> NDArray[np.float64]:
     """SSIM of `pixels[left[i]]` and `pixels[right[i]]` for every i, at most 1.
 
     Wang, Bovik, Sheikh, Simoncelli, "Image quality assessment", IEEE Transactions on Image Processing 13 (2004),
-    equation 13, in windows of 7 by 7 with equal weights and sample covariances, over the windows that lie within
-    the image and over the channels: scikit-image's `structural_similarity` as it is set without arguments.
+    equation 13, averaged over the channels and all 7 by 7 windows inside the image, with equal weights and sample
+    covariances. These are the defaults of scikit-image's `structural_similarity`.
 
-    pixels: (N, 3, H, W) uint8 of at least 7 by 7; left, right: (P,) int64 rows of it. Returns (P,) float64.
-    Raises UserError where images are smaller.
+    Args:
+        pixels: (N, 3, H, W) uint8, at least 7 by 7.
+        left: (P,) int64 rows of `pixels`.
+        right: (P,) int64 rows of `pixels`.
+
+    Returns:
+        (P,) float64.
+
+    Raises:
+        UserError: the images are smaller than 7 by 7.
     """
     *_, height, width = pixels.parts[0].shape
     if min(height, width) < WINDOW:
         raise UserError(
-            f"pair_model.pairs.target: ssim looks at windows of {WINDOW}×{WINDOW} pixels, the images have "
-            f"{width}×{height}; ingest larger ones or take psnr"
+            f"pair_model.pairs.target: ssim needs images of at least {WINDOW}×{WINDOW} pixels, found "
+            f"{width}×{height}; ingest larger images or use psnr"
         )
     chunk = max(1, PIXELS // int(np.prod(pixels.parts[0].shape[1:])))
     similarity = np.empty(len(left))
@@ -45,7 +53,7 @@ def pair_ssim(pixels: Stack, left: Rows, right: Rows) -> NDArray[np.float64]:
 
 
 def _ssim(x: Tensor, y: Tensor) -> Tensor:
-    """(n, C, H, W) int32 twice → (n,) float32. Sums and n·Σxy − Σx·Σy are whole numbers below 2³¹, and exact."""
+    """(n, C, H, W) int32 twice → (n,) float32. Sums and n·Σxy − Σx·Σy are integers below 2³¹, so they are exact."""
     count = WINDOW**2
     sum_x, sum_y = _window_sums(x), _window_sums(y)
     products = sum_x * sum_y
@@ -58,7 +66,7 @@ def _ssim(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _window_sums(x: Tensor) -> Tensor:
-    """(n, C, H, W) int32 → (n, C, H − 6, W − 6) int32, the sums of all windows."""
+    """(n, C, H, W) int32 → (n, C, H − 6, W − 6) int32, the sum of each window."""
     for dim in (2, 3):
         sums = x.cumsum(dim, dtype=torch.int32)
         size = x.shape[dim] - WINDOW + 1
@@ -68,11 +76,16 @@ def _window_sums(x: Tensor) -> Tensor:
     return x
 
 
-def pair_psnr(pixels: Stack, left: Rows, right: Rows) -> NDArray[np.float64]:
+def pair_psnr(pixels: ConcatArray, left: Rows, right: Rows) -> NDArray[np.float64]:
     """PSNR of `pixels[left[i]]` and `pixels[right[i]]` for every i, in dB.
 
-    pixels: (N, 3, H, W) uint8; left, right: (P,) int64 rows of it. Returns (P,) float64:
-    10·log10(255² / mean squared error over all channels), held between 1 and 100 dB.
+    Args:
+        pixels: (N, 3, H, W) uint8.
+        left: (P,) int64 rows of `pixels`.
+        right: (P,) int64 rows of `pixels`.
+
+    Returns:
+        (P,) float64: 10·log10(255² / mean squared error over all channels), clipped to 1 to 100 dB.
     """
     chunk = max(1, CHUNK_BYTES // int(np.prod(pixels.parts[0].shape[1:])))
     error = np.empty(len(left))

@@ -1,1 +1,1 @@
-"""Bookkeeping of runs: parameters, versions, manifests, what a run prints, and the runs that there are."""
+"""Bookkeeping of runs: parameters, versions, manifests, summaries, the list of runs and their comparison."""

@@ -1,4 +1,4 @@
-"""What a run that has failed leaves: whole versions, or nothing."""
+"""Remove partial outputs of a failed run."""
 
 import shutil
 from pathlib import Path
@@ -12,23 +12,23 @@ from byol_kedro.runs.versions import MANIFEST, path_of_version, versioned
 
 
 def clean_up(error: Exception, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-    """Remove what a node wrote before it could not write the rest.
+    """Remove the outputs of a node that could not save all of them.
 
-    Kedro saves the outputs of a node one after the other, and images are only read when they are saved. Where
-    nothing else is left and it was a mistake that the user can mend, the manifest goes too: there was no run.
+    Kedro saves the outputs of a node one by one, and images are only read while they are saved. If the run has saved
+    nothing else and `error` is a user error, the manifest is removed too.
     """
     for node in pipeline.nodes:
-        written = _written(node.outputs, catalog)
-        if len(written) < len(versioned(node.outputs, catalog)):
-            for folder in written:
+        saved = _saved(node.outputs, catalog)
+        if len(saved) < len(versioned(node.outputs, catalog)):
+            for folder in saved:
                 shutil.rmtree(folder)
-    if as_user_error(error) and not _written(sorted(pipeline.all_outputs()), catalog):
-        for folder in _written([MANIFEST], catalog):
+    if as_user_error(error) and not _saved(sorted(pipeline.all_outputs()), catalog):
+        for folder in _saved([MANIFEST], catalog):
             shutil.rmtree(folder)
 
 
-def _written(names: list[str], catalog: CatalogProtocol[Any, Any]) -> list[Path]:
-    """The folders of the versions that this run has saved of the entries `names`."""
+def _saved(names: list[str], catalog: CatalogProtocol[Any, Any]) -> list[Path]:
+    """Return the folders of the versions that this run has saved of the entries `names`."""
     entries = versioned(names, catalog).values()
     files = [path_of_version(entry, str(entry.resolve_save_version())) for entry in entries]
     return [file.parent for file in files if file.exists()]

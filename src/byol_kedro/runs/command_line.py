@@ -1,4 +1,4 @@
-"""Commands as they are typed: what `--params` says, the command that was typed, and the one that comes next."""
+"""Parse `--params`; format commands for manifests and messages."""
 
 import json
 import os
@@ -12,11 +12,11 @@ from typing import Any
 from byol_kedro.errors import UserError
 from byol_kedro.files.masking import masked
 
-PACKAGE = "python -m byol_kedro"  # the program where there is no project around it
-DEEPEST = 8  # blocks in blocks; no parameter lies as deep
+PACKAGE = "python -m byol_kedro"  # the program of an installed package
+MAX_DEPTH = 8  # of nested blocks; no parameter is nested as deeply
 SEPARATOR = re.compile(r"(?<!\\),")
 
-# How nodes are chosen on the command line, by the names that Kedro hands to hooks.
+# Options that select nodes, by the names that Kedro passes to hooks.
 CHOICES = {
     "tags": "--tags", "node_names": "--nodes", "from_nodes": "--from-nodes", "to_nodes": "--to-nodes",
     "from_inputs": "--from-inputs", "to_outputs": "--to-outputs", "namespaces": "--namespaces",
@@ -24,34 +24,38 @@ CHOICES = {
 
 
 def assignments(text: str, option: str = "--params") -> list[tuple[str, str]]:
-    """`seed=1,pretrain.epochs=3` as names and values; nothing is read into a value, `\\,` in one is a comma.
+    r"""Split `seed=1,pretrain.epochs=3` into names and values. Values stay strings; `\,` in a value is a comma.
+
+    Args:
+        text: the assignments.
+        option: the option that contains them, for the error.
 
     Raises:
-        UserError: a part of `text` has no `=`.
+        UserError: an item of `text` has no `=`.
     """
     pairs = []
     for item in SEPARATOR.split(text) if text.strip() else ():
         name, equals, value = item.partition("=")
         if not equals:
             raise UserError(
-                f"{option}: found {item.strip()!r}, expected name=value; several are separated by commas, and a comma "
-                r"that belongs to a value is typed as \, (within quotes: the shell takes the backslash otherwise)"
+                f"{option}: found {item.strip()!r}, expected name=value; separate several by commas, and type a comma "
+                r"in a value as \, (in quotes, since the shell removes the backslash otherwise)"
             )
         pairs.append((name.strip(), value.replace(r"\,", ",")))
     return pairs
 
 
 def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """Names with dots as blocks in blocks: `pretrain.epochs` → `{"pretrain": {"epochs": …}}`.
+    """Turn dotted names into nested blocks: `pretrain.epochs` → `{"pretrain": {"epochs": …}}`.
 
     Raises:
-        UserError: a name is empty, ends in a dot or has too many, or two pairs have the same one.
+        UserError: a name is empty, ends in a dot, has too many dots, or is given twice.
     """
     values: dict[str, Any] = {}
     for name, value in pairs:
         *blocks, last = name.split(".")
-        if not all((*blocks, last)) or len(blocks) > DEEPEST:
-            raise UserError(f"--params: {name!r} is no name of a parameter; expected one like seed or pretrain.epochs")
+        if not all((*blocks, last)) or len(blocks) > MAX_DEPTH:
+            raise UserError(f"--params: {name!r} is not a parameter name; expected one such as seed or pretrain.epochs")
         block = values
         for part in blocks:
             block = block.setdefault(part, {})
@@ -64,53 +68,55 @@ def nested(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def command_line(run_params: Mapping[str, Any]) -> str:
-    """The command of a run: as it was typed, or what would have to be typed where another program began the run.
+    """Return the command of a run; an equivalent one if the run was not started from the command line.
 
-    `run_params` is what Kedro hands to `before_pipeline_run`.
+    `run_params` is what Kedro passes to `before_pipeline_run`.
     """
-    program, typed = _program(), sys.argv[1:]
-    if program == PACKAGE or (Path(program).stem == "kedro" and typed[:1] == ["run"]):
-        words = [*program.split(), *typed]
-        if "KEDRO_ENV" in os.environ and not any(word.startswith(("--env", "-e")) for word in typed):
-            words.append(f"--env={run_params['env']}")
-        return _join(words)
-    # A server, a notebook or a script: what its own command line says is about no single run.
-    chosen = [f"{option}={','.join(run_params[name])}" for name, option in CHOICES.items() if run_params[name]]
+    program, arguments = _program(), sys.argv[1:]
+    if program == PACKAGE or (Path(program).stem == "kedro" and arguments[:1] == ["run"]):
+        parts = [*program.split(), *arguments]
+        if "KEDRO_ENV" in os.environ and not any(argument.startswith(("--env", "-e")) for argument in arguments):
+            parts.append(f"--env={run_params['env']}")
+        return _join(parts)
+    # A server, a notebook or a script: its own command line does not describe the run.
+    selected = [f"{option}={','.join(run_params[name])}" for name, option in CHOICES.items() if run_params[name]]
     missing = ["--only-missing-outputs"] if run_params["only_missing_outputs"] else []
     pipelines = run_params["pipeline_names"] or ["__default__"]
     command = kedro_run(pipelines, run_params, **run_params["load_versions"] or {})
-    return " ".join([command, *([shlex.join(chosen + missing)] if chosen + missing else [])])
+    return " ".join([command, *([shlex.join(selected + missing)] if selected + missing else [])])
 
 
-def kedro(command: str, place: Mapping[str, Any], *options: str, pins: Mapping[str, str] | None = None) -> str:
-    """A command of this project, as it is typed for the same environment, configuration and parameters.
+def kedro(
+    command: str, session_options: Mapping[str, Any], *options: str, pins: Mapping[str, str] | None = None
+) -> str:
+    """Return a command of this project for the same environment, configuration and parameters.
 
     Args:
         command: `run`, `results`, …
-        place: what Kedro hands to `before_pipeline_run`, or `env`, `conf_source` and `runtime_params` of it.
-        options: more of its words.
+        session_options: `env`, `conf_source` and `runtime_params`; other items are ignored.
+        *options: more arguments.
         pins: version by entry, for `--load-versions`.
     """
     program = PACKAGE if _program() == PACKAGE else "kedro"
-    words = [*program.split(), *command.split(), *options]
-    if place.get("env"):
-        words.append(f"--env={place['env']}")
-    if place.get("conf_source"):
-        words.append(f"--conf-source={place['conf_source']}")
-    words += _params(place.get("runtime_params") or {})
+    parts = [*program.split(), *command.split(), *options]
+    if session_options.get("env"):
+        parts.append(f"--env={session_options['env']}")
+    if session_options.get("conf_source"):
+        parts.append(f"--conf-source={session_options['conf_source']}")
+    parts += _params(session_options.get("runtime_params") or {})
     if pins:
-        words.append(f"--load-versions={','.join(f'{name}:{version}' for name, version in pins.items())}")
-    return _join(words)
+        parts.append(f"--load-versions={','.join(f'{name}:{version}' for name, version in pins.items())}")
+    return _join(parts)
 
 
-def _join(words: Iterable[str]) -> str:
-    """One command, without what is secret in an address."""
-    return shlex.join(map(masked, words))
+def _join(parts: Iterable[str]) -> str:
+    """Return one command; secrets in URLs are masked."""
+    return shlex.join(map(masked, parts))
 
 
-def kedro_run(pipelines: Iterable[str], place: Mapping[str, Any], **pins: str) -> str:
-    """`kedro run` of `pipelines`; the rest as for `kedro`."""
-    return kedro("run", place, f"--pipelines={','.join(pipelines)}", pins=pins)
+def kedro_run(pipelines: Iterable[str], session_options: Mapping[str, Any], **pins: str) -> str:
+    """Return the command `kedro run` for `pipelines`; the other arguments are those of `kedro`."""
+    return kedro("run", session_options, f"--pipelines={','.join(pipelines)}", pins=pins)
 
 
 def _program() -> str:
@@ -119,16 +125,16 @@ def _program() -> str:
 
 
 def _params(values: Mapping[str, Any]) -> Iterator[str]:
-    """What `assignments` and `nested` make `values` of."""
+    """Format `values` as `--params`, the inverse of `assignments` and `nested`."""
     texts = [f"{name}={_text(value)}" for name, value in flat(values)]
-    if any(text.endswith("\\") for text in texts):  # it would take the comma after it into its value
+    if any(text.endswith("\\") for text in texts):  # it would escape the comma that follows
         yield from (f"--params={text}" for text in texts)
     elif texts:
         yield f"--params={','.join(texts)}"
 
 
 def flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """The names and values that `nested` makes `values` of."""
+    """Yield the dotted names and the values of nested blocks, the inverse of `nested`."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from flat(value, f"{before}{name}.")

@@ -1,4 +1,4 @@
-"""What differs between two runs, and whether their numbers differ by more than noise."""
+"""Compare two runs: parameters that differ, and significance tests of their results."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,13 +22,13 @@ PREDICTIONS = "predictions"
 METRICS = "probe_metrics"
 ABSENT = "–"
 Key = tuple[str, str, str]
-Guesses = Mapping[Key, pd.DataFrame]
-OTHERS = "A and B were not tested on the same images: what differs says nothing about the encoders alone."
+Predictions = Mapping[Key, pd.DataFrame]
+DIFFERENT_IMAGES = "A and B were tested on different images, so differences are not due to the encoders alone."
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A value that two runs do not share, as text."""
+    """A value that differs between two runs, as text."""
 
     name: str
     a: str
@@ -37,10 +37,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the results. `p` is Holm-adjusted over all rows that were tested, None where this one was not.
+    """One row of the results. `p` is Holm-adjusted over all tested rows, None if this row was not tested.
 
-    Tested is what both runs have, unless they are right on the same images: that cannot be significant at any level,
-    so it does not count among the tests (Westfall, Troendle, Pennello, Biometrics 66 (2010), 1185-1191).
+    Rows that both runs have are tested, unless both runs are right on the same images: such a test cannot be
+    significant at any level, so it is not counted (Westfall, Troendle, Pennello, Biometrics 66 (2010), 1185-1191).
     """
 
     key: Key
@@ -51,12 +51,12 @@ class Row:
 
     @property
     def points(self) -> float | None:
-        """How much higher B's top-1 is, in percentage points."""
+        """Top-1 of B minus that of A, in percentage points."""
         return 100 * (self.b.top1 - self.a.top1) if self.a and self.b else None
 
     @property
     def verdict(self) -> str:
-        """In words, with the p-value and the test that it is of."""
+        """The result of the test as text."""
         if self.p is None:
             return "right on the same images" if self.a and self.b else "only in A" if self.a else "only in B"
         p = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3g}"
@@ -64,9 +64,9 @@ class Row:
 
 
 def differences(a: Run, b: Run, catalog: Catalog) -> list[Difference]:
-    """Parameters by their dotted names, what was read, git revision and packages, where the runs differ.
+    """Return the differences in parameters, versions that were read, git revision and packages.
 
-    Those of `pretrain` are what the two encoders were trained with, where that is known of both.
+    `pretrain` is what the two encoders were trained with, if known for both.
     """
     trainings = [_training(run, catalog) for run in (a, b)]
     one, two = (
@@ -80,27 +80,27 @@ def differences(a: Run, b: Run, catalog: Catalog) -> list[Difference]:
     ]
 
 
-def other_images(a: Run, b: Run, catalog: Catalog) -> bool:
-    """Whether it is known that the two runs were not tested on the same images."""
+def different_test_images(a: Run, b: Run, catalog: Catalog) -> bool:
+    """Return whether the two runs are known to have been tested on different images."""
     known = {_images(run, catalog) for run in (a, b)}
     return len(known) > 1 and "" not in known
 
 
 def compare_rows(a: Run, b: Run, catalog: Catalog) -> list[Row]:
-    """Every measured row of either run, tested where both have it.
+    """Return every measured row of either run, with a test if both runs have it.
 
-    McNemar's test on the pairs of guesses where both runs have predictions for the same images (pixels, names
-    and truth), else a z-test of two proportions, as for two independent sets of images.
+    McNemar's test on paired predictions if both runs have predictions of the same images (pixels, names and labels),
+    else a z-test of two proportions, as for two independent sets of images.
     """
     images = _images(a, catalog)
-    # Other images may have equal names: the photographs are cut anew for each seed.
+    # Different images may have equal names: patches of photographs depend on the seed.
     same = bool(images) and images == _images(b, catalog)
-    guesses_a, guesses_b = (_guesses(run, catalog) if same else {} for run in (a, b))
+    predictions_a, predictions_b = (_predictions(run, catalog) if same else {} for run in (a, b))
     tests = {
         key: test
         for key in a.scores
         if key in b.scores
-        and (test := _test(a.scores[key], b.scores[key], guesses_a.get(key), guesses_b.get(key))) is not None
+        and (test := _test(a.scores[key], b.scores[key], predictions_a.get(key), predictions_b.get(key))) is not None
     }  # (p, name of the test)
     adjusted = holm([p for p, _ in tests.values()])
     tested = {key: (p, name) for p, (key, (_, name)) in zip(adjusted, tests.items(), strict=True)}
@@ -109,7 +109,7 @@ def compare_rows(a: Run, b: Run, catalog: Catalog) -> list[Row]:
 
 
 def _training(run: Run, catalog: Catalog) -> Mapping[str, Any]:
-    """What the run's encoder was or will be trained with: a run that trains none has not used its own parameters."""
+    """Return what the run's encoder was trained with; empty if unknown."""
     header = encoder_header(run, catalog)
     if header:
         return dict(json.loads(header.get("training", "{}")))
@@ -117,14 +117,14 @@ def _training(run: Run, catalog: Catalog) -> Mapping[str, Any]:
 
 
 def _values(run: Run, training: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Dotted name → text of all that a result may depend on: of the manifest, but `training` as `pretrain`."""
+    """Yield everything in the manifest that results depend on, as dotted names and text; `pretrain` is `training`."""
     manifest = run.manifest
     yield from _flatten({**manifest.get("parameters", {}), "pretrain": training}, "")
     for name, version in run.reads.items():
-        yield f"{name} that was read", version
+        yield f"{name} (read)", version
     git = manifest.get("git", {})
     if git:
-        yield "git revision", git["revision"][:12] + (" and changes" if git["dirty"] else "")
+        yield "git revision", git["revision"][:12] + (" with changes" if git["dirty"] else "")
     yield from manifest.get("packages", {}).items()
     if "python" in manifest:
         yield "python", manifest["python"]
@@ -139,15 +139,15 @@ def _flatten(value: Any, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _images(run: Run, catalog: Catalog) -> str:
-    """The fingerprint of the test images that the run's guesses are of; empty where nothing tells it."""
+    """Return the fingerprint of the run's test images; empty if unknown."""
     version = run.reads.get(METRICS, run.run_id)
     if not path_of_version(versioned_entries(catalog)[METRICS], version).is_file():
         return ""
     return str(catalog.load(METRICS, version=version).get("data_fingerprint", ""))
 
 
-def _guesses(run: Run, catalog: Catalog) -> Guesses:
-    """Row → table (truth, guess) by the names of the images; empty where the predictions are gone."""
+def _predictions(run: Run, catalog: Catalog) -> Predictions:
+    """Return a table (truth, guess) by image name for each row; empty if the predictions were removed."""
     if not path_of_version(versioned_entries(catalog)[PREDICTIONS], run.run_id).is_file():
         return {}
     table = catalog.load(PREDICTIONS, version=run.run_id)
@@ -156,35 +156,44 @@ def _guesses(run: Run, catalog: Catalog) -> Guesses:
 
 
 def _test(
-    a: Score, b: Score, guesses_a: pd.DataFrame | None, guesses_b: pd.DataFrame | None
+    a: Score, b: Score, predictions_a: pd.DataFrame | None, predictions_b: pd.DataFrame | None
 ) -> tuple[float, str] | None:
-    """The p-value and the name of the test; None where no image is named right in one run alone."""
-    if guesses_a is not None and guesses_b is not None and guesses_a["truth"].equals(guesses_b["truth"]):
-        right_a, right_b = (table["truth"] == table["guess"] for table in (guesses_a, guesses_b))
+    """Return the p-value and the name of the test; None if both runs are right on the same images."""
+    if (
+        predictions_a is not None
+        and predictions_b is not None
+        and predictions_a["truth"].equals(predictions_b["truth"])
+    ):
+        right_a, right_b = (table["truth"] == table["guess"] for table in (predictions_a, predictions_b))
         return None if right_a.equals(right_b) else (mcnemar(right_a, right_b), "McNemar")
     n_a, n_b = (wilson_trials(score.top1, score.ci_low, score.ci_high) for score in (a, b))
     return two_proportions(a.top1, n_a, b.top1, n_b), "z-test"
 
 
-def diff_screen(
+def format_diff(
     a: Run, b: Run, differences: Sequence[Difference], rows: Sequence[Row], *, others: bool
 ) -> Iterator[RenderableType]:
-    """The two runs, what differs, which rows moved and how to read the p-values; 100 characters wide.
+    """Yield the parts of the comparison: the runs, differences, rows and a note on the p-values.
 
-    `others`: whether the two were tested on other images.
+    Args:
+        a: the first run.
+        b: the second run.
+        differences: see `differences`.
+        rows: see `compare_rows`.
+        others: whether the runs were tested on different images.
     """
     for letter, run in (("A", a), ("B", b)):
         yield Text(f"{letter}  {run.run_id}")
         yield Padding(Text(run.command or "no manifest", overflow="fold"), (0, 0, 0, 3))
     yield _differences(differences) if differences else Text("\nNo parameter, package or revision differs.")
-    without = [f"{letter}: {run.told}" for letter, run in (("A", a), ("B", b)) if not run.scores]
-    if without:
-        yield Text(f"\nNo rows to compare. {'; '.join(without)}")
+    empty = [f"{letter}: {run.description}" for letter, run in (("A", a), ("B", b)) if not run.scores]
+    if empty:
+        yield Text(f"\nNo rows to compare. {'; '.join(empty)}")
         return
     if others:
-        yield Text(OTHERS)
+        yield Text(DIFFERENT_IMAGES)
     yield _rows(rows)
-    yield Text(_how_to_read(rows))
+    yield Text(_note(rows))
 
 
 def _differences(differences: Sequence[Difference]) -> Table:
@@ -201,7 +210,7 @@ def _rows(rows: Sequence[Row]) -> Table:
     table.add_column("features\nclassifier", overflow="fold")
     for name in ("A", "B", "B − A\npoints"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("is it more than noise?", overflow="fold")
+    table.add_column("significant?", overflow="fold")
     for row in rows:
         features, kind, protocol = row.key
         points = "" if row.points is None else signed(row.points, "+")
@@ -218,14 +227,14 @@ def _score(score: Score | None) -> str:
     return f"{percent(score.top1)} %\n{percent(score.ci_low)}–{percent(score.ci_high)}" if score else "–"
 
 
-def _how_to_read(rows: Sequence[Row]) -> str:
-    """Over which rows the p-values are adjusted: those that both runs have and that are not right on the same ones."""
+def _note(rows: Sequence[Row]) -> str:
+    """Explain the p-values."""
     tests = [row.test for row in rows if row.test]
     if not tests:
-        return "No row was tested: none is right on other images in one run than in the other."
-    other = "z-test: of two proportions, since no guesses are known that both runs made on the same images. "
+        return "No row was tested: both runs are right on the same images."
+    other = "z-test: of two proportions, because there are no predictions of both runs for the same images. "
     return (
-        f"p-values are Holm-adjusted over the rows that have one ({len(tests)}); below {LEVEL} is called more than "
-        f"noise. {other if 'z-test' in tests else ''}The noise is that of which test images there were: another seed "
-        "moves a row too, so one pair of runs does not tell which recipe is better."
+        f"p-values are Holm-adjusted over the tested rows ({len(tests)}); below {LEVEL} is called more than noise. "
+        f"{other if 'z-test' in tests else ''}Only the choice of test images is accounted for: results also vary with "
+        "the seed, so one pair of runs does not show which recipe is better."
     )

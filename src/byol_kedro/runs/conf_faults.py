@@ -1,4 +1,4 @@
-"""What is wrong in the files of conf/, where Kedro or OmegaConf could not read them."""
+"""Explain errors in the files of conf/ that Kedro or OmegaConf could not read."""
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,18 +10,18 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 from yaml.reader import ReaderError
 
-EXPECTED = "names and values are expected, name: value"
+EXPECTED = "expected names and values, name: value"
 NEWLINE = b"\n"
-DUPLICATES = "Duplicate keys found in "  # how Kedro begins when two files of an environment have the same name
+DUPLICATES = "Duplicate keys found in "  # begins Kedro's error for two files of an environment with the same key
 
 
-def fault(error: Exception, texts: Mapping[Path, bytes], typed: Mapping[str, Any]) -> str | None:
-    """One line on what the user can put right, or None where `error` says nothing of the files.
+def fault(error: Exception, texts: Mapping[Path, bytes], runtime_params: Mapping[str, Any]) -> str | None:
+    """Return a message for the user, or None if `error` is not caused by the files.
 
     Args:
-        error: what Kedro's loader raised.
-        texts: what is in each file, in the order in which they are read.
-        typed: what was given with `--params`.
+        error: the error of Kedro's loader.
+        texts: the content of each file, in the order in which they are read.
+        runtime_params: the parameters of the command line.
     """
     contents: dict[Path, dict[str, Any]] = {}
     for path, text in texts.items():
@@ -30,28 +30,26 @@ def fault(error: Exception, texts: Mapping[Path, bytes], typed: Mapping[str, Any
             return f"{path}{content}"
         contents[path] = content
     if str(error).startswith(DUPLICATES):
-        return f"{' '.join(str(error).split())}; leave it in one of them"
+        return f"{' '.join(str(error).split())}; remove it from one of them"
     if isinstance(error, OmegaConfBaseException):
         names = (error.full_key or "").split(".")
         where = [path for path, content in contents.items() if _has(content, names)] or list(texts)
         return f"{' and '.join(map(str, where))}: {_problem(error)}"
-    clash = _clash([*contents.values(), dict(typed)])
-    return (
-        f"{clash}: a list in one place and a block of names in another; write it as conf/base does" if clash else None
-    )
+    clash = _clash([*contents.values(), dict(runtime_params)])
+    return f"{clash}: a list in one file and a block of names in another; use the form of conf/base" if clash else None
 
 
 def read_conf(text: bytes) -> dict[str, Any] | str:
-    """The names and values in a file, interpolations as they stand; or what is wrong, as it follows the file's path."""
+    """Return the names and values in a file, interpolations unresolved; or an error message to append to its path."""
     try:
         values: Any = OmegaConf.to_container(OmegaConf.load(io.StringIO(text.decode("utf-8"))))
     except UnicodeDecodeError as error:
-        return f"{_line(text, error.start)}: not UTF-8; save the file as UTF-8"
+        return f"{_line(text, error.start)}: not UTF-8; save the file in UTF-8"
     except YAMLError as error:
         return _syntax(text, error)
     except OmegaConfBaseException as error:
         return f": {_problem(error)}"
-    except OSError as error:  # how OmegaConf says that there is a number where names and values are expected
+    except OSError as error:  # OmegaConf raises it for a file that contains only a number
         return f": {EXPECTED}; {error}"
     strange = ["a list"] if isinstance(values, list) else [f"the name {key!r}" for key in _keys(values)]
     return f": {EXPECTED}; found {strange[0]}" if strange else dict(values)
@@ -62,7 +60,7 @@ def _syntax(text: bytes, error: YAMLError) -> str:
         return f"{_line(text, error.position)}: {error.reason}"
     assert isinstance(error, MarkedYAMLError)
     number = error.problem_mark.line
-    tabs = "; indent with blanks, not with tabs" if b"\t" in b"".join(text.split(NEWLINE)[number : number + 1]) else ""
+    tabs = "; indent with spaces, not with tabs" if b"\t" in b"".join(text.split(NEWLINE)[number : number + 1]) else ""
     return f", line {number + 1}: {error.problem}{tabs}"
 
 
@@ -76,7 +74,7 @@ def _problem(error: OmegaConfBaseException) -> str:
 
 
 def _keys(values: Any) -> Iterator[Any]:
-    """The names that are no texts."""
+    """Yield the names that are not strings."""
     for key, value in values.items() if isinstance(values, dict) else ():
         if not isinstance(key, str):
             yield key
@@ -92,7 +90,7 @@ def _has(content: Any, names: Sequence[str]) -> bool:
 
 
 def _clash(layers: Sequence[Any], name: str = "") -> str | None:
-    """The first name that is a list in one of `layers` and a block in another."""
+    """Return the first name that is a list in one of `layers` and a block in another."""
     blocks = [layer for layer in layers if isinstance(layer, Mapping)]
     if blocks and any(isinstance(layer, list) for layer in layers):
         return name

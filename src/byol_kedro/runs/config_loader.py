@@ -1,4 +1,4 @@
-"""How conf/, the environment and the command line become the values that nodes and the catalog get."""
+"""Load and validate configuration from conf/, the environment and the command line."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -13,54 +13,66 @@ from byol_kedro.log import get_logger
 from byol_kedro.runs.command_line import flat
 
 logger = get_logger(__name__)
-CONF_SOURCE = "_conf_source"  # among the parameters of a run: the configuration that they are from
-# OmegaConf's resolvers belong to the process, not to a loader.
+CONF_SOURCE = "_conf_source"  # a parameter that contains the configuration folder of the run
+# OmegaConf's resolvers are global, not per loader.
 _RESOLVERS = RLock()
 
 
 class ConfigLoader(OmegaConfigLoader):
-    """Kedro's loader with checked values: what `Parameters` makes of them, for nodes, catalog and Kedro-Viz alike.
+    """Kedro's loader with values validated by `Parameters`, for nodes, the catalog and Kedro-Viz.
 
-    `globals` and `parameters` have all of them, also those of `runtime_params`, which are taken as they are: a text is
-    never read as YAML. What is wrong in a file of conf/ is a UserError that names the file.
+    `globals` and `parameters` contain all parameters including `runtime_params`, whose strings are not parsed as YAML.
+    An error in a file of conf/ is a UserError that names the file.
 
-    Kedro registers the resolvers of `${globals:…}` and `${runtime_params:…}` for the whole process and the one for
-    globals only when a loader is created. A catalog that is built after another run's loader would point to the other
-    run's `data_root`; here each has the values of its own run.
+    Kedro registers the resolvers `${globals:…}` and `${runtime_params:…}` globally, and the first one only when a
+    loader is created. A catalog built after the loader of another run would use the `data_root` of that run. This
+    class registers them before each access, so that every run uses its own values.
     """
 
     def __init__(
         self, conf_source: str, env: str | None = None, runtime_params: dict[str, Any] | None = None, **options: Any
     ) -> None:
-        typed = runtime_params or {}
-        for name, value in flat(typed):
+        """Load and validate globals and parameters.
+
+        Args:
+            conf_source: the configuration folder.
+            env: the environment; the default one if None.
+            runtime_params: parameters of the command line, as nested blocks.
+            **options: see `OmegaConfigLoader`.
+
+        Raises:
+            UserError: a parameter is invalid or a file cannot be read.
+        """
+        given = runtime_params or {}
+        for name, value in flat(given):
             if isinstance(value, str) and ("${" in value or value == "???"):
                 raise UserError(
-                    f"--params {name}: found {value!r}, which stands for another value; type that one (the shell "
-                    "puts in its variables unless they are within single quotes)"
+                    f"--params {name}: found {value!r}, expected a value instead of a reference (the shell does not "
+                    "expand variables in single quotes)"
                 )
         if set("*?[") & set(str(conf_source)):
             raise UserError(
-                f"{conf_source}: Kedro reads * ? and [ in the path of the configuration as a pattern and finds no "
+                f"{conf_source}: Kedro treats * ? and [ in the path of the configuration as a pattern and finds no "
                 "file; rename the folder"
             )
-        self._globals: dict[str, Any] = {}  # where globals.yml asks for the globals that are about to be read
+        self._globals: dict[str, Any] = {}  # for references to globals in globals.yml itself
         try:
             with _RESOLVERS:
-                super().__init__(conf_source, env, typed, **options)
-        except ImportError as error:  # a package that such addresses need
-            raise UserError(f"--conf-source {conf_source}: {error}; or name a folder on this machine") from error
+                super().__init__(conf_source, env, given, **options)
+        except ImportError as error:  # for example s3fs
+            raise UserError(f"--conf-source {conf_source}: {error}; or use a local folder") from error
 
-        from byol_kedro.runs.validation import validated_parameters  # noqa: PLC0415  # those who read no conf/ need none of it
+        from byol_kedro.runs.validation import validated_parameters  # noqa: PLC0415  # slow to import
 
         values = validated_parameters(self).model_dump(mode="json")
         self["globals"] = values
         self["parameters"] = values | {CONF_SOURCE: str(conf_source)}
-        self._globals_oc = None  # made of the globals before they were checked
-        self.runtime_params = {name: values[name] for name in typed}
+        self._globals_oc = None  # created from the unvalidated globals
+        self.runtime_params = {name: values[name] for name in given}
         self._warn_of_unread_files()
 
     def __getitem__(self, key: str) -> dict[str, Any]:
+        """Return the configuration `key`; errors in its files are UserErrors."""
         with _RESOLVERS:
             self._register_globals_resolver()
             try:
@@ -68,7 +80,7 @@ class ConfigLoader(OmegaConfigLoader):
             except (MissingConfigException, UserError, PermissionError):
                 raise
             except Exception as error:
-                from byol_kedro.runs.conf_faults import fault  # noqa: PLC0415  # needed by few
+                from byol_kedro.runs.conf_faults import fault  # noqa: PLC0415  # rarely needed
 
                 found = fault(error, dict(self._texts(key)), self.runtime_params)
                 if found is None:
@@ -76,7 +88,7 @@ class ConfigLoader(OmegaConfigLoader):
                 raise UserError(found) from error
 
     def _texts(self, key: str) -> Iterator[tuple[Path, bytes]]:
-        """The files of conf/ that are read for `key`, those of base first, with what is in them."""
+        """Yield path and content of the files that are read for `key`, those of base first."""
         for folder in self._folders():
             for path in sorted(self._files(folder, self.config_patterns[key])):
                 yield path, self._fs.cat_file(path.as_posix())
@@ -93,5 +105,5 @@ class ConfigLoader(OmegaConfigLoader):
             unread = self._files(folder, ["*"]) - self._files(folder, chain(*self.config_patterns.values()))
             for path in sorted(unread):
                 logger.warning(
-                    "%s is not read: a name that begins with parameters or catalog is expected, or globals.yml", path
+                    "%s is ignored: expected a name that begins with parameters or catalog, or globals.yml", path
                 )

@@ -1,4 +1,4 @@
-"""The manifest of a run: everything that is needed to make it again."""
+"""The manifest of a run: everything that is needed to reproduce it."""
 
 import json
 import platform
@@ -11,7 +11,7 @@ from typing import Any
 from kedro.io import AbstractVersionedDataset, CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from byol_kedro.files.integrity import DamagedError, check_sum
+from byol_kedro.files.integrity import DamagedError, verify_checksum
 from byol_kedro.files.masking import masked_values
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import Parameters
@@ -32,16 +32,16 @@ def run_manifest(
     reads: Mapping[str, str],
     catalog: CatalogProtocol[Any, Any],
 ) -> dict[str, Any]:
-    """What a run is: plain JSON values only.
+    """Return the manifest of a run, which contains only JSON values.
 
     Args:
-        run_params: what Kedro hands to `before_pipeline_run`.
+        run_params: what Kedro passes to `before_pipeline_run`.
         pipeline: the nodes that run.
-        parameters: all of them, as validated.
+        parameters: the validated parameters.
         reads: the version of each entry that the run reads and does not write.
-        catalog: where the manifests of the runs that wrote these entries are looked up.
+        catalog: contains the manifests of the runs that wrote these entries.
     """
-    made = {read: manifest_of(read, catalog) for read in sorted(set(reads.values()))}
+    writers = {read: manifest_of(read, catalog) for read in sorted(set(reads.values()))}
     return {
         "run_id": run_params["run_id"],
         "command": command_line(run_params),
@@ -52,32 +52,32 @@ def run_manifest(
         "packages": {name: version(name) for name in PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "reads": {name: {"version": read, "command": made[read].get("command", "")} for name, read in reads.items()},
+        "reads": {name: {"version": read, "command": writers[read].get("command", "")} for name, read in reads.items()},
         "writes": list(versioned(sorted(pipeline.all_outputs()), catalog)),
     }
 
 
 def manifest_of(run_id: str, catalog: CatalogProtocol[Any, Any]) -> dict[str, Any]:
-    """The manifest of an earlier run, empty where it is gone or, with a line, damaged; addresses masked."""
+    """Return the manifest of an earlier run, secrets masked; empty if it is missing or, with a warning, damaged."""
     dataset = catalog.get(MANIFEST)
     assert isinstance(dataset, AbstractVersionedDataset)
     path = path_of_version(dataset, run_id)
     if not path.exists():
         return {}
     try:
-        check_sum(path)
+        verify_checksum(path)
     except DamagedError as error:
-        logger.warning("what run %s read, and how it was made, is not known: %s %s", run_id, path, error.fault)
+        logger.warning("inputs and command of run %s are unknown: %s %s", run_id, path, error.fault)
         return {}
     return dict(masked_values(json.loads(path.read_text("utf-8"))))
 
 
 def _git(project: Path) -> dict[str, Any]:
-    """Revision of the project, and whether files differ from it; empty outside a checkout."""
+    """Return the git revision and whether files have changed; empty outside a checkout."""
 
-    def ask(*words: str) -> str:
-        return subprocess.run(  # noqa: S603  (fixed words, no shell)
-            ["git", *words],  # noqa: S607  (whichever git the user has)
+    def ask(*arguments: str) -> str:
+        return subprocess.run(  # noqa: S603  (fixed arguments, no shell)
+            ["git", *arguments],  # noqa: S607  (whichever git the user has)
             cwd=project, capture_output=True, text=True, check=True,
         ).stdout.strip()  # fmt: skip
 

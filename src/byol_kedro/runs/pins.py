@@ -1,4 +1,4 @@
-"""What `--load-versions` means for a run: what it may name, and what belongs together."""
+"""Check `--load-versions` and pin the versions that belong to them."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -15,32 +15,36 @@ from byol_kedro.runs.versions import MANIFEST, pin, pinned, versioned_inputs
 
 logger = get_logger(__name__)
 ENCODER = "encoder"
-FEATURES = ("latents_train", "reference_latents", "probe_metrics")  # the first that a run reads says which images
+FEATURES = ("latents_train", "reference_latents", "probe_metrics")  # the first that a run reads determines the images
 
 
-def refuse_pinned_outputs(load_versions: Mapping[str, str], pipeline: Pipeline) -> None:
-    """Refuse `--load-versions` for what the same run writes: it would mix two runs."""
+def check_pins(load_versions: Mapping[str, str], pipeline: Pipeline) -> None:
+    """Check that `--load-versions` pins nothing that the run itself writes.
+
+    Raises:
+        UserError: a pinned entry is an output, so that the run would mix two versions of it.
+    """
     for name in sorted(set(load_versions) & {MANIFEST, *pipeline.all_outputs()}):
         raise UserError(
             f"--load-versions {name}:{load_versions[name]}: this run writes {name} itself; "
-            f"leave the version out, or run only pipelines that read {name}"
+            f"remove the version, or run only pipelines that read {name}"
         )
 
 
-def warn_of_pins_without_effect(
+def warn_of_unused_pins(
     load_versions: Mapping[str, str], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
 ) -> None:
-    """Warn of `--load-versions` for what the run does not read, or what keeps no versions."""
+    """Warn about `--load-versions` for entries that the run does not read or that are not versioned."""
     for name in sorted(load_versions.keys() - versioned_inputs(pipeline, catalog).keys()):
-        logger.warning("--load-versions %s: without effect: no version of it is read in this run", name)
+        logger.warning("--load-versions %s has no effect: this run reads no version of it", name)
 
 
-def pin_what_belongs_together(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-    """Read what was made with a pinned encoder, and the images of the features, where there are newer ones.
+def pin_related_versions(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+    """Pin everything that was computed with a pinned encoder, and the images that the features were computed from.
 
-    Which those are, the manifests tell: the newest of everything that was made with the encoder that is pinned, and the
-    images that were before the run whose features are read. What is pinned itself stays, and so does what no
-    manifest tells of: the nodes refuse what does not belong together.
+    The manifests contain this: the newest version of each entry that was computed with the pinned encoder, and the
+    images that the run with these features has read. Explicit pins are kept. Entries without a manifest are not
+    pinned; the nodes check that their inputs belong together.
     """
     entries = versioned_inputs(pipeline, catalog)
     images = build_pipelines(["ingest"])["ingest"].all_outputs()
@@ -48,7 +52,7 @@ def pin_what_belongs_together(pipeline: Pipeline, catalog: CatalogProtocol[Any, 
     reads = cache(lambda run: manifest_of(run, catalog).get("reads", {}))
 
     def used(entry: str, run: str) -> str | None:
-        """The version of an entry that a run has read or made."""
+        """Return the version of an entry that a run has read or written."""
         if entry in reads(run):
             return str(reads(run)[entry]["version"])
         return run if run in versions[entry] else None

@@ -1,4 +1,4 @@
-"""Where paths lead: what a removal would take from those that are needed, and where an export may go."""
+"""Resolve paths and links: what `prune` must keep, and where `export` may write."""
 
 import os
 from collections import deque
@@ -14,37 +14,37 @@ from byol_kedro.files.versioned import is_version
 from byol_kedro.runs.history import Catalog, data_root, versioned_entries
 from byol_kedro.runs.versions import entry_folder
 
-LINKS = 40  # more in a row lead nowhere, as for Linux
+LINKS = 40  # more in a row are an error, as in Linux
 
 
-def needed_places(paths: Iterable[Path]) -> set[Path]:
-    """What must stay where it is so that all of `paths` lead where they do: links, files, and the folders above."""
+def required_paths(paths: Iterable[Path]) -> set[Path]:
+    """Return the links, files and parent folders that are needed to reach all of `paths`."""
     places = {place for path in paths for place in _way(path)}
     return places | {above for place in places for above in place.parents}
 
 
-def place_of(path: Path) -> Path:
-    """Where the file, the folder or the link `path` itself lies, whatever links are above it."""
+def canonical_path(path: Path) -> Path:
+    """Return `path` with links in its parents resolved, but not the last link."""
     return Path(os.path.realpath(path.parent)) / path.name
 
 
-def named_paths(values: Any, bases: Sequence[Path]) -> Iterator[Path]:
-    """Every text in nested parameters as the path that it may be, of a relative one below each of `bases`.
+def paths_in(values: Any, bases: Sequence[Path]) -> Iterator[Path]:
+    """Yield every string in nested parameters as a possible path; a relative one below each of `bases`.
 
-    Of a reference that is `model@file` the file is one, too.
+    For `model@file` the file is yielded too.
     """
     if isinstance(values, Mapping):
         values = list(values.values())
     if isinstance(values, list):
         for value in values:
-            yield from named_paths(value, bases)
+            yield from paths_in(value, bases)
     elif isinstance(values, str) and "\0" not in values:
         for text in {values, values.partition("@")[2]} - {""}:
-            yield from (base / os.path.expanduser(text) for base in bases)  # noqa: PTH111  # an unknown ~user stays
+            yield from (base / os.path.expanduser(text) for base in bases)  # noqa: PTH111  # keeps an unknown ~user
 
 
 def _way(path: Path) -> Iterator[Path]:
-    """Each link on the way to where `path` lies, and that place."""
+    """Yield each link on the way to `path`, then its real location."""
     path = path.absolute()
     place, rest, links = Path(path.anchor), deque(path.parts[1:]), 0
     while rest:
@@ -62,29 +62,33 @@ def _way(path: Path) -> Iterator[Path]:
     yield place
 
 
-def refuse_own_places(output: Path, catalog: Catalog) -> None:
-    """UserError where the file `output`, or what it is a link to, is below a folder of the project's own."""
-    written = Path(os.path.abspath(output))  # noqa: PTH100  # with its `..` taken away as they are typed
-    for place in (written, place_of(output), Path(os.path.realpath(output))):
+def check_output_path(output: Path, catalog: Catalog) -> None:
+    """Check that an export does not overwrite files of the project.
+
+    Raises:
+        UserError: `output`, or the file that it links to, is below a folder of the project.
+    """
+    written = Path(os.path.abspath(output))  # noqa: PTH100  # resolves `..` without following links
+    for place in (written, canonical_path(output), Path(os.path.realpath(output))):
         for what, folder in _own(catalog):
             if place.is_relative_to(folder) or place.is_relative_to(os.path.realpath(folder)):
-                raise UserError(f"--output {output}: this is below {folder}, {what}; name a file in another folder")
-        # Also of environments that are not this one's.
+                raise UserError(f"--output {output}: is below {folder}, {what}; choose a file in another folder")
+        # Artifacts of other environments.
         for above in place.parents:
             if is_version(above.name):
                 raise UserError(
-                    f"--output {output}: {above} is a version of an artifact, and none is ever written over; name a "
+                    f"--output {output}: {above} is a version of an artifact, and artifacts are immutable; choose a "
                     "file in another folder"
                 )
 
 
 def _own(catalog: Catalog) -> Iterator[tuple[str, Path]]:
-    # A folder of entries may be a link to another disk.
+    # The folder of an entry may be a link to another disk.
     for folder in {data_root(catalog), *(entry_folder(entry).parent for entry in versioned_entries(catalog).values())}:
-        yield "which holds artifacts of this environment", folder
+        yield "which contains artifacts of this environment", folder
     project, parameters = find_kedro_project(Path.cwd()) or Path.cwd(), catalog.load("parameters")
     for name in ("raw_root", "predict_root"):
         if parameters[name] is not None:
-            yield f"which holds images that are only read ({name})", project / Path(parameters[name]).expanduser()
+            yield f"which contains input images ({name})", project / Path(parameters[name]).expanduser()
     for folder in (project / "conf", project / "src", Path(byol_kedro.__file__).parent):
-        yield "which holds the configuration and the code", folder
+        yield "which contains configuration or code", folder

@@ -1,4 +1,4 @@
-"""Which of Kedro's runners may run this project."""
+"""Check which of Kedro's runners is used."""
 
 from collections.abc import Mapping
 from inspect import signature
@@ -14,7 +14,11 @@ RUNNERS = "SequentialRunner or ThreadRunner"
 
 
 def check_runner(name: str | None, params: Mapping[str, Any]) -> None:
-    """What is typed as --runner and --runner-params.
+    """Check --runner and --runner-params.
+
+    Args:
+        name: the class, as Kedro looks it up; None for the default.
+        params: its arguments.
 
     Raises:
         UserError: there is no such runner, it is a ParallelRunner, or it does not take these parameters.
@@ -32,17 +36,21 @@ def check_runner(name: str | None, params: Mapping[str, Any]) -> None:
         raise UserError(f"--runner-params: {kind.__name__} has no {', '.join(unknown)}")
     workers = params.get("max_workers")
     if workers is not None and not (type(workers) is int and workers > 0):
-        raise UserError(f"--runner-params: max_workers: found {workers!r}, expected a whole number from 1 on")
+        raise UserError(f"--runner-params: max_workers: found {workers!r}, expected a positive integer")
 
 
-def refuse_processes(catalog: CatalogProtocol[Any, Any]) -> None:
-    """UserError for the catalog that Kedro makes for a ParallelRunner, whoever has chosen it."""
+def refuse_parallel_runner(catalog: CatalogProtocol[Any, Any]) -> None:
+    """Refuse the catalog that Kedro creates for a ParallelRunner.
+
+    Raises:
+        UserError: it is such a catalog.
+    """
     if isinstance(catalog, SharedMemoryDataCatalog):
         raise _refusal(ParallelRunner.__name__)
 
 
 def _refusal(name: str) -> UserError:
     return UserError(
-        f"--runner={name}: nodes in separate processes would not know which versions this run reads and writes; "
+        f"--runner={name}: nodes in separate processes would not use the versions of this run; "
         f"expected {RUNNERS}, which give the same numbers"
     )

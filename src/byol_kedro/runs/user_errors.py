@@ -1,6 +1,7 @@
-"""Which errors are the user's to put right, and the line that says so."""
+"""Convert errors that the user can fix to `UserError`."""
 
 import errno
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,23 +13,26 @@ from kedro.io.core import VersionNotFoundError
 from byol_kedro.errors import StoppedError, UserError
 from byol_kedro.files.integrity import DamagedError
 from byol_kedro.pipeline_registry import PARTS, build_pipelines
+from byol_kedro.runs.versions import MANIFEST
+from byol_kedro.suggestions import did_you_mean
 
-# How Kedro begins when --nodes, --from-nodes, --to-outputs and the like name what is not there.
+# Kedro's messages for unknown nodes, tags and entries.
 UNKNOWN_NAMES = ("Pipeline does not contain", "Pipeline contains no nodes")
-# What it says when an entry of a catalog.yml is wrong.
+UNKNOWN_ENTRIES = re.compile(r"'load_versions' keys \[(.+)\] are not found in the catalog")
+# Kedro's messages for an invalid entry of catalog.yml.
 WRONG_ENTRY = (
     "An exception occurred when parsing config for dataset", "is not a valid dataset configuration",
     "must only contain arguments valid for the constructor", "Failed to instantiate dataset",
     "Incorrect dataset configuration provided", "Unable to find credentials",
 )  # fmt: skip
-# How torch begins on a CPU; on a GPU it has a class of its own for it.
+# torch's messages on a CPU; on a GPU it has its own class.
 NO_MEMORY = ("[enforce fail at alloc_cpu.cpp", "DefaultCPUAllocator")
 BAD_PATHS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR}
-NO_FOLDER = "is not a valid directory: "  # what Kedro says before the path of an environment that is not there
+NO_FOLDER = "is not a valid directory: "  # Kedro's message for an unknown environment
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what caused it, outermost first."""
+    """Yield the error and its causes, outermost first."""
     current: BaseException | None = error
     while current is not None:
         yield current
@@ -36,47 +40,50 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def as_user_error(error: BaseException) -> UserError | None:
-    """What the user can mend in `error`, or has asked for by Ctrl-C, if that is what it is."""
+    """Return the UserError that caused `error` or describes it; None if the user cannot fix it."""
     for cause in causes(error):
         if isinstance(cause, UserError):
             return _with_writer(cause) if isinstance(cause, DamagedError) else cause
         if isinstance(cause, KeyboardInterrupt):
             return StoppedError()
-        told = _told(cause)
-        if told is not None:
-            return UserError(told)
+        message = _message(cause)
+        if message is not None:
+            return UserError(message)
     return None
 
 
-def _told(cause: BaseException) -> str | None:
-    """What the user can mend in an error that is none of ours."""
+def _message(cause: BaseException) -> str | None:
+    """Return a message for an error of another package; None if the user cannot fix it."""
     text = " ".join(str(cause).split())
     if isinstance(cause, OSError) and cause.errno in BAD_PATHS and cause.filename:
-        mend = "mend its mode or its owner, or " if isinstance(cause, PermissionError) else ""
-        return f"{cause.filename}: {cause.strerror}; {mend}name another place"
+        fix = "fix its permissions or " if isinstance(cause, PermissionError) else ""
+        return f"{cause.filename}: {cause.strerror}; {fix}choose another path"
     if _out_of_memory(cause):
         return (
-            f"there is not enough memory ({text or 'no more is given'}); less is needed with a smaller "
-            "pretrain.batch_size (with more pretrain.accumulation_steps), ingest.image_size or pretrain.encoder.name"
+            f"out of memory{f' ({text})' if text else ''}; reduce pretrain.batch_size (with more "
+            "pretrain.accumulation_steps) or ingest.image_size, or choose a smaller pretrain.encoder.name"
         )
     if isinstance(cause, MissingConfigException):
         return _missing_config(str(cause))
+    unknown = UNKNOWN_ENTRIES.search(text) if isinstance(cause, DatasetError) else None
+    if unknown:
+        return _unknown_entries(unknown[1].split(", "))
     named_wrong = isinstance(cause, ValueError) and text.startswith(UNKNOWN_NAMES)
-    wrong_entry = isinstance(cause, DatasetError | KeyError) and any(words in text for words in WRONG_ENTRY)
+    wrong_entry = isinstance(cause, DatasetError | KeyError) and any(message in text for message in WRONG_ENTRY)
     if named_wrong or wrong_entry or isinstance(cause, VersionNotFoundError | DatasetNotFoundError):
         return text
     return " ".join(cause.message.split()) if isinstance(cause, KedroCliError) else None
 
 
 def _out_of_memory(cause: BaseException) -> bool:
-    # By name, since torch takes seconds to import and need not be there.
+    # Compared by name, to avoid importing torch.
     named = type(cause).__name__ == "OutOfMemoryError" or NO_MEMORY[0] in str(cause) or NO_MEMORY[1] in str(cause)
     refused = isinstance(cause, OSError) and cause.errno == errno.ENOMEM
     return isinstance(cause, MemoryError) or refused or (isinstance(cause, RuntimeError) and named)
 
 
 def _missing_config(text: str) -> str:
-    """With the environments that there are, where it is one that is missing; else Kedro's own sentence."""
+    """Return a message with the existing environments for an unknown one, else Kedro's message."""
     folder = Path(text.partition(NO_FOLDER)[2])
     if not folder.name or folder.name == "base" or not folder.parent.is_dir():
         return " ".join(text.split())
@@ -84,9 +91,17 @@ def _missing_config(text: str) -> str:
     return f"--env {folder.name}: there is no environment conf/{folder.name}; expected one of {', '.join(known)}"
 
 
+def _unknown_entries(names: list[str]) -> str:
+    """The message for `--load-versions` of entries that the catalog does not have."""
+    known = {MANIFEST}.union(*(pipeline.datasets() for pipeline in build_pipelines([*PARTS, "predict"]).values()))
+    entries = {name for name in known if not name.startswith("params:")}
+    hint = did_you_mean(names[0], entries, "conf/base/catalog.yml lists all entries")
+    return f"--load-versions: there is no catalog entry {names[0]!r}; {hint}"
+
+
 def _with_writer(error: DamagedError) -> UserError:
-    """With the pipeline that is to be run again, where one writes the artifact."""
+    """Add the pipeline that writes the damaged artifact to the message."""
     pipelines = build_pipelines([*PARTS, "predict"])
     writers = (name for name, pipeline in pipelines.items() if error.entry in pipeline.all_outputs())
     writer = next(writers, None)
-    return UserError(error.told(f"the pipeline {writer}")) if writer else error
+    return UserError(error.message_for(f"the pipeline {writer}")) if writer else error

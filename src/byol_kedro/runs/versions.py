@@ -1,4 +1,7 @@
-"""Which version of each entry a run reads and writes, decided before its first node."""
+"""Resolve the version of each entry that a run reads and writes, before its first node.
+
+Kedro has no public API for the version and the folder of a dataset; all access to its private attributes is here.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -10,14 +13,14 @@ from kedro.io.core import generate_timestamp
 from kedro.pipeline import Pipeline
 
 from byol_kedro.errors import UserError
-from byol_kedro.files.versioned import is_version, tell_passed_over
+from byol_kedro.files.versioned import is_version, log_ignored_versions
 from byol_kedro.log import get_logger
 from byol_kedro.pipeline_registry import PARTS, build_pipelines
 from byol_kedro.runs.command_line import kedro_run
 
-MANIFEST = "run_manifest"  # written by a hook before the first node, so no pipeline has it among its outputs
+MANIFEST = "run_manifest"  # written by a hook, so it is not an output of any pipeline
 
-IMAGES = frozenset({"images_unlabeled", "images_train", "images_test"})  # what ingest makes of one source
+IMAGES = frozenset({"images_unlabeled", "images_train", "images_test"})  # written by ingest
 
 log = get_logger(__name__)
 
@@ -25,7 +28,7 @@ log = get_logger(__name__)
 def versioned_inputs(
     pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
 ) -> dict[str, AbstractVersionedDataset[Any, Any]]:
-    """Every versioned entry that the run reads and does not write, in the order of their names."""
+    """Return every versioned entry that the run reads and does not write, sorted by name."""
     names = sorted(name for name in pipeline.inputs() - {MANIFEST, "parameters"} if not name.startswith("params:"))
     return versioned(names, catalog)
 
@@ -33,7 +36,7 @@ def versioned_inputs(
 def versioned(
     names: Iterable[str], catalog: CatalogProtocol[Any, Any]
 ) -> dict[str, AbstractVersionedDataset[Any, Any]]:
-    """Those of the entries `names` of which each run keeps its own."""
+    """Return the versioned entries among `names`."""
     entries = {name: catalog.get(name) for name in names}
     return {
         name: entry
@@ -45,13 +48,16 @@ def versioned(
 def versions_read(
     pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], run_params: Mapping[str, Any]
 ) -> dict[str, str]:
-    """The version of every versioned entry that the run reads and does not write. It loads these and no newer ones.
+    """Pin the version of every versioned entry that the run reads and does not write.
+
+    Returns:
+        The versions by entry.
 
     Raises:
-        UserError: an entry, or the version of it that was asked for, is not there.
+        UserError: an entry has no version, or not the one that was requested.
     """
     versions, missing, entries = {}, [], versioned_inputs(pipeline, catalog)
-    tell_other_names(entries.values())
+    warn_of_ignored_folders(entries.values())
     for name, dataset in entries.items():
         if dataset.exists():
             versions[name] = str(dataset.resolve_load_version())
@@ -60,34 +66,36 @@ def versions_read(
         else:
             missing.append(name)
     if missing:
-        raise UserError(_nothing_yet(missing, catalog, run_params))
-    refuse_unfinished_images(versions, catalog)
+        raise UserError(_missing_entries(missing, catalog, run_params))
+    check_ingest_finished(versions, catalog)
     for name, version in versions.items():
-        # Kedro forgets what it has resolved after each load, and a run beside this one may save meanwhile.
+        # Kedro resolves the newest version at each load, and a parallel run may save one meanwhile.
         pin(catalog[name], version)
     return versions
 
 
 def reserve_version(run_id: str, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> tuple[Path, str]:
-    """Make the run save everything under one version that sorts after all that it could have been made from.
+    """Make the run save everything under one version that sorts after all existing ones.
 
-    The newest version is the one whose name sorts last. Where the clock was set back, `run_id` would sort before what
-    the run reads, and later runs would go on with the older artifacts. The folder of the manifest is created
-    exclusively, so that no two runs ever have the same version.
+    The newest version is the one that sorts last. If the clock was set back, `run_id` would sort before the versions
+    that the run reads, and later runs would read the older artifacts. The folder of the manifest is created
+    exclusively, so that two runs never share a version.
 
     Args:
-        run_id: Kedro's, the time at which the session began.
+        run_id: Kedro's, the start time of the session.
         pipeline: the nodes that run.
-        catalog: the catalog of this run alone.
+        catalog: the catalog of this run.
 
     Returns:
-        The manifest's folder, still empty, and the version: `run_id`, or one millisecond after the newest.
+        The empty folder of the manifest, and the version: `run_id`, or one millisecond after the newest version.
 
     Raises:
-        UserError: `run_id` is no time, or the folder cannot be created.
+        UserError: `run_id` is not a time, or the folder cannot be created.
     """
     if not is_version(run_id):
-        raise UserError(f"run_id {run_id!r}: a UTC time such as {generate_timestamp()} expected; leave it out")
+        raise UserError(
+            f"run_id: found {run_id!r}, expected a UTC time such as {generate_timestamp()}; remove the argument"
+        )
     names = {MANIFEST, *pipeline.datasets()}
     entries = versioned(sorted(name for name in names if not name.startswith(("params:", "parameters"))), catalog)
     saved = (dataset.list_versions(full_path=False) for dataset in entries.values())
@@ -107,85 +115,88 @@ def reserve_version(run_id: str, pipeline: Pipeline, catalog: CatalogProtocol[An
     now = generate_timestamp()
     if newest > now:
         log.warning(
-            "the clock (%s) is behind the newest version (%s): this run is saved as %s, so that it is the newest; "
-            "check the system clock", now, newest, version,
+            "the clock (%s) is behind the newest version (%s): this run is saved as %s to be the newest; check the "
+            "system clock", now, newest, version,
         )  # fmt: skip
     elif version != run_id:
-        log.warning("run_id %s is taken or older than the newest version: this run is saved as %s", run_id, version)
+        log.warning("run_id %s exists or is older than the newest version: this run is saved as %s", run_id, version)
     for dataset in entries.values():
-        dataset._version = Version(pinned(dataset), version)  # noqa: SLF001  (Kedro has no public name for it)
+        dataset._version = Version(pinned(dataset), version)  # noqa: SLF001  (see above)
     return folder, version
 
 
 def _after(version: str) -> str:
-    """The version one millisecond later. UserError where there is none."""
+    """Return the version one millisecond later."""
     form = "%Y-%m-%dT%H.%M.%S.%fZ"
     try:
         later = datetime.strptime(version, form) + timedelta(milliseconds=1)  # noqa: DTZ007  (UTC on both sides)
     except OverflowError:
-        raise UserError(f"{version} is the last version that there can be; remove that folder, or rename it") from None
+        raise UserError(f"no version can be newer than {version}; remove or rename that folder") from None
     return later.strftime(form)[:-4] + "Z"
 
 
-def refuse_unfinished_images(versions: Mapping[str, str], catalog: CatalogProtocol[Any, Any]) -> None:
-    """UserError where the newest images, by entry, are of an ingest that was killed between its splits.
+def check_ingest_finished(versions: Mapping[str, str], catalog: CatalogProtocol[Any, Any]) -> None:
+    """Check that the newest images of all splits are from one run; pinned versions are not checked.
 
-    A version that was asked for is taken as it is.
+    Raises:
+        UserError: the newest ingest was killed between two splits.
     """
-    asked_for = {name for name in IMAGES & set(versions) if pinned(catalog[name])}
-    newest = {name: version for name, version in versions.items() if name in IMAGES - asked_for}
+    pins = {name for name in IMAGES & set(versions) if pinned(catalog[name])}
+    newest = {name: version for name, version in versions.items() if name in IMAGES - pins}
     if len(set(newest.values())) > 1:
         first, last = (pick(newest, key=lambda name: newest[name]) for pick in (min, max))
         raise UserError(
-            f"the ingest of {newest[last]} did not finish: {last} is from there, {first} from {newest[first]}; run "
-            f"ingest again, or take the older ones with --load-versions={last}:{newest[first]}"
+            f"the ingest of {newest[last]} did not finish: {last} is from it, {first} from {newest[first]}; run "
+            f"ingest again, or use the older images with --load-versions={last}:{newest[first]}"
         )
 
 
 def path_of_version(dataset: AbstractVersionedDataset[Any, Any], version: str) -> Path:
-    """Where `version` of a local versioned dataset lies."""
-    return Path(dataset._get_versioned_path(version))  # noqa: SLF001  (Kedro has no public name for it)
+    """Return the path of `version` of a local versioned dataset."""
+    folder = entry_folder(dataset)
+    return folder / version / folder.name
 
 
-def tell_other_names(entries: Iterable[AbstractVersionedDataset[Any, Any]]) -> None:
-    """A line where the folders of `entries` hold what a file manager or a user has named otherwise than a version."""
-    tell_passed_over(map(entry_folder, entries))
+def warn_of_ignored_folders(entries: Iterable[AbstractVersionedDataset[Any, Any]]) -> None:
+    """Warn about subfolders of `entries` that are ignored, because their names are not versions."""
+    log_ignored_versions(map(entry_folder, entries))
 
 
 def pinned(dataset: AbstractVersionedDataset[Any, Any]) -> str | None:
-    """The version that was asked for, None for the newest."""
+    """Return the pinned version, None for the newest."""
     load: str | None = _version(dataset).load
     return load
 
 
 def pin(dataset: AbstractVersionedDataset[Any, Any], version: str) -> None:
-    """Let it load `version` from now on, as `--load-versions` does."""
-    dataset._version = Version(version, _version(dataset).save)  # noqa: SLF001  (Kedro has no public name for it)
+    """Make the dataset load `version`, as `--load-versions` does."""
+    dataset._version = Version(version, _version(dataset).save)  # noqa: SLF001  (see above)
 
 
 def entry_folder(dataset: AbstractVersionedDataset[Any, Any]) -> Path:
-    """The folder of all versions."""
-    return Path(dataset._filepath)  # noqa: SLF001  (Kedro has no public name for it)
+    """Return the folder of all versions."""
+    return Path(dataset._filepath)  # noqa: SLF001  (see above)
 
 
-def folder(dataset: AbstractVersionedDataset[Any, Any]) -> str:
-    """The folder of all versions, relative to where the command was typed when it lies below."""
+def display_folder(dataset: AbstractVersionedDataset[Any, Any]) -> str:
+    """Return the folder of all versions, relative to the working directory if it is below it."""
     path = entry_folder(dataset)
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _version(dataset: AbstractVersionedDataset[Any, Any]) -> Any:
-    return dataset._version  # noqa: SLF001  (Kedro has no public name for it)
+    return dataset._version  # noqa: SLF001  (see above)
 
 
 def _no_such_version(name: str, dataset: AbstractVersionedDataset[Any, Any]) -> str:
-    there = dataset.list_versions(full_path=False)
-    newest = ", ".join(there[:3]) + (" …" if len(there) > 3 else "") if there else "none"
-    return f"--load-versions {name}:{pinned(dataset)}: no such version in {folder(dataset)}; the newest there: {newest}"
+    existing = dataset.list_versions(full_path=False)
+    newest = ", ".join(existing[:3]) + (" …" if len(existing) > 3 else "") if existing else "none"
+    folder = display_folder(dataset)
+    return f"--load-versions {name}:{pinned(dataset)}: no such version in {folder}; newest versions: {newest}"
 
 
-def _nothing_yet(names: list[str], catalog: CatalogProtocol[Any, Any], run_params: Mapping[str, Any]) -> str:
-    """With the pipelines that make them, and those that make what these lack."""
+def _missing_entries(names: list[str], catalog: CatalogProtocol[Any, Any], run_params: Mapping[str, Any]) -> str:
+    """Return the message for entries without a version, with the pipelines that make them and their missing inputs."""
     parts, lacking = build_pipelines(PARTS), set(names)
     makers: list[str] = []
     for part in reversed(PARTS):
@@ -193,6 +204,6 @@ def _nothing_yet(names: list[str], catalog: CatalogProtocol[Any, Any], run_param
             makers.insert(0, part)
             lacking |= {name for name, entry in versioned_inputs(parts[part], catalog).items() if not entry.exists()}
     return (
-        f"nothing has been saved yet of {', '.join(names)}, which this run reads; "
+        f"nothing has been saved yet for {', '.join(names)}, which this run reads; "
         f"make it first with: {kedro_run(makers, run_params)}"
     )

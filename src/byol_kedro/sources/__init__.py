@@ -1,9 +1,9 @@
-"""Where images come from. A new source is a module here and a line in `SOURCES`."""
+"""Sources of images. A new source is a subclass of `Source` in a module here and a line in `SOURCES`."""
 
 SOURCES = {
-    "array": "byol_kedro.sources.array:Array",
-    "cifar10": "byol_kedro.sources.cifar10:Cifar10",
-    "folder": "byol_kedro.sources.folder:Folder",
-    "photos": "byol_kedro.sources.photos:Photos",
-    "stl10": "byol_kedro.sources.stl10:Stl10",
+    "array": "byol_kedro.sources.array:ArraySource",
+    "cifar10": "byol_kedro.sources.cifar10:Cifar10Source",
+    "folder": "byol_kedro.sources.folder:FolderSource",
+    "photos": "byol_kedro.sources.photos:PhotosSource",
+    "stl10": "byol_kedro.sources.stl10:Stl10Source",
 }

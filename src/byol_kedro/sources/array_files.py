@@ -1,4 +1,4 @@
-"""Arrays in .npy files or in one .npz, read piece by piece and never unpickled."""
+"""Arrays in .npy files or in an .npz, read in chunks and never unpickled."""
 
 import math
 import zipfile
@@ -20,7 +20,14 @@ _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.r
 
 @dataclass(frozen=True)
 class ArrayFile:
-    """An array that is read from its beginning on. `member` is its name in an .npz."""
+    """An array in a file.
+
+    Attributes:
+        path: The .npy or .npz file.
+        member: Its name in the .npz; None for an .npy.
+        shape: Shape of the array.
+        dtype: Type of the array.
+    """
 
     path: Path
     member: str | None
@@ -28,10 +35,15 @@ class ArrayFile:
     dtype: np.dtype[Any]
 
     def __str__(self) -> str:
+        """Return the path and the member, for messages."""
         return f"{self.path}{f', {self.member}' if self.member else ''}"
 
-    def pieces(self, rows: int) -> Iterator[npt.NDArray[Any]]:
-        """Arrays of at most `rows` rows. UserError when the file turns out to be damaged."""
+    def chunks(self, rows: int) -> Iterator[npt.NDArray[Any]]:
+        """Yield arrays of at most `rows` rows.
+
+        Raises:
+            UserError: The file is damaged.
+        """
         row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
         with _open(self.path, self.member) as file:
             _read_header(file)
@@ -39,64 +51,72 @@ class ArrayFile:
                 n = min(rows, self.shape[0] - start)
                 content = file.read(n * row_bytes)
                 if len(content) < n * row_bytes:
-                    raise UserError(f"{self} is cut; write it again")
+                    raise UserError(f"{self} is truncated; save it again")
                 yield np.frombuffer(content, dtype=self.dtype).reshape(n, *self.shape[1:])
 
-    def whole(self) -> npt.NDArray[Any]:
-        return next(self.pieces(max(1, self.shape[0])), np.empty(self.shape, self.dtype))
+    def read(self) -> npt.NDArray[Any]:
+        """Return the whole array."""
+        return next(self.chunks(max(1, self.shape[0])), np.empty(self.shape, self.dtype))
 
 
 def find_arrays(root: Path, names: tuple[str, ...]) -> tuple[dict[str, ArrayFile], list[str]]:
-    """Those of `names` that are there, and the other arrays that are.
+    """Find arrays by name.
 
-    They are files of `root`, members of the .npz that it is or that alone lies in it, or `unlabeled` as one .npy.
-    Raises UserError when `root` is nothing of that kind, or a file is none, cut, or holds objects.
+    Args:
+        root: A folder of .npy files, an .npz or a folder with a single .npz, or one .npy, which is named `unlabeled`.
+        names: The names to look for.
+
+    Returns:
+        The arrays found, and the names of the other arrays.
+
+    Raises:
+        UserError: `root` is something else, or a file is damaged or contains Python objects.
     """
     if root.is_dir():
-        shown = (path for path in sorted(root.iterdir()) if path.name[0] != ".")  # macOS: ._train.npy
-        files = {path.name: path for path in shown if path.suffix in (".npy", ".npz") and is_regular(path)}
-        if len(files) == 1 and (alone := next(iter(files.values()))).suffix == ".npz":
-            return find_arrays(alone, names)
+        visible = (path for path in sorted(root.iterdir()) if path.name[0] != ".")  # macOS: ._train.npy
+        files = {path.name: path for path in visible if path.suffix in (".npy", ".npz") and is_regular(path)}
+        if len(files) == 1 and (only := next(iter(files.values()))).suffix == ".npz":
+            return find_arrays(only, names)
         found = {name: _describe(path, None) for name in names if (path := files.pop(f"{name}.npy", None))}
         return found, list(files)
     if root.suffix == ".npy" and is_regular(root, "raw_root"):
         return {"unlabeled": _describe(root, None)}, []
     if root.suffix != ".npz" or not is_regular(root, "raw_root"):
         raise UserError(f"raw_root {root}: a folder of .npy files, an .npy or an .npz expected")
-    with _damage_is_named(str(root)), zipfile.ZipFile(root) as archive:
-        there = dict.fromkeys(archive.namelist())
-    found = {name: _describe(root, name) for name in names if f"{name}.npy" in there}
-    return found, [member.removesuffix(".npy") for member in there if member.removesuffix(".npy") not in found]
+    with _errors_named(str(root)), zipfile.ZipFile(root) as archive:
+        members = dict.fromkeys(archive.namelist())
+    found = {name: _describe(root, name) for name in names if f"{name}.npy" in members}
+    return found, [member.removesuffix(".npy") for member in members if member.removesuffix(".npy") not in found]
 
 
 def _describe(path: Path, member: str | None) -> ArrayFile:
     name = f"{path}{f', {member}' if member else ''}"
     with _open(path, member) as file:
         try:
-            shape, by_columns, dtype = _read_header(file)
+            shape, is_fortran, dtype = _read_header(file)
         except ValueError as error:
-            raise UserError(f"{name} is no array as numpy.save writes it ({error})") from None
+            raise UserError(f"{name} is not an .npy array ({error}); save it with numpy.save") from None
         found = _size(path, member) - file.tell()
     if dtype.hasobject:
-        raise UserError(f"{name} holds Python objects, which would have to be unpickled; numbers expected")
-    if by_columns:
-        raise UserError(f"{name} is stored column by column; save numpy.ascontiguousarray of it")
+        raise UserError(f"{name} contains Python objects, which are not unpickled; save an array of numbers")
+    if is_fortran:
+        raise UserError(f"{name} is in Fortran order; save numpy.ascontiguousarray(array)")
     expected = math.prod(shape) * dtype.itemsize  # not np.prod, of which (2**56, 256) is 0
     if found != expected or not shape:
-        raise UserError(f"{name}: {found} bytes of data found, {expected} expected for shape {shape}; write it again")
+        raise UserError(f"{name}: {found} bytes of data found, {expected} expected for shape {shape}; save it again")
     return ArrayFile(path, member, shape, dtype)
 
 
 def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(file)
     if version not in _HEADERS:
-        raise ValueError(f"version {version} of the format")
+        raise ValueError(f"format version {version}")
     return _HEADERS[version](file)
 
 
 @contextmanager
 def _open(path: Path, member: str | None) -> Iterator[IO[bytes]]:
-    with _damage_is_named(str(path)):
+    with _errors_named(str(path)):
         if member is None:
             with path.open("rb") as file:
                 yield file
@@ -106,11 +126,11 @@ def _open(path: Path, member: str | None) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _damage_is_named(name: str) -> Iterator[None]:
+def _errors_named(name: str) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise UserError(f"{name} is cut or no .npz file ({error}); write it again") from error
+        raise UserError(f"{name} is truncated or not an .npz file ({error}); save it again") from error
     except OSError as error:
         raise UserError(f"{name} cannot be read: {error.strerror or error}") from error
 

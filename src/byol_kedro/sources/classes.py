@@ -1,4 +1,4 @@
-"""Which class the images of a folder belong to."""
+"""Class labels from the folders that images are in."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -8,13 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from byol_kedro.errors import UserError
-from byol_kedro.sources.stream import UNKNOWN_LABEL, Pixels
+from byol_kedro.sources.source import UNKNOWN_LABEL, Pixels
 from byol_kedro.sources.walk import File, printable
+
+SHOWN = 10  # classes in a message
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
-    """Files with labels (N,) int64 and keys (N, 16) uint8, and how many others were passed over, by the reason."""
+class LabeledFiles:
+    """Image files with labels (N,) int64 and keys (N, 16) uint8, and how many other files were ignored, by reason."""
 
     files: list[File]
     labels: npt.NDArray[np.int64]
@@ -22,28 +24,31 @@ class Pool:
     ignored: dict[str, int]
 
 
-def sort_into_classes(root: Path, train: list[File], test: list[File]) -> tuple[list[str], list[npt.NDArray[np.int64]]]:
-    """The names of the classes and the labels of both; no names, and unknown labels, where there are no classes.
+def labels_from_folders(
+    root: Path, train: list[File], test: list[File]
+) -> tuple[list[str], list[npt.NDArray[np.int64]]]:
+    """Return the class names and the labels of train and test.
 
-    Names of files begin with `train/` or `test/`; a class is the folder below that. Its name is taken in Unicode's
-    form C, since a Mac's archives spell é otherwise. A single folder tells nothing apart and is no class.
+    The class is the folder below `train/` or `test/`. Its name is normalized to Unicode form C, because archives made
+    on a Mac use form D. With fewer than two class folders in train there are no class names and all labels are unknown.
 
-    Raises UserError when some images have a class and others not, or test has one that train lacks.
+    Raises:
+        UserError: Only some of the images are in class folders, or test has a class that train does not have.
     """
     classes = sorted({name for file in train if (name := class_of(file)) is not None})
     if len(classes) < 2:
         known = {name for file in test if (name := class_of(file)) is not None}
         if len(known) > 1:
             raise UserError(
-                f"{root}/test has folders for {len(known)} classes, {root}/train for {len(classes)}: what is to be "
-                "recognized has to be learned from train, which needs a folder for each class"
+                f"{root}/test has {len(known)} class folders, {root}/train has {len(classes)}; add one folder per "
+                "class to train"
             )
         return [], [np.full(len(files), UNKNOWN_LABEL, dtype=np.int64) for files in (train, test)]
     return [printable(name) for name in classes], [_labels(root, files, classes) for files in (train, test)]
 
 
 def class_of(file: File) -> str | None:
-    """The folder below `train/` or `test/` that the file lies in, however deep."""
+    """Return the name of the folder below `train/` or `test/` that contains the file at any depth."""
     parts = file.name.split("/", 2)
     return unicodedata.normalize("NFC", parts[1]) if len(parts) > 2 else None
 
@@ -55,13 +60,13 @@ def _labels(root: Path, files: list[File], classes: list[str]) -> npt.NDArray[np
         name = class_of(file)
         if name is None:
             raise UserError(
-                f"{root}/{printable(file.name)} lies beside folders of classes: put it into one of them, "
-                "or into unlabeled/ if its class is not known"
+                f"{root}/{printable(file.name)} is not in a class folder; move it into one, or into unlabeled/ if its "
+                "class is unknown"
             )
         if name not in number:
             raise UserError(
                 f"{root}/{printable(file.name)}: train has no image of class {printable(name)}, "
-                f"it has {', '.join(map(printable, classes[:10]))}{' …' if len(classes) > 10 else ''}"
+                f"it has {', '.join(map(printable, classes[:SHOWN]))}{' …' if len(classes) > SHOWN else ''}"
             )
         labels[position] = number[name]
     return labels

@@ -1,7 +1,7 @@
-"""Test images for a source that has none: a part of each class, chosen by what is in the images.
+"""Holds out test images if a source has none: a part of each class, selected by a hash of the content.
 
-Neither names nor the order of files matter, and the same image twice in a class is on one side both times. A
-image that is added moves at most one other of its class.
+Neither names nor the order of files matter, and copies of an image in a class fall into the same split. An added image
+moves at most one other image of its class.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,13 +16,19 @@ from byol_kedro.errors import UserError
 from byol_kedro.files.user_files import open_regular, reason_of
 from byol_kedro.sources.walk import File, printable
 
-END = 65_536  # bytes at each end of a file that tell it from others; camera files differ long before
+HASHED_BYTES = 65_536  # at each end of a file; camera files differ long before
 
 
 def held_out(digests: npt.NDArray[np.uint64], labels: npt.NDArray[np.int64], fraction: float) -> npt.NDArray[np.bool_]:
-    """(N,) bool: in each class the `fraction` with the lowest digests; at least one and never all, where there are two.
+    """Select the images with the lowest digests in each class.
 
-    digests: (N,) of the images' contents. labels: (N,) int64; unknown ones are a class like others.
+    Args:
+        digests: Digests of the contents, (N,).
+        labels: Classes, (N,) int64; unlabeled images count as one class.
+        fraction: Part of each class to select; at least one image and never all, if a class has two distinct images.
+
+    Returns:
+        Which images are held out, (N,) bool.
     """
     chosen = np.zeros(len(labels), dtype=np.bool_)
     for label in np.unique(labels):
@@ -34,45 +40,56 @@ def held_out(digests: npt.NDArray[np.uint64], labels: npt.NDArray[np.int64], fra
 
 
 def digest_file(path: Path) -> int:
-    """Of its size and its first and last 64 kB: reading 1 TB of large files only for this would take hours.
+    """Return a digest of the size and the first and last 64 kB of a file; reading 1 TB for it would take hours.
 
-    Raises OSError when it cannot be read.
+    Raises:
+        OSError: The file cannot be read.
     """
     with open_regular(path) as file:
         size = file.seek(0, 2)
         file.seek(0)
-        first = file.read(END)
-        file.seek(max(END, size - END))
-        return digest(size.to_bytes(8, "little") + first + file.read(END))
+        first = file.read(HASHED_BYTES)
+        file.seek(max(HASHED_BYTES, size - HASHED_BYTES))
+        return digest(size.to_bytes(8, "little") + first + file.read(HASHED_BYTES))
 
 
 def digest(content: bytes) -> int:
-    """64 bits."""
+    """Return a 64-bit hash."""
     return int.from_bytes(blake2b(content, digest_size=8).digest(), "little")
 
 
-class Division:
-    """Which of some files are held out, decided once for both halves: what is in neither, or in both, would be wrong.
-
-    unreadable: why files could not be read, by their names; those that cannot be read here are added. They are not held
-    out, and have no say in what is.
-    """
+class HoldOut:
+    """Splits files into train and test. It decides once for both, so that no file is in both or in neither."""
 
     def __init__(
         self, root: Path, files: list[File], labels: npt.NDArray[np.int64], fraction: float, unreadable: dict[str, str]
     ) -> None:
+        """Set the files; they are read on first use.
+
+        Args:
+            root: Folder of the files.
+            files: All files.
+            labels: Their classes, (N,) int64.
+            fraction: Part of each class that is held out.
+            unreadable: Files that cannot be read: the reason by name; more are added here. They are not held out and
+                do not influence which files are.
+        """
         self._root, self._files, self._labels, self._fraction = root, files, labels, fraction
         self._unreadable = unreadable
-        self._agreed: Mapping[str, str] | None = None
+        self._confirmed: Mapping[str, str] | None = None  # the undecided files that `is_unchanged` has agreed to
 
     @property
-    def held_out(self) -> npt.NDArray[np.bool_]:
-        """(N,) bool. Reads the files. Raises UserError when that contradicts what `agrees` has said before."""
+    def is_test(self) -> npt.NDArray[np.bool_]:
+        """Whether each file is held out, (N,) bool. Reads the files.
+
+        Raises:
+            UserError: Other files are unreadable than when `is_unchanged` returned True.
+        """
         return self._decided[0]
 
     @property
     def undecided(self) -> dict[str, str]:
-        """Why some files could not be read, by their printable names. Reads the files as `held_out` does."""
+        """Files that could not be read: the reason by printable name. Reads the files as `is_test` does."""
         return self._decided[1]
 
     @cached_property
@@ -87,28 +104,29 @@ class Division:
         known = np.array([file.name not in self._unreadable for file in self._files], dtype=np.bool_)
         unknown = [file.name for file, is_known in zip(self._files, known, strict=True) if not is_known]
         undecided = {printable(name): self._unreadable[name] for name in unknown}
-        if self._agreed is not None and self._agreed != undecided:
+        if self._confirmed is not None and self._confirmed != undecided:
             raise UserError(
-                f"{self._root}: of its files others can be read than a moment ago; run ingest again when the folder is "
-                "in order"
+                f"{self._root}: other files are readable than at the start of ingest; run ingest again when the folder "
+                "no longer changes"
             )
         chosen = np.zeros(len(known), dtype=np.bool_)
         chosen[known] = held_out(digests[known], self._labels[known], self._fraction)
         return chosen, undecided
 
-    def agrees(self, undecided: Mapping[str, str]) -> bool:
-        """Whether the same files cannot be read now as when the last version was divided; the rest is taken for read.
+    def is_unchanged(self, undecided: Mapping[str, str]) -> bool:
+        """Return whether the same files are unreadable as in the last version; the others are assumed to be readable.
 
-        undecided: why they could not, by their printable names.
+        Args:
+            undecided: The files that were unreadable then: the reason by printable name.
         """
         if "_decided" in self.__dict__:
             return undecided == self.undecided
-        if self._agreed is None and undecided == self._again(undecided):
-            self._agreed = undecided
-        return undecided == self._agreed
+        if self._confirmed is None and undecided == self._still_unreadable(undecided):
+            self._confirmed = undecided
+        return undecided == self._confirmed
 
-    def _again(self, names: Collection[str]) -> dict[str, str]:
-        """Why files cannot be read now, of those with these printable names."""
+    def _still_unreadable(self, names: Collection[str]) -> dict[str, str]:
+        """The reason by printable name, of the files in `names`."""
         reasons = {}
         for file in self._files if names else ():
             if (name := printable(file.name)) in names:

@@ -7,27 +7,29 @@ from pathlib import Path
 from typing import NamedTuple
 
 from byol_kedro.errors import UserError, escaped
-from byol_kedro.files.decode import ENDINGS
+from byol_kedro.files.decode import SUFFIXES
 from byol_kedro.files.user_files import reason_of, state_of
 from byol_kedro.sources.outputs import is_among_outputs, is_data_root, is_image_entry, is_layer, refuse_outputs
 
-HIDDEN, SEEN_ALREADY = "hidden", "folders linked a second time"
+HIDDEN, LINKED_AGAIN = "hidden", "folders linked a second time"
 SYSTEM, OUTPUTS = "system folders", "outputs of runs"
-KINDS = 4  # endings that a line names
-# Made by Synology, QNAP, NetApp, Windows, macOS and fsck, in lower case: thumbnails, and what somebody has deleted.
+KINDS_SHOWN = 4  # file types in a message
+# Created by Synology, QNAP, NetApp, Windows, macOS and fsck, in lower case: thumbnails and deleted files.
 SYSTEM_FOLDERS = frozenset({
     "@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@sharebin", "~snapshot",
     "$recycle.bin", "recycler", "recycled", "system volume information",
     "__macosx", "network trash folder", "temporary items", "thevolumesettingsfolder", "lost+found",
 })  # fmt: skip
-LONGEST = 200  # letters of a path in a message
+MAX_PATH_SHOWN = 200  # letters of a path in a message
 
 
 class File(NamedTuple):
-    """A file that should be an image, by its ending.
+    """A file that is an image according to its suffix.
 
-    name: its path from the folder on, with slashes. state: of its metadata, as `state_of` says. unreadable: why nothing
-    can be known of it, if that is so.
+    Attributes:
+        name: Path relative to the folder, with slashes.
+        state: State of its metadata, see `state_of`.
+        unreadable: Reason why its metadata could not be read; empty if they could.
     """
 
     name: str
@@ -35,125 +37,134 @@ class File(NamedTuple):
     unreadable: str = ""
 
 
-def walk(folder: Path, ignored: Counter[str], above: str = "") -> Iterator[File]:
-    """In the order of their names; links are followed, each folder is read once, and what runs have written never.
+def walk(folder: Path, ignored: Counter[str], prefix: str = "") -> Iterator[File]:
+    """List the image files below a folder in the order of their names.
 
-    above: what their names begin with. ignored: counts what is passed over, by the reason. Raises UserError when a
-    folder may not be read, when `folder` is itself of what runs have written, or an image lies in a data_root below it.
+    Links are followed, each folder is read once, and outputs of runs are ignored.
+
+    Args:
+        folder: The folder.
+        ignored: Counts ignored files by reason; updated while the result is iterated over.
+        prefix: Beginning of all names.
+
+    Raises:
+        UserError: A folder cannot be read, `folder` is an output of runs, or a data_root below it contains images of
+            the user.
     """
-    return _Walk(folder, ignored, above).files()
+    return _Walk(folder, ignored, prefix).files()
 
 
 def printable(name: str) -> str:
-    """The name without what a terminal, a csv or a parquet cannot hold: `a\\xff\\nb`; two names remain two.
+    r"""Escape characters that a terminal, CSV or parquet cannot represent: `a\xff\nb`.
 
-    Names of letters, signs and spaces are unchanged, but for the backslash, which is doubled.
+    Different names stay different: backslashes are doubled.
     """
     return escaped(name.replace("\\", r"\\"))
 
 
 def shortened(name: str) -> str:
-    """Printable, and of a long path its two ends."""
+    """Escape a path like `printable`, and cut out the middle if it is long."""
     text = printable(name)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]}…{text[-LONGEST // 2 :]}"
+    return text if len(text) <= MAX_PATH_SHOWN else f"{text[: MAX_PATH_SHOWN // 2]}…{text[-MAX_PATH_SHOWN // 2 :]}"
 
 
-def passed_over(ignored: Mapping[str, int]) -> str:
-    """`50 files of other kinds passed over: .heic 40, .nef 10; 2 system folders passed over`; empty where none were.
+def ignored_text(ignored: Mapping[str, int]) -> str:
+    """Describe ignored files, the most frequent type first; empty if there are none.
 
-    The most frequent kind comes first.
+    For example `50 files of other types ignored: .heic 40, .nef 10; 2 system folders ignored`.
     """
-    kinds = {kind: count for kind, count in ignored.items() if kind not in (HIDDEN, SEEN_ALREADY, SYSTEM, OUTPUTS)}
+    kinds = {kind: count for kind, count in ignored.items() if kind not in (HIDDEN, LINKED_AGAIN, SYSTEM, OUTPUTS)}
     parts = []
     if kinds:
         total, order = sum(kinds.values()), sorted(kinds, key=lambda kind: (-kinds[kind], kind))
-        named = ", ".join(f"{kind} {kinds[kind]:,}" for kind in order[:KINDS]) + (", …" if len(order) > KINDS else "")
-        parts.append(f"{total:,} file{'s' * (total > 1)} of other kinds passed over: {named}")
+        named = ", ".join(f"{kind} {kinds[kind]:,}" for kind in order[:KINDS_SHOWN])
+        named += ", …" if len(order) > KINDS_SHOWN else ""
+        parts.append(f"{total:,} file{'s' * (total > 1)} of other types ignored: {named}")
     if folders := ignored.get(SYSTEM, 0):
-        parts.append(f"{folders:,} system folder{'s' * (folders > 1)} passed over")
+        parts.append(f"{folders:,} system folder{'s' * (folders > 1)} ignored")
     if places := ignored.get(OUTPUTS, 0):
-        parts.append(f"outputs of runs passed over in {places:,} place{'s' * (places > 1)}")
+        parts.append(f"outputs of runs ignored in {places:,} place{'s' * (places > 1)}")
     return "; ".join(parts)
 
 
-def is_passed_over(name: str) -> bool:
-    """Whether a folder of this name is hidden, or the system's own: it is nobody's class."""
+def is_ignored_folder(name: str) -> bool:
+    """Return whether a folder of this name is hidden or created by a system, and so not a class."""
     return name.startswith(".") or name.lower() in SYSTEM_FOLDERS
 
 
 class _Walk:
-    """One pass over a folder; it goes as deep as paths may be long, so it does not call itself."""
+    """One pass over a folder. It is not recursive, because folders may be nested as deep as paths may be long."""
 
-    def __init__(self, folder: Path, ignored: Counter[str], above: str) -> None:
+    def __init__(self, folder: Path, ignored: Counter[str], prefix: str) -> None:
         self._ignored = ignored
         self._seen: set[tuple[int, int]] = set()
-        self._outputs: dict[str, bool] = {}  # whether a folder that links lead into is among them
+        self._outputs: dict[str, bool] = {}  # whether the target folder of a link is an output of runs
         refuse_outputs(folder)
-        self._here = [self._entries(str(folder), above)]
+        self._stack = [self._entries(str(folder), prefix)]
         if is_data_root(str(folder)):
             ignored[OUTPUTS] += 1
 
     def files(self) -> Iterator[File]:
-        while self._here:
-            entry, name = next(self._here[-1], (None, ""))
+        while self._stack:
+            entry, name = next(self._stack[-1], (None, ""))
             if entry is None:
-                self._here.pop()
+                self._stack.pop()
             elif entry.name.startswith("."):
                 self._ignored[HIDDEN] += 1
-            elif _is_folder(entry) and is_passed_over(entry.name):
-                self._ignored[SYSTEM] += 1  # not even looked into: lost+found may not be read
+            elif _is_folder(entry) and is_ignored_folder(entry.name):
+                self._ignored[SYSTEM] += 1  # not listed, since lost+found may be unreadable
             elif _is_folder(entry):
                 self._enter(entry, name)
-            elif (ending := _ending(entry.name)) not in ENDINGS:
-                self._ignored[_kind(entry, ending)] += 1
-            elif entry.is_symlink() and self._leads_to_outputs(entry.path):
+            elif (suffix := _suffix(entry.name)) not in SUFFIXES:
+                self._ignored[_kind(entry, suffix)] += 1
+            elif entry.is_symlink() and self._links_to_outputs(entry.path):
                 self._ignored[OUTPUTS] += 1
             else:
                 yield _file(entry, name)
 
     def _enter(self, entry: os.DirEntry[str], name: str) -> None:
         if is_layer(entry.path):
-            return  # of the data_root that was asked for, which is counted
+            return  # of the data_root that the walk began in, which has been counted
         if is_data_root(entry.path):
             _refuse_images_in(entry.path)
             self._ignored[OUTPUTS] += 1
-        elif is_image_entry(entry.path) or (entry.is_symlink() and self._leads_to_outputs(entry.path)):
+        elif is_image_entry(entry.path) or (entry.is_symlink() and self._links_to_outputs(entry.path)):
             self._ignored[OUTPUTS] += 1
         else:
-            self._here.append(self._entries(entry.path, f"{name}/"))
+            self._stack.append(self._entries(entry.path, f"{name}/"))
 
-    def _entries(self, folder: str, above: str) -> Iterator[tuple[os.DirEntry[str], str]]:
-        """In the order of their names, with their names from the first folder on."""
+    def _entries(self, folder: str, prefix: str) -> Iterator[tuple[os.DirEntry[str], str]]:
+        """The entries of a folder in the order of their names, with their full names."""
         try:
-            here = os.stat(folder)  # noqa: PTH116
+            status = os.stat(folder)  # noqa: PTH116
             with os.scandir(folder) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
             raise UserError(f"folder {shortened(folder)} cannot be read: {reason_of(error)}") from error
-        if (here.st_dev, here.st_ino) in self._seen:
-            self._ignored[SEEN_ALREADY] += 1
+        if (status.st_dev, status.st_ino) in self._seen:
+            self._ignored[LINKED_AGAIN] += 1
             return iter(())
-        self._seen.add((here.st_dev, here.st_ino))
-        return ((entry, above + entry.name) for entry in entries)
+        self._seen.add((status.st_dev, status.st_ino))
+        return ((entry, prefix + entry.name) for entry in entries)
 
-    def _leads_to_outputs(self, link: str) -> bool:
+    def _links_to_outputs(self, link: str) -> bool:
         folder = os.path.dirname(os.path.realpath(link))  # noqa: PTH120
         if folder not in self._outputs:
             self._outputs[folder] = is_among_outputs(folder)
         return self._outputs[folder]
 
 
-def _ending(name: str) -> str:
-    """As `Path.suffix`, in small letters."""
+def _suffix(name: str) -> str:
+    """`Path.suffix` in lower case."""
     dot = name.rfind(".")
     return name[dot:].lower() if 0 < dot < len(name) - 1 else ""
 
 
-def _kind(entry: os.DirEntry[str], ending: str) -> str:
-    """What a file without the ending of an image is counted as. A link to nowhere may be one to a folder of images."""
+def _kind(entry: os.DirEntry[str], suffix: str) -> str:
+    """The reason that an ignored file is counted under. A broken link may have been one to a folder of images."""
     if entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110
-        return "links that lead nowhere"
-    return printable(ending) or "no ending"
+        return "broken links"
+    return printable(suffix) or "no suffix"
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -171,10 +182,10 @@ def _file(entry: os.DirEntry[str], name: str) -> File:
 
 
 def _refuse_images_in(data_root: str) -> None:
-    """An image beside the outputs is perhaps the user's own: neither to read it nor to leave it out can be right."""
+    """Raise UserError if a data_root contains images besides its outputs: they may be input images of the user."""
     image = next(walk(Path(data_root), Counter()), None)
     if image is not None:
         raise UserError(
-            f"{shortened(data_root)} is a data_root, below which nothing is read as an image, but it holds "
-            f"{shortened(image.name)}: move that to another folder, or give the runs another data_root"
+            f"{shortened(data_root)} is a data_root, which is not searched for images, but it contains "
+            f"{shortened(image.name)}; move this image to another folder, or choose another data_root for the runs"
         )

@@ -1,4 +1,4 @@
-"""The published logistic regression against torch's own layer, loss and optimizer."""
+"""The linear probe with Adam against torch's own layer, loss and optimizer."""
 
 import numpy as np
 import torch
@@ -6,18 +6,18 @@ from sklearn.preprocessing import StandardScaler
 from torch.utils.data import DataLoader, TensorDataset
 
 from byol_kedro.evaluation.metrics import top1, wilson_interval
-from byol_kedro.evaluation.probes.linear_adam import linear_adam, train_layers
+from byol_kedro.evaluation.probes.base import LinearAdam
+from byol_kedro.evaluation.probes.linear_adam import train_layers
 from byol_kedro.evaluation.scaler import Scaler
-from byol_kedro.parameters import LinearAdam
-from tests.support.probe_problems import blobs
+from tests.support.probe_problems import blobs, fit_predict
 
 
 def fit(data, n_classes=4, seed=0, **changes):
     params = LinearAdam(**{"lr": 0.003, "batch_size": 32, "epochs": 20, "seeds": 1} | changes)
-    return linear_adam(data.train_x, data.train_y, data.test_x, n_classes, params, seed)
+    return fit_predict("linear_adam", data, params, n_classes, seed)
 
 
-def torchs(layer, data, batch_size, epochs, lr=0.003):
+def torch_probabilities(layer, data, batch_size, epochs, lr=0.003):
     """Probabilities of the test rows after plain training of a torch.nn.Linear."""
     scaler = StandardScaler().fit(data.train_x)
     x, test_x = (torch.tensor(scaler.transform(rows), dtype=torch.float32) for rows in (data.train_x, data.test_x))
@@ -31,43 +31,43 @@ def torchs(layer, data, batch_size, epochs, lr=0.003):
     return layer(test_x).softmax(dim=1).detach().numpy()
 
 
-def test_whole_set_batches_give_what_autograd_and_torchs_adam_give():
+def test_full_batches_agree_with_torch():
     data = blobs()
     layer = torch.nn.Linear(12, 4)
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for parameter in (layer.weight, layer.bias):
             parameter.uniform_(-(12**-0.5), 12**-0.5, generator=generator)
-    theirs = torchs(layer, data, 300, 50)
+    theirs = torch_probabilities(layer, data, 300, 50)
     np.testing.assert_allclose(fit(data, seed=5, batch_size=300, epochs=50).probabilities, theirs, atol=1e-4)
 
 
-def test_top1_is_that_of_a_plain_loop_within_its_interval():
+def test_top1_agrees_with_a_dataloader_loop():
     data = blobs(n_test=2000, spread=2.0)
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        theirs = top1(torchs(torch.nn.Linear(12, 4), data, 32, 20), data.test_y)
+        theirs = top1(torch_probabilities(torch.nn.Linear(12, 4), data, 32, 20), data.test_y)
     low, high = wilson_interval(theirs, 2000)
     assert low <= top1(fit(data).probabilities, data.test_y) <= high
 
 
-def test_the_layer_starts_as_torch_nn_linear_does():
+def test_initialization_agrees_with_torch():
     data = blobs(dim=400)
-    started = fit(data, lr=1e-12, epochs=1).weights["weight"]
+    started = fit(data, lr=1e-12, epochs=1).arrays["weight"]
     reference = torch.nn.Linear(400, 4).weight.detach().numpy()
     np.testing.assert_allclose(started.std(), reference.std(), rtol=0.1)
     assert 0.99 * 400**-0.5 < np.abs(started).max() <= 400**-0.5
 
 
-def test_the_last_smaller_batch_of_an_epoch_is_trained_on():
+def test_last_smaller_batch_is_used():
     data = blobs(n_train=5, classes=2)
     data.train_x[:] = 1.0  # standardized this is 0, so only the biases move, by lr a step
     data.train_y[:] = 0
-    once, twice = (fit(data, 2, lr=1e-4, batch_size=2, epochs=n).weights["bias"] for n in (1, 2))
+    once, twice = (fit(data, 2, lr=1e-4, batch_size=2, epochs=n).arrays["bias"] for n in (1, 2))
     np.testing.assert_allclose(twice - once, [3e-4, -3e-4], rtol=0.01)
 
 
-def test_seeds_side_by_side_give_the_weights_that_each_gives_alone():
+def test_seeds_trained_together_agree_with_each_alone():
     data = blobs()
     x, y = torch.from_numpy(Scaler.fit(data.train_x)(data.train_x)), torch.from_numpy(data.train_y)
     arguments = (torch.nn.functional.pad(x, (0, 1), value=1.0), torch.nn.functional.one_hot(y, 4).float())
@@ -76,36 +76,36 @@ def test_seeds_side_by_side_give_the_weights_that_each_gives_alone():
     torch.testing.assert_close(train_layers(*arguments, params, [5, 6, 7]), alone, rtol=1e-4, atol=1e-5)
 
 
-def test_the_first_seed_is_the_one_that_was_asked_for():
+def test_first_seed_is_the_given_one():
     alone, first = fit(blobs(), seed=5), fit(blobs(), seed=5, seeds=3)
     np.testing.assert_allclose(first.probabilities, alone.probabilities, atol=1e-5)
-    np.testing.assert_allclose(first.weights["weight"], alone.weights["weight"], atol=1e-4)
+    np.testing.assert_allclose(first.arrays["weight"], alone.arrays["weight"], atol=1e-4)
 
 
-def test_repeats_are_the_seeds_that_follow():
+def test_repeats_are_the_following_seeds():
     repeats = fit(blobs(), seed=5, seeds=3).repeats
     for repeat, seed in zip(repeats, (6, 7), strict=True):
         np.testing.assert_allclose(repeat, fit(blobs(), seed=seed).probabilities, atol=1e-5)
 
 
-def test_the_weights_give_the_probabilities():
+def test_arrays_give_the_probabilities():
     data = blobs()
     result = fit(data)
-    w = {name: array.astype(float) for name, array in result.weights.items()}
+    w = {name: array.astype(float) for name, array in result.arrays.items()}
     powers = np.exp((data.test_x - w["mean"]) / w["scale"] @ w["weight"].T + w["bias"])
     np.testing.assert_allclose(result.probabilities, powers / powers.sum(axis=1, keepdims=True), atol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_bits():
     first, again = fit(blobs(), seed=3), fit(blobs(), seed=3)
-    np.testing.assert_array_equal(first.weights["weight"], again.weights["weight"])
+    np.testing.assert_array_equal(first.arrays["weight"], again.arrays["weight"])
 
 
-def test_another_seed_gives_another_start():
-    assert not np.array_equal(fit(blobs(), seed=3).weights["weight"], fit(blobs(), seed=4).weights["weight"])
+def test_seed_changes_the_initialization():
+    assert not np.array_equal(fit(blobs(), seed=3).arrays["weight"], fit(blobs(), seed=4).arrays["weight"])
 
 
-def test_torchs_global_generator_is_left_alone():
+def test_global_generator_is_not_used():
     before = torch.get_rng_state()
     fit(blobs(), epochs=1)
     assert torch.equal(torch.get_rng_state(), before)

@@ -1,4 +1,4 @@
-"""The literature's linear evaluation against torch's own layer, loss, optimizer and schedule."""
+"""The linear probe with SGD against torch's own layer, loss, optimizer and schedule."""
 
 import numpy as np
 import pytest
@@ -6,17 +6,16 @@ import torch
 from torch.nn import functional as F
 
 from byol_kedro.evaluation.metrics import top1, wilson_interval
-from byol_kedro.evaluation.probes.linear_sgd import linear_sgd, train_heads
-from byol_kedro.evaluation.probes.logistic import logistic
+from byol_kedro.evaluation.probes.base import LinearSgd, Logistic
+from byol_kedro.evaluation.probes.linear_sgd import train_layers
 from byol_kedro.evaluation.scaler import Scaler
-from byol_kedro.parameters import LinearSgd, Logistic
-from tests.support.probe_problems import blobs
+from tests.support.probe_problems import blobs, fit_predict
 
 DEFAULTS = {"lrs": [0.01, 0.1], "momentum": 0.9, "batch_size": 32, "epochs": 20, "validation": 0.3}
 
 
 def fit(data, n_classes=4, seed=0, **changes):
-    return linear_sgd(data.train_x, data.train_y, data.test_x, n_classes, LinearSgd(**DEFAULTS | changes), seed)
+    return fit_predict("linear_sgd", data, LinearSgd(**DEFAULTS | changes), n_classes, seed)
 
 
 def tensors(data):
@@ -24,7 +23,7 @@ def tensors(data):
     return F.pad(x, (0, 1), value=1.0), F.one_hot(torch.from_numpy(data.train_y), 4).float()
 
 
-def torchs(inputs, targets, lr, params, seed):
+def torch_layer(inputs, targets, lr, params, seed):
     """Weight and bias, (4, D + 1), of plain training of a torch.nn.Linear on the same batches."""
     generator = torch.Generator().manual_seed(seed)
     layer = torch.nn.Linear(12, 4)
@@ -44,51 +43,51 @@ def torchs(inputs, targets, lr, params, seed):
 
 
 @pytest.mark.parametrize("batch_size", [32, 37, 300], ids=["last smaller", "last much smaller", "whole set"])
-def test_every_head_is_what_torch_trains_alone_at_its_rate(batch_size):
+def test_layers_agree_with_torch_at_each_rate(batch_size):
     inputs, targets = tensors(blobs(spread=2.0))
     params = LinearSgd(**DEFAULTS | {"batch_size": batch_size, "epochs": 5})
-    ours = train_heads(inputs, targets, [0.003, 0.1], params, 3)
-    theirs = torch.stack([torchs(inputs, targets, lr, params, 3) for lr in (0.003, 0.1)])
+    ours = train_layers(inputs, targets, [0.003, 0.1], params, 3)
+    theirs = torch.stack([torch_layer(inputs, targets, lr, params, 3) for lr in (0.003, 0.1)])
     torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
-def test_a_rate_that_learns_nothing_is_not_chosen():
+def test_too_small_rate_is_not_chosen():
     assert fit(blobs(spread=0.5), lrs=[1e-8, 0.1]).chosen == {"lr": 0.1}
 
 
-def test_a_rate_that_explodes_is_not_chosen():
+def test_diverging_rate_is_not_chosen():
     assert fit(blobs(spread=1.5), lrs=[0.01, 1e6]).chosen == {"lr": 0.01}
 
 
-def test_the_smallest_of_equally_good_rates_is_chosen():
+def test_smallest_of_equal_rates_is_chosen():
     assert fit(blobs(spread=0.01), lrs=[0.3, 0.1, 0.2]).chosen == {"lr": 0.1}
 
 
-def test_the_chosen_rate_is_trained_again_on_all_of_train():
+def test_final_layer_is_trained_on_all_of_train():
     data = blobs(spread=2.0)
     inputs, targets = tensors(data)
     result = fit(data, lrs=[0.05], seed=4)
-    layer = train_heads(inputs, targets, [0.05], LinearSgd(**DEFAULTS), 4)[0]
-    np.testing.assert_array_equal(result.weights["weight"], layer[:, :-1].numpy())
+    layer = train_layers(inputs, targets, [0.05], LinearSgd(**DEFAULTS), 4)[0]
+    np.testing.assert_array_equal(result.arrays["weight"], layer[:, :-1].numpy())
 
 
-def test_top1_is_that_of_an_unregularized_logistic_regression_within_its_interval():
+def test_top1_agrees_with_a_logistic_regression():
     data = blobs(n_train=1000, n_test=2000, spread=2.0)
     params = Logistic(cs=[1e4], validation=0.2)
-    theirs = top1(logistic(data.train_x, data.train_y, data.test_x, 4, params, 0).probabilities, data.test_y)
+    theirs = top1(fit_predict("logistic", data, params).probabilities, data.test_y)
     low, high = wilson_interval(theirs, 2000)
     assert low <= top1(fit(data).probabilities, data.test_y) <= high
 
 
-def test_the_weights_give_the_probabilities():
+def test_arrays_give_the_probabilities():
     data = blobs()
     result = fit(data)
-    w = {name: array.astype(float) for name, array in result.weights.items()}
+    w = {name: array.astype(float) for name, array in result.arrays.items()}
     powers = np.exp((data.test_x - w["mean"]) / w["scale"] @ w["weight"].T + w["bias"])
     np.testing.assert_allclose(result.probabilities, powers / powers.sum(axis=1, keepdims=True), atol=1e-5)
 
 
-def test_torchs_global_generator_is_left_alone():
+def test_global_generator_is_not_used():
     before = torch.get_rng_state()
     fit(blobs(), epochs=1)
     assert torch.equal(torch.get_rng_state(), before)

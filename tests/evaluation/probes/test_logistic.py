@@ -1,4 +1,4 @@
-"""The logistic regression against scikit-learn's own on standardized features."""
+"""The logistic regression against scikit-learn on standardized features."""
 
 import importlib
 import logging
@@ -12,18 +12,17 @@ from sklearn.preprocessing import StandardScaler
 
 from byol_kedro import settings
 from byol_kedro.evaluation.probes import logistic as module
-from byol_kedro.evaluation.probes.logistic import logistic
-from byol_kedro.parameters import Logistic
-from tests.support.probe_problems import blobs
+from byol_kedro.evaluation.probes.base import Logistic
+from tests.support.probe_problems import blobs, fit_predict
 
 
 def fit(data, n_classes=4, cs=(0.1,), validation=0.2, seed=0):
     params = Logistic(cs=list(cs), validation=validation)
-    return logistic(data.train_x, data.train_y, data.test_x, n_classes, params, seed)
+    return fit_predict("logistic", data, params, n_classes, seed)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 4])
-def test_probabilities_are_scikit_learns_when_fitted_on_all_of_train(classes):
+def test_probabilities_agree_with_scikit_learn(classes):
     data = blobs(classes=classes, spread=2.0)
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, tol=1e-8, max_iter=5000))
     theirs = model.fit(data.train_x.astype(float), data.train_y).predict_proba(data.test_x)
@@ -31,45 +30,45 @@ def test_probabilities_are_scikit_learns_when_fitted_on_all_of_train(classes):
     np.testing.assert_allclose(ours, theirs, atol=2e-3)
 
 
-def test_a_small_c_is_chosen_where_there_is_more_noise_than_signal():
+def test_small_c_is_chosen_for_noisy_features():
     data = blobs(n_train=400, dim=150, classes=2, spread=8.0)  # the large C fits its own rows without an error
     assert fit(data, 2, cs=(1e-4, 1e3), validation=0.5).chosen == {"C": 1e-4}
 
 
-def test_a_large_c_is_chosen_where_shrinking_hides_the_rare_class():
+def test_large_c_is_chosen_for_a_rare_class():
     data = blobs(n_train=300, classes=2, spread=0.3)
     data.train_x[:270], data.train_y[:270] = data.train_x[data.train_y == 0][0], 0
     assert fit(data, 2, cs=(1e-6, 1.0)).chosen == {"C": 1.0}
 
 
-def test_the_smallest_of_equally_good_cs_is_chosen():
+def test_smallest_of_equal_cs_is_chosen():
     assert fit(blobs(spread=0.01), cs=(10.0, 0.1, 1.0)).chosen == {"C": 0.1}
 
 
-def test_a_class_without_training_images_is_never_guessed():
+def test_class_without_training_images_has_probability_0():
     data = blobs(classes=3)
     assert fit(data, n_classes=5).probabilities[:, 3:].max() == 0
 
 
-def test_what_does_not_settle_is_one_line_and_no_warning(monkeypatch, caplog):
-    monkeypatch.setattr(module, "MAX_STEPS", 2)
+def test_missing_convergence_is_logged_without_a_warning(monkeypatch, caplog):
+    monkeypatch.setattr(module, "MAX_ITER", 2)
     with warnings.catch_warnings(), caplog.at_level(logging.INFO):
         warnings.simplefilter("error")
         importlib.reload(settings)  # as the project does when it starts
         module.fit_logistic(blobs().train_x, blobs().train_y, 1.0)
     assert [r.getMessage() for r in caplog.records] == [
-        "logistic regression, C 1: not settled after 2 steps, taken as it is"
+        "logistic regression with C = 1: not converged after 2 iterations, used as it is"
     ]
 
 
-def test_the_weights_give_the_probabilities():
+def test_arrays_give_the_probabilities():
     data = blobs()
     result = fit(data)
-    w = {name: array.astype(float) for name, array in result.weights.items()}
+    w = {name: array.astype(float) for name, array in result.arrays.items()}
     powers = np.exp((data.test_x - w["mean"]) / w["scale"] @ w["weight"].T + w["bias"])
     np.testing.assert_allclose(result.probabilities, powers / powers.sum(axis=1, keepdims=True), atol=1e-5)
 
 
 def test_the_same_seed_gives_the_same_bits():
     first, again = (fit(blobs(spread=2.0), cs=(0.01, 1.0), seed=3) for _ in range(2))
-    np.testing.assert_array_equal(first.weights["weight"], again.weights["weight"])
+    np.testing.assert_array_equal(first.arrays["weight"], again.arrays["weight"])

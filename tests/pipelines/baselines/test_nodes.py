@@ -1,4 +1,4 @@
-"""The node baselines: what it saves and what it refuses."""
+"""The node that evaluates the baselines: outputs and refused inputs."""
 
 import json
 from dataclasses import replace
@@ -9,23 +9,23 @@ import pytest
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Baselines
 from byol_kedro.pipelines.baselines import create_pipeline
-from byol_kedro.pipelines.baselines.nodes import baselines
-from tests.support.evaluation_inputs import ENCODER, PROBES, images, reference_latents
+from byol_kedro.pipelines.baselines.nodes import evaluate_baselines
+from tests.support.evaluation_inputs import ENCODER, PROBE_PARAMS, images, reference_latents
 
 
 def run(references=None, train=None, test=None, components=5):
-    return baselines(
+    return evaluate_baselines(
         ENCODER,
         references or reference_latents(),
         train or images("train"),
         test or images("test"),
         Baselines(pca_components=components, supervised=False),
-        PROBES,
+        PROBE_PARAMS,
         0,
     )
 
 
-def test_metrics_hold_pixels_by_two_protocols_and_the_untrained_network_by_all():
+def test_metrics_have_two_probes_for_pixels_and_all_for_networks():
     rows = json.loads(json.dumps(run()[0]))["rows"]
     assert [(row["features"], row["protocol"]) for row in rows] == [
         ("pixels, PCA 5", "logistic"),
@@ -39,7 +39,7 @@ def test_metrics_hold_pixels_by_two_protocols_and_the_untrained_network_by_all()
     ]
 
 
-def test_rows_of_each_reference_hold_what_its_header_says_of_it():
+def test_rows_of_a_reference_have_the_columns_of_its_header():
     given = reference_latents()
     arrays = {f"mine{name.removeprefix('untrained')}": array for name, array in given.arrays.items()}
     about = json.loads(given.header["references"])
@@ -51,7 +51,7 @@ def test_rows_of_each_reference_hold_what_its_header_says_of_it():
     assert all("architecture" not in row for row in rows if row not in mine)
 
 
-def test_a_row_has_the_number_of_components_that_there_are():
+def test_row_has_the_actual_number_of_components():
     row = run(components=256)[0]["rows"][0]
     assert (row["features"], row["dim"]) == ("pixels, PCA 48", 48)
 
@@ -65,23 +65,23 @@ def test_there_is_a_prediction_for_each_row_and_test_image():
     assert len(run()[1]) == 8 * 30
 
 
-def test_brightness_is_learned_from_the_pixels():
+def test_pixels_are_classified_by_brightness():
     assert run()[0]["rows"][0]["top1"] > 0.9
 
 
-def test_the_components_come_from_the_training_images_alone():
+def test_components_are_fitted_to_training_images():
     other = replace(images("test"), pixels=255 - images("test").pixels)
     np.testing.assert_array_equal(run(test=other)[2]["components"], run()[2]["components"])
 
 
-def test_the_components_say_which_images_they_are_of():
+def test_components_have_the_fingerprint_of_their_images():
     assert run()[2].header == {"data": "photos", "data_fingerprint": "train-images"}
 
 
 def test_features_of_another_encoder_are_refused():
     other = reference_latents()
     other.header["encoder_version"] = "v0"
-    with pytest.raises(UserError, match="v0 meet encoder v1"):
+    with pytest.raises(UserError, match="v0 do not match encoder v1"):
         run(references=other)
 
 
@@ -90,7 +90,7 @@ def test_features_of_other_images_are_refused():
         run(train=replace(images("train"), fingerprint="other"))
 
 
-def test_without_labels_everything_is_there_and_no_row():
+def test_without_labels_there_are_components_and_no_rows():
     unknown = reference_latents()
     arrays = unknown.arrays | {"untrained.train.labels": np.full(60, -1)}
     train = replace(images("train"), labels=np.full(60, -1))
@@ -102,5 +102,5 @@ def test_without_labels_everything_is_there_and_no_row():
     )
 
 
-def test_the_pipeline_writes_what_the_report_reads():
+def test_outputs_of_the_pipeline():
     assert create_pipeline().outputs() == {"baseline_metrics", "baseline_predictions", "pca"}

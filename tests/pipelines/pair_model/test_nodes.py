@@ -19,11 +19,11 @@ from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
 from byol_kedro.pair_model import baselines
 from byol_kedro.pipelines.pair_model import create_pipeline, nodes
-from tests.support.evaluation_inputs import ENCODER, ENCODER_MARKS, KNOWN, images, latents, reference_latents
+from tests.support.evaluation_inputs import DATA, ENCODER, ENCODER_HEADER, images, latents, reference_latents
 from tests.support.event_files import points
 from tests.support.pair_problems import SETTINGS, changed
 
-LATENT = changed(SETTINGS, widths=[16, 8], epochs=5, map={"method": "tsne", "points": 20})
+PARAMS = changed(SETTINGS, widths=[16, 8], epochs=5, map={"method": "tsne", "points": 20})
 NO_FILE = pd.DataFrame(columns=["left", "right", "psnr_1", "psnr_2"])
 NO_TENSORS = Tensors({"x1": np.zeros((0, 0), np.float32), "x2": np.zeros((0, 0), np.float32), "y": np.zeros(0)}, {})
 SAVED = [
@@ -32,12 +32,12 @@ SAVED = [
 ]  # fmt: skip
 
 
-def latent(**values):
-    return changed(LATENT, **values)
+def params(**values):
+    return changed(PARAMS, **values)
 
 
 def with_pairs(**values):
-    return latent(pairs=LATENT.pairs.model_dump() | values)
+    return params(pairs=PARAMS.pairs.model_dump() | values)
 
 
 def unlabeled(count=0):
@@ -54,7 +54,7 @@ class Kept(MemoryDataset):
         pass
 
 
-def run(encoder=ENCODER, pair_file=NO_FILE, train=None, settings=LATENT, **others):
+def run(encoder=ENCODER, pair_file=NO_FILE, train=None, settings=PARAMS, **others):
     given = {
         "encoder": encoder,
         "latents_train": train or latents("train"),
@@ -98,7 +98,7 @@ def test_only_the_features_of_all_images_and_given_pairs_are_not_saved():
 
 
 def test_the_model_names_its_encoder_and_its_shape(outcome):
-    assert outcome["pair_model"].header == ENCODER_MARKS | {
+    assert outcome["pair_model"].header == ENCODER_HEADER | {
         "widths": "[16, 8]", "feature_dim": "12", "weights_from": "",
     }  # fmt: skip
 
@@ -121,7 +121,7 @@ def test_latent_vectors_have_sixteen_float32_columns(outcome):
 def embed(pair_model, train=None, test=None, others=None):
     splits = (images("train"), images("test"), images("test"))
     features = (train or latents("train"), test or latents("test"), others or unlabeled())
-    return nodes.embed(ENCODER, pair_model, *features, *splits, LATENT, 0)[0]
+    return nodes.embed_images(ENCODER, pair_model, *features, *splits, PARAMS, 0)[0]
 
 
 def test_rows_are_named_by_the_index_of_the_latents(outcome):
@@ -265,7 +265,7 @@ def test_where_the_network_of_the_target_was_left_out_there_is_no_model_either(c
     left_out = reference_latents()
     left_out.header["left_out"] = '["imagenet"]'
     given = run(reference_latents=left_out, settings=with_pairs(target="cosine", reference="imagenet"))
-    assert "no target: the network 'imagenet' was left out; so are pair model, clusters and map" in caplog.text
+    assert "the network 'imagenet' of the target is not available" in caplog.text
     assert given["image_pairs"].empty
     assert list(given["image_pairs"]) == ["left", "right", "target", "psnr_1", "psnr_2", "split"]
     assert dict(given["pair_model"].arrays) == {}
@@ -281,7 +281,7 @@ def first(split, count):
 def test_without_a_test_pair_the_model_is_fitted_as_ever_and_not_measured(outcome, caplog):
     test, features = first("test", 1)
     given = run(images_test=test, latents_test=features)
-    assert "the pair model is not measured: no test pair among 60 train and 1 test images" in caplog.text
+    assert "the pair model is not evaluated: no test pair among 60 train and 1 test images" in caplog.text
     assert given["pair_predictions"].empty
     assert {row["l1"] for row in given["pair_metrics"]["rows"]} == {None}
     train = outcome["pair_embeddings"]["split"] == "train"
@@ -291,11 +291,9 @@ def test_without_a_test_pair_the_model_is_fitted_as_ever_and_not_measured(outcom
 def test_without_a_training_pair_there_is_no_model_and_nothing_of_it(caplog):
     train, features = first("train", 1)
     given = run(images_train=train, train=features)
-    assert (
-        "nothing to fit a pair model to, without which there are no clusters and no map: no train pair" in caplog.text
-    )
+    assert "the pair model, the clusters and the map are skipped: no train pair" in caplog.text
     assert dict(given["pair_model"].arrays) == {}
-    assert given["pair_model"].header == ENCODER_MARKS
+    assert given["pair_model"].header == ENCODER_HEADER
     for name in ("pair_history", "pair_predictions", "pair_embeddings", "cluster_list"):
         assert given[name].empty, name
     assert not given["pair_embedding_map"].data
@@ -325,20 +323,22 @@ def test_images_without_labels_have_vectors_and_clusters_too(outcome):
 
 def test_features_of_unlabeled_images_that_were_not_extracted_are_a_line(outcome, caplog):
     splits = (images("train"), images("test"), images("test"))
-    settings = LATENT.model_copy(update={"unlabeled": True})
-    nodes.embed(ENCODER, outcome["pair_model"], latents("train"), latents("test"), unlabeled(), *splits, settings, 0)
-    assert "pair_model.unlabeled has no effect here" in caplog.text
+    settings = PARAMS.model_copy(update={"unlabeled": True})
+    nodes.embed_images(
+        ENCODER, outcome["pair_model"], latents("train"), latents("test"), unlabeled(), *splits, settings, 0
+    )
+    assert "pair_model.unlabeled has no effect" in caplog.text
 
 
 def test_the_cosine_is_that_of_the_reference_that_is_named():
     table = run(settings=with_pairs(target="cosine"))["image_pairs"]
-    features = dict(zip(images("train").names + images("test").names, [*KNOWN.train_x, *KNOWN.test_x], strict=True))
+    features = dict(zip(images("train").names + images("test").names, [*DATA.train_x, *DATA.test_x], strict=True))
     theirs = [cosine(features[row.left], features[row.right]) for row in table.itertuples()]
     np.testing.assert_allclose(table["target"], theirs, atol=1e-6)
 
 
 def test_a_reference_that_is_not_there_is_named_with_those_that_are():
-    with pytest.raises(UserError, match=r"no network 'dinov2', it has untrained"):
+    with pytest.raises(UserError, match=r"no network 'dinov2', expected one of untrained"):
         run(settings=with_pairs(target="cosine", reference="dinov2"))
 
 
@@ -357,49 +357,49 @@ def test_saved_features_of_pairs_are_fitted_instead_of_drawn_ones(caplog):
     given = run(pair_tensors=saved_tensors())
     assert given["image_pairs"]["left"].str.startswith("pairs.pt/").all()
     assert given["pair_metrics"]["rows"][0]["n"] > 20
-    assert "names no encoder" in caplog.text
+    assert "does not name its encoder" in caplog.text
 
 
-def told(caplog, **given):
-    """What is said of the pairs."""
+def pair_messages(caplog, **given):
+    """Log messages about the source of the pairs."""
     with caplog.at_level("INFO", "byol_kedro"):
         run(**given)
     return [message for message in caplog.messages if message.startswith("pairs: ")]
 
 
-def test_that_pairs_are_drawn_is_said_where_they_are(caplog):
-    assert told(caplog) == ["pairs: none given, 300 drawn, their target (psnr) computed"]
+def test_sampled_pairs_are_logged(caplog):
+    assert pair_messages(caplog) == ["pairs: none given, 300 sampled with target psnr"]
 
 
-def test_fewer_pairs_than_asked_for_are_not_passed_over_in_silence(caplog):
+def test_fewer_pairs_than_requested_are_logged(caplog):
     every = sum(images * (images - 1) // 2 for images in (48, 12, 30))  # within each split
-    (line,) = told(caplog, settings=with_pairs(count=9000))
-    assert line.startswith(f"pairs: none given, {every:,} drawn, their target (psnr) computed; 9,000 were asked for")
+    (message,) = pair_messages(caplog, settings=with_pairs(count=9000))
+    assert message.startswith(f"pairs: none given, {every:,} sampled with target psnr; 9,000 requested")
 
 
-def test_with_saved_features_nothing_is_said_of_drawn_pairs(caplog):
-    assert told(caplog, pair_tensors=saved_tensors()) == ["pairs: 2,000 given, as saved features in pairs.pt"]
+def test_saved_features_are_logged_as_the_source_of_pairs(caplog):
+    assert pair_messages(caplog, pair_tensors=saved_tensors()) == ["pairs: 2,000 given, as saved features in pairs.pt"]
 
 
-def test_with_a_pair_file_nothing_is_said_of_drawn_pairs(caplog):
+def test_a_pair_file_is_logged_as_the_source_of_pairs(caplog):
     file = pd.DataFrame([("train/01", "train/02", 20.0, 20.0)], columns=NO_FILE.columns)
-    assert told(caplog, pair_file=file) == ["pairs: 1 given, by name in the pair file"]
+    assert pair_messages(caplog, pair_file=file) == ["pairs: 1 given, by name in the pair file"]
 
 
-def test_saved_features_of_another_width_are_refused():
+def test_saved_features_of_another_dimension_are_refused():
     with pytest.raises(UserError, match=r"features have 5 numbers, those of the encoder 12"):
         run(pair_tensors=saved_tensors(5))
 
 
-def test_a_pair_file_and_saved_features_are_too_much():
-    with pytest.raises(UserError, match="which pairs are meant"):
+def test_a_pair_file_together_with_saved_features_is_refused():
+    with pytest.raises(UserError, match="given twice, in pair_file and in pair_tensors"):
         run(pair_file=pd.DataFrame([("train/01", "train/02", 20.0, 20.0)], columns=NO_FILE.columns),
             pair_tensors=saved_tensors())  # fmt: skip
 
 
 def train_statistics():
     """Mean and standard deviation of the features of all train images."""
-    features = KNOWN.train_x.astype(np.float64)
+    features = DATA.train_x.astype(np.float64)
     return features.mean(axis=0), features.std(axis=0)
 
 
@@ -414,10 +414,10 @@ def imported(tmp_path):
 
 def test_imported_weights_are_used_as_they_are(imported):
     network, path = imported
-    given = run(settings=latent(weights_from=path))
+    given = run(settings=params(weights_from=path))
     mean, deviation = train_statistics()
     with torch.no_grad():
-        expected = network(torch.from_numpy(((KNOWN.train_x - mean) / deviation).astype(np.float32))).numpy()
+        expected = network(torch.from_numpy(((DATA.train_x - mean) / deviation).astype(np.float32))).numpy()
     found = given["pair_embeddings"].query("split == 'train'").filter(regex="^z").to_numpy()
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert len(given["pair_history"]) == 0
@@ -435,7 +435,7 @@ OTHER_PAIRS = {
 def of_other_pairs(name, **settings):
     """A run whose pairs are others, of the same images and features."""
     others = dict(OTHER_PAIRS[name])
-    given = latent(**settings, pairs=LATENT.pairs.model_dump() | others.pop("settings", {}))
+    given = params(**settings, pairs=PARAMS.pairs.model_dump() | others.pop("settings", {}))
     return run(settings=given, **others)
 
 
@@ -443,7 +443,7 @@ def of_other_pairs(name, **settings):
 def test_vectors_of_imported_weights_do_not_depend_on_the_pairs(name, imported):
     weights = {"weights_from": imported[1]}
     one, other = (given["pair_embeddings"].filter(regex="^z") for given in (
-        run(settings=latent(**weights)), of_other_pairs(name, **weights)))  # fmt: skip
+        run(settings=params(**weights)), of_other_pairs(name, **weights)))  # fmt: skip
     pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
@@ -460,7 +460,7 @@ def test_what_the_references_are_fitted_to_are_the_train_images(name, monkeypatc
     monkeypatch.setattr(baselines, "_principal_axes", lambda *given: seen.append(given) or original(*given))
     of_other_pairs(name)
     ((features, scaler),) = seen
-    np.testing.assert_array_equal(features, KNOWN.train_x)
+    np.testing.assert_array_equal(features, DATA.train_x)
     np.testing.assert_allclose([scaler.mean, scaler.scale], train_statistics(), rtol=1e-5)
 
 
@@ -468,18 +468,18 @@ def test_weights_of_another_encoder_are_refused(tmp_path, outcome):
     mlp = of_another_encoder(outcome["pair_model"])
     save_file(mlp.arrays, tmp_path / "pair_model.safetensors", metadata=mlp.header)
     with pytest.raises(UserError, match=r"fitted to features of encoder v1, .* --load-versions"):
-        run(settings=latent(weights_from=str(tmp_path / "pair_model.safetensors")))
+        run(settings=params(weights_from=str(tmp_path / "pair_model.safetensors")))
 
 
 def test_weights_of_a_run_give_its_vectors_again(tmp_path, outcome):
     mlp = outcome["pair_model"]
     save_file(mlp.arrays, tmp_path / "pair_model.safetensors", metadata=mlp.header)
-    again = run(settings=latent(weights_from=str(tmp_path / "pair_model.safetensors")))
+    again = run(settings=params(weights_from=str(tmp_path / "pair_model.safetensors")))
     pd.testing.assert_frame_equal(again["pair_embeddings"], outcome["pair_embeddings"])
 
 
 def test_where_there_is_no_cluster_everything_still_comes_out():
-    given = run(settings=latent(clusters={"method": "hdbscan", "count": 3, "min_size": 61}))
+    given = run(settings=params(clusters={"method": "hdbscan", "count": 3, "min_size": 61}))
     assert {"k": 0, "in none": 30}.items() <= given["pair_metrics"]["clusters"].items()
     assert set(given["cluster_list"]["cluster"]) == {-1}
     assert given["cluster_sheet"].ndim == 3
@@ -488,9 +488,9 @@ def test_where_there_is_no_cluster_everything_still_comes_out():
 def test_a_pickled_module_is_refused_with_what_to_do(tmp_path):
     torch.save(nn.Linear(12, 16), tmp_path / "512_16.pt")
     with pytest.raises(UserError, match=r"pair_model.weights_from: .* runs whatever code .*model.state_dict\(\)"):
-        run(settings=latent(weights_from=str(tmp_path / "512_16.pt")))
+        run(settings=params(weights_from=str(tmp_path / "512_16.pt")))
 
 
 @pytest.mark.parametrize(("word", "widths"), [("256-128", [256, 128]), (64, [64]), ([8, 4], [8, 4])])
 def test_widths_can_be_given_as_one_word(word, widths):
-    assert latent(widths=word).widths == widths
+    assert params(widths=word).widths == widths

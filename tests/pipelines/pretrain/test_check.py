@@ -24,7 +24,7 @@ PLAIN = "pretrain.encoder.zero_init_residual=false"
         ),
         ("pretrain.encoder.name=test_vit", "test_vit has no zero-initialized residual branches"),
         ("device=cuda:99", "device: cuda:99 is not available"),
-        ("pretrain.init_from=nosuch.pth", "pretrain.init_from: there is no file nosuch.pth"),
+        ("pretrain.init_from=nosuch.pth", "pretrain.init_from: nosuch.pth does not exist"),
     ],
 )
 def test_impossible_parameters_are_reported_before_ingest(

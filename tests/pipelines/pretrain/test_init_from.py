@@ -69,7 +69,7 @@ def test_an_encoder_of_another_architecture_is_an_error(encoder_file, tmp_path, 
 
 
 def test_a_missing_file_is_an_error_before_any_work(tmp_path):
-    with pytest.raises(UserError, match=r"pretrain.init_from: there is no file .*none.pth"):
+    with pytest.raises(UserError, match=r"pretrain.init_from: .*none.pth does not exist"):
         initialized(tmp_path, recipe(init_from=str(tmp_path / "none.pth")))
 
 

@@ -15,7 +15,7 @@ from byol_kedro.byol.state import initial_state
 from byol_kedro.byol.statistics import channel_statistics
 from byol_kedro.datasets.provenance import training_of
 from byol_kedro.errors import UserError
-from byol_kedro.log import in_words
+from byol_kedro.log import format_duration
 from byol_kedro.pipelines.pretrain import create_pipeline
 from byol_kedro.pipelines.pretrain.artifacts import encoder_header
 from byol_kedro.pipelines.pretrain.online_eval import online_evaluation
@@ -275,7 +275,7 @@ def test_a_terminal_shows_a_bar_and_only_the_estimate_is_logged(caplog, capsys):
     ],
 )
 def test_times_in_words(seconds, words):
-    assert in_words(seconds) == words
+    assert format_duration(seconds) == words
 
 
 def test_knn_is_nan_by_default():

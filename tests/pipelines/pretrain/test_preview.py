@@ -6,19 +6,21 @@ import torch
 from byol_kedro.byol.batches import load_images
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.train import train
+from byol_kedro.datasets.image_grid import MARGIN, TITLE
 from byol_kedro.pipelines.pretrain.nodes import show_views
-from byol_kedro.pipelines.pretrain.preview import COLUMNS, MARGIN
+from byol_kedro.pipelines.pretrain.preview import COLUMNS
 from tests.support.pretrain_inputs import TRAIN, UNLABELED
 from tests.support.trainings import CPU, SIZE, recipe, small_state
 
-SIDE = 64 + 2 * MARGIN  # of a tile: images of 16 pixels are enlarged four times
+SIDE = 64 + MARGIN  # of a tile: images of 16 pixels are enlarged four times
 
 
 def tiles(image):
     """(3 rows, n, 3, S, S) uint8: the images at their own size, without margins."""
+    image = image[:, TITLE:]
     rows, columns = image.shape[0] // SIDE, image.shape[1] // SIDE
     split = image.reshape(rows, SIDE, columns, SIDE, 3).transpose(0, 2, 4, 1, 3)
-    return split[..., MARGIN:-MARGIN:4, MARGIN:-MARGIN:4]
+    return split[..., :64:4, :64:4]
 
 
 def test_views_of_the_first_step_are_shown_below_their_images(monkeypatch):
@@ -41,5 +43,5 @@ def test_views_of_the_first_step_are_shown_below_their_images(monkeypatch):
         np.testing.assert_allclose(row / 255, view[:COLUMNS].numpy(), atol=0.5 / 255 + 1e-6)
 
 
-def test_a_small_batch_gives_a_narrow_image():
-    assert show_views(UNLABELED, TRAIN, recipe(batch_size=3), 0).shape == (3 * SIDE, 3 * SIDE, 3)
+def test_a_small_batch_gives_a_narrow_grid():
+    assert show_views(UNLABELED, TRAIN, recipe(batch_size=3), 0).shape == (3 * SIDE, TITLE + 3 * SIDE, 3)

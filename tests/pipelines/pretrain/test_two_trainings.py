@@ -95,7 +95,7 @@ def test_the_second_process_resumes_if_the_first_is_killed(tmp_path):
 
 
 def test_another_training_does_not_wait(tmp_path, caplog):
-    with Checkpoints(tmp_path).of({"epochs": 1}).alone(), Checkpoints(tmp_path).of({"epochs": 2}).alone():
+    with Checkpoints(tmp_path).of({"epochs": 1}).locked(), Checkpoints(tmp_path).of({"epochs": 2}).locked():
         assert WAITS not in caplog.text
 
 

@@ -1,4 +1,4 @@
-"""What could break: views of another recipe, networks that are shown different ones, labels that are looked at."""
+"""Two views of the same images: the augmentation of the training, the same for both networks, without labels."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from byol_kedro.byol.encoder import restore_encoder, to_arrays, untrained_encode
 from byol_kedro.byol.seeds import ALIGNMENT, stream_seed
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.pipelines.probes import views
-from byol_kedro.pipelines.probes.views import two_views
+from byol_kedro.pipelines.probes.views import encode_two_views
 from tests.support.encoders import HEADER, moved
 from tests.support.pretrain_inputs import split
 from tests.support.trainings import CPU, VIEW, recipe
@@ -28,9 +28,9 @@ def encoder(first=VIEW, second=VIEW):
     return Tensors(to_arrays(moved(untrained_encoder(HEADER))), header)
 
 
-def test_both_views_are_the_networks_answers_to_images_augmented_as_in_training():
+def test_views_are_augmented_as_in_training():
     trained = encoder(second=VIEW | {"solarize_prob": 1.0})
-    found = two_views(trained, TEST, 5, CPU)
+    found = encode_two_views(trained, TEST, 5, CPU)
     networks = {
         "BYOL": restore_encoder(HEADER, trained.arrays),
         "untrained network": untrained_encoder(HEADER),
@@ -46,29 +46,31 @@ def test_both_views_are_the_networks_answers_to_images_augmented_as_in_training(
             np.testing.assert_allclose(found[name][place], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_views_that_change_nothing_are_the_same_point():
-    for first, second in two_views(encoder(WHOLE, WHOLE), TEST, 0, CPU).values():
+def test_views_without_augmentation_are_equal():
+    for first, second in encode_two_views(encoder(WHOLE, WHOLE), TEST, 0, CPU).values():
         np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-5)
 
 
-def test_at_most_so_many_images_are_viewed_the_same_for_every_run(monkeypatch):
-    monkeypatch.setattr(views, "VIEWED", 5)
-    one, two, other = (two_views(encoder(), TEST, seed, CPU)["BYOL"][0] for seed in (0, 0, 1))
+def test_number_of_images_is_limited_and_reproducible(monkeypatch):
+    monkeypatch.setattr(views, "MAX_IMAGES", 5)
+    one, two, other = (encode_two_views(encoder(), TEST, seed, CPU)["BYOL"][0] for seed in (0, 0, 1))
     assert one.shape == (5, 96)
     assert np.array_equal(one, two)
     assert not np.array_equal(one, other)
 
 
-def test_no_label_is_looked_at():
+def test_labels_are_not_used():
     unknown = replace(TEST, labels=np.full(12, -1))
-    one, two = (two_views(encoder(), images, 0, CPU)["BYOL"] for images in (TEST, unknown))
+    one, two = (encode_two_views(encoder(), images, 0, CPU)["BYOL"] for images in (TEST, unknown))
     assert np.array_equal(one, two)
 
 
 @pytest.mark.parametrize("missing", ["training", "image_passes"])
-def test_an_encoder_that_does_not_name_its_views_has_no_alignment_and_one_line_says_so(missing, caplog):
+def test_alignment_is_skipped_without_the_training_header(missing, caplog):
     old = encoder()
     del old.header[missing]
     with caplog.at_level("INFO"):
-        assert two_views(old, TEST, 0, CPU) == {}
-    assert caplog.messages == ["alignment: left out, the encoder's header does not say which views it was trained on"]
+        assert encode_two_views(old, TEST, 0, CPU) == {}
+    assert caplog.messages == [
+        "alignment skipped: the header of the encoder does not have the augmentation of its training"
+    ]

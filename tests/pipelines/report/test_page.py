@@ -1,9 +1,11 @@
-"""The page: one valid file that loads nothing, escapes everything and shows what it was given."""
+"""The page is one valid file that loads nothing, escapes all text and shows what it was given."""
 
 import base64
+import html
 import io
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import numpy as np
 import pandas as pd
@@ -12,49 +14,53 @@ from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from byol_kedro.pipelines.report import create_pipeline, nodes
-from byol_kedro.pipelines.report.markup import Markup, facts, text
 from tests.support import report_inputs as given
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
-def build(header=None, classes=given.CLASSES, manifest=None, labeled=True, source="photos", whole=None):
-    """`whole`: test images and data summary, where these matter."""
+def build(
+    header=None, classes=given.CLASSES, manifest=None, labeled=True, source="photos", whole=None, evaluation=None
+):
+    """Renders the report. `whole` replaces test images and data summary, `evaluation` its section."""
     header, manifest = header or given.encoder(), manifest or given.manifest()
     images = given.images(class_names=classes, labels=None if labeled else [-1] * 20, source=source)
-    metrics = (given.baseline_metrics(), given.probe_metrics()) if labeled else (given.metrics([]),) * 2
     data = given.data_summary() | {"class_names": list(classes)}
     images, data = whole or (images, data)
-    history = given.history(2) if labeled else given.history(2).assign(knn_top1=np.nan)
-    results, _ = nodes.tabulate(header, manifest, *metrics, data, images)
-    guesses = pd.concat(
+    baselines, probes, folds, few = [given.metrics([])] * 4
+    predictions = pd.concat(
         [given.predictions(name, ["logistic", "knn"], len(classes)) for name in ("BYOL", "untrained network")]
     )
-    guesses = guesses if labeled else guesses.iloc[:0]
-    comparisons = nodes.compare_classifiers(guesses, 0)
-    figures = nodes.draw_top1(results, given.data_summary()), nodes.draw_confusion(guesses, images)
-    latent = given.pair_metrics()
-    told = (data, results, comparisons, given.quality_metrics(), latent)
-    latents = (latent, given.pair_embeddings(), given.pair_embedding_map(), given.cluster_sheet())
+    if labeled:
+        baselines, probes, folds = given.baseline_metrics(), given.probe_metrics(), given.fold_metrics()
+        few, history = given.few_label_metrics(), given.history(2)
+    else:
+        predictions, history = predictions.iloc[:0], given.history(2).assign(knn_top1=np.nan)
+    results, _ = nodes.tabulate(header, manifest, baselines, probes, data, images)
+    comparisons = nodes.compare_classifiers(predictions, 0)
+    quality, pair = given.quality_metrics(), given.pair_metrics()
+    figures = nodes.embed_figures(
+        nodes.draw_top1(results, given.data_summary()),
+        nodes.draw_confusion(predictions, images),
+        nodes.draw_few_labels(header, few, images),
+        nodes.draw_training(header, manifest, history),
+        given.pair_embedding_map(),
+        given.cluster_sheet(),
+        given.sample_grid(),
+        images,
+    )
     return nodes.write_report(
         header,
         manifest,
-        nodes.draw_training(header, manifest, history),
         data,
-        given.sample_grid(),
-        nodes.introduce(header, manifest, history, *told),
-        nodes.tell_results(results, *figures),
-        evidence(header, guesses, images, labeled),
-        nodes.tell_latents(header, *latents, images),
+        nodes.summarize(header, manifest, history, data, results, comparisons, quality, pair),
+        evaluation
+        or nodes.describe_evaluation(
+            header, results, comparisons, baselines, probes, folds, quality, predictions, images
+        ),
+        nodes.describe_pair_model(header, pair, given.pair_embeddings(), images),
+        figures,
     )
-
-
-def evidence(header, guesses, images, labeled=True):
-    metrics = (given.baseline_metrics(), given.probe_metrics()) if labeled else (given.metrics([]),) * 2
-    folds, few = (given.fold_metrics(), given.few_label_metrics()) if labeled else (given.metrics([]),) * 2
-    curve = nodes.draw_few_labels(header, few, images)
-    comparisons = nodes.compare_classifiers(guesses, 0)
-    return nodes.tell_evidence(header, comparisons, *metrics, folds, curve, given.quality_metrics(), guesses, images)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +74,7 @@ def body(page):
 
 
 class Elements(HTMLParser):
-    """All elements with their attributes, and those that were closed out of order."""
+    """Collects all elements with their attributes, and those that are closed out of order."""
 
     def __init__(self, page):
         super().__init__()
@@ -93,7 +99,7 @@ class Elements(HTMLParser):
         return self._open
 
 
-def test_plotly_is_in_the_page_once(page):
+def test_plotly_is_included_once(page):
     assert page.count(get_plotlyjs()) == 1
 
 
@@ -114,21 +120,21 @@ def links(body):
     return {attrs["href"] for tag, attrs in Elements(body).found if tag == "a"}
 
 
-def test_on_the_published_data_links_lead_to_the_references_of_published_rows(monkeypatch):
+def test_published_rows_link_to_their_references(monkeypatch):
     repository = "https://github.com/sthalles/PyTorch-BYOL"
     body = build(given.encoder(data="stl10"), whole=given.stl10(monkeypatch)).replace(get_plotlyjs(), "")
     assert links(body) == {f"{repository}#readme", f"{repository}/issues/4", f"{repository}/issues/6"}
     assert "69.5–70.0 %" in Elements(body).inside["table"]
 
 
-def test_beside_other_images_in_stl10s_files_nothing_published_is_shown():
+def test_other_images_in_stl10_files_have_no_published_rows():
     body = build(given.encoder(data="stl10"), source="stl10").replace(get_plotlyjs(), "")
     assert not links(body)
     assert "stl10 layout" in Elements(body).inside["table"]
     assert "published table" not in body
 
 
-def test_on_other_data_nothing_published_is_shown(body):
+def test_other_data_has_no_published_rows(body):
     assert not links(body)
     assert "stl10" not in body
 
@@ -138,7 +144,7 @@ def test_every_element_is_closed_in_order(body):
     assert (elements.unbalanced, elements.never_closed) == ([], [])
 
 
-def test_no_identifier_is_there_twice(body):
+def test_identifiers_are_unique(body):
     names = [attrs["id"] for _, attrs in Elements(body).found if "id" in attrs]
     assert len(names) == len(set(names))
 
@@ -146,11 +152,11 @@ def test_no_identifier_is_there_twice(body):
 @pytest.mark.parametrize(
     "name", ["top1-bars", "confusion-matrix", "few-label-curve", "training-curves", "pair-embedding-map"]
 )
-def test_every_figure_is_there(body, name):
+def test_figure_is_on_the_page(body, name):
     assert name in {attrs.get("id") for _, attrs in Elements(body).found}
 
 
-def test_the_page_is_html5(page):
+def test_page_is_html5(page):
     assert page.startswith("<!DOCTYPE html>\n")
 
 
@@ -166,23 +172,23 @@ def test_language_encoding_and_width_are_declared(body, tag, attributes):
     assert (tag, attributes) in Elements(body).found
 
 
-def test_the_title_says_what_was_trained_on_what(body):
-    assert Elements(body).inside["title"] == "BYOL features of resnet18, trained on photos"
+def test_title_names_architecture_and_training_data(body):
+    assert Elements(body).inside["title"] == "BYOL: resnet18 trained on photos"
 
 
-def test_a_folder_is_said_to_be_one_of_images():
+def test_title_of_a_folder_of_images():
     page = build(given.encoder(data="folder"), source="folder").replace(get_plotlyjs(), "")
-    assert Elements(page).inside["title"] == "BYOL features of resnet18, trained on a folder of images"
+    assert Elements(page).inside["title"] == "BYOL: resnet18 trained on a folder of images"
 
 
-def test_fingerprints_of_the_images_are_as_short_as_in_messages(body):
+def test_fingerprints_are_shortened(body):
     shown = Elements(body).inside["table"]
     assert given.TEST[:12] in shown
     assert given.TEST[:13] not in shown
 
 
-def test_the_sample_grid_is_embedded_pixel_by_pixel(body):
-    caption = "Some of the images, as they were read"
+def test_sample_grid_is_embedded_losslessly(body):
+    caption = "Sample images"
     source = next(attrs["src"] for tag, attrs in Elements(body).found if attrs.get("alt") == caption)
     image = Image.open(io.BytesIO(base64.b64decode(source.removeprefix("data:image/png;base64,"))))
     np.testing.assert_array_equal(np.asarray(image), given.sample_grid())
@@ -198,9 +204,9 @@ def test_the_sample_grid_is_embedded_pixel_by_pixel(body):
         '"neighbors": 5',
         "ab" * 32,
     ],
-    ids=["command", "what wrote the encoder", "run", "package version", "parameters", "data fingerprint"],
+    ids=["command", "command of the encoder", "run", "package version", "parameters", "data fingerprint"],
 )
-def test_the_long_facts_are_there_to_be_opened(body, fact):
+def test_long_facts_are_collapsed(body, fact):
     assert fact in Elements(body).inside["details"]
 
 
@@ -216,24 +222,41 @@ def test_the_long_facts_are_there_to_be_opened(body, fact):
         "without label",
     ],
 )
-def test_tables_show_results_latents_and_data(body, fact):
+def test_tables_show_results_pair_model_and_data(body, fact):
     assert fact in Elements(body).inside["table"]
 
 
-@pytest.mark.parametrize("fact", ["0.41", "0.52", "0123abcd with changes", "base"])
+@pytest.mark.parametrize("fact", ["0.41", "0.52", "0123abcd with uncommitted changes", "base"])
 def test_lists_show_clusters_revision_and_recipe(body, fact):
     assert fact in Elements(body).inside["dd"]
 
 
-def test_a_cluster_is_shown_with_its_size_and_most_frequent_class(body):
-    assert '<td>1</td><td class="right">2</td><td>cat (50%)</td>' in body
+@pytest.mark.parametrize(
+    "row",
+    [
+        '<td>1</td><td class="right">2</td><td>cat (50%)</td>',
+        '<td>2</td><td class="right">1</td><td>–</td>',
+        '<td>pair model</td><td class="right">0.012 (0.011 to 0.013)</td>',
+    ],
+    ids=["cluster with labels", "cluster without labels", "pair model"],
+)
+def test_row_of_a_table(body, row):
+    assert row in body
 
 
-def test_a_cluster_without_labels_is_shown_with_its_size(body):
-    assert '<td>2</td><td class="right">1</td><td>–</td>' in body
+@pytest.mark.parametrize(("p", "cell"), [(0.01, "<b>+9.0</b>"), (0.2, "+9.0")])
+def test_significant_differences_are_bold(p, cell):
+    pair = {"features_a": "BYOL", "protocol_a": "knn", "features_b": "pixels", "protocol_b": "knn", "n": 9, "p": 0.01}
+    row = {"points": 9.0, "points_low": -1.5, "points_high": 19.5, "only_a": 3, "only_b": 1, "p_holm": p}
+    context = nodes.describe_evaluation(
+        given.encoder(), given.tabulate()[0], pd.DataFrame([pair | row]), given.metrics([]), given.metrics([]),
+        given.metrics([]), given.quality_metrics(), given.predictions("BYOL", ["knn"]), given.images(),
+    )  # fmt: skip
+    page = build(evaluation=context)
+    assert f'<td class="right">{cell}<br><small>−1.5 to 19.5</small></td>' in page
 
 
-HOSTILE = "</script><script>alert(1)</script><b>&\"'"
+HOSTILE = "</script><script>alert(1)</script><b>&\"'{{ 7 * 191 }}{% raw %}"
 
 
 @pytest.mark.parametrize(
@@ -245,60 +268,57 @@ HOSTILE = "</script><script>alert(1)</script><b>&\"'"
     ],
     ids=["header", "class names", "manifest"],
 )
-def test_text_from_outside_is_never_markup(inputs):
+def test_text_is_never_markup_or_a_template(inputs):
     page = build(**inputs).replace(get_plotlyjs(), "")
     assert "alert(1)</script>" not in page
+    assert "1337" not in page
+    assert HOSTILE in html.unescape(page)
+    assert not Elements(page).unbalanced
+
+
+@pytest.mark.parametrize("name", ["<script>alert(1)</script>", "{{ title }}", "a<br>b", "R&D"])
+def test_class_names_are_shown_literally(name):
+    inside = Elements(build(classes=[name, "cat", "coffee", "rocket"]).replace(get_plotlyjs(), "")).inside
+    assert name in inside["td"]
+
+
+def test_only_plotly_is_not_escaped():
+    templates = files("byol_kedro.pipelines.report").joinpath("templates").iterdir()
+    unescaped = re.findall(r"{{([^}]*safe)", "".join(template.read_text("utf-8") for template in templates))
+    assert sorted(unescaped) == [" content.html | safe", " plotlyjs | safe"]
 
 
 def headings(page):
     return re.findall("<h2>(.*?)</h2>", page)
 
 
-def test_with_labels_the_results_come_first(body):
+def test_sections_with_labels(body):
     assert headings(body) == [
-        "Results", "What is taken for what", "Who beats whom", "Beyond top-1",
-        "Right in each class, logistic regression", "With fewer labels", "Quality without labels",
-        "Clusters", "Latent vectors", "Training", "Data", "This run",
+        "Results", "Confusion matrix", "Pairwise comparison (McNemar, Holm-adjusted)",
+        "Calibration and variation over seeds", "Accuracy per class (logistic regression)", "Label efficiency",
+        "Representation quality (label-free)", "Clusters", "Pair model", "Training", "Data", "Reproducibility",
     ]  # fmt: skip
 
 
-def test_without_labels_the_clusters_come_first_and_what_needs_labels_is_left_out():
-    assert headings(build(labeled=False)) == [
-        "Clusters", "Latent vectors", "Quality without labels", "Training", "Data", "This run",
+def test_sections_without_labels():
+    page = build(labeled=False)
+    assert headings(page) == [
+        "Clusters", "Pair model", "Representation quality (label-free)", "Training", "Data", "Reproducibility",
     ]  # fmt: skip
+    assert "top1-bars" not in page
 
 
-def test_without_labels_no_figure_is_empty():
-    assert "nothing was measured" not in build(labeled=False)
+def test_conclusions_are_one_paragraph(body):
+    (lead,) = re.findall('<p class="lead">(.*?)</p>', body)
+    assert lead.startswith("BYOL reaches 61.2 % top-1 (95 % CI 59.9–62.5)")
 
 
-def test_the_sheet_of_clusters_is_not_folded(body):
-    assert "those nearest to its center" in Elements(re.sub("<details>.*?</details>", "", body)).inside["figcaption"]
+def test_cluster_sheet_is_not_collapsed(body):
+    opened = re.sub("<details>.*?</details>", "", body, flags=re.DOTALL)
+    assert "nearest to the center" in Elements(opened).inside["figcaption"]
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        (12000, "12,000"),
-        (0.47123, "0.4712"),
-        (True, "True"),
-        (None, "–"),
-        ([], "–"),
-        ([1, "<"], "1, &lt;"),
-        ({"a<": 1}, "a&lt; 1"),
-        (Markup("<b>"), "<b>"),
-    ],
-)
-def test_values_are_shown_short_and_escaped(value, shown):
-    assert text(value) == shown
-
-
-def test_a_summary_of_any_shape_can_be_shown():
-    shown = facts({"counts": {"train": 3, "test": 4}, "nested": {"a": {"x": 1}, "b": {"y": 2}}, "none": None})
-    assert "<dt>none</dt><dd>–</dd>" in shown
-
-
-def test_the_pipeline_reads_what_the_others_write():
+def test_inputs_of_the_pipeline():
     assert create_pipeline().inputs() == {
         "encoder", "run_manifest", "training_history", "baseline_metrics", "probe_metrics", "pair_metrics",
         "fold_metrics", "few_label_metrics", "quality_metrics", "params:seed",
@@ -308,7 +328,7 @@ def test_the_pipeline_reads_what_the_others_write():
     }  # fmt: skip
 
 
-def test_the_pipeline_makes_the_agreed_artifacts():
+def test_outputs_of_the_pipeline():
     agreed = {
         "results", "results_table", "predictions", "comparisons", "training_curves", "top1_bars", "confusion_matrix",
         "few_label_curve", "report",

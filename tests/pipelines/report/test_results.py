@@ -1,4 +1,4 @@
-"""Results rows: where each number, each fact of the training and each command comes from."""
+"""Results table: the source of every number, training setting and command."""
 
 import io
 import json
@@ -10,9 +10,9 @@ import pytest
 from torchvision.datasets import STL10
 
 from byol_kedro.pipelines.report import nodes
-from byol_kedro.pipelines.report import results as published
+from byol_kedro.pipelines.report import results as results_module
 from byol_kedro.pipelines.report.results import COLUMNS, chance_level, comparable, why_unmeasured
-from byol_kedro.pipelines.report.table import markdown
+from byol_kedro.pipelines.report.table import NOTHING_MEASURED, markdown
 from tests.support import report_inputs as given
 from tests.support.report_inputs import tabulate
 
@@ -21,7 +21,7 @@ def rows(results, features, source="measured"):
     return results[results["features"].str.startswith(features) & (results["source"] == source)]
 
 
-def test_columns_are_those_that_are_agreed_on():
+def test_columns_of_the_results():
     results, _ = tabulate()
     assert list(results.columns) == [
         "classifier", "protocol", "features", "architecture", "dim", "projection_dim", "epochs", "batch_size",
@@ -41,19 +41,19 @@ def test_columns_are_those_that_are_agreed_on():
         ("encoder", given.VERSION),
     ],
 )
-def test_a_byol_row_takes_the_training_from_the_encoders_header(column, value):
+def test_byol_row_has_the_training_of_the_encoders_header(column, value):
     header = given.encoder(architecture="resnet50", epochs="300", batch_size="4096", projection_dim="64", seed="11")
     results, _ = tabulate(header)
     assert set(rows(results, "BYOL")[column]) == {value}
 
 
-def test_the_untrained_network_has_no_epochs():
+def test_untrained_network_has_zero_epochs():
     results, _ = tabulate()
     assert set(rows(results, "untrained")["epochs"]) == {0}
 
 
 @pytest.mark.parametrize("column", ["projection_dim", "batch_size"])
-def test_the_untrained_network_has_no_training(column):
+def test_untrained_network_has_no_training(column):
     results, _ = tabulate()
     assert rows(results, "untrained")[column].isna().all()
 
@@ -64,7 +64,7 @@ def test_pixels_have_no_training(column):
     assert rows(results, "pixels")[column].isna().all()
 
 
-def test_a_reference_says_its_own_architecture_and_training_and_comes_after_byol():
+def test_reference_has_its_own_architecture_and_training():
     facts = {"architecture": "resnet18", "epochs": 1727, "batch_size": 256, "seed": 9}
     more = [
         given.row("logistic", "imagenet (vit_small_patch14_dinov2.lvd142m)", 0.8, 384, architecture="vit_small"),
@@ -87,47 +87,47 @@ def test_pixels_have_no_architecture():
 
 
 @pytest.mark.parametrize(("trained", "data"), [("photos", "photos"), ("stl10", "stl10 → photos")])
-def test_data_names_what_was_trained_on_and_what_was_evaluated_on(trained, data):
+def test_data_names_training_and_evaluation_data(trained, data):
     results, _ = tabulate(given.encoder(data=trained))
     assert set(rows(results, "BYOL")["data"]) == {data}
 
 
 @pytest.mark.parametrize("split", ["unlabeled", "train"])
-def test_data_says_when_other_images_of_the_same_source_were_trained_on(split):
+def test_data_distinguishes_other_images_of_the_same_source(split):
     results, _ = tabulate(summary=given.data_summary(**{split: "0f" * 32}))
     assert set(rows(results, "BYOL")["data"]) == {"photos → photos (other images)"}
 
 
-def test_pixels_name_only_what_was_evaluated_on():
+def test_pixels_name_the_evaluation_data_only():
     results, _ = tabulate(given.encoder(data="stl10"))
     assert set(rows(results, "pixels")["data"]) == {"photos"}
 
 
-def test_metrics_that_name_their_data_are_believed():
+def test_data_named_by_the_metrics_is_used():
     results, _ = tabulate(probes=given.probe_metrics(data="cifar10"))
     assert set(rows(results, "BYOL")["data"]) == {"photos → cifar10"}
 
 
 @pytest.mark.parametrize("features", ["BYOL", "pixels"])
-def test_metrics_of_this_run_name_this_run(features):
+def test_metrics_of_the_current_run_name_it(features):
     results, _ = tabulate()
     made = rows(results, features)[["run_id", "command"]].drop_duplicates()
     assert made.to_numpy().tolist() == [[given.RUN, "kedro run --pipelines=evaluate"]]
 
 
-def test_metrics_that_were_read_name_the_run_that_made_them():
+def test_loaded_metrics_name_the_run_that_made_them():
     read = {"version": "2026-08-01T00.00.00.000Z", "command": "kedro run --pipelines=probes"}
     results, _ = tabulate(manifest=given.manifest(reads={"probe_metrics": read}))
     made = rows(results, "BYOL")[["run_id", "command"]].drop_duplicates()
     assert made.to_numpy().tolist() == [list(read.values())]
 
 
-def test_measured_numbers_are_the_metrics_own():
+def test_measured_numbers_equal_the_metrics():
     results, _ = tabulate(probes=given.metrics([given.row("mlp", "BYOL", 0.5, ci_low=0.41, ci_high=0.58)]))
     assert rows(results, "BYOL")[["top1", "ci_low", "ci_high"]].to_numpy().tolist() == [[0.5, 0.41, 0.58]]
 
 
-def test_measured_rows_come_first_byol_before_untrained_before_pixels():
+def test_order_of_the_rows():
     results, _ = tabulate()
     order = results["source"] + " " + results["features"]
     assert list(order.drop_duplicates()) == [
@@ -136,12 +136,12 @@ def test_measured_rows_come_first_byol_before_untrained_before_pixels():
     ]  # fmt: skip
 
 
-def test_rows_of_equal_features_are_ordered_by_protocol():
+def test_rows_of_the_same_features_are_sorted_by_protocol():
     results, _ = tabulate()
     assert list(rows(results, "BYOL")["protocol"]) == ["logistic", "linear_adam", "mlp", "knn"]
 
 
-def test_published_rows_are_those_of_the_table_and_of_its_users():
+def test_published_rows():
     results, _ = tabulate()
     published = results[results["source"] == "published"].fillna({"epochs": 0})
     facts = published[["features", "epochs", "top1", "reference"]]
@@ -156,19 +156,19 @@ def test_published_rows_are_those_of_the_table_and_of_its_users():
     }
 
 
-def test_no_interval_is_made_up_for_published_rows():
+def test_published_rows_have_no_interval():
     results, _ = tabulate()
     assert results.loc[results["source"] == "published", ["ci_low", "ci_high"]].isna().all(axis=None)
 
 
 def cells(table):
-    """The table's body, read back: split at pipes that are not escaped."""
+    """Parses the table, split at pipes that are not escaped."""
     lines = [line for line in table.splitlines() if line.startswith("|")]
     marked = [line.replace("\\|", "\0")[1:-1].split("|") for line in lines]
     return [[cell.strip().replace("\0", "|") for cell in line] for line in marked]
 
 
-def test_the_markdown_has_the_columns_of_the_published_table_and_data_and_source():
+def test_headings_of_the_markdown_table():
     _, table = tabulate()
     assert cells(table)[0] == [
         "classifier", "features", "architecture", "feature dim", "projection dim", "epochs", "batch size",
@@ -176,7 +176,7 @@ def test_the_markdown_has_the_columns_of_the_published_table_and_data_and_source
     ]  # fmt: skip
 
 
-def test_a_measured_row_reads_as_the_readme_shows_it():
+def test_measured_row_of_the_markdown_table():
     _, table = tabulate()
     assert cells(table)[2] == [
         "logistic regression", "BYOL", "resnet18", "512", "128", "40", "256", "61.2 % (59.9–62.5)", "photos",
@@ -184,59 +184,57 @@ def test_a_measured_row_reads_as_the_readme_shows_it():
     ]  # fmt: skip
 
 
-def test_what_users_measured_is_one_row_with_a_range():
+def test_results_of_users_are_merged_into_a_range():
     _, table = tabulate()
     assert [row[7] for row in cells(table) if row[9].startswith("sthalles/PyTorch-BYOL#4")] == ["69.5–70.0 %"]
 
 
-def test_pipes_do_not_break_the_table():
+def test_pipes_are_escaped():
     _, table = tabulate(given.encoder(architecture="a|b"))
     assert cells(table)[2][2] == "a|b"
 
 
-def test_the_markdown_is_narrow_enough_to_be_read_as_text():
+def test_markdown_table_is_at_most_200_characters_wide():
     _, table = tabulate(given.encoder(data="stl10"))
     assert max(map(len, table.splitlines())) <= 200
 
 
-def test_the_table_of_saved_results_is_the_same():
+def test_table_of_results_read_from_csv_is_the_same():
     results, table = tabulate()
     saved = io.StringIO(results.to_csv(index=False))
     assert markdown(pd.read_csv(saved)) == table
 
 
-def test_without_labels_only_published_rows_are_left():
+def test_without_labels_only_published_rows_remain():
     results, _ = tabulate(baselines=given.metrics([]), probes=given.metrics([]))
     assert set(results["source"]) == {"published"}
 
 
-def test_without_labels_the_columns_stay():
+def test_without_labels_the_columns_are_the_same():
     results, _ = tabulate(baselines=given.metrics([]), probes=given.metrics([]))
     assert tuple(results.columns) == COLUMNS
 
 
-def test_without_labels_the_table_says_so():
+def test_without_labels_the_markdown_says_why_nothing_was_evaluated():
     _, table = tabulate(baselines=given.metrics([]), probes=given.metrics([]))
-    assert table.startswith(
-        "No classifier was measured: there are no labels of two classes to learn, or none to test on."
-    )
+    assert table.startswith(NOTHING_MEASURED)
 
 
 @pytest.mark.parametrize(
     ("train", "test", "why"),
     [
-        ({}, {}, "there are no labels to learn from or to test on"),
-        ({"cat": 3}, {"cat": 1}, "train has labels of one class alone"),
-        ({"cat": 3, "dog": 0}, {"cat": 1, "dog": 4}, "train has labels of one class alone"),
-        ({}, {"cat": 1}, "train has labels of no class"),
+        ({}, {}, "the images have no labels"),
+        ({"cat": 3}, {"cat": 1}, "the training images have labels of only one class"),
+        ({"cat": 3, "dog": 0}, {"cat": 1, "dog": 4}, "the training images have labels of only one class"),
+        ({}, {"cat": 1}, "the training images have no labels"),
         ({"cat": 3, "dog": 2}, {}, "no test image has a label"),
     ],
 )
-def test_why_nothing_was_measured_is_said_as_it_is(train, test, why):
+def test_reason_why_nothing_was_evaluated(train, test, why):
     assert why_unmeasured({"train": {"classes": train}, "test": {"classes": test}}) == why
 
 
-def test_predictions_of_probes_and_baselines_are_one_table():
+def test_predictions_of_probes_and_baselines_are_concatenated():
     probes = given.predictions("BYOL", ["logistic", "knn"])
     baselines = given.predictions("pixels, PCA 256", ["knn"])
     joined = nodes.gather_predictions(given.manifest(), baselines, probes)
@@ -244,19 +242,19 @@ def test_predictions_of_probes_and_baselines_are_one_table():
     assert counts == {("BYOL", "logistic"): 20, ("BYOL", "knn"): 20, ("pixels, PCA 256", "knn"): 20}
 
 
-def test_predictions_of_nothing_keep_their_columns():
+def test_empty_predictions_keep_their_columns():
     empty = given.predictions("BYOL", ["knn"]).iloc[:0]
     assert list(nodes.gather_predictions(given.manifest(), empty, empty).columns) == list(empty.columns)
 
 
-def test_a_row_says_what_its_classifier_was_set_to():
+def test_row_has_the_settings_of_its_classifier():
     results, _ = tabulate()
     settings = rows(results, "BYOL").set_index("protocol")["settings"]
     assert json.loads(settings["linear_adam"]) == {"lr": 0.0003, "batch_size": 64, "epochs": 200, "seeds": 5}
 
 
 def of_stl10(monkeypatch, test=None, splits=None, header=None):
-    """What the tables call the data, where something differs from STL-10."""
+    """Returns the names of the data, and the sources of comparable rows, if something differs from STL-10."""
     images, summary = given.stl10(monkeypatch)
     for name, facts in (splits or {}).items():
         summary["splits"][name] |= facts
@@ -265,7 +263,7 @@ def of_stl10(monkeypatch, test=None, splits=None, header=None):
     return set(rows(results, "BYOL")["data"]), set(rows(results, "pixels")["data"]), comparable(results)["source"]
 
 
-def test_stl10_is_what_has_its_size_names_and_test_labels(monkeypatch):
+def test_stl10_is_recognized_by_size_class_names_and_test_labels(monkeypatch):
     byol, pixels, sources = of_stl10(monkeypatch)
     assert (byol, pixels) == ({"stl10"}, {"stl10"})
     assert sources.value_counts()["published"] == 7
@@ -282,22 +280,22 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("changes", OTHERS.values(), ids=OTHERS)
-def test_other_images_in_the_files_of_stl10_are_not_called_stl10(changes, monkeypatch):
+def test_other_images_in_stl10_files_are_not_called_stl10(changes, monkeypatch):
     byol, pixels, sources = of_stl10(monkeypatch, **changes)
     assert (byol, pixels) == ({"stl10 layout"}, {"stl10 layout"})
     assert set(sources) == {"measured"}
 
 
-def test_an_encoder_of_other_images_says_so_beside_stl10s_name(monkeypatch):
+def test_encoder_trained_on_other_images_is_marked_on_stl10(monkeypatch):
     others = given.encoder(data="stl10", data_fingerprint="0f:0f")
     assert of_stl10(monkeypatch, header=others)[0] == {"stl10 → stl10 (other images)"}
 
 
-def test_the_md5s_are_those_that_torchvision_has_of_stl10():
-    assert dict(STL10.test_list)["test_y.bin"] == published.LABELS
+def test_checksum_of_the_labels_equals_torchvisions():
+    assert dict(STL10.test_list)["test_y.bin"] == results_module.LABELS
 
 
-def test_published_rows_stand_beside_the_same_protocol_only(monkeypatch):
+def test_published_rows_are_comparable_to_the_same_protocol_only(monkeypatch):
     images, summary = given.stl10(monkeypatch)
     probes = given.metrics([given.row("logistic", "BYOL", 0.6)])
     baselines = given.metrics([given.row("logistic", "pixels, PCA 256", 0.4, 256)])
@@ -307,7 +305,7 @@ def test_published_rows_stand_beside_the_same_protocol_only(monkeypatch):
     assert set(comparable(results)["protocol"]) == {"logistic"}
 
 
-def test_comparable_rows_are_the_same_after_the_table_was_saved(monkeypatch):
+def test_comparable_rows_of_results_read_from_csv_are_the_same(monkeypatch):
     images, summary = given.stl10(monkeypatch)
     results, _ = tabulate(given.encoder(data="stl10"), images=images, summary=summary)
     read = pd.read_csv(io.StringIO(results.to_csv(index=False)))
@@ -325,5 +323,5 @@ def test_comparable_rows_are_the_same_after_the_table_was_saved(monkeypatch):
         ({}, {"cat": 5}, None),
     ],
 )
-def test_chance_is_the_share_in_test_of_the_class_that_is_the_most_frequent_in_train(train, test, chance):
+def test_chance_is_the_test_share_of_the_most_frequent_training_class(train, test, chance):
     assert chance_level({"train": {"classes": train}, "test": {"classes": test}}) == pytest.approx(chance)

@@ -28,14 +28,14 @@ def augment(
     mean: Tensor | None = None,
     std: Tensor | None = None,
 ) -> Tensor:
-    """Makes one random view of each image.
+    """Make one random view of each image.
 
     Do not call it inside autocast, which would round the pixels to bfloat16.
 
     Args:
         images: (N, 3, S, S) uint8, on any device.
-        view: The distribution of the views.
-        generator: The source of all random numbers.
+        view: the distribution of the views.
+        generator: the source of all random numbers.
         mean: (3,) float32 on the device of the images.
         std: (3,) float32 on the device of the images. With `mean`, the views are normalized: (x - mean) / std.
 
@@ -48,7 +48,7 @@ def augment(
 def apply_params(
     images: Tensor, params: AugmentParams, *, mean: Tensor | None = None, std: Tensor | None = None
 ) -> Tensor:
-    """Makes the views with the given parameters; the other arguments and the result are those of `augment`."""
+    """Make the views with the given parameters; the other arguments and the result are those of `augment`."""
     block = _block_size(images)
     out = torch.empty(images.shape, dtype=torch.float32, device=images.device)
     work = torch.empty_like(out[:block])
@@ -69,7 +69,7 @@ def _block_size(images: Tensor) -> int:
 
 
 def _apply_block(images: Tensor, params: AugmentParams, x: Tensor) -> None:
-    """Applies everything but the normalization; `x` receives the result."""
+    """Apply everything but the normalization; `x` receives the result."""
     box, flip, factors = (t.to(x.device, non_blocking=True) for t in (params.box, params.flip, params.jitter_factors))
     parameters = {name: tensor.to(x.device, non_blocking=True) for name, tensor in params.parameters.items()}
     # A slice is a view, and picked rows are a copy. On a GPU a copy costs less than another round of launches.
@@ -117,7 +117,7 @@ def _picks(values: list[int], skipped: int) -> Iterator[tuple[Tensor, int]]:
 
 
 def _apply_to(x: Tensor, rows: slice | Tensor, apply: Callable[..., None], *parameters: Tensor) -> None:
-    """Applies an operation in place to some rows of `x`, with the same rows of its parameters."""
+    """Apply an operation in place to some rows of `x`, with the same rows of its parameters."""
     if isinstance(rows, slice):
         apply(x[rows], *(parameter[rows] for parameter in parameters))
         return

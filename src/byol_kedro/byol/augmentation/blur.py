@@ -21,7 +21,7 @@ def gaussian(sigma: Tensor, taps: int) -> Tensor:
 
 
 def blur_(x: Tensor, sigma: Tensor) -> None:
-    """Blurs in place: x (N, 3, S, S) float32, sigma (N,) float32 in pixels. Borders are reflected as in torchvision."""
+    """Blur in place: x (N, 3, S, S) float32, sigma (N,) float32 in pixels. Borders are reflected as in torchvision."""
     n, _, size, _ = x.shape
     taps = kernel_size(size)
     padding = -n % MULTIPLE  # images

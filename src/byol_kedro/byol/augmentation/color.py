@@ -17,31 +17,31 @@ def gray_plane(x: Tensor) -> Tensor:
 
 
 def gray_(x: Tensor) -> None:
-    """Replaces all three channels by the gray plane."""
+    """Replace all three channels by the gray plane."""
     x.copy_(gray_plane(x))
 
 
 def brightness_(x: Tensor, factor: Tensor) -> None:
-    """Blends with black."""
+    """Blend with black."""
     x.mul_(factor.view(-1, 1, 1, 1)).clamp_(max=1)
 
 
 def contrast_(x: Tensor, factor: Tensor) -> None:
-    """Blends with the mean of the gray plane, computed in one pass as the gray of the channel means."""
+    """Blend with the mean of the gray plane, computed in one pass as the gray of the channel means."""
     factor = factor.view(-1, 1, 1, 1)
     mean = gray_plane(x.flatten(2).mean(dim=2).view(-1, 3, 1, 1))  # (N, 1, 1, 1)
     x.mul_(factor).add_((1 - factor) * mean).clamp_(0, 1)
 
 
 def saturation_(x: Tensor, factor: Tensor) -> None:
-    """Blends with the gray plane."""
+    """Blend with the gray plane."""
     factor = factor.view(-1, 1, 1, 1)
     plane = gray_plane(x).mul_(1 - factor)
     x.mul_(factor).add_(plane).clamp_(0, 1)
 
 
 def hue_(x: Tensor, shift: Tensor) -> None:
-    """Shifts the hue by `shift` (in turns, -0.5 to 0.5). Value and chroma do not change.
+    """Shift the hue by `shift` (in turns, -0.5 to 0.5). Value and chroma do not change.
 
     torchvision converts to HSV and back. Here the hue is kept in units of the chroma C = max - min, which needs neither
     a division nor a lookup of sextants. With H the hue in sextants, -3 to 3 and 0 at red,
@@ -64,5 +64,5 @@ def hue_(x: Tensor, shift: Tensor) -> None:
 
 
 def solarize_(x: Tensor) -> None:
-    """Inverts values of at least one half: there 1 - x is the smaller of x and 1 - x."""
+    """Invert values of at least one half: there 1 - x is the smaller of x and 1 - x."""
     torch.minimum(x, 1 - x, out=x)

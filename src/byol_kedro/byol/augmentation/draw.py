@@ -59,7 +59,7 @@ class AugmentParams:
 
 
 def draw_params(view: "View", n: int, size: int, generator: torch.Generator) -> AugmentParams:
-    """Draws the parameters of `n` views of images of `size` × `size` pixels.
+    """Draw the parameters of `n` views of images of `size` × `size` pixels.
 
     All numbers come from one call to the generator. With a generator on the CPU the views are the same on every
     device, and the host never waits for the device.

@@ -11,7 +11,7 @@ WINDOW = 32
 
 
 def crop_resize_flip(images: Tensor, box: Tensor, flip: Tensor, out: Tensor) -> Tensor:
-    """Crops a box from each image, resizes it to the size of the image, and flips it.
+    """Crop a box from each image, resizes it to the size of the image, and flips it.
 
     Equals torchvision's resized_crop with antialias=True and bicubic interpolation (a = -0.5), clamped.
 

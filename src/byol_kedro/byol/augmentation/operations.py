@@ -18,9 +18,9 @@ class Jitter:
     """An operation of the color jitter. An image gets all of them, in a random order, or none.
 
     Attributes:
-        strength: The factor is uniform in `neutral` ± `strength(view)`. With strength 0 the operation is left out.
-        neutral: The factor that changes nothing.
-        apply: Changes images (n, 3, S, S) float32 in [0, 1] in place, each by its own factor, (n,) float32.
+        strength: the factor is uniform in `neutral` ± `strength(view)`. With strength 0 the operation is left out.
+        neutral: the factor that changes nothing.
+        apply: changes images (n, 3, S, S) float32 in [0, 1] in place, each by its own factor, (n,) float32.
     """
 
     strength: Callable[["View"], float]
@@ -33,13 +33,13 @@ class Operation:
     """An operation that each image gets with a probability, after crop, flip and color jitter.
 
     Attributes:
-        name: Key of the operation in `AugmentParams`.
-        probability: The probability, from the parameters of a view.
-        apply: Changes images (n, 3, S, S) float32 in [0, 1] in place. Its second argument is the operation's
+        name: key of the operation in `AugmentParams`.
+        probability: the probability, from the parameters of a view.
+        apply: changes images (n, 3, S, S) float32 in [0, 1] in place. Its second argument is the operation's
             parameter for each of them, if it has one.
-        n_random: Number of random numbers per image that the parameter is computed from.
-        parameter: Computes the parameter, (N, ...), from random numbers (N, n_random) uniform in [0, 1).
-        expensive: On a CPU the images that get an expensive operation are made neighbors, so that it runs once.
+        n_random: number of random numbers per image that the parameter is computed from.
+        parameter: computes the parameter, (N, ...), from random numbers (N, n_random) uniform in [0, 1).
+        expensive: on a CPU the images that get an expensive operation are made neighbors, so that it runs once.
     """
 
     name: str

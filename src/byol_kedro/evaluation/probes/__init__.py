@@ -1,1 +1,1 @@
-"""Classifiers on frozen features, and how they are judged."""
+"""Probes: classifiers on frozen features, and their evaluation."""

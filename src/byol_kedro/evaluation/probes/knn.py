@@ -1,45 +1,50 @@
 """k nearest neighbors by cosine similarity."""
 
-from typing import TYPE_CHECKING
-
+import numpy as np
 import torch
 from torch.nn import functional as F
 
-from byol_kedro.evaluation.probes.base import Features, Fit, Labels
+from byol_kedro.evaluation.probes.base import Arrays, Features, FittedProbe, Knn, Labels
 
-if TYPE_CHECKING:
-    from byol_kedro.parameters import Knn
-if TYPE_CHECKING:
-    from byol_kedro.parameters import KnnWeighted
-
-
-# One block of similarities is 1,024 by 4,096 float32, 16 MiB, whatever the sizes of the two sets.
+# One block of similarities is 1,024 by 4,096 float32, 16 MiB, for any number of training and test images.
 TEST_ROWS = 1024
 TRAIN_ROWS = 4096
 
 
-def knn(train_x: Features, train_y: Labels, test_x: Features, n_classes: int, params: "Knn", seed: int) -> Fit:
-    """Vote of the `params.neighbors` training rows that are nearest to each test row.
-
-    train_x (N, D), test_x (M, D) float32, as they are: cosine similarity needs no scaler; train_y (N,) int64.
-    Nothing is random and nothing is chosen: `seed` is there because every classifier has it.
-    """
+def fit(x: Features, y: Labels, n_classes: int, params: Knn, seed: int) -> FittedProbe:
+    """Keep the training images x (N, D) float32 and y (N,) int64: nothing is learned, nothing is random."""
     del seed
-    tensors = (torch.from_numpy(train_x), torch.from_numpy(train_y), torch.from_numpy(test_x))
-    return Fit(knn_probabilities(*tensors, params.neighbors, n_classes).numpy())
+    return FittedProbe(
+        {"features": x, "labels": y, "neighbors": np.array(params.neighbors), "n_classes": np.array(n_classes)}
+    )
+
+
+def predict(x: Features, arrays: Arrays) -> Features:
+    """Class probabilities (M, n_classes) float32 of features x (M, D) float32, see `knn_probabilities`.
+
+    Cosine similarity needs no standardized features.
+    """
+    train_x, train_y = torch.from_numpy(arrays["features"]), torch.from_numpy(arrays["labels"])
+    neighbors, n_classes = int(arrays["neighbors"]), int(arrays["n_classes"])
+    return knn_probabilities(train_x, train_y, torch.from_numpy(x), neighbors, n_classes).numpy()
 
 
 @torch.no_grad()
 def knn_probabilities(
     train_x: torch.Tensor, train_y: torch.Tensor, test_x: torch.Tensor, neighbors: int, n_classes: int
 ) -> torch.Tensor:
-    """Class probabilities (M, n_classes) float32 on the device of the arguments, which are torch tensors.
+    """Class probabilities (M, n_classes) float32 by a vote of the nearest training rows.
 
-    train_x (N, D) and test_x (M, D) float32, train_y (N,) int64, all on one device; with fewer than
-    `neighbors` rows in train_x all of them vote. A neighbor of similarity s has the vote
-    1 + (1 + s) / (2 (k + 1)): what is above 1 adds up to less than one vote over all k neighbors, so the
-    class with the most neighbors wins, and among classes with equally many the one with the larger sum of
-    similarities.
+    A neighbor of similarity s has the vote 1 + (1 + s) / (2 (k + 1)). The parts above 1 add up to less than one vote
+    over all k neighbors, so the class with the most neighbors wins, and of classes with equally many the one with the
+    larger sum of similarities.
+
+    Args:
+        train_x: (N, D) float32, on the same device as the others, as is the result.
+        train_y: (N,) int64.
+        test_x: (M, D) float32.
+        neighbors: Number of neighbors that vote; all of them if there are fewer training rows.
+        n_classes: Number of columns.
     """
     similarity, label = nearest(train_x, train_y, test_x, min(neighbors, len(train_x)))
     votes = 1 + (1 + similarity) / (2 * (similarity.shape[1] + 1))  # (M, k)
@@ -50,7 +55,7 @@ def knn_probabilities(
 def nearest(
     train_x: torch.Tensor, train_y: torch.Tensor, test_x: torch.Tensor, k: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Similarities (M, k) and labels (M, k) of the k nearest training rows of each test row."""
+    """Similarities (M, k) and labels (M, k) of the k nearest training rows of each test row, the nearest first."""
     test = F.normalize(test_x, dim=1)
     similarity = test.new_full((len(test), k), -torch.inf)
     label = train_y.new_zeros((len(test), k))
@@ -64,23 +69,3 @@ def nearest(
             similarity[rows], order = values.topk(k, dim=1)
             label[rows] = labels.gather(1, order)
     return similarity, label
-
-
-@torch.no_grad()
-def weighted_knn(
-    train_x: Features, train_y: Labels, test_x: Features, n_classes: int, params: "KnnWeighted", seed: int
-) -> Fit:
-    """Each of the nearest training rows votes with exp(similarity / `params.temperature`).
-
-    Wu, Xiong, Yu, Lin, arXiv 1805.01978, §3.4. train_x (N, D), test_x (M, D) float32, as they are; train_y (N,)
-    int64. At most N - 1 rows vote, since the vote of all would say more of the classes' sizes than of the
-    image; `chosen` has the number. Nothing is random: `seed` is there because every classifier has it.
-    """
-    del seed
-    k = min(params.neighbors, max(1, len(train_x) - 1))
-    tensors = (torch.from_numpy(train_x), torch.from_numpy(train_y), torch.from_numpy(test_x))
-    similarity, label = nearest(*tensors, k)
-    # A softmax over the neighbors is the same vote, freed of the common factor that could overflow.
-    votes = torch.softmax(similarity / params.temperature, dim=1)  # (M, k)
-    probabilities = votes.new_zeros(len(votes), n_classes).scatter_add_(1, label, votes)
-    return Fit(probabilities.numpy(), chosen={"neighbors": float(k)})

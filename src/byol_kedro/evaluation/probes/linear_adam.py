@@ -1,60 +1,61 @@
-"""The logistic regression of the published STL-10 table: one linear layer trained by Adam."""
-
-from typing import TYPE_CHECKING
+"""The linear probe of the published STL-10 table: one linear layer trained with Adam."""
 
 import torch
 from torch.nn import functional as F
 
-from byol_kedro.evaluation.probes.base import Features, Fit, Labels
-from byol_kedro.evaluation.probes.linear import linear_probabilities, start_linear
+from byol_kedro.evaluation.probes.base import Features, FittedProbe, Labels, LinearAdam
+from byol_kedro.evaluation.probes.linear import init_linear, linear_arrays, linear_probabilities, with_bias_column
 from byol_kedro.evaluation.scaler import Scaler
 from byol_kedro.evaluation.threads import one_thread
 
-if TYPE_CHECKING:
-    from byol_kedro.parameters import LinearAdam
-
-# Adam's defaults (Kingma and Ba, arXiv 1412.6980, §2), which the table used.
+# Adam's defaults (Kingma and Ba, arXiv 1412.6980, section 2), which the table used.
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
+
+predict = linear_probabilities
 
 
 @one_thread()
-def linear_adam(
-    train_x: Features, train_y: Labels, test_x: Features, n_classes: int, params: "LinearAdam", seed: int
-) -> Fit:
-    """Standardize on train, then cross entropy and Adam over `params.epochs`; the last epoch counts.
+def fit(x: Features, y: Labels, n_classes: int, params: LinearAdam, seed: int) -> FittedProbe:
+    """Standardize, then minimize the cross entropy with Adam for `params.epochs` epochs; the last epoch counts.
 
-    train_x (N, D), test_x (M, D) float32; train_y (N,) int64. The last batch of an epoch may be smaller.
-    Weights, those of `seed`: `mean`, `scale` (D,), `weight` (n_classes, D), `bias` (n_classes,). `repeats` are of
-    the `params.seeds` - 1 seeds that follow.
+    The last batch of an epoch may be smaller.
+
+    Args:
+        x: Training features, (N, D) float32.
+        y: Their labels, (N,) int64.
+        n_classes: Number of classes.
+        params: Block of parameters.
+        seed: The first seed; `repeats` has the `params.seeds` - 1 that follow.
+
+    Returns:
+        `mean`, `scale` (D,), `weight` (n_classes, D) and `bias` (n_classes,).
     """
-    scaler = Scaler.fit(train_x)
-    inputs = F.pad(torch.from_numpy(scaler(train_x)), (0, 1), value=1.0)  # (N, D + 1)
-    targets = F.one_hot(torch.from_numpy(train_y), n_classes).float()
-    layers = train_layers(inputs, targets, params, [seed + s for s in range(params.seeds)])
-    fits = [
-        {
-            "mean": scaler.mean,
-            "scale": scaler.scale,
-            "weight": layer[:, :-1].contiguous().numpy(),
-            "bias": layer[:, -1].contiguous().numpy(),
-        }
-        for layer in layers
-    ]
-    first, *repeats = (linear_probabilities(test_x, weights) for weights in fits)
-    return Fit(first, fits[0], repeats=tuple(repeats))
+    scaler = Scaler.fit(x)
+    targets = F.one_hot(torch.from_numpy(y), n_classes).float()
+    seeds = [seed + s for s in range(params.seeds)]
+    first, *repeats = (
+        linear_arrays(scaler, layer) for layer in train_layers(with_bias_column(scaler(x)), targets, params, seeds)
+    )
+    return FittedProbe(first, repeats=tuple(repeats))
 
 
 @torch.no_grad()
-def train_layers(inputs: torch.Tensor, targets: torch.Tensor, params: "LinearAdam", seeds: list[int]) -> torch.Tensor:
-    """One layer for each seed, (S, C, D + 1), the bias last, from inputs (N, D + 1) and one-hot targets (N, C).
+def train_layers(inputs: torch.Tensor, targets: torch.Tensor, params: LinearAdam, seeds: list[int]) -> torch.Tensor:
+    """Train one layer for each seed, (S, C, D + 1) with the bias last.
 
-    Each seed has its own start and its own order of the rows, so that its layer is what it would be alone; they
-    are trained side by side because a step of one is so small that calling it costs more than computing it.
-    Written out, because autograd and torch.optim cost more than the arithmetic too.
+    Each seed has its own initialization and its own order of the rows, so its layer is the one that it would give
+    alone. They are trained side by side because one step is so small that the call costs more than the arithmetic; for
+    the same reason neither autograd nor torch.optim is used.
+
+    Args:
+        inputs: Standardized features with a column of ones, (N, D + 1).
+        targets: One-hot labels, (N, C).
+        params: Block of parameters.
+        seeds: S seeds.
     """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    starts = [start_linear(inputs.shape[1] - 1, targets.shape[1], generator) for generator in generators]
-    layers = torch.stack([torch.cat([weight, bias[:, None]], dim=1) for weight, bias in starts])
+    initial = [init_linear(inputs.shape[1] - 1, targets.shape[1], generator) for generator in generators]
+    layers = torch.stack([torch.cat([weight, bias[:, None]], dim=1) for weight, bias in initial])
     mean, square = torch.zeros_like(layers), torch.zeros_like(layers)
     step = 0
     for _ in range(params.epochs):

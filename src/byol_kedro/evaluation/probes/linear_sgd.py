@@ -1,63 +1,70 @@
-"""The literature's linear evaluation on frozen features: SGD, the learning rate swept on a part of train."""
+"""Linear evaluation as in the literature: SGD, the learning rate chosen on a validation part of train.
 
-from typing import TYPE_CHECKING
+Grill et al., arXiv 2006.07733, appendix C.1, with Nesterov momentum there; the cosine schedule is that of their code.
+"""
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from byol_kedro.evaluation.probes.base import Features, Fit, Labels, stratified_split
-from byol_kedro.evaluation.probes.linear import linear_probabilities, start_linear
+from byol_kedro.evaluation.probes.base import Features, FittedProbe, Labels, LinearSgd, stratified_split
+from byol_kedro.evaluation.probes.linear import init_linear, linear_arrays, linear_probabilities, with_bias_column
 from byol_kedro.evaluation.scaler import Scaler
 from byol_kedro.evaluation.threads import one_thread
 
-if TYPE_CHECKING:
-    from byol_kedro.parameters import LinearSgd
+predict = linear_probabilities
 
 
 @one_thread()
-def linear_sgd(
-    train_x: Features, train_y: Labels, test_x: Features, n_classes: int, params: "LinearSgd", seed: int
-) -> Fit:
-    """Standardize on train, choose the rate of `params.lrs` on a stratified part of train, train anew on all of it.
+def fit(x: Features, y: Labels, n_classes: int, params: LinearSgd, seed: int) -> FittedProbe:
+    """Standardize, choose the learning rate on a validation part, and train again on all training images.
 
-    Cross entropy, SGD with momentum, no weight decay (2006.07733, appendix C.1, whose momentum is Nesterov's), the
-    rate on a cosine to 0, as in its authors' code.
-    train_x (N, D), test_x (M, D) float32; train_y (N,) int64. Of several rates that do equally well the smallest
-    is taken. Weights: `mean`, `scale` (D,), `weight` (n_classes, D), `bias` (n_classes,). Chosen: `lr`.
+    The loss is the cross entropy. SGD has momentum, no weight decay, and a learning rate that decays to 0 by a cosine.
+
+    Args:
+        x: Training features, (N, D) float32.
+        y: Their labels, (N,) int64.
+        n_classes: Number of classes.
+        params: Block of parameters.
+        seed: Seed of the split, the initialization and the batches.
+
+    Returns:
+        `mean`, `scale` (D,), `weight` (n_classes, D) and `bias` (n_classes,). `chosen` has `lr`, the smallest of
+        equally good ones.
     """
-    scaler = Scaler.fit(train_x)
-    inputs = F.pad(torch.from_numpy(scaler(train_x)), (0, 1), value=1.0)  # (N, D + 1)
-    targets = F.one_hot(torch.from_numpy(train_y), n_classes).float()
-    fit, choose = (torch.from_numpy(rows) for rows in stratified_split(train_y, params.validation, seed))
+    scaler = Scaler.fit(x)
+    inputs = with_bias_column(scaler(x))  # (N, D + 1)
+    targets = F.one_hot(torch.from_numpy(y), n_classes).float()
+    train, validation = (torch.from_numpy(rows) for rows in stratified_split(y, params.validation, seed))
     lrs = sorted(params.lrs)
-    layers = train_heads(inputs[fit], targets[fit], lrs, params, seed)
-    right = (inputs[choose] @ layers.mT).argmax(dim=2) == targets[choose].argmax(dim=1)  # (rates, rows)
-    best = lrs[int(np.argmax(right.float().mean(dim=1).numpy()))]
-    (layer,) = train_heads(inputs, targets, [best], params, seed).numpy()
-    weights = {
-        "mean": scaler.mean,
-        "scale": scaler.scale,
-        "weight": np.ascontiguousarray(layer[:, :-1]),
-        "bias": np.ascontiguousarray(layer[:, -1]),
-    }
-    return Fit(linear_probabilities(test_x, weights), weights, {"lr": best})
+    layers = train_layers(inputs[train], targets[train], lrs, params, seed)
+    correct = (inputs[validation] @ layers.mT).argmax(dim=2) == targets[validation].argmax(dim=1)  # (rates, rows)
+    best = lrs[int(np.argmax(correct.float().mean(dim=1).numpy()))]
+    (layer,) = train_layers(inputs, targets, [best], params, seed)
+    return FittedProbe(linear_arrays(scaler, layer), {"lr": best})
 
 
 @torch.no_grad()
-def train_heads(
-    inputs: torch.Tensor, targets: torch.Tensor, lrs: list[float], params: "LinearSgd", seed: int
+def train_layers(
+    inputs: torch.Tensor, targets: torch.Tensor, lrs: list[float], params: LinearSgd, seed: int
 ) -> torch.Tensor:
-    """One layer for each rate, (L, C, D + 1) float32, from inputs (N, D + 1) and one-hot targets (N, C).
+    """Train one layer for each learning rate, (L, C, D + 1) with the bias last.
 
-    All start alike and see the same batches, so that one matrix product serves all of them, and each is what it
-    would be if it were trained alone. The last batch of an epoch may be smaller.
+    All layers have the same initialization and the same batches. One matrix product then serves all of them, and each
+    is the one that training with its rate alone would give. The last batch of an epoch may be smaller.
+
+    Args:
+        inputs: Standardized features with a column of ones, (N, D + 1).
+        targets: One-hot labels, (N, C).
+        lrs: L learning rates.
+        params: Block of parameters.
+        seed: Seed of the initialization and the batches.
     """
     generator = torch.Generator().manual_seed(seed)
-    weight, bias = start_linear(inputs.shape[1] - 1, targets.shape[1], generator)
-    start = torch.cat([weight, bias[:, None]], dim=1)
+    weight, bias = init_linear(inputs.shape[1] - 1, targets.shape[1], generator)
+    initial = torch.cat([weight, bias[:, None]], dim=1)
     rates = torch.tensor(lrs)[:, None, None]
-    layers = start.repeat(len(lrs), 1, 1)  # (L, C, D + 1), the bias last
+    layers = initial.repeat(len(lrs), 1, 1)  # (L, C, D + 1)
     momentum = torch.zeros_like(layers)
     steps, step = params.epochs * -(-len(inputs) // params.batch_size), 0
     for _ in range(params.epochs):

@@ -1,66 +1,54 @@
-"""scikit-learn's multinomial logistic regression, its C chosen on held-out training rows."""
-
-from typing import TYPE_CHECKING
+"""scikit-learn's multinomial logistic regression, with C chosen on a validation part of train."""
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from byol_kedro.evaluation.probes.base import Features, Fit, Labels, stratified_split
-from byol_kedro.evaluation.probes.linear import linear_probabilities
+from byol_kedro.evaluation.probes.base import Features, FittedProbe, Labels, Logistic, stratified_split
+from byol_kedro.evaluation.probes.linear import linear_probabilities, softmax_layer
 from byol_kedro.evaluation.scaler import Scaler
 from byol_kedro.evaluation.threads import one_thread
 from byol_kedro.log import get_logger
 
-if TYPE_CHECKING:
-    from byol_kedro.parameters import Logistic
-
-# lbfgs needs tens of steps on standardized features; one line says what has not settled after this many.
-MAX_STEPS = 2000
+MAX_ITER = 2000  # lbfgs converges on standardized features in tens of iterations
 
 logger = get_logger(__name__)
 
+predict = linear_probabilities
+
 
 @one_thread()
-def logistic(
-    train_x: Features, train_y: Labels, test_x: Features, n_classes: int, params: "Logistic", seed: int
-) -> Fit:
-    """Standardize on train, choose C of `params.cs` on a stratified part of train, refit on all of train.
+def fit(x: Features, y: Labels, n_classes: int, params: Logistic, seed: int) -> FittedProbe:
+    """Standardize, choose C on a validation part, and fit again on all training images.
 
-    train_x (N, D), test_x (M, D) float32; train_y (N,) int64 of at least two classes. Of several C that do
-    equally well the smallest, the most regularized, is taken. Weights: `mean`, `scale` (D,), `weight`
-    (n_classes, D), `bias` (n_classes,), which is -inf for a class without training images. Chosen: `C`.
+    Args:
+        x: Training features, (N, D) float32.
+        y: Their labels, (N,) int64, of at least two classes.
+        n_classes: Number of classes.
+        params: Block of parameters.
+        seed: Seed of the split.
+
+    Returns:
+        `mean`, `scale` (D,), `weight` (n_classes, D) and `bias` (n_classes,), which is -inf for a class without
+        training images. `chosen` has `C`, the smallest (most regularized) of equally good ones.
     """
-    scaler = Scaler.fit(train_x)
-    x = scaler(train_x)
-    fit, choose = stratified_split(train_y, params.validation, seed)
-    strengths = sorted(params.cs)
+    scaler = Scaler.fit(x)
+    standardized = scaler(x)
+    train, validation = stratified_split(y, params.validation, seed)
+    cs = sorted(params.cs)
     top1 = [
-        float(np.mean(fit_logistic(x[fit], train_y[fit], c).predict(x[choose]) == train_y[choose])) for c in strengths
+        float(
+            np.mean(fit_logistic(standardized[train], y[train], c).predict(standardized[validation]) == y[validation])
+        )
+        for c in cs
     ]
-    best = strengths[int(np.argmax(top1))]
-    weight, bias = _as_softmax(fit_logistic(x, train_y, best), n_classes)
-    weights = {"mean": scaler.mean, "scale": scaler.scale, "weight": weight, "bias": bias}
-    return Fit(linear_probabilities(test_x, weights), weights, {"C": best})
+    best = cs[int(np.argmax(top1))]
+    weight, bias = softmax_layer(fit_logistic(standardized, y, best), n_classes)
+    return FittedProbe({"mean": scaler.mean, "scale": scaler.scale, "weight": weight, "bias": bias}, {"C": best})
 
 
 def fit_logistic(x: Features, y: Labels, c: float) -> LogisticRegression:
-    """The fitted model of x (N, D) and y (N,); one line says when it has not settled after `MAX_STEPS`."""
-    model = LogisticRegression(C=c, max_iter=MAX_STEPS).fit(x, y)
-    if model.n_iter_.max() >= MAX_STEPS:
-        logger.info("logistic regression, C %g: not settled after %d steps, taken as it is", c, MAX_STEPS)
+    """The model fitted to x (N, D) and y (N,); a log line reports if it has not converged after `MAX_ITER`."""
+    model = LogisticRegression(C=c, max_iter=MAX_ITER).fit(x, y)
+    if model.n_iter_.max() >= MAX_ITER:
+        logger.info("logistic regression with C = %g: not converged after %d iterations, used as it is", c, MAX_ITER)
     return model
-
-
-def _as_softmax(model: LogisticRegression, n_classes: int) -> tuple[Features, Features]:
-    """Weight (n_classes, D) and bias (n_classes,) whose softmax gives the model's probabilities.
-
-    scikit-learn has rows only for the classes that it saw, and a single one when these are two.
-    """
-    coefficients, intercepts = model.coef_, model.intercept_
-    if len(model.classes_) == 2:
-        coefficients = np.concatenate([np.zeros_like(coefficients), coefficients])
-        intercepts = np.concatenate([np.zeros_like(intercepts), intercepts])
-    weight = np.zeros((n_classes, coefficients.shape[1]), np.float32)
-    bias = np.full(n_classes, -np.inf, np.float32)
-    weight[model.classes_], bias[model.classes_] = coefficients, intercepts
-    return weight, bias

@@ -1,6 +1,6 @@
-"""All classifiers over one set of features."""
+"""Fit probes to one set of features and evaluate them on the test images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,47 +9,28 @@ import pandas as pd
 
 from byol_kedro.byol.finite import check_features
 from byol_kedro.evaluation.metrics import join_predictions, metrics_row, percent, predictions_table
-from byol_kedro.evaluation.names import CLASSIFIER
-from byol_kedro.evaluation.probes.base import Features, Fit, Labels
-from byol_kedro.evaluation.probes.knn import knn, weighted_knn
-from byol_kedro.evaluation.probes.linear_adam import linear_adam
-from byol_kedro.evaluation.probes.linear_sgd import linear_sgd
-from byol_kedro.evaluation.probes.logistic import logistic
-from byol_kedro.evaluation.probes.mlp import mlp
+from byol_kedro.evaluation.probes.base import PROBES, Arrays, Features, Labels, ProbeResult
 from byol_kedro.log import Brief, get_logger
 
 if TYPE_CHECKING:
     from byol_kedro.parameters import Probes
 
-# A protocol is also the name of its block of parameters; names.CLASSIFIER says what the tables call its classifier.
-CLASSIFIERS: dict[str, Callable[..., Fit]] = {
-    "knn": knn,
-    "knn_weighted": weighted_knn,
-    "linear_adam": linear_adam,
-    "linear_sgd": linear_sgd,
-    "logistic": logistic,
-    "mlp": mlp,
-}
-
-# What to do where a classifier gives no numbers, though its features are.
-REMEDIES = {
-    "knn": "run the pipeline extract again",
-    "knn_weighted": "raise probes.knn_weighted.temperature",
-    "linear_adam": "lower probes.linear_adam.lr",
-    "linear_sgd": "lower probes.linear_sgd.lrs",
-    "logistic": "lower probes.logistic.cs",
-    "mlp": "lower probes.mlp.lr",
-}
-
 logger = get_logger(__name__)
 
 
 @dataclass(frozen=True, repr=False)
-class Problem(Brief):
+class ProbeData(Brief):
     """Features of the training and test images with their labels, -1 where unknown.
 
-    `features` is what the tables call them; train_x (N, D), test_x (M, D) float32; train_y (N,), test_y (M,),
-    index (M,) int64: the numbers of the test images in their split; `names`: of all images of that split.
+    Attributes:
+        features: Name of the features in tables.
+        train_x: (N, D) float32.
+        train_y: (N,) int64.
+        test_x: (M, D) float32.
+        test_y: (M,) int64.
+        index: (M,) int64, numbers of the test images in their split.
+        names: Names of all images of that split.
+        class_names: Names of the classes.
     """
 
     features: str
@@ -63,74 +44,87 @@ class Problem(Brief):
 
     @property
     def n_classes(self) -> int:
+        """Number of classes."""
         return len(self.class_names)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """Rows of the metrics json, the predictions table, and each protocol's fit."""
+class Evaluation:
+    """Rows of the metrics JSON, the predictions table, and the result of each probe by its name."""
 
     rows: list[dict[str, Any]]
     predictions: pd.DataFrame
-    fits: dict[str, Fit]
+    results: dict[str, ProbeResult]
 
     @property
-    def weights(self) -> dict[str, dict[str, np.ndarray]]:
-        return {protocol: fit.weights for protocol, fit in self.fits.items()}
+    def arrays(self) -> Arrays:
+        """The arrays to save of all probes, named `<probe>.<array>`."""
+        return {
+            f"{name}.{array}": result.arrays[array]
+            for name, result in self.results.items()
+            for array in PROBES[name].arrays
+        }
 
 
-def classify(problem: Problem, protocols: Sequence[str], params: "Probes", seed: int) -> Outcome:
-    """Fit each of `protocols` on the labeled training images and judge it on the labeled test images.
+def evaluate(data: ProbeData, names: Sequence[str], params: "Probes", seed: int) -> Evaluation:
+    """Fit the probes `names` to the labeled training images and evaluate them on the labeled test images.
 
-    Where these are too few to learn or to judge anything there are no rows and no fits. Raises NotFiniteError as
-    `fitted`.
-    """
-    known = labeled(problem)
-    if not learnable(known):
-        return Outcome([], join_predictions([]), {})
-    rows, tables, fits = [], [], {}
-    for protocol in protocols:
-        classifier, settings = CLASSIFIER[protocol], getattr(params, protocol)
-        fit = fitted(known, protocol, params, seed)
-        words: dict[str, Any] = {"classifier": classifier, "protocol": protocol, "features": known.features}
-        names = [known.names[i] for i in known.index]
-        about = {"dim": known.train_x.shape[1], "seed": seed, "settings": settings.model_dump(mode="json")} | words
-        rows.append(metrics_row(fit, known.test_y, **about))
-        tables.append(predictions_table(fit, known.test_y, known.index, names, known.class_names, **words))
-        fits[protocol] = fit
-        logger.info("%s + %s (%s): %s %%", known.features, classifier, protocol, percent(rows[-1]["top1"]))
-    return Outcome(rows, join_predictions(tables), fits)
-
-
-def fitted(known: Problem, protocol: str, params: "Probes", seed: int) -> Fit:
-    """The classifier of `protocol`, fitted to the training images, all of which have a label.
+    Without enough labels (see `has_enough_labels`) there are no rows and no results.
 
     Raises:
-        NotFiniteError: its probabilities are no numbers.
+        NotFiniteError: The probabilities of a probe are not finite.
     """
-    settings = getattr(params, protocol)
-    fit = CLASSIFIERS[protocol](known.train_x, known.train_y, known.test_x, known.n_classes, settings, seed)
-    for probabilities in (fit.probabilities, *fit.repeats):
-        whose = f"{known.features} + {CLASSIFIER[protocol]} ({protocol}), probabilities of the test images"
-        check_features(probabilities, whose, f"the classifier has diverged: {REMEDIES[protocol]}")
-    return fit
+    labeled = drop_unlabeled(data)
+    if not has_enough_labels(labeled):
+        return Evaluation([], join_predictions([]), {})
+    rows, tables, results = [], [], {}
+    image_names = [labeled.names[i] for i in labeled.index]
+    for name in names:
+        result = fit_and_predict(labeled, name, params, seed)
+        key: dict[str, Any] = {"classifier": PROBES[name].label, "protocol": name, "features": labeled.features}
+        settings = params.of(name).model_dump(mode="json")
+        rows.append(
+            metrics_row(result, labeled.test_y, dim=labeled.train_x.shape[1], seed=seed, settings=settings, **key)
+        )
+        tables.append(predictions_table(result, labeled.test_y, labeled.index, image_names, labeled.class_names, **key))
+        results[name] = result
+        logger.info("%s + %s (%s): %s %%", labeled.features, PROBES[name].label, name, percent(rows[-1]["top1"]))
+    return Evaluation(rows, join_predictions(tables), results)
 
 
-def labeled(problem: Problem, rows: Labels | None = None) -> Problem:
-    """The images with a label; of the training images, where `rows` are given, those of them alone."""
-    train, test = problem.train_y >= 0, problem.test_y >= 0
+def fit_and_predict(data: ProbeData, name: str, params: "Probes", seed: int) -> ProbeResult:
+    """Fit the probe `name` to the training images, all of which have a label, and predict the test images.
+
+    Raises:
+        NotFiniteError: The probabilities are not finite.
+    """
+    probe = PROBES[name]
+    fitted = probe.fit(data.train_x, data.train_y, data.n_classes, params.of(name), seed)
+    probabilities, *repeats = (probe.predict(data.test_x, arrays) for arrays in (fitted.arrays, *fitted.repeats))
+    for each in (probabilities, *repeats):
+        check_features(
+            each,
+            f"{data.features} + {probe.label} ({name}), probabilities of the test images",
+            f"the probe has diverged: {probe.remedy}",
+        )
+    return ProbeResult(probabilities, fitted.arrays, fitted.chosen, tuple(repeats))
+
+
+def drop_unlabeled(data: ProbeData, rows: Labels | None = None) -> ProbeData:
+    """Keep the images with a label; of the training images only `rows`, if given."""
+    train, test = data.train_y >= 0, data.test_y >= 0
     if rows is not None:
         train &= np.isin(np.arange(len(train)), rows)
     return replace(
-        problem,
-        train_x=problem.train_x[train],
-        train_y=problem.train_y[train],
-        test_x=problem.test_x[test],
-        test_y=problem.test_y[test],
-        index=problem.index[test],
+        data,
+        train_x=data.train_x[train],
+        train_y=data.train_y[train],
+        test_x=data.test_x[test],
+        test_y=data.test_y[test],
+        index=data.index[test],
     )
 
 
-def learnable(problem: Problem) -> bool:
-    """At least two classes to learn and one test image to judge by."""
-    return len(np.unique(problem.train_y)) > 1 and len(problem.test_y) > 0
+def has_enough_labels(data: ProbeData) -> bool:
+    """Whether there are at least two classes to learn and one test image, in data without unlabeled images."""
+    return len(np.unique(data.train_y)) > 1 and len(data.test_y) > 0

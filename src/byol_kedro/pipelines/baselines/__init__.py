@@ -1,4 +1,4 @@
-"""What BYOL is compared with: principal components of the pixels, and other networks."""
+"""Pipeline baselines: evaluate principal components of the pixels, and other networks."""
 
 from byol_kedro.pipelines.baselines.pipeline import create_pipeline
 

@@ -1,16 +1,16 @@
-"""baselines: what can be had without any training of the encoder."""
+"""baselines: top-1 without a trained encoder."""
 
 from kedro.pipeline import Node, Pipeline
 
-from byol_kedro.pipelines.baselines.nodes import baselines
+from byol_kedro.pipelines.baselines.nodes import evaluate_baselines
 
 
 def create_pipeline() -> Pipeline:
-    """Pixels and features of the untrained network → top-1, guesses and the principal components."""
+    """Return the pipeline: pixels and features of the reference encoders → top-1, predictions, PCA."""
     return Pipeline(
         [
             Node(
-                baselines,
+                evaluate_baselines,
                 inputs=[
                     "encoder",
                     "reference_latents",
@@ -21,7 +21,10 @@ def create_pipeline() -> Pipeline:
                     "params:seed",
                 ],
                 outputs=["baseline_metrics", "baseline_predictions", "pca"],
-                name="baselines",
+                name="evaluate",
             ),
-        ]
+        ],
+        namespace="baselines",
+        prefix_datasets_with_namespace=False,
+        tags="evaluation",
     )

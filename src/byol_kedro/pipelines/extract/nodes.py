@@ -1,39 +1,56 @@
-"""Features of the labeled images: computed once, then used by every classifier."""
+"""Extract the features of all images once, for every later pipeline."""
 
 import json
 
+import numpy as np
+import torch
+from torch import nn
+
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
+from byol_kedro.byol.features import ENCODER_FEATURES, encode
 from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.provenance import Provenance
 from byol_kedro.datasets.tensors import Array, Tensors
-from byol_kedro.evaluation.scaler import constant, constant_words
+from byol_kedro.evaluation.scaler import constant_features_message, is_constant
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import Baselines
-from byol_kedro.pipelines.extract.latents import derived_header, latents
 from byol_kedro.pipelines.extract.references import all_references
 
 log = get_logger(__name__)
 
 
 def extract(encoder: Tensors, images_train: Images, images_test: Images, device: str) -> tuple[Tensors, Tensors]:
-    """`features` (N, D) float32, `labels` (N,) and `index` (N,) int64 of train and of test, row for row."""
-    where, header = resolve_device(device), EncoderHeader.from_dict(encoder.header)
-    model = restore_encoder(header, encoder.arrays)
-    train = latents(model, header, images_train, "train", where, encoder)
-    if constant(train["features"]):
-        words = constant_words(f"encoder {encoder.header['version']}", len(images_train))
+    """Extract the features of the train and the test images.
+
+    Returns:
+        `features` (N, D) float32, `labels` (N,) int64 and `index` (N,) int64 of train and of test.
+
+    Raises:
+        NotFiniteError: a feature is not finite.
+    """
+    model, header, where = _restored(encoder, device)
+    train = _latents(encoder, model, header, images_train, "train", where)
+    if is_constant(train["features"]):
+        words = constant_features_message(f"encoder {encoder.header['version']}", len(images_train))
         log.warning("%s Or has its training collapsed (feature_std in training_history)?", words)
-    return train, latents(model, header, images_test, "test", where, encoder)
+    return train, _latents(encoder, model, header, images_test, "test", where)
 
 
 def extract_unlabeled(encoder: Tensors, images_unlabeled: Images, unlabeled: bool, device: str) -> Tensors:
-    """The same of the images without labels where `pair_model.unlabeled` asks for it, else of none of them."""
+    """Extract the features of the unlabeled images if `pair_model.unlabeled` is set, else of none of them.
+
+    Returns:
+        The arrays of `extract`.
+
+    Raises:
+        NotFiniteError: a feature is not finite.
+    """
     if len(images_unlabeled) and not unlabeled:
-        log.info("latents_unlabeled: empty; --params pair_model.unlabeled=true for features of all images")
-    where, header = resolve_device(device), EncoderHeader.from_dict(encoder.header)
-    model = restore_encoder(header, encoder.arrays)
+        log.info("latents_unlabeled: empty; use --params pair_model.unlabeled=true for the features of all images")
+    model, header, where = _restored(encoder, device)
     count = len(images_unlabeled) if unlabeled else 0
-    return latents(model, header, images_unlabeled, "unlabeled", where, encoder, count)
+    return _latents(encoder, model, header, images_unlabeled, "unlabeled", where, count)
 
 
 def extract_references(
@@ -44,11 +61,17 @@ def extract_references(
     baselines: Baselines,
     device: str,
 ) -> Tensors:
-    """`untrained.{train,test}.features` (N, D) float32 and `.labels` (N,) int64, and the same of each other reference.
+    """Extract the features of the reference networks.
 
-    The header's `references` says, as JSON, what the tables call each and what is known of it, `left_out` the names of
-    those that could not be had. `untrained_encoder` says which of the possible untrained networks, and why. Raises
-    UserError as `all_references`.
+    `untrained_encoder` documents which untrained network is the reference.
+
+    Returns:
+        `untrained.{train,test}.features` (N, D) float32 and `.labels` (N,) int64, and the same for every other
+        reference. As JSON, the header's `references` has the display name and the facts of each reference, and
+        `left_out` the names of those that are not available.
+
+    Raises:
+        UserError: as `all_references`.
     """
     arrays: dict[str, Array] = {}
     about = {}
@@ -57,9 +80,35 @@ def extract_references(
         for split, images in (("train", images_train), ("test", images_test)):
             arrays[f"{reference.key}.{split}.features"] = reference.features_of(images.pixels, split)
             arrays[f"{reference.key}.{split}.labels"] = images.labels
-        if constant(arrays[f"{reference.key}.train.features"]):
-            log.warning("%s", constant_words(reference.features, len(images_train)))
-    header = derived_header(encoder, images_train, images_test)
-    wanted = [*(["supervised"] if baselines.supervised else []), *references]
-    left_out = [name for name in wanted if name not in about]
+        if is_constant(arrays[f"{reference.key}.train.features"]):
+            log.warning("%s", constant_features_message(reference.features, len(images_train)))
+    requested = [*(["supervised"] if baselines.supervised else []), *references]
+    left_out = [name for name in requested if name not in about]
+    header = Provenance.of(encoder, images_train, images_test).to_header()
     return Tensors(arrays, {**header, "references": json.dumps(about), "left_out": json.dumps(left_out)})
+
+
+def _restored(encoder: Tensors, device: str) -> tuple[nn.Module, EncoderHeader, torch.device]:
+    where, header = resolve_device(device), EncoderHeader.from_dict(encoder.header)
+    return restore_encoder(header, encoder.arrays), header, where
+
+
+def _latents(
+    encoder: Tensors,
+    model: nn.Module,
+    header: EncoderHeader,
+    images: Images,
+    split: str,
+    device: torch.device,
+    count: int | None = None,
+) -> Tensors:
+    """Features, labels and index of the first `count` images, or of all; `class_names` in the header is JSON."""
+    name = f"{ENCODER_FEATURES} {encoder.header['version']}, {split}"
+    index = np.arange(len(images), dtype=np.int64)[:count]
+    arrays: dict[str, Array] = {
+        "features": encode(model, images.pixels[: len(index)], header, device, name=name),
+        "labels": images.labels[: len(index)],
+        "index": index,
+    }
+    provenance = Provenance.of(encoder, images).to_header()
+    return Tensors(arrays, provenance | {"class_names": json.dumps(images.class_names)})

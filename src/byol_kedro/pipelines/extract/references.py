@@ -1,4 +1,4 @@
-"""The networks that the encoder is compared with, each with what it makes of images."""
+"""The reference networks that the encoder is compared with."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,11 +26,11 @@ from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.provenance import training_of
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.names import SUPERVISED, UNTRAINED
-from byol_kedro.files.hub import NotAtHandError, hub_weights
+from byol_kedro.files.hub import WeightsUnavailableError, hub_weights
 from byol_kedro.files.weights import read_weights
-from byol_kedro.log import LINE_SECONDS, counted, get_logger, in_words
+from byol_kedro.log import LINE_SECONDS, counted, format_duration, get_logger
 
-FILE_AFTER = "@"  # resnet18.tv_in1k@weights/mine.safetensors
+FILE_SEPARATOR = "@"  # as in resnet18.tv_in1k@weights/mine.safetensors
 
 logger = get_logger(__name__)
 Pixels = npt.NDArray[np.uint8]
@@ -38,10 +38,15 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Reference:
-    """One of the networks: `key` names its arrays, `features` is what the tables call it.
+    """A reference network.
 
-    `facts` are columns of its results rows. `encode` makes features (N, D) float32 of images (N, 3, H, W) uint8 and
-    takes what `byol.features.encode` takes by name; `instead` is what to do where they are no numbers.
+    Attributes:
+        key: prefix of its arrays.
+        features: its display name in tables.
+        encode: computes features (N, D) float32 of images (N, 3, H, W) uint8, with the keyword arguments of
+            `byol.features.encode`.
+        instead: what to do if a feature is not finite, for the error message.
+        facts: columns of its rows in the results.
     """
 
     key: str
@@ -51,18 +56,22 @@ class Reference:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def features_of(self, pixels: Pixels, split: str) -> npt.NDArray[np.float32]:
-        """Features (N, D) float32 of the images (N, 3, H, W) uint8 of `split`. NotFiniteError names both."""
+        """Compute features (N, D) float32 of the images (N, 3, H, W) uint8 of `split`.
+
+        Raises:
+            NotFiniteError: a feature is not finite.
+        """
         return self.encode(pixels, name=f"features of {self.features}, {split}", advice=self.instead)
 
 
 def check_references(references: Mapping[str, str]) -> None:
-    """What can be known before there is an encoder to compare with.
+    """Check the names and files of all references before anything is trained.
 
     Raises:
-        UserError: timm does not know a name; a file is missing, cannot be read, or holds other weights.
+        UserError: a name is unknown to timm; a file is missing, cannot be read, or contains other weights.
     """
     for name, wanted in references.items():
-        weights, _, file = wanted.partition(FILE_AFTER)
+        weights, _, file = wanted.partition(FILE_SEPARATOR)
         check_timm_name(weights, f"references.{name}")
         if file:
             content, _ = read_weights(Path(file), f"references.{name}")
@@ -72,7 +81,16 @@ def check_references(references: Mapping[str, str]) -> None:
 def all_references(
     encoder: Tensors, images_train: Images, references: Mapping[str, str], supervised: bool, device: torch.device
 ) -> Iterator[Reference]:
-    """The untrained network; the one trained with labels, if it is asked for; `references`, those that are at hand.
+    """Yield the reference networks: untrained, trained with labels, and the available ones of `references`.
+
+    A reference that is not available is skipped with a message in the log.
+
+    Args:
+        encoder: the encoder that they are compared with.
+        images_train: images and labels for the supervised training.
+        references: weights, as `name` or `name@file`, by the user's name for them.
+        supervised: whether to train the same network with labels.
+        device: where features are computed.
 
     Raises:
         UserError: as `check_references`.
@@ -91,15 +109,16 @@ def _supervised(
 ) -> Iterator[Reference]:
     known, training = np.flatnonzero(images_train.labels >= 0), training_of(encoder)
     if training is None or len(np.unique(images_train.labels[known])) < 2:
-        why = "the encoder's header does not say how it was trained" if training is None else "train has no two classes"
-        logger.info("baselines.supervised: left out, %s", why)
+        no_training = "the encoder's header lacks the parameters of its training"
+        why = no_training if training is None else "train has fewer than two classes"
+        logger.info("baselines.supervised: skipped, %s", why)
         return
     parameters, image_passes = training
     plan = supervised_plan(parameters, image_passes, len(known), header.seed)
     steps, count = counted(plan.steps, "step"), counted(len(known), "image")
-    logger.info("%s: %s over %s, as many passes as the encoder had", SUPERVISED, steps, count)
+    logger.info("%s: %s over %s, as many image passes as for the encoder", SUPERVISED, steps, count)
     pixels, labels = images_train.pixels[known], images_train.labels[known]
-    model = train_supervised(pixels, labels, header, plan, device, _told_now_and_then(plan.parameters.epochs))
+    model = train_supervised(pixels, labels, header, plan, device, _progress_log(plan.parameters.epochs))
     facts = {
         "architecture": header.architecture,
         "epochs": plan.parameters.epochs,
@@ -110,8 +129,8 @@ def _supervised(
     yield Reference("supervised", SUPERVISED, encode_it, SUPERVISED_ADVICE, facts)
 
 
-def _told_now_and_then(epochs: int) -> OnEpoch:
-    """A line after the first epoch, then every `LINE_SECONDS`, and at the end."""
+def _progress_log(epochs: int) -> OnEpoch:
+    """Callback that logs the first and the last epoch, and one epoch every `LINE_SECONDS`."""
     start = last = time.monotonic()
 
     def watch(epoch: int, loss: float) -> None:
@@ -119,33 +138,34 @@ def _told_now_and_then(epochs: int) -> OnEpoch:
         now = time.monotonic()
         if epoch in {1, epochs} or now - last >= LINE_SECONDS:
             last = now
-            left = in_words((now - start) / epoch * (epochs - epoch))
+            left = format_duration((now - start) / epoch * (epochs - epoch))
             logger.info("%s: epoch %d of %d, loss %.3f, %s left", SUPERVISED, epoch, epochs, loss, left)
 
     return watch
 
 
 def _pretrained(name: str, wanted: str, device: torch.device) -> Iterator[Reference]:
-    weights, _, given = wanted.partition(FILE_AFTER)
+    weights, _, given = wanted.partition(FILE_SEPARATOR)
     check_timm_name(weights, f"references.{name}")
     try:
         file = Path(given) if given else _downloaded(weights)
-    except NotAtHandError as error:
+    except WeightsUnavailableError as error:
         logger.warning(
-            "references.%s: left out, the weights %s are not at hand (%s); without a network name a file: %s%sFILE",
-            name, weights, error, weights, FILE_AFTER,
+            "references.%s: skipped, the weights %s are not available (%s); without network access, give a file: "
+            "%s%sFILE",
+            name, weights, error, weights, FILE_SEPARATOR,
         )  # fmt: skip
         return
     content, _ = read_weights(file, f"references.{name}")
     model = pretrained_encoder(weights, content, f"references.{name}: {file}")
     facts = {"architecture": weights.partition(".")[0]}
     encode_it = partial(encode_transformed, model, transform=eval_transform(model), device=device)
-    instead = f"give other weights in references.{name}, or leave it out"
+    instead = f"give other weights in references.{name}, or remove it"
     yield Reference(name, f"{name} ({weights})", encode_it, instead, facts)
 
 
 def _downloaded(weights: str) -> Path:
     repository = hub_repository(weights)
     if repository is None:
-        raise NotAtHandError("timm knows no address of them on the hub")
+        raise WeightsUnavailableError("timm has no hub address for them")
     return hub_weights(repository)

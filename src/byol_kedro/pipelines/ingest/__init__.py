@@ -1,4 +1,4 @@
-"""Raw images into uint8 arrays with labels, names and a fingerprint; a look at what came in."""
+"""Converts raw images to uint8 arrays with labels, names and a fingerprint, and summarizes them."""
 
 from byol_kedro.pipelines.ingest.pipeline import create_pipeline
 

@@ -1,33 +1,32 @@
-"""What ingest does, one function a node."""
+"""Nodes of the pipeline ingest."""
 
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from byol_kedro.datasets.image_grid import draw_grid
+from byol_kedro.datasets.image_grid import class_grid
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.raw import RawImages
 from byol_kedro.parameters import Ingest
-from byol_kedro.pipelines.ingest.data_summary import describe, tell
-from byol_kedro.pipelines.ingest.overlap import count_seen
-from byol_kedro.sources.source import SPLITS
-from byol_kedro.sources.stream import ImageStream
+from byol_kedro.pipelines.ingest.data_summary import describe, log_summary
+from byol_kedro.pipelines.ingest.overlap import count_overlap
+from byol_kedro.sources.source import SPLITS, ImageStream
 
 
 def ingest(raw_images: RawImages, parameters: Ingest, seed: int) -> tuple[ImageStream, ...]:
-    """The source's three splits: unlabeled, train, test. Pixels are read when a stream is saved."""
+    """Open the source and return its splits unlabeled, train and test; pixels are read when a stream is saved."""
     source = raw_images.open(parameters, seed)
     return tuple(source.stream(split) for split in SPLITS)
 
 
 def summarize(unlabeled: Images, train: Images, test: Images) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
-    """What was ingested: a summary of each split, and an image (H, W, 3) uint8 to look at."""
+    """Return a summary of the splits and a grid of sample images, (H, W, 3) uint8."""
     splits = dict(zip(SPLITS, (unlabeled, train, test), strict=True))
-    tell(splits)
+    log_summary(splits)
     summary = {
         "source": train.source,
         "splits": {split: describe(images) for split, images in splits.items()},
-        "test_images_in": count_seen(unlabeled, train, test),
+        "test_images_in": count_overlap(unlabeled, train, test),
     }
-    return summary, draw_grid(train, unlabeled)
+    return summary, class_grid(train, unlabeled)

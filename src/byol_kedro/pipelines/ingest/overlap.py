@@ -1,4 +1,4 @@
-"""Test images that are also among those that are trained on."""
+"""Finds test images that are also training images."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,14 +11,14 @@ from byol_kedro.datasets.images import Images
 from byol_kedro.evaluation.duplicates import NEAR, Hashes, alike, nearest, perceptual_hash
 from byol_kedro.log import get_logger
 
-SHOWN = 5  # pairs that the summary names, those that differ least
+SHOWN = 5  # pairs in the summary, the most similar first
 
 logger = get_logger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Marks:
-    """What images are told apart by: sha256 of the pixels and the perceptual hash (N,) of each of `images`."""
+class ImageHashes:
+    """SHA-256 of the pixels and perceptual hash (N,) of each of `images`."""
 
     exact: list[bytes]
     perceptual: Hashes
@@ -26,7 +26,7 @@ class Marks:
 
     @classmethod
     def of(cls, images: Images) -> Self:
-        """Reads the images once, in pieces."""
+        """Compute the hashes in batches."""
         exact: list[bytes] = []
         perceptual = [np.zeros(0, np.uint64)]
         for piece in chunks(images.pixels):
@@ -35,25 +35,29 @@ class Marks:
         return cls(exact, np.concatenate(perceptual), images)
 
 
-def count_seen(unlabeled: Images, train: Images, test: Images) -> dict[str, Any]:
-    """For train and for unlabeled: how many test images are also there, `identical` or `near`, and some `pairs`.
+def count_overlap(unlabeled: Images, train: Images, test: Images) -> dict[str, Any]:
+    """Count test images that are also in train or in unlabeled, and log a warning if there are any.
 
-    Near are those that are not identical, whose perceptual hash is within `NEAR` bits of one there, and whose pixels
-    agree with that one's (`alike`). One line warns where there are any.
+    A near duplicate is not identical, but its perceptual hash differs in at most `NEAR` bits and its pixels are similar
+    (`alike`).
+
+    Returns:
+        For train and for unlabeled, the numbers of `identical` and of `near` images, and some of the `pairs`.
     """
-    marks = Marks.of(test)
-    found = {split: _found(marks, Marks.of(images)) for split, images in (("train", train), ("unlabeled", unlabeled))}
+    hashes = ImageHashes.of(test)
+    others = (("train", train), ("unlabeled", unlabeled))
+    found = {split: _overlap(hashes, ImageHashes.of(images)) for split, images in others}
     if any(counts["identical"] or counts["near"] for counts in found.values()):
-        words = "; ".join(f"{split}: {c['identical']} identical, {c['near']} near" for split, c in found.items())
+        text = "; ".join(f"{split}: {c['identical']} identical, {c['near']} near" for split, c in found.items())
         logger.warning(
-            "of %s test images some are trained on, or look like one that is (%s); see data_summary",
+            "some of %s test images are also training images, or nearly identical to one (%s), see data_summary",
             f"{len(test):,}",
-            words,
+            text,
         )
     return found
 
 
-def _found(test: Marks, other: Marks) -> dict[str, Any]:
+def _overlap(test: ImageHashes, other: ImageHashes) -> dict[str, Any]:
     if not len(test.images) or not len(other.images):
         return {"identical": 0, "near": 0, "pairs": []}
     first = {digest: row for row, digest in reversed(list(enumerate(other.exact)))}

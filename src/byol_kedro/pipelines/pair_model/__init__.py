@@ -1,4 +1,4 @@
-"""Pairs of images, a small network over them, a latent vector for each image, clusters and a map."""
+"""Pairs of images, a pair model fitted to them, an embedding for each image, clusters and a map."""
 
 from byol_kedro.pipelines.pair_model.pipeline import create_pipeline
 

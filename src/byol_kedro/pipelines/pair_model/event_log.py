@@ -1,4 +1,4 @@
-"""The training of the pair model in TensorBoard."""
+"""TensorBoard events of the training of the pair model."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 
 from byol_kedro.datasets.events import EventFolder
 from byol_kedro.log import get_logger
-from byol_kedro.pair_model.training import Watch, unwatched
+from byol_kedro.pair_model.training import OnEpoch, ignore_epoch
 
 logger = get_logger(__name__)
 
 
 @contextmanager
-def on_board(events: EventFolder, *, wanted: bool) -> Iterator[Watch]:
-    """Watches `fit_pair_model`: a point an epoch, under a name of its own for each training."""
-    if not wanted:
-        yield unwatched
+def event_logger(events: EventFolder, *, enabled: bool) -> Iterator[OnEpoch]:
+    """A callback for `fit_pair_model` that writes the values of each epoch, under a new name for each training."""
+    if not enabled:
+        yield ignore_epoch
         return
     name = f"pair-model-{datetime.now(UTC):%Y-%m-%dT%H.%M.%S}"
     with events.writer(name, done=0) as writer:
-        logger.info("TensorBoard: this training is %s under tensorboard --logdir %s", name, events.root)
+        logger.info("TensorBoard: this training is %s in tensorboard --logdir %s", name, events.root)
         yield writer.scalars

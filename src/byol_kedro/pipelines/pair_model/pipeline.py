@@ -1,4 +1,4 @@
-"""pair_model: a short vector for each image, whose distances tell how much two images differ."""
+"""pair_model: an embedding for each image; distances of embeddings predict how much two images differ."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from byol_kedro.pipelines.pair_model import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Features of train and test → pairs, latent MLP, latent vectors, their metrics and their map."""
+    """Features of train and test → pairs, pair model, embeddings, metrics, clusters and map."""
     images, latents = ["images_train", "images_test"], ["latents_train", "latents_test"]
     return Pipeline(
         [
@@ -14,8 +14,8 @@ def create_pipeline() -> Pipeline:
                 nodes.given_pairs,
                 inputs=[*images, "pair_file", "pair_tensors", "params:pair_model", "params:seed"],
                 outputs="given_pairs",
-                # Of nodes that could run next, Kedro takes the first by name: before `pretrain`, which takes hours.
-                name="given_pairs",
+                # Kedro runs independent nodes in the order of their names: this one before `pretrain.train`.
+                name="read_pairs",
             ),
             Node(
                 nodes.make_pairs,
@@ -27,10 +27,10 @@ def create_pipeline() -> Pipeline:
                 nodes.pool_images,
                 inputs=["encoder", *latents, *images, "pair_tensors"],
                 outputs="image_pool",
-                name="pool_images",
+                name="collect_features",
             ),
             Node(
-                nodes.fit,
+                nodes.fit_model,
                 inputs=[
                     "encoder",
                     "image_pool",
@@ -41,16 +41,16 @@ def create_pipeline() -> Pipeline:
                     "params:seed",
                 ],
                 outputs=["pair_model", "pair_history"],
-                name="fit_latent_mlp",
+                name="train",
             ),
             Node(
-                nodes.try_pairs,
+                nodes.predict_test_pairs,
                 inputs=["pair_model", "image_pool", "image_pairs"],
                 outputs="pair_predictions",
-                name="try_pairs",
+                name="predict_test_pairs",
             ),
             Node(
-                nodes.embed,
+                nodes.embed_images,
                 inputs=[
                     "encoder",
                     "pair_model",
@@ -62,10 +62,10 @@ def create_pipeline() -> Pipeline:
                     "params:seed",
                 ],
                 outputs=["pair_embeddings", "cluster_list"],
-                name="embed",
+                name="embed_images",
             ),
             Node(
-                nodes.measure,
+                nodes.evaluate_model,
                 inputs=[
                     "pair_model",
                     "image_pairs",
@@ -76,19 +76,22 @@ def create_pipeline() -> Pipeline:
                     "params:seed",
                 ],
                 outputs="pair_metrics",
-                name="measure_latents",
+                name="evaluate",
             ),
             Node(
                 nodes.draw_map,
                 inputs=["pair_embeddings", "images_test", "params:pair_model", "params:seed"],
                 outputs="pair_embedding_map",
-                name="draw_latent_map",
+                name="draw_map",
             ),
             Node(
-                nodes.draw_sheet,
+                nodes.draw_cluster_sheet,
                 inputs=["pair_embeddings", "images_test"],
                 outputs="cluster_sheet",
                 name="draw_cluster_sheet",
             ),
-        ]
+        ],
+        namespace="pair_model",
+        prefix_datasets_with_namespace=False,
+        tags="evaluation",
     )

@@ -1,4 +1,4 @@
-"""Features, latent vectors, classes and nearest known images of new images."""
+"""Pipeline predict: features, embeddings, classes and nearest known images of new images."""
 
 from byol_kedro.pipelines.predict.pipeline import create_pipeline
 

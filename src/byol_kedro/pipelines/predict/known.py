@@ -1,4 +1,4 @@
-"""The training images, among which the kNN classifiers vote."""
+"""The labeled training images, to which a probe without saved arrays is fitted."""
 
 from dataclasses import dataclass
 
@@ -12,8 +12,8 @@ from byol_kedro.log import Brief
 
 
 @dataclass(frozen=True, repr=False)
-class Known(Brief):
-    """features (N, D) float32, labels (N,) int64, -1 where unknown, and names of the training images."""
+class KnownImages(Brief):
+    """Features (N, D) float32, labels (N,) int64, -1 where unknown, and names of the training images."""
 
     features: Features
     labels: Labels
@@ -21,11 +21,15 @@ class Known(Brief):
     class_names: list[str]
 
 
-def known_images(latents_train: Tensors, images_train: Images) -> Known:
-    """In the order of the images, as the classifiers see them. UserError when the features are of other images."""
+def known_images(latents_train: Tensors, images_train: Images) -> KnownImages:
+    """Features in the order of the images, as for the probes.
+
+    Raises:
+        UserError: The features belong to other images.
+    """
     names = image_names(latents_train, images_train)
     order = np.argsort(latents_train["index"])
-    return Known(
+    return KnownImages(
         latents_train["features"][order],
         latents_train["labels"][order],
         [names[row] for row in order],

@@ -1,4 +1,4 @@
-"""The known images whose features are most like those of a new one."""
+"""Search for the known images with the most similar features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +13,22 @@ from byol_kedro.datasets.tensors import Tensors, mapped
 from byol_kedro.evaluation.probes.base import Features
 from byol_kedro.evaluation.probes.knn import TRAIN_ROWS, nearest
 
-# Equal pixels have features that are equal up to rounding: below this cosine similarity two images are not the same.
-SAME = 0.999
+# Equal pixels have features that are equal up to rounding: below this cosine similarity two images differ.
+MIN_COPY_SIMILARITY = 0.999
 
 Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Split:
-    """The images of one split whose features are known.
+    """The images of one split whose features are saved.
 
-    features: (N, D) float32, perhaps a memory map; names: N of them; pixels: (M, 3, H, W) uint8, a memory map, in which
-    `index` (N,) int64 says where each of the N is.
+    Attributes:
+        name: Name of the split.
+        features: (N, D) float32, possibly a memory map.
+        names: Names of the N images.
+        pixels: Pixels of all M images of the split, (M, 3, H, W) uint8, a memory map.
+        index: Rows of the N images in `pixels`, (N,) int64.
     """
 
     name: str
@@ -36,7 +40,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Neighbors:
-    """Of n new images: names, splits and cosine similarities of the nearest known ones of each, the nearest first."""
+    """Names, splits and cosine similarities of the nearest known images of each new one, the nearest first."""
 
     names: list[list[str]]
     splits: list[list[str]]
@@ -44,36 +48,47 @@ class Neighbors:
 
 
 def known_split(name: str, latents: Tensors, images: Images) -> Split:
-    """UserError when the features are of other images."""
+    """The split of `latents` and `images`.
+
+    Raises:
+        UserError: The features belong to other images.
+    """
     return Split(name, mapped(latents, "features"), image_names(latents, images), images.pixels, latents["index"])
 
 
 def nearest_known(splits: Sequence[Split], features: Features, pixels: Pixels, count: int) -> Neighbors:
-    """The `count` nearest of all splits, or as many as there are, without the new image itself.
+    """The `count` nearest images of all splits, or all of them if there are fewer.
 
-    features: (n, D) float32 and pixels (n, 3, S, S) uint8 of the new images. A known image with the same pixels is the
-    new one itself, in the same file or in a copy, and no neighbor of it.
+    A known image with the same pixels is the new image itself or a copy of it, and is not counted as a neighbor.
+
+    Args:
+        splits: The known images.
+        features: Features of the new images, (n, D) float32.
+        pixels: Pixels of the new images, (n, 3, S, S) uint8.
+        count: Number of neighbors.
     """
     total = sum(len(split.features) for split in splits)
-    asked = min(count + 1, total)
+    searched = min(count + 1, total)
     while True:
-        similarity, row = _search(splits, features, asked)
-        other = ~_same(splits, similarity, row, pixels)
-        if asked == total or other.sum(axis=1).min(initial=count) >= count:
+        similarity, row = _search(splits, features, searched)
+        other = ~_is_copy(splits, similarity, row, pixels)
+        if searched == total or other.sum(axis=1).min(initial=count) >= count:
             break
-        asked = min(2 * asked, total)
+        searched = min(2 * searched, total)
     found = [np.flatnonzero(others)[:count] for others in other]
     ends = np.cumsum([len(split.features) for split in splits])
-    names, homes = [], []
+    names, split_names = [], []
     for rows, chosen in zip(row, found, strict=True):
-        places = [_place(ends, int(number)) for number in rows[chosen]]
+        places = [_locate(ends, int(number)) for number in rows[chosen]]
         names.append([splits[part].names[position] for part, position in places])
-        homes.append([splits[part].name for part, _ in places])
-    return Neighbors(names, homes, [line[chosen].tolist() for line, chosen in zip(similarity, found, strict=True)])
+        split_names.append([splits[part].name for part, _ in places])
+    return Neighbors(
+        names, split_names, [line[chosen].tolist() for line, chosen in zip(similarity, found, strict=True)]
+    )
 
 
 def _search(splits: Sequence[Split], features: Features, count: int) -> tuple[Features, NDArray[np.int64]]:
-    """Similarities and rows, counted through all splits, of the `count` nearest: (n, count), the nearest first."""
+    """Similarities and rows, numbered over all splits, of the `count` nearest: (n, count), the nearest first."""
     new = torch.from_numpy(features)
     best, rows = torch.empty((len(new), 0)), torch.empty((len(new), 0), dtype=torch.int64)
     start = 0
@@ -88,18 +103,20 @@ def _search(splits: Sequence[Split], features: Features, count: int) -> tuple[Fe
     return best.numpy(), rows.numpy()
 
 
-def _same(splits: Sequence[Split], similarity: Features, row: NDArray[np.int64], pixels: Pixels) -> NDArray[np.bool_]:
-    """Which of the found images (n, k) have the pixels of the new one."""
-    same = np.zeros(similarity.shape, np.bool_)
+def _is_copy(
+    splits: Sequence[Split], similarity: Features, row: NDArray[np.int64], pixels: Pixels
+) -> NDArray[np.bool_]:
+    """Which of the found images (n, k) have the same pixels as the new one."""
+    copies = np.zeros(similarity.shape, np.bool_)
     ends = np.cumsum([len(split.features) for split in splits])
-    for i, j in np.argwhere(similarity > SAME):
-        part, position = _place(ends, int(row[i, j]))
+    for i, j in np.argwhere(similarity > MIN_COPY_SIMILARITY):
+        part, position = _locate(ends, int(row[i, j]))
         split = splits[part]
-        same[i, j] = np.array_equal(split.pixels[split.index[position]], pixels[i])
-    return same
+        copies[i, j] = np.array_equal(split.pixels[split.index[position]], pixels[i])
+    return copies
 
 
-def _place(ends: NDArray[np.int64], row: int) -> tuple[int, int]:
-    """The split, and the position in it, of a row that is counted through all splits; ends: where each one ends."""
+def _locate(ends: NDArray[np.int64], row: int) -> tuple[int, int]:
+    """The split of a row numbered over all splits, and its position there; `ends` are the ends of the splits."""
     part = int(np.searchsorted(ends, row, side="right"))
     return part, row - (int(ends[part - 1]) if part else 0)

@@ -1,4 +1,4 @@
-"""From a folder of images to a row for each of them."""
+"""The node that applies the encoder, a probe and the pair model to new images."""
 
 from functools import partial
 
@@ -10,8 +10,9 @@ from byol_kedro.datasets.new_images import NewImages
 from byol_kedro.datasets.provenance import check_same_encoder, check_same_training
 from byol_kedro.datasets.tables import TableStream
 from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.parameters import Predict, Probes
-from byol_kedro.pipelines.predict.classifier import chosen_classifier
+from byol_kedro.pipelines.predict.classifier import load_classifier
 from byol_kedro.pipelines.predict.columns import all_columns
 from byol_kedro.pipelines.predict.known import known_images
 from byol_kedro.pipelines.predict.neighbors import known_split
@@ -21,9 +22,7 @@ from byol_kedro.pipelines.predict.rows import rows
 def predict(
     new_images: NewImages,
     encoder: Tensors,
-    probe_published: Tensors,
-    probe_logistic: Tensors,
-    probe_mlp: Tensors,
+    probes: Tensors,
     pair_model: Tensors,
     latents_train: Tensors,
     latents_test: Tensors,
@@ -32,29 +31,30 @@ def predict(
     images_test: Images,
     images_unlabeled: Images,
     parameters: Predict,
-    probes: Probes,
+    probe_parameters: Probes,
     seed: int,
     device: str,
 ) -> TableStream:
-    """path, class, confidence, z0 …, nearest, nearest_split, similarity, features, reason of every image, as made.
+    """Path, class, confidence, embedding, nearest images, features and reason for each image, computed while saved.
 
-    Raises UserError when the chosen probe, the pair model or the known images' features are another encoder's, or
-    the probe was fitted to other images.
+    Raises:
+        UserError: The probes, the pair model or the features of the known images belong to another encoder, or the
+            probes were fitted to other images.
     """
-    saved = {"linear_adam": probe_published, "logistic": probe_logistic, "mlp": probe_mlp}
-    used = [saved[parameters.probe]] if parameters.probe in saved else []
+    used = [probes] if PROBES[parameters.probe].arrays else []
     known_latents = (latents_train, latents_test, latents_unlabeled)
     check_same_encoder(encoder, *used, pair_model, *known_latents, again="evaluate")
-    for probe in used:
-        check_same_training(probe, latents_train)
+    if used:
+        check_same_training(probes, latents_train)
     header = EncoderHeader.from_dict(encoder.header)
     model = restore_encoder(header, encoder.arrays)
     known = known_images(latents_train, images_train)
-    classifier = chosen_classifier(parameters.probe, saved, known, probes, seed)
+    classifier = load_classifier(parameters.probe, probes, known, probe_parameters, seed)
     images = (images_train, images_test, images_unlabeled)
-    splits = [known_split(*of) for of in zip(("train", "test", "unlabeled"), known_latents, images, strict=True)]
+    splits = [known_split(*args) for args in zip(("train", "test", "unlabeled"), known_latents, images, strict=True)]
     columns = all_columns(classifier, pair_model, splits, parameters.neighbors)
-    whose = f"{ENCODER_FEATURES} {encoder.header['version']}, new images"
-    features = partial(encode, model, header=header, device=resolve_device(device), name=whose)
-    # Of the images that all of the rest was fitted to: others than the encoder's may have been ingested since.
+    name = f"{ENCODER_FEATURES} {encoder.header['version']}, new images"
+    features = partial(encode, model, header=header, device=resolve_device(device), name=name)
+    # The size of the images to which the probes were fitted: images of another size than the encoder's may have been
+    # ingested since.
     return rows(new_images, images_train.pixels.shape[-1], features, columns)

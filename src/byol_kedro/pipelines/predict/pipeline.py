@@ -1,4 +1,4 @@
-"""predict: what the encoder and what was learned on top of it say of new images."""
+"""predict: classes, embeddings and neighbors of new images."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from byol_kedro.pipelines.predict import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """A folder of images → a row for each of them."""
+    """Return the pipeline: a folder of images → a table with a row for each."""
     return Pipeline(
         [
             Node(
@@ -14,9 +14,7 @@ def create_pipeline() -> Pipeline:
                 [
                     "new_images",
                     "encoder",
-                    "probe_published",
-                    "probe_logistic",
-                    "probe_mlp",
+                    "probes",
                     "pair_model",
                     "latents_train",
                     "latents_test",
@@ -32,5 +30,8 @@ def create_pipeline() -> Pipeline:
                 "predicted_images",
                 name="predict",
             )
-        ]
+        ],
+        namespace="predict",
+        prefix_datasets_with_namespace=False,
+        tags="prediction",
     )

@@ -1,4 +1,4 @@
-"""A row for each image, made batch by batch: what is held does not grow with their number."""
+"""A row for each image, computed in batches: the memory does not grow with the number of images."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -11,11 +11,11 @@ from byol_kedro.byol.features import BATCH
 from byol_kedro.datasets.new_images import NewImages
 from byol_kedro.datasets.tables import TableStream
 from byol_kedro.evaluation.probes.base import Features
-from byol_kedro.files.decode import NarrowPixels, UnreadableImage, narrow_words
+from byol_kedro.files.decode import NarrowPixels, UnreadableImage, narrow_text
 from byol_kedro.files.decoders import Decoded, decode_all
 from byol_kedro.log import counted, get_logger
 from byol_kedro.pipelines.predict.columns import Columns
-from byol_kedro.sources.walk import passed_over, printable
+from byol_kedro.sources.walk import ignored_text, printable
 
 logger = get_logger(__name__)
 
@@ -23,10 +23,16 @@ logger = get_logger(__name__)
 def rows(
     images: NewImages, size: int, encode: Callable[[NDArray[np.uint8]], Features], columns: Sequence[Columns]
 ) -> TableStream:
-    """path, the fields of `columns`, reason: of images (3, size, size) whose features `encode` gives.
+    """A table with the fields `path`, those of `columns`, and `reason`.
 
-    `path` is relative to the folder. `reason` says why an image could not be read, where all else but `path` is
-    null, and is null where it could.
+    `path` is relative to the folder. `reason` is null unless an image could not be read; then all fields but `path` and
+    `reason` are null.
+
+    Args:
+        images: The files.
+        size: Height and width of an image.
+        encode: Maps pixels (n, 3, size, size) uint8 to features (n, D) float32.
+        columns: Further columns.
     """
     text = pa.string()
     fields = [field for some in columns for field in some.fields]
@@ -42,12 +48,12 @@ def rows(
             unreadable += len(some) - batch[-1].null_count
             narrow += sum(isinstance(image, NarrowPixels) for image in some)
             yield pa.record_batch([pa.array(names, text), *batch], schema=schema)
-        end = f"{unreadable} could not be read: their rows say why" if unreadable else "all could be read"
-        others = passed_over(images.ignored)
+        end = f"{unreadable} could not be read, see the column reason" if unreadable else "all could be read"
+        others = ignored_text(images.ignored)
         count = counted(len(images), "image")
         logger.info("%s of %s, %s%s", count, images.root, end, f"; {others}" if others else "")
         if narrow:
-            logger.warning("%s", narrow_words(narrow, len(images)))
+            logger.warning("%s", narrow_text(narrow, len(images)))
 
     return TableStream(schema, batches)
 
@@ -58,13 +64,13 @@ def _arrays(
     encode: Callable[[NDArray[np.uint8]], Features],
     columns: Sequence[Columns],
 ) -> list[pa.Array]:
-    """The arrays of `columns`, with nulls where there is no image, and the reasons."""
+    """The arrays of `columns`, with nulls for images that could not be read, and the reasons."""
     read = np.array([not isinstance(image, UnreadableImage) for image in decoded])
     pixels = [image for image in decoded if not isinstance(image, UnreadableImage)]
     images = np.array(pixels, np.uint8).reshape(-1, 3, size, size)
     features = encode(images)
-    # Where each row's image stands among those that could be read; a null takes a null.
-    place = pa.array(np.cumsum(read) - 1, mask=~read)
-    values = [array.take(place) for some in columns for array in some.values(features, images)]
+    # Position of each row among the images that could be read; take() gives null for null.
+    position = pa.array(np.cumsum(read) - 1, mask=~read)
+    values = [array.take(position) for some in columns for array in some.values(features, images)]
     reasons = [str(image) if isinstance(image, UnreadableImage) else None for image in decoded]
     return [*values, pa.array(reasons, pa.string())]

@@ -13,13 +13,13 @@ from byol_kedro.pipelines.pretrain.resume import initialize
 
 
 def check_training(parameters: Parameters, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> int:
-    """Checks the pretraining of a run.
+    """Check the pretraining of a run.
 
     Returns:
         The number of features of the encoder.
 
     Raises:
-        UserError: The device does not exist, the architecture cannot be trained on the images, or the file of
+        UserError: the device does not exist, the architecture cannot be trained on the images, or the file of
             `init_from` does not match the network.
     """
     device, training = resolve_device(parameters.device), parameters.pretrain

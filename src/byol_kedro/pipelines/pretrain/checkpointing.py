@@ -58,7 +58,7 @@ class StopRequest:
 
 
 def catch_signals() -> bool:
-    """Records `SIGNALS` in the active `StopRequest`s. Returns False outside of the main thread, which cannot do it."""
+    """Record `SIGNALS` in the active `StopRequest`s. Returns False outside of the main thread, which cannot do it."""
     if threading.current_thread() is not threading.main_thread():
         return False
     for number in SIGNALS:
@@ -68,7 +68,7 @@ def catch_signals() -> bool:
 
 
 def release_signals() -> None:
-    """Undoes `catch_signals`. Does nothing outside of the main thread."""
+    """Undo `catch_signals`. Does nothing outside of the main thread."""
     if threading.current_thread() is threading.main_thread():
         for number, handler in _previous_handlers.items():
             signal.signal(number, handler)
@@ -101,8 +101,8 @@ class Checkpointer:
         """Called after every step.
 
         Raises:
-            SystemExit: The process received a signal; the status is 143 (SIGTERM), 130 (SIGINT) or 129 (SIGHUP).
-            DivergedError: The state is not finite, so that no training could resume from it.
+            SystemExit: the process received a signal; the status is 143 (SIGTERM), 130 (SIGINT) or 129 (SIGHUP).
+            DivergedError: the state is not finite, so that no training could resume from it.
         """
         self._steps += 1
         number = self._stop.received

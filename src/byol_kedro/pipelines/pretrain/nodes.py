@@ -26,7 +26,7 @@ def show_views(
     """The first images of the first batch with their two views, (H, W, 3) uint8.
 
     Raises:
-        UserError: There are fewer images than one step needs.
+        UserError: there are fewer images than one step needs.
     """
     plan = Plan(parameters, len(images_unlabeled) + len(images_train), seed)
     return view_grid(plan, images_unlabeled, images_train)
@@ -42,13 +42,13 @@ def pretrain(
     device: str,
     tensorboard: bool,
 ) -> tuple[Tensors, Tensors, pd.DataFrame]:
-    """Trains an encoder, from the newest checkpoint of the same training if there is one.
+    """Train an encoder, from the newest checkpoint of the same training if there is one.
 
     Returns:
         The encoder, the heads with the target network, and the history of the training.
 
     Raises:
-        UserError: The device, the architecture or the batch size is not possible, or the training diverges.
+        UserError: the device, the architecture or the batch size is not possible, or the training diverges.
         SystemExit: A signal stopped the training.
     """
     torch_device = resolve_device(device)
@@ -57,7 +57,7 @@ def pretrain(
     header = encoder_header(state, parameters, images_unlabeled, images_train, seed)
     folder = checkpoints.of(training_identity(parameters, images_unlabeled, images_train, seed, torch_device))
     trainer = Trainer(plan, state, Monitor(torch_device), header, folder)
-    with folder.alone():  # waits while another process runs the same training
+    with folder.locked():  # waits while another process runs the same training
         trainer.fit(images_unlabeled, images_train, event_files if tensorboard else None)
     log_skipped_steps(state)
     encoder, heads = encoder_artifact(state, header, parameters), heads_artifact(state, header, parameters)

@@ -12,7 +12,7 @@ from byol_kedro.evaluation.probes.knn import knn_probabilities
 from byol_kedro.evaluation.representation import effective_rank
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import OnlineKnn
-from byol_kedro.sources.stream import UNKNOWN_LABEL
+from byol_kedro.sources.source import UNKNOWN_LABEL
 
 logger = get_logger(__name__)
 

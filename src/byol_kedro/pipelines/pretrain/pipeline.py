@@ -1,20 +1,19 @@
-"""images_{unlabeled,train} → first_views, encoder, byol_heads, training_history."""
-
-from typing import Any
+"""pretrain: train the encoder with BYOL."""
 
 from kedro.pipeline import Node, Pipeline
 
 from byol_kedro.pipelines.pretrain.nodes import pretrain, show_views
 
 
-def create_pipeline(**_: Any) -> Pipeline:
-    """The pipeline `pretrain`."""
+def create_pipeline() -> Pipeline:
+    """Return the pipeline: images_{unlabeled,train} → first_views, encoder, byol_heads, training_history."""
     return Pipeline(
         [
             Node(
                 show_views,
                 inputs=["images_unlabeled", "images_train", "params:pretrain", "params:seed"],
                 outputs="first_views",
+                name="draw_views",
             ),
             Node(
                 pretrain,
@@ -29,6 +28,10 @@ def create_pipeline(**_: Any) -> Pipeline:
                     "params:tensorboard",
                 ],
                 outputs=["encoder", "byol_heads", "training_history"],
+                name="train",
             ),
-        ]
+        ],
+        namespace="pretrain",
+        prefix_datasets_with_namespace=False,
+        tags="training",
     )

@@ -14,7 +14,7 @@ from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import TrainState
 from byol_kedro.evaluation.metrics import percent
-from byol_kedro.log import LINE_SECONDS, counted, get_logger, in_words
+from byol_kedro.log import LINE_SECONDS, counted, format_duration, get_logger
 
 logger = get_logger(__name__)
 ESTIMATE_SECONDS, ESTIMATE_STEPS = 5.0, 10  # whichever comes first
@@ -25,10 +25,10 @@ class ProgressReport:
     """Callback of `train`: a progress bar on a terminal, otherwise log lines; a time estimate; a collapse warning.
 
     Args:
-        plan: The training.
-        device: Name of the device in the estimate, for example `CPU`.
-        terminal: Whether to show a bar; by default whether stdout is a terminal.
-        clock: Time in seconds.
+        plan: the training.
+        device: name of the device in the estimate, for example `CPU`.
+        terminal: whether to show a bar; by default whether stdout is a terminal.
+        clock: time in seconds.
     """
 
     def __init__(
@@ -96,10 +96,10 @@ class ProgressReport:
         assert self._start is not None
         seconds = per_step * (self._plan.steps - self._start[1])
         hint = "; --env=sample takes minutes, on built-in photographs" if seconds > LONG_SECONDS else ""
-        logger.info("pretraining will take about %s on this %s%s", in_words(seconds), self._device, hint)
+        logger.info("pretraining will take about %s on this %s%s", format_duration(seconds), self._device, hint)
 
     def _show(self, done: int, row: Row | None, now: float, per_step: float) -> None:
-        left = f"{in_words(per_step * (self._plan.steps - done))} left"
+        left = f"{format_duration(per_step * (self._plan.steps - done))} left"
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, description=f"{self._text}, {left}")
             return
@@ -111,7 +111,7 @@ class ProgressReport:
 
 
 def log_plan(plan: Plan, size: int) -> None:
-    """Logs the number of steps and the image size; warns if the warmup does not end before the training."""
+    """Log the number of steps and the image size; warns if the warmup does not end before the training."""
     per_step, steps, warmup = (f"{number:,}" for number in (plan.images_per_step, plan.steps, plan.warmup))
     images, per_epoch = counted(plan.count, "image"), counted(plan.steps_per_epoch, "step")
     logger.info(
@@ -128,7 +128,7 @@ def log_plan(plan: Plan, size: int) -> None:
 
 
 def log_skipped_steps(state: TrainState) -> None:
-    """Logs the number of skipped steps, if there are any."""
+    """Log the number of skipped steps, if there are any."""
     if state.skipped:
         logger.info(
             "%s of %s changed no weight: a gradient overflowed in float16 and the scale of the loss was halved",

@@ -34,13 +34,13 @@ RESOLVED = {"precision", "init_from"}  # replaced by the dtype and by the hash o
 
 
 def resume_or_initialize(folder: TrainingFolder, plan: Plan, state: TrainState, monitor: Monitor) -> None:
-    """Restores `state` and `monitor` from the newest checkpoint of this training, or initializes them.
+    """Restore `state` and `monitor` from the newest checkpoint of this training, or initializes them.
 
     With `resume: false` the checkpoints of this training are removed first. In the lineage of `state` a training has
     the name of its folder. One line is logged unless the training starts from scratch.
 
     Raises:
-        UserError: The file of `init_from` is missing, contains code or does not match the network, or there is no
+        UserError: the file of `init_from` is missing, contains code or does not match the network, or there is no
             finished training of `continue_from_epochs` epochs.
     """
     if not plan.parameters.resume:
@@ -77,7 +77,7 @@ def _resume(checkpoint: Checkpoint, plan: Plan, state: TrainState, monitor: Moni
 
 
 def _continue_training(folder: TrainingFolder, plan: Plan, state: TrainState, monitor: Monitor) -> None:
-    """Restores the end of a shorter training, to continue it along the schedules of this one."""
+    """Restore the end of a shorter training, to continue it along the schedules of this one."""
     epochs = plan.parameters.continue_from_epochs
     assert epochs is not None
     checkpoint = _finished(folder, epochs, epochs * plan.steps_per_epoch)
@@ -96,17 +96,17 @@ def _finished(folder: TrainingFolder, epochs: int, steps: int) -> Checkpoint | N
     A training without `continue_from_epochs` is preferred, then the one with the largest `continue_from_epochs`.
     """
     for earlier in (None, *reversed(range(1, epochs))):
-        checkpoint = folder.beside({"epochs": epochs, "continue_from_epochs": earlier}).newest()
+        checkpoint = folder.sibling({"epochs": epochs, "continue_from_epochs": earlier}).newest()
         if checkpoint is not None and checkpoint.step == steps:
             return checkpoint
     return None
 
 
 def initialize(state: TrainState, parameters: Pretrain) -> None:
-    """Loads the weights of `parameters.init_from`, if it is set.
+    """Load the weights of `parameters.init_from`, if it is set.
 
     Raises:
-        UserError: The file is missing, contains code or does not match the network.
+        UserError: the file is missing, contains code or does not match the network.
     """
     if parameters.init_from is None:
         return
@@ -127,12 +127,12 @@ def file_hash(path: str | None) -> str | None:
     """The sha256 (hex) of the file at `path`, or None if there is no path.
 
     Raises:
-        UserError: The file is missing, not a regular file, or cannot be read.
+        UserError: the file is missing, not a regular file, or cannot be read.
     """
     if path is None:
         return None
     if not is_regular(Path(path), INIT_FROM):
-        raise UserError(f"{INIT_FROM}: there is no file {path}")
+        raise UserError(f"{INIT_FROM}: {path} does not exist")
     try:
         with Path(path).open("rb") as file:
             return file_digest(file, "sha256").hexdigest()
@@ -153,7 +153,7 @@ def training_identity(
     """Everything that determines the result of a training: JSON values by names such as `optimizer.lr`.
 
     Raises:
-        UserError: The file of `init_from` is missing.
+        UserError: the file of `init_from` is missing.
     """
     return {
         **dict(_flat(parameters.model_dump(mode="json", exclude=NOT_IDENTIFYING | RESOLVED))),

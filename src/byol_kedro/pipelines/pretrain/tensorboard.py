@@ -28,16 +28,16 @@ def tensorboard_callback(
     written first.
 
     Args:
-        events: Where the event files are written. With None the callback does nothing.
-        name: Name of the training in TensorBoard.
-        state: The state that the training starts from.
-        monitor: The history so far.
-        views: Makes the image that is shown at the first step.
+        events: where the event files are written. With None the callback does nothing.
+        name: name of the training in TensorBoard.
+        state: the state that the training starts from.
+        monitor: the history so far.
+        views: makes the image that is shown at the first step.
     """
     if events is None:
         yield lambda _done, _row: None
         return
-    is_new = state.step == 0 or not events.holds(name)
+    is_new = state.step == 0 or not events.has_events(name)
     with events.writer(name, done=state.step) as writer:
         logger.info("TensorBoard: run %s of tensorboard --logdir %s", name, events.root)
         if is_new:

@@ -31,15 +31,15 @@ class Trainer:
     folder: TrainingFolder
 
     def fit(self, images_unlabeled: Images, images_train: Images, events: EventFolder | None) -> None:
-        """Trains to the end of the plan, from the newest checkpoint if there is one.
+        """Train to the end of the plan, from the newest checkpoint if there is one.
 
         Args:
-            images_unlabeled: Training images without labels.
-            images_train: Training images; those with a label are used for the online evaluation.
-            events: Where TensorBoard's event files are written, or None.
+            images_unlabeled: training images without labels.
+            images_train: training images; those with a label are used for the online evaluation.
+            events: where TensorBoard's event files are written, or None.
 
         Raises:
-            UserError: The training diverges, or cannot start (see `resume_or_initialize`).
+            UserError: the training diverges, or cannot start (see `resume_or_initialize`).
             SystemExit: A signal stopped the training.
         """
         plan, state = self.plan, self.state

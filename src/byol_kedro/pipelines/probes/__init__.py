@@ -1,4 +1,4 @@
-"""kNN, logistic regressions and an MLP on the encoder's features."""
+"""Pipeline probes: evaluate the features of the encoder."""
 
 from byol_kedro.pipelines.probes.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""From features to what classifiers make of them."""
+"""Nodes that evaluate the features of the encoder: probes, folds, few labels and label-free quality measures."""
 
 import json
 from typing import Any
@@ -8,52 +8,56 @@ import pandas as pd
 
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.datasets.images import Images
-from byol_kedro.datasets.probe_data import ALL_PROTOCOLS, byol, feature_sets, references
+from byol_kedro.datasets.probe_data import byol, feature_sets, references
 from byol_kedro.datasets.provenance import check_same_encoder, check_same_images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.names import BYOL
+from byol_kedro.evaluation.probes.base import probe_names
 from byol_kedro.evaluation.probes.few_labels import few_label_rows
 from byol_kedro.evaluation.probes.folds import fold_rows
-from byol_kedro.evaluation.probes.run import Problem, classify, labeled
+from byol_kedro.evaluation.probes.run import ProbeData, drop_unlabeled, evaluate
 from byol_kedro.evaluation.representation import quality_row
 from byol_kedro.log import counted, get_logger
 from byol_kedro.parameters import Probes
-from byol_kedro.pipelines.probes.views import two_views
+from byol_kedro.pipelines.probes.views import encode_two_views
 
 log = get_logger(__name__)
 
 
-def probes(
+def fit_probes(
     encoder: Tensors,
     latents_train: Tensors,
     latents_test: Tensors,
     images_test: Images,
     parameters: Probes,
     seed: int,
-) -> tuple[dict[str, Any], pd.DataFrame, Tensors, Tensors, Tensors]:
-    """Every classifier on the encoder's features: metrics, guesses, and the weights of those that are kept.
+) -> tuple[dict[str, Any], pd.DataFrame, Tensors]:
+    """Fit and evaluate every registered probe on the features of the encoder.
 
-    Raises UserError when the features are another encoder's or other images'.
+    Returns:
+        Metrics, predictions and the fitted probes, whose tensors are named `<probe>.<array>`. All are empty without
+        enough labels.
+
+    Raises:
+        UserError: The features belong to another encoder or to other images.
     """
     check_same_encoder(encoder, latents_train, latents_test)
     check_same_images(latents_test, images_test)
-    problem = byol(latents_train, latents_test, images_test)
-    outcome = classify(problem, ALL_PROTOCOLS, parameters, seed)
-    if not outcome.rows:
-        _say_why(labeled(problem))
+    data = byol(latents_train, latents_test, images_test)
+    evaluation = evaluate(data, probe_names(), parameters, seed)
+    if not evaluation.rows:
+        _log_too_few_labels(drop_unlabeled(data))
     header = {
         "encoder_version": encoder.header["version"],
         "encoder_fingerprint": encoder.header["fingerprint"],
         "data_fingerprint": latents_train.header["data_fingerprint"],
         "class_names": json.dumps(images_test.class_names),
     }
-    published, logistic, mlp = (
-        Tensors(outcome.weights.get(protocol, {}), header) for protocol in ("linear_adam", "logistic", "mlp")
-    )
-    return _metrics(encoder, images_test, outcome.rows), outcome.predictions, published, logistic, mlp
+    metrics = _metrics(encoder, images_test, evaluation.rows)
+    return metrics, evaluation.predictions, Tensors(evaluation.arrays, header)
 
 
-def learn_from_less(
+def evaluate_folds_and_few_labels(
     encoder: Tensors,
     latents_train: Tensors,
     latents_test: Tensors,
@@ -64,35 +68,37 @@ def learn_from_less(
     parameters: Probes,
     seed: int,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Top-1 of all features on the folds of the training images, and with few labels.
+    """Evaluate all features on the folds of the training images, and with few labels.
 
-    Raises UserError when the features are another encoder's or other images'.
+    Returns:
+        Metrics on the folds and metrics with few labels.
+
+    Raises:
+        UserError: The features belong to another encoder or to other images.
     """
     sets = feature_sets(encoder, latents_train, latents_test, reference_latents, pca, images_train, images_test)
-    folds = [
-        row
-        for problem, protocols in sets
-        for row in fold_rows(problem, images_train.folds, protocols, parameters, seed)
-    ]
-    few = [row for problem, _ in sets for row in few_label_rows(problem, parameters.few_labels, seed)]
+    folds = [row for data, names in sets for row in fold_rows(data, images_train.folds, names, parameters, seed)]
+    few = [row for data, _ in sets for row in few_label_rows(data, parameters.few_labels, seed)]
     return _metrics(encoder, images_test, folds), _metrics(encoder, images_test, few)
 
 
 def measure_quality(
     encoder: Tensors, latents_test: Tensors, reference_latents: Tensors, images_test: Images, seed: int, device: str
 ) -> dict[str, Any]:
-    """Effective rank, uniformity and alignment of the test images' features; no label is used.
+    """Effective rank, uniformity and alignment of the features of the test images, without labels.
 
-    Alignment is of the encoder and of the same network untrained. Raises UserError when the features are another
-    encoder's or other images'.
+    Alignment is measured for the encoder and for the same network untrained.
+
+    Raises:
+        UserError: The features belong to another encoder or to other images.
     """
     check_same_encoder(encoder, latents_test, reference_latents)
     check_same_images(latents_test, images_test)
-    compared = {problem.features: problem.test_x for problem, _ in references(reference_latents, images_test)}
+    compared = {data.features: data.test_x for data, _ in references(reference_latents, images_test)}
     if len(images_test) < 2:
-        log.info("quality: left out, found %d test images, 2 expected", len(images_test))
+        log.info("quality measures skipped: found %d test images, expected at least 2", len(images_test))
         return _metrics(encoder, images_test, [])
-    views = two_views(encoder, images_test, seed, resolve_device(device))
+    views = encode_two_views(encoder, images_test, seed, resolve_device(device))
     rows = [
         quality_row(name, features, seed, views.get(name))
         for name, features in {BYOL: latents_test["features"], **compared}.items()
@@ -100,13 +106,13 @@ def measure_quality(
     return _metrics(encoder, images_test, rows)
 
 
-def _say_why(known: Problem) -> None:
-    """Once, and not for each kind of features: the labels of all are the same."""
+def _log_too_few_labels(data: ProbeData) -> None:
+    """Log it for BYOL alone, not for each kind of features: all have the same labels."""
     log.info(
-        "no classifiers: found %s of %s and %s, expected at least 2 classes to learn and 1 test image",
-        counted(len(known.train_y), "labeled training image"),
-        counted(len(np.unique(known.train_y)), "class", "classes"),
-        counted(len(known.test_y), "labeled test image"),
+        "probes skipped: found %s of %s and %s, expected at least 2 classes to learn and 1 test image",
+        counted(len(data.train_y), "labeled training image"),
+        counted(len(np.unique(data.train_y)), "class", "classes"),
+        counted(len(data.test_y), "labeled test image"),
     )
 
 

@@ -1,4 +1,4 @@
-"""probes: what the encoder's features are good for."""
+"""probes: classifiers on frozen features, and label-free quality measures."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,17 +6,17 @@ from byol_kedro.pipelines.probes import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Features of train and test → top-1, guesses, fitted classifiers, folds, few labels, quality."""
+    """Return the pipeline: features → top-1, predictions, fitted probes, folds, few labels, quality."""
     return Pipeline(
         [
             Node(
-                nodes.probes,
+                nodes.fit_probes,
                 ["encoder", "latents_train", "latents_test", "images_test", "params:probes", "params:seed"],
-                ["probe_metrics", "probe_predictions", "probe_published", "probe_logistic", "probe_mlp"],
-                name="probes",
+                ["probe_metrics", "probe_predictions", "probes"],
+                name="fit",
             ),
             Node(
-                nodes.learn_from_less,
+                nodes.evaluate_folds_and_few_labels,
                 [
                     "encoder",
                     "latents_train",
@@ -29,7 +29,7 @@ def create_pipeline() -> Pipeline:
                     "params:seed",
                 ],
                 ["fold_metrics", "few_label_metrics"],
-                name="learn_from_less",
+                name="evaluate_folds_and_few_labels",
             ),
             Node(
                 nodes.measure_quality,
@@ -37,5 +37,8 @@ def create_pipeline() -> Pipeline:
                 "quality_metrics",
                 name="measure_quality",
             ),
-        ]
+        ],
+        namespace="probes",
+        prefix_datasets_with_namespace=False,
+        tags="evaluation",
     )

@@ -1,4 +1,4 @@
-"""Two augmented views of the same images, through the encoder and through the same network untrained."""
+"""Features of two augmented views of the same images, by the encoder and by the same network untrained."""
 
 import numpy as np
 import torch
@@ -14,33 +14,33 @@ from byol_kedro.evaluation.probes.base import Features
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import View
 
-# Four passes each. Of squared distances that spread as much as their mean, the mean is known to 3 %.
-VIEWED = 1_000
+# Each image takes four forward passes. If squared distances vary as much as their mean, 1,000 give the mean within 3 %.
+MAX_IMAGES = 1_000
 
 logger = get_logger(__name__)
 
 
-def two_views(
+def encode_two_views(
     encoder: Tensors, images: Images, seed: int, device: torch.device
 ) -> dict[str, tuple[Features, Features]]:
-    """Features (n, D) of the first and of the second view of at most `VIEWED` images, by what tables call them.
+    """Features (n, D) of the first and of the second view of at most `MAX_IMAGES` images, by the name of the network.
 
-    The views are drawn as those that the encoder was trained on, one of each of its two distributions; both
-    networks see the same. Where the encoder's header does not name these, one line says so and there is nothing.
+    The views are drawn from the two distributions on which the encoder was trained, the same ones for both networks.
+    If the header of the encoder does not have them, a log line reports it and the result is empty.
     """
     training = training_of(encoder)
     if training is None:
-        logger.info("alignment: left out, the encoder's header does not say which views it was trained on")
+        logger.info("alignment skipped: the header of the encoder does not have the augmentation of its training")
         return {}
     header = EncoderHeader.from_dict(encoder.header)
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:VIEWED])
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:MAX_IMAGES])
     pixels, views = images.pixels[chosen], training[0].views
     networks = {BYOL: restore_encoder(header, encoder.arrays), UNTRAINED: untrained_encoder(header)}
 
-    def seen(name: str, number: int, view: View) -> Features:
+    def features(name: str, number: int, view: View) -> Features:
         whose = f"features of {name}, {('first', 'second')[number]} views"
         return encode_view(
             networks[name], pixels, view, header, stream_seed(seed, ALIGNMENT, number), device, name=whose
         )
 
-    return {name: (seen(name, 0, views.first), seen(name, 1, views.second)) for name in networks}
+    return {name: (features(name, 0, views.first), features(name, 1, views.second)) for name in networks}

@@ -1,4 +1,4 @@
-"""Metrics in, results table, figures and one page out."""
+"""Results table, comparisons, figures and the HTML report, from the metrics of one encoder."""
 
 from byol_kedro.pipelines.report.pipeline import create_pipeline
 

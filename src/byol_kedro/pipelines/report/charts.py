@@ -1,4 +1,4 @@
-"""The report's bars and curves."""
+"""Figures of top-1 accuracy: bars of all classifiers, and curves over the number of labels."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -10,24 +10,35 @@ import plotly.graph_objects as go
 from byol_kedro.evaluation.metrics import percent
 from byol_kedro.evaluation.names import BYOL, PIXELS, SUPERVISED, UNTRAINED
 from byol_kedro.log import counted
-from byol_kedro.pipelines.report.figures import BLUE, FAINT, GRAY, GREEN, INK, PLUM, SAND, dress, empty
+from byol_kedro.pipelines.report.figures import (
+    BLUE,
+    FAINT,
+    GRAY,
+    GREEN,
+    INK,
+    NO_CLASSIFIER,
+    PLUM,
+    SAND,
+    empty,
+    style,
+)
 from byol_kedro.pipelines.report.results import comparable, measured
 from byol_kedro.pipelines.report.table import classifier
 
-TITLE = "Top-1 on test images"
-PUBLISHED = "published"  # in the place of features
-GAP = 1.4
-FEW_LABELS_TITLE = "How many labels the features need"
+TITLE = "Top-1 accuracy on the test images"
+PUBLISHED = "published"  # the group of published rows
+GAP = 1.4  # between groups, in bars
+FEW_LABELS_TITLE = "Top-1 accuracy by number of labels"
 
 
 def top1_bars(results: pd.DataFrame, chance: float | None) -> go.Figure:
-    """A bar with its 95 % interval for each measured row, by features.
+    """Plots the top-1 of every measured row with its 95 % interval, grouped by features.
 
-    Published rows are drawn where they are comparable. `chance` is the dashed line, a fraction.
+    Comparable published rows are a group of their own. `chance`, a fraction, is a dashed line.
     """
     own = measured(results)
     if own.empty:
-        return empty(TITLE, "nothing was measured:<br>no labels of two classes to learn,<br>or none to test on")
+        return empty(TITLE, NO_CLASSIFIER)
     published = comparable(results).drop(own.index)
     groups = [(str(name), rows) for name, rows in own.groupby("features", sort=False)]
     if not published.empty:
@@ -47,16 +58,16 @@ def top1_bars(results: pd.DataFrame, chance: float | None) -> go.Figure:
         figure.add_annotation(x=100 * chance, y=0, xanchor="left", xshift=3, **note)
     bottom = end - GAP + 0.7
     figure.update_yaxes(range=[bottom, -0.7], tickvals=list(ticks), ticktext=list(ticks.values()), showgrid=False)
-    # Room for the values to the right of the longest bar.
+    # Leaves room for the values to the right of the longest bar.
     longest = max(own["ci_high"].max(), published["top1"].max() if len(published) else 0)
     figure.update_xaxes(title="top-1, %", range=[0, 118 * longest])
-    return dress(figure, TITLE, "whiskers: 95 % interval", height=int(140 + 26 * bottom))
+    return style(figure, TITLE, "error bars: 95 % interval", height=int(140 + 26 * bottom))
 
 
 def _bars(rows: pd.DataFrame, places: list[float], labels: list[str], name: str) -> list[go.Bar | go.Scatter]:
-    """The bars, and their values to the right of the whiskers."""
+    """Returns the bars, and their values to the right of the error bars."""
     top1, low, high = (100 * rows[column] for column in ("top1", "ci_low", "ci_high"))
-    # As in the tables: the browser would round the product, which is off in its last digits.
+    # Formatted as in the tables: the browser would round 100 * fraction, whose last digits are inexact.
     shown = [percent(fraction) for fraction in rows["top1"]]
     errors = {"array": high - top1, "arrayminus": top1 - low}
     bars = go.Bar(
@@ -92,34 +103,32 @@ def _label(row: dict[Any, Any], group: str) -> str:
 
 
 def color(features: str) -> str:
-    """Of the bars and curves of some features; downloaded weights share one."""
+    """Returns the color of the bars and curves of some features. All reference encoders share one."""
     if features.startswith(PIXELS):
         return SAND
     return {BYOL: BLUE, UNTRAINED: GRAY, SUPERVISED: PLUM, PUBLISHED: FAINT}.get(features, GREEN)
 
 
 def few_label_curve(rows: Sequence[dict[str, Any]]) -> go.Figure:
-    """A curve with its band (mean ± one standard deviation over the draws) for each kind of features.
+    """Plots mean ± one standard deviation of top-1 over the draws of labels, one curve for each kind of features.
 
-    `rows` are those of `few_labels.few_label_rows`, features after features.
+    `rows` are those of `few_labels.few_label_rows`, sorted by features.
     """
     if not rows:
-        return empty(
-            FEW_LABELS_TITLE, "nothing was measured:<br>no labels of two classes to learn,<br>or none to test on"
-        )
+        return empty(FEW_LABELS_TITLE, NO_CLASSIFIER)
     figure = go.Figure()
     for features, group in groupby(rows, key=lambda row: str(row["features"])):
         figure.add_traces(_curve(features, list(group)))
     ticks = {row["per_class"]: _tick(row) for row in rows}
     figure.update_xaxes(
-        title="labels a class", type="log", tickvals=list(ticks), ticktext=list(ticks.values()), minor_ticks=""
+        title="labels per class", type="log", tickvals=list(ticks), ticktext=list(ticks.values()), minor_ticks=""
     )
     figure.update_yaxes(title="top-1, %", rangemode="tozero")
     draws = max(row["n"] for row in rows)
     note = f"band: one standard deviation over {counted(draws, 'draw')}; all labels: one draw"
-    # Below the axis: its rows, of which a phone has several, then push nothing but the lower edge.
+    # Below the axis, where the rows of a legend that wraps on a narrow screen cover nothing.
     legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"}
-    return dress(figure, FEW_LABELS_TITLE, note, height=480).update_layout(showlegend=True, legend=legend)
+    return style(figure, FEW_LABELS_TITLE, note, height=480).update_layout(showlegend=True, legend=legend)
 
 
 def _curve(features: str, rows: list[dict[str, Any]]) -> list[go.Scatter]:
@@ -145,7 +154,7 @@ def _curve(features: str, rows: list[dict[str, Any]]) -> list[go.Scatter]:
         mode="lines+markers",
         line_color=color(features),
         customdata=[percent(row["mean"]) for row in rows],
-        hovertemplate=f"{features}, %{{x:.4g}} labels a class: %{{customdata}} %<extra></extra>",
+        hovertemplate=f"{features}, %{{x:.4g}} labels per class: %{{customdata}} %<extra></extra>",
     )
     return [band, line]
 

@@ -1,4 +1,4 @@
-"""From metrics, predictions and histories to what people read."""
+"""Nodes of the report: results table, comparisons, figures, and the sections of the HTML page."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from byol_kedro.evaluation.comparison import compare_all
 from byol_kedro.evaluation.metrics import join_predictions
 from byol_kedro.evaluation.names import BYOL
 from byol_kedro.log import get_logger
-from byol_kedro.pipelines.report import charts, evidence, figures, lead, pair_sections, sections
+from byol_kedro.pipelines.report import charts, evaluation_sections, figures, pair_sections, sections
 from byol_kedro.pipelines.report.consistency import (
     check_encoder,
     check_images,
@@ -21,8 +21,8 @@ from byol_kedro.pipelines.report.consistency import (
     made_by,
     own_steps,
 )
+from byol_kedro.pipelines.report.render import Plot, plot, png, render, thumbnails, with_literal_labels
 from byol_kedro.pipelines.report.results import chance_level, collect, measured, name_of_data, why_unmeasured
-from byol_kedro.pipelines.report.sections import render
 from byol_kedro.pipelines.report.table import markdown
 from byol_kedro.pipelines.report.verdict import PROTOCOL
 
@@ -37,9 +37,11 @@ def tabulate(
     data_summary: dict[str, Any],
     images_test: Images,
 ) -> tuple[pd.DataFrame, str]:
-    """The results as rows (see `results.collect`) and as Markdown.
+    """Returns the results as rows (see `results.collect`) and as a Markdown table.
 
-    Raises UserError when metrics are another encoder's, or they or the summary are of other images.
+    Raises:
+        UserError: The metrics were computed for another encoder or on other test images, or the data summary
+            describes other test images.
     """
     metrics = {"probe_metrics": probe_metrics, "baseline_metrics": baseline_metrics}
     check_summary(images_test, data_summary)
@@ -53,49 +55,55 @@ def tabulate(
 def gather_predictions(
     run_manifest: dict[str, Any], baseline_predictions: pd.DataFrame, probe_predictions: pd.DataFrame
 ) -> pd.DataFrame:
-    """All guesses in one table, a row for each test image and classifier.
+    """Concatenates the predictions of all classifiers, one row per test image and classifier.
 
-    Raises UserError when guesses are of another run than their metrics.
+    Raises:
+        UserError: Predictions and metrics come from different runs.
     """
     check_runs(run_manifest)
     return join_predictions([probe_predictions, baseline_predictions])
 
 
 def compare_classifiers(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Every two classifiers on the same test images (see `pairwise.compare_all`)."""
+    """Compares every pair of classifiers on the same test images (see `comparison.compare_all`)."""
     return compare_all(predictions, seed)
 
 
 def draw_training(encoder: Tensors, run_manifest: dict[str, Any], training_history: pd.DataFrame) -> go.Figure:
-    """The curves of the encoder's own training; those of another run are left out."""
+    """Plots the training history of the encoder; the figure is empty if the history is from another run."""
     if own_steps(encoder.header, run_manifest, training_history) is None:
         made = made_by(run_manifest, "training_history")["run_id"]
-        why = f"the training history is of run {made}, the encoder of {encoder.header['version']}"
-        log.info("training_curves: left out, %s", why)
-        return figures.empty("Training curves", f"left out: {why}".replace(", ", ",<br>"))
+        version = encoder.header["version"]
+        log.info("training_curves is empty: training_history is from run %s, the encoder from run %s", made, version)
+        why = f"The training history is from run {made},<br>the encoder from run {version}."
+        return figures.empty("Training curves", why)
     return figures.training_curves(training_history, int(encoder.header["projection_dim"]))
 
 
 def draw_top1(results: pd.DataFrame, data_summary: dict[str, Any]) -> go.Figure:
-    """Bars of all classifiers, with chance as a line."""
+    """Plots top-1 of all classifiers, with the chance level as a line."""
     return charts.top1_bars(results, chance_level(data_summary["splits"]))
 
 
 def draw_confusion(predictions: pd.DataFrame, images_test: Images) -> go.Figure:
-    """The confusion matrix of the one classifier that was fixed before any test image was seen."""
+    """Plots the confusion matrix of BYOL with the protocol of the summary."""
     chosen = (predictions["protocol"] == PROTOCOL) & (predictions["features"] == BYOL)
     return figures.confusion_matrix(predictions[chosen], images_test.class_names)
 
 
 def draw_few_labels(encoder: Tensors, few_label_metrics: dict[str, Any], images_test: Images) -> go.Figure:
-    """Top-1 over the number of labels a class, a curve for each kind of features."""
+    """Plots top-1 over the number of labels per class, one curve for each kind of features.
+
+    Raises:
+        UserError: The metrics were computed for another encoder or on other test images.
+    """
     metrics = {"few_label_metrics": few_label_metrics}
     check_encoder(encoder.header, metrics)
     check_images(images_test, metrics)
     return charts.few_label_curve(few_label_metrics["rows"])
 
 
-def introduce(
+def summarize(
     encoder: Tensors,
     run_manifest: dict[str, Any],
     training_history: pd.DataFrame,
@@ -104,79 +112,115 @@ def introduce(
     comparisons: pd.DataFrame,
     quality_metrics: dict[str, Any],
     pair_metrics: dict[str, Any],
-) -> str:
-    """The report's first screen."""
+) -> dict[str, Any]:
+    """Returns the first section of the report: setup, conclusions and headline numbers."""
+    splits = data_summary["splits"]
     steps = own_steps(encoder.header, run_manifest, training_history)
-    facts = lead.facts(encoder.header, data_summary, steps)
     if len(measured(results)):
-        return facts + lead.labeled(results, chance_level(data_summary["splits"]), comparisons, steps)
-    images = sum(split["count"] for split in data_summary["splits"].values())
-    why = why_unmeasured(data_summary["splits"])
-    return facts + lead.unlabeled(images, pair_metrics["clusters"]["k"], quality_metrics["rows"], why)
+        summary = sections.labeled(results, chance_level(splits), comparisons, steps)
+    else:
+        images = sum(split["count"] for split in splits.values())
+        clusters, why = pair_metrics["clusters"]["k"], why_unmeasured(splits)
+        summary = sections.unlabeled(images, clusters, quality_metrics["rows"], why)
+    return {"setup": sections.setup(encoder.header, data_summary, steps), "summary": summary}
 
 
-def tell_results(results: pd.DataFrame, top1_bars: go.Figure, confusion_matrix: go.Figure) -> str:
-    """The report's part on top-1; empty where no classifier was measured."""
-    if measured(results).empty:
-        return ""
-    return sections.results(results, top1_bars) + sections.confusion(confusion_matrix)
-
-
-def tell_evidence(
+def describe_evaluation(
     encoder: Tensors,
+    results: pd.DataFrame,
     comparisons: pd.DataFrame,
     baseline_metrics: dict[str, Any],
     probe_metrics: dict[str, Any],
     fold_metrics: dict[str, Any],
-    few_label_curve: go.Figure,
     quality_metrics: dict[str, Any],
     predictions: pd.DataFrame,
     images_test: Images,
-) -> str:
-    """The report's part on how far the numbers can be trusted."""
+) -> dict[str, Any]:
+    """Returns the sections on classifiers and features, by name; None for a section without content.
+
+    Raises:
+        UserError: The metrics were computed for another encoder or on other test images.
+    """
     metrics = {"fold_metrics": fold_metrics, "quality_metrics": quality_metrics}
     check_encoder(encoder.header, metrics)
     check_images(images_test, metrics)
-    rows = [*probe_metrics["rows"], *baseline_metrics["rows"]]
-    return (
-        evidence.comparisons(comparisons)
-        + evidence.beyond_top1(rows)
-        + evidence.classes(predictions, images_test.class_names)
-        + evidence.less(fold_metrics["rows"], few_label_curve)
-        + evidence.quality(quality_metrics["rows"])
-    )
+    return {
+        "results": evaluation_sections.results(results),
+        "comparisons": evaluation_sections.comparisons(comparisons),
+        "calibration": evaluation_sections.calibration([*probe_metrics["rows"], *baseline_metrics["rows"]]),
+        "classes": evaluation_sections.classes(predictions, images_test.class_names),
+        "folds": evaluation_sections.folds(fold_metrics["rows"]),
+        "quality": evaluation_sections.quality(quality_metrics["rows"]),
+    }
 
 
-def tell_latents(
-    encoder: Tensors,
-    pair_metrics: dict[str, Any],
-    pair_embeddings: pd.DataFrame,
-    pair_embedding_map: go.Figure,
-    cluster_sheet: np.ndarray,
-    images_test: Images,
-) -> str:
-    """The report's part on the clusters and the pair model."""
+def describe_pair_model(
+    encoder: Tensors, pair_metrics: dict[str, Any], pair_embeddings: pd.DataFrame, images_test: Images
+) -> dict[str, Any]:
+    """Returns the sections on the clusters and the pair model, by name; None for a section without content.
+
+    Raises:
+        UserError: The metrics were computed for another encoder or on other test images.
+    """
     metrics = {"pair_metrics": pair_metrics}
     check_encoder(encoder.header, metrics)
     check_images(images_test, metrics)
-    clusters = pair_sections.clusters(pair_metrics, pair_embeddings, pair_embedding_map, cluster_sheet, images_test)
-    return clusters + pair_sections.pairs(pair_metrics)
+    return {
+        "clusters": pair_sections.clusters(pair_metrics, pair_embeddings, images_test.class_names),
+        "pairs": pair_sections.pairs(pair_metrics),
+    }
+
+
+def embed_figures(
+    top1_bars: go.Figure,
+    confusion_matrix: go.Figure,
+    few_label_curve: go.Figure,
+    training_curves: go.Figure,
+    pair_embedding_map: go.Figure,
+    cluster_sheet: np.ndarray,
+    sample_grid: np.ndarray,
+    images_test: Images,
+) -> dict[str, Any]:
+    """Returns figures and images as the page embeds them, by catalog entry; None for those that are empty.
+
+    The training curves are always embedded: an empty figure says why.
+    """
+
+    def shown(figure: go.Figure, name: str) -> Plot | None:
+        return plot(figure, name) if figure.data else None
+
+    return {
+        "top1_bars": shown(top1_bars, "top1-bars"),
+        "confusion_matrix": shown(confusion_matrix, "confusion-matrix"),
+        "few_label_curve": shown(few_label_curve, "few-label-curve"),
+        "training_curves": plot(training_curves, "training-curves"),
+        "pair_embedding_map": shown(with_literal_labels(pair_embedding_map), "pair-embedding-map"),
+        "thumbnails": thumbnails(pair_embedding_map, images_test),
+        "cluster_sheet": png(cluster_sheet) if len(images_test) else None,
+        "sample_grid": png(sample_grid),
+    }
 
 
 def write_report(
     encoder: Tensors,
     run_manifest: dict[str, Any],
-    training_curves: go.Figure,
     data_summary: dict[str, Any],
-    sample_grid: np.ndarray,
-    report_lead: str,
-    report_results: str,
-    report_evidence: str,
-    report_latents: str,
+    report_summary: dict[str, Any],
+    report_evaluation: dict[str, Any],
+    report_pair_model: dict[str, Any],
+    report_figures: dict[str, Any],
 ) -> str:
-    """All of it on one HTML page: results first; where there are none, the clusters."""
-    told = [report_results, report_evidence, report_latents]
-    training = sections.training(encoder.header, training_curves)
-    data = sections.data(data_summary, sample_grid)
-    parts = [*(told if report_results else reversed(told)), training, data, sections.run(run_manifest)]
-    return render(encoder.header, run_manifest, [report_lead, *parts])
+    """Renders the report as one HTML page. Without labels the sections on clusters and pair model come first."""
+    return render(
+        {
+            "title": sections.title(encoder.header),
+            "encoder_version": encoder.header["version"],
+            "figures": report_figures,
+            "training": sections.training(encoder.header),
+            "data": sections.data(data_summary),
+            "run": sections.run(run_manifest),
+            **report_summary,
+            **report_evaluation,
+            **report_pair_model,
+        }
+    )

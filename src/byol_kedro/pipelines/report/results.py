@@ -1,4 +1,4 @@
-"""One row per classifier: how good, of what training, on which data, made by which run."""
+"""The results table: one row per classifier with its accuracy, training, data and run."""
 
 import json
 from collections.abc import Hashable, Mapping
@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from byol_kedro.datasets.images import Images
-from byol_kedro.evaluation.names import BYOL, CLASSIFIER, PIXELS, UNTRAINED
+from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
+from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.pipelines.report.consistency import check_encoder, made_by
 from byol_kedro.sources.stl10 import STL10
 
@@ -20,7 +21,7 @@ COLUMNS = (
 )  # fmt: skip
 WHOLE = ("dim", "projection_dim", "epochs", "batch_size", "seed")
 NUMBERS = ("top1", "ci_low", "ci_high")
-PROTOCOLS = tuple(CLASSIFIER)
+PROTOCOLS = tuple(PROBES)
 README = "sthalles/PyTorch-BYOL README"
 ISSUE_4 = "sthalles/PyTorch-BYOL#4 (users)"
 ISSUE_6 = "sthalles/PyTorch-BYOL#6 (users)"
@@ -32,13 +33,13 @@ LINKS = {
 }
 
 DATA = "stl10"
-LAYOUT = f"{DATA} layout"  # what the tables call other images in the files of STL-10
+LAYOUT = f"{DATA} layout"  # the name of other images in the files of STL-10
 COUNTS = {"unlabeled": 100_000, "train": 5_000, "test": 8_000}
 SIDE = 96  # pixels
-LABELS = STL10.members["test_y.bin"].md5  # of the labels of the test images, 1 to 10, a byte each
+LABELS = STL10.members["test_y.bin"].md5  # of the test labels, 1 to 10, one byte each
 NAMES = STL10.members["class_names.txt"].md5
 
-# Of the classifier, as the table's authors train it.
+# Hyperparameters of the classifier of the published table.
 SETTINGS = json.dumps({"lr": 0.0003, "batch_size": 64, "epochs": 200})
 
 _PIXELS: dict[str, Any] = {"features": "pixels, PCA 256", "dim": 256, "data": DATA, "source": "published"}
@@ -55,7 +56,7 @@ _BYOL: dict[str, Any] = {
     "settings": SETTINGS,
 }
 
-# The two reports of ISSUE_4 are one range: tables write them in one row.
+# The tables merge the two results of ISSUE_4 into one row with a range.
 ROWS: tuple[dict[str, Any], ...] = (
     {**_BYOL, "epochs": 80, "top1": 0.752, "reference": README},
     {**_BYOL, "epochs": 80, "top1": 0.695, "reference": ISSUE_4},
@@ -81,15 +82,24 @@ def collect(
     images: str,
     known_as: str,
 ) -> pd.DataFrame:
-    """The measured rows of all `metrics` (catalog entry → its JSON), sorted, then the published ones.
+    """Collects the measured rows, sorted, followed by the published rows.
 
-    `header` is the encoder's; `evaluated` is the source of the images at hand, of which metrics are that do not
-    name theirs, and `known_as` what tables call these (see `published.name_of_data`); `images` are their
-    fingerprints unlabeled:train, as an encoder names its own. `top1` and the bounds of its 95 % Wilson interval are
-    fractions; `settings` are the parameters of the classifier, as JSON; what a row has no value for is <NA>, NaN or "".
+    `top1` and the bounds of its 95 % Wilson interval are fractions; `settings` are the hyperparameters of the
+    classifier as JSON. Missing values are <NA>, NaN or "".
+
+    Args:
+        header: Header of the encoder.
+        manifest: Manifest of the run.
+        metrics: Metrics by catalog entry.
+        evaluated: Source of the loaded images. Metrics that do not name their data were computed on these.
+        images: Fingerprints of the loaded images, unlabeled:train, as in the encoder's header.
+        known_as: Name of the loaded images in the table (see `name_of_data`).
+
+    Returns:
+        A table with the columns `COLUMNS`.
 
     Raises:
-        UserError: metrics are of another encoder.
+        UserError: The metrics were computed for another encoder.
     """
     check_encoder(header, metrics)
     rows = [
@@ -103,17 +113,19 @@ def collect(
         for name, table in metrics.items()
         for row in table["rows"]
     ]
-    return _frame([*sorted(rows, key=rank), *ROWS])
+    return _frame([*sorted(rows, key=row_key), *ROWS])
 
 
 def measured(results: pd.DataFrame) -> pd.DataFrame:
+    """Returns the measured rows."""
     return results[results["source"] == "measured"]
 
 
 def comparable(results: pd.DataFrame) -> pd.DataFrame:
-    """The measured rows, and the published ones beside which the same was done on the same data.
+    """Returns the measured rows and the published rows that are comparable to one of them.
 
-    That is a measured row of the same protocol whose settings hold those of the published one.
+    A published row is comparable to a measured row with the same data and protocol whose settings include those of
+    the published row.
     """
     rows = results.to_dict("records")
     own = [row for row in rows if row["source"] == "measured"]
@@ -129,19 +141,20 @@ def comparable(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def why_unmeasured(splits: Mapping[str, Mapping[str, Any]]) -> str:
-    """Why no classifier was measured, as a clause; `splits` as for `chance_level`."""
+    """Returns the reason why no classifier was evaluated, as a clause; `splits` as in `chance_level`."""
     train, test = ([count for count in splits[split]["classes"].values() if count] for split in ("train", "test"))
     if not train and not test:
-        return "there are no labels to learn from or to test on"
+        return "the images have no labels"
     if len(train) < 2:
-        return f"train has labels of {'one class alone' if train else 'no class'}"
+        return f"the training images have {'labels of only one class' if train else 'no labels'}"
     return "no test image has a label"
 
 
 def chance_level(splits: Mapping[str, Mapping[str, Any]]) -> float | None:
-    """The top-1 on test of always naming the class that is the most frequent in train; of several, their mean.
+    """Returns the test accuracy of predicting the most frequent training class, a fraction.
 
-    splits: those of the data summary, whose `classes` count the labels. None where a split has no labels.
+    Equally frequent classes are averaged. `splits` are those of the data summary, whose `classes` count the labels;
+    None if train or test has no labels.
     """
     train, test = (splits[split]["classes"] for split in ("train", "test"))
     if not train or not test:
@@ -151,7 +164,7 @@ def chance_level(splits: Mapping[str, Mapping[str, Any]]) -> float | None:
 
 
 def _settings(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """Of the classifier; none where it is not known, which a table read from a CSV has as NaN."""
+    """Returns the settings of the classifier; empty if unknown, which is NaN in a table read from a CSV."""
     text = row["settings"]
     return {} if pd.isna(text) or not text else dict(json.loads(text))
 
@@ -159,7 +172,7 @@ def _settings(row: Mapping[Any, Any]) -> dict[str, Any]:
 def _training(
     row: Mapping[str, Any], header: Mapping[str, str], evaluated: str, images: str, names: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What the row says of the training: of the encoder's header, whatever today's parameters are."""
+    """Returns the training of a row, taken from the encoder's header and not from the current parameters."""
     known_as = names.get(evaluated, evaluated)
     if row["features"] == BYOL:
         return {
@@ -182,25 +195,25 @@ def _training(
 
 
 def _data(header: Mapping[str, str], evaluated: str, images: str, known_as: str) -> str:
-    """What BYOL was trained on and, where that is something else, what it was evaluated on."""
+    """Returns the training data and, if different, the evaluation data."""
     if header["data"] != evaluated:
         return f"{header['data']} → {known_as}"
-    # A source can be ingested in several ways, which its name does not tell.
+    # The same source can be ingested with different parameters.
     return known_as if header["data_fingerprint"] == images else f"{evaluated} → {known_as} (other images)"
 
 
-def rank(row: Mapping[str, Any]) -> tuple[tuple[int, str], tuple[int, str]]:
-    """The place of a measured row: by features, then by protocol."""
-    return place(row["features"]), order(row["protocol"])
+def row_key(row: Mapping[str, Any]) -> tuple[tuple[int, str], tuple[int, str]]:
+    """Sort key of a measured row: by features, then by protocol."""
+    return features_key(row["features"]), protocol_key(row["protocol"])
 
 
-def order(protocol: str) -> tuple[int, str]:
-    """The place of a protocol among others; what is unknown comes last."""
+def protocol_key(protocol: str) -> tuple[int, str]:
+    """Sort key of a protocol; unknown protocols come last."""
     return PROTOCOLS.index(protocol) if protocol in PROTOCOLS else len(PROTOCOLS), protocol
 
 
-def place(features: str) -> tuple[int, str]:
-    """The place of features among others: BYOL first, then what is unknown, then what BYOL has to beat."""
+def features_key(features: str) -> tuple[int, str]:
+    """Sort key of features: BYOL, reference encoders, untrained network, pixels."""
     return {BYOL: 0, UNTRAINED: 2}.get(features, 3 if features.startswith(PIXELS) else 1), features
 
 
@@ -211,10 +224,10 @@ def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def name_of_data(images_test: Images, splits: Mapping[str, Mapping[str, Any]]) -> str:
-    """What the tables call the images at hand: the name of their source, for STL-10 only where they are STL-10.
+    """Returns the name of the loaded images in the tables: their source, or `LAYOUT` for other images in STL-10 files.
 
-    `splits` are those of the data summary. The source `stl10` reads any images in STL-10's files; the original has so
-    many of them at 96 px, its class names, and its test labels in this order.
+    The source `stl10` reads any images in the file format of STL-10. The original is recognized by its number and
+    size of images, its class names and its test labels. `splits` are those of the data summary.
     """
     if images_test.source != DATA:
         return images_test.source

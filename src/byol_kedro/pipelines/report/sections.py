@@ -1,114 +1,133 @@
-"""The sections of the report, each from what it shows to HTML."""
+"""The sections of the report on the run itself: summary, training, data and provenance, without their layout."""
 
-import json
-from collections.abc import Iterable, Mapping
-from html import escape
-from importlib.resources import files
-from string import Template
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
-from byol_kedro.pipelines.report import markup
-from byol_kedro.pipelines.report.markup import paragraph
-from byol_kedro.pipelines.report.results import LINKS, comparable
-from byol_kedro.pipelines.report.table import HEADINGS, RIGHT, cells
+from byol_kedro.evaluation.metrics import percent
+from byol_kedro.evaluation.probes.base import PROBES
+from byol_kedro.log import counted
+from byol_kedro.pipelines.report.results import measured
+from byol_kedro.pipelines.report.table import Table, spaced
+from byol_kedro.pipelines.report.verdict import PROTOCOL, headline, summary, without_labels
 
-# What a reader asks of a training first; the rest of the encoder's header is there to be opened.
-FIRST = ("recipe", "data", "architecture", "stem", "image_size", "epochs", "batch_size", "projection_dim", "seed")
+# The fields of the encoder's header that are shown first; the others are collapsed.
+MAIN_FIELDS = (
+    "recipe", "data", "architecture", "stem", "image_size", "epochs", "batch_size", "projection_dim", "seed",
+)  # fmt: skip
+FINGERPRINT_DIGITS = 12  # as in messages
+SOURCES = {"folder": "a folder of images", "array": "an array of images"}
 
-FINGERPRINT = 12  # digits, as in messages
-IN_WORDS = {"folder": "a folder of images", "array": "an array of images"}
+
+def title(header: Mapping[str, str]) -> str:
+    """Returns the title of the page."""
+    return f"BYOL: {header['architecture']} trained on {_source(header['data'])}"
 
 
-def results(table: pd.DataFrame, bars: go.Figure) -> str:
-    rows = cells(comparable(table))
-    shown = [[_source(row) if name == "source" else row[name] for name in HEADINGS] for row in rows]
-    return markup.section(
-        "Results",
-        markup.figure(bars, "top1-bars"),
-        markup.table(HEADINGS, shown, RIGHT),
-        markup.paragraph(
-            "Top-1 on the test images with its 95 % Wilson interval; published numbers come without one.", "note"
-        ),
-        _makers([row for row in rows if row["run"]]),
+def setup(header: Mapping[str, str], data: Mapping[str, Any], steps: int | None) -> str:
+    """Returns two sentences on the training and the evaluation data.
+
+    Args:
+        header: The encoder's header.
+        data: The data summary.
+        steps: Number of training steps, None if unknown.
+    """
+    splits = data["splits"]
+    counts = [f"{splits[name]['count']:,} {name}" for name in ("unlabeled", "train", "test") if splits[name]["count"]]
+    listed = " and ".join([", ".join(counts[:-1]), counts[-1]] if counts[1:] else counts)
+    number = len(splits["train"]["classes"])
+    classes = f"in {counted(number, 'class', 'classes')}" if number else "without labels"
+    length = counted(int(header["epochs"]), "epoch")
+    length += "" if steps is None else f", {counted(steps, 'step')} of {counted(int(header['batch_size']), 'image')}"
+    return (
+        f"Encoder: {header['architecture']}, trained with BYOL on {_source(header['data'])} "
+        f"(recipe {header['recipe']}: {length}). Evaluation data: {_source(data['source'])}, {listed} images of "
+        f"{splits['test']['height']} px {classes}."
     )
 
 
-def confusion(matrix: go.Figure) -> str:
-    if not matrix.data:
-        return ""
-    return markup.section("What is taken for what", markup.figure(matrix, "confusion-matrix"))
-
-
-def training(header: Mapping[str, str], curves: go.Figure) -> str:
-    facts = {markup.spaced(name): header[name] for name in FIRST if name in header}
-    others = {markup.spaced(name): value for name, value in header.items() if name not in FIRST}
-    return markup.section(
-        "Training",
-        markup.definitions(facts),
-        markup.details("The rest of the encoder's header", markup.definitions(others)),
-        markup.figure(curves, "training-curves"),
-    )
-
-
-def data(summary: Mapping[str, Any], grid: np.ndarray) -> str:
-    splits = {
-        name: {**split, "fingerprint": split["fingerprint"][:FINGERPRINT]} for name, split in summary["splits"].items()
-    }
-    return markup.section(
-        "Data",
-        markup.facts({**summary, "splits": splits}),
-        markup.image(grid, "Some of the images, as they were read"),
-    )
-
-
-def run(manifest: Mapping[str, Any]) -> str:
-    git = manifest.get("git") or {}
-    revision = f"{git.get('revision') or 'unknown'}{' with changes' if git.get('dirty') else ''}"
-    reads = [(name, read["version"], read["command"]) for name, read in manifest["reads"].items()]
-    facts = {
-        "run": manifest["run_id"],
-        "command": manifest["command"],
-        "environment": manifest["environment"],
-        "pipelines": manifest["pipelines"],
-        "git revision": revision,
-        "python": manifest["python"],
-        "platform": manifest["platform"],
-    }
-    parameters = json.dumps(manifest["parameters"], indent=2, ensure_ascii=False)
-    return markup.section(
-        "This run",
-        markup.definitions(facts),
-        markup.details("What it read", markup.table(("entry", "version", "made by"), reads)),
-        markup.details("Parameters", f"<pre>{escape(parameters)}</pre>"),
-        markup.details("Packages", markup.definitions(manifest["packages"])),
-    )
-
-
-def _source(row: Mapping[str, str]) -> str:
-    address = LINKS.get(row["reference"])
-    return markup.link(row["reference"].removeprefix("sthalles/"), address) if address else "measured"
-
-
-def _makers(rows: list[dict[str, str]]) -> str:
-    """Run and command of each measured row, to be opened."""
-    columns = ("classifier", "features", "run", "command")
-    made = markup.table(columns, [[row[name] for name in columns] for row in rows])
-    return markup.details("Which run and command made each row", made) if rows else ""
-
-
-def render(header: Mapping[str, str], manifest: Mapping[str, Any], parts: Iterable[str]) -> str:
-    """`parts` (HTML) as one HTML5 page under a heading; plotly.js is in it once, and it loads nothing."""
-    data = IN_WORDS.get(header["data"], header["data"])
-    title = f"BYOL features of {header['architecture']}, trained on {data}"
-    heading = [
-        f"<header><h1>{escape(title)}</h1>",
-        paragraph(f"run {manifest['run_id']} · encoder {header['version']}"),
-        "</header>",
+def labeled(
+    results: pd.DataFrame, chance: float | None, comparisons: pd.DataFrame, steps: int | None
+) -> dict[str, Any]:
+    """Returns the conclusions and the numbers that they rest on. `chance` is a fraction, None if unknown."""
+    own = measured(results)
+    numbers = [
+        (row["features"], f"{percent(row['top1'])} %", f"{percent(row['ci_low'])}–{percent(row['ci_high'])}")
+        for row in own[own["protocol"] == PROTOCOL].to_dict("records")
     ]
-    template = Template(files(__package__).joinpath("page.html").read_text(encoding="utf-8"))
-    return template.substitute(title=escape(title), plotly=get_plotlyjs(), body="\n".join([*heading, *parts]))
+    if chance is not None:
+        numbers.append(("chance", f"{percent(chance)} %", "most frequent training class"))
+    return {
+        "sentences": summary(results, comparisons, steps),
+        "classifier": PROBES[PROTOCOL].label,
+        "numbers": numbers,
+        "family": len(headline(results)),
+    }
+
+
+def unlabeled(images: int, clusters: int, quality: Sequence[Mapping[str, Any]], why: str) -> dict[str, Any]:
+    """Returns the conclusions if no classifier was evaluated (see `verdict.without_labels`)."""
+    return {"sentences": without_labels(images, clusters, quality, why), "numbers": []}
+
+
+def training(header: Mapping[str, str]) -> dict[str, Any]:
+    """Returns the fields of the encoder's header."""
+    return {
+        "main": {spaced(name): header[name] for name in MAIN_FIELDS if name in header},
+        "others": {spaced(name): value for name, value in header.items() if name not in MAIN_FIELDS},
+    }
+
+
+def data(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the data summary: mappings of equal fields as tables with a column each, all other fields as a list."""
+    splits = {
+        name: {**split, "fingerprint": split["fingerprint"][:FINGERPRINT_DIGITS]}
+        for name, split in summary["splits"].items()
+    }
+    fields = {**summary, "splits": splits}
+    tables = {name: columns for name, columns in fields.items() if _is_table(columns)}
+    return {
+        "fields": {spaced(name): value for name, value in fields.items() if name not in tables},
+        "tables": [_columns(name, columns) for name, columns in tables.items()],
+    }
+
+
+def run(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what is needed to repeat the run: command, versions, parameters and packages."""
+    git = manifest.get("git") or {}
+    revision = f"{git.get('revision') or 'unknown'}{' with uncommitted changes' if git.get('dirty') else ''}"
+    return {
+        "fields": {
+            "run": manifest["run_id"],
+            "command": manifest["command"],
+            "environment": manifest["environment"],
+            "pipelines": manifest["pipelines"],
+            "git revision": revision,
+            "python": manifest["python"],
+            "platform": manifest["platform"],
+        },
+        "inputs": Table(
+            ("entry", "version", "command"),
+            [(name, read["version"], read["command"]) for name, read in manifest["reads"].items()],
+        ),
+        "parameters": manifest["parameters"],
+        "packages": manifest["packages"],
+    }
+
+
+def _source(name: str) -> str:
+    return SOURCES.get(name, name)
+
+
+def _columns(name: str, columns: Mapping[str, Mapping[str, Any]]) -> Table:
+    fields = next(iter(columns.values()))
+    rows = [[spaced(field), *(column[field] for column in columns.values())] for field in fields]
+    return Table([spaced(name), *columns], rows)
+
+
+def _is_table(value: object) -> bool:
+    if not isinstance(value, Mapping) or not value:
+        return False
+    columns = list(value.values())
+    return all(isinstance(column, Mapping) and list(column) == list(columns[0]) for column in columns)

@@ -1,50 +1,84 @@
-"""The results as people read them: cells in words, and a Markdown table of them."""
+"""Tables as text: the cells of the results, and the Markdown table of them."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 import pandas as pd
 
 from byol_kedro.evaluation.metrics import one_decimal, percent
+from byol_kedro.evaluation.probes.base import PROBES
 
 HEADINGS = (
     "classifier", "features", "architecture", "feature dim", "projection dim", "epochs", "batch size",
     "top-1", "data", "source",
 )  # fmt: skip
 RIGHT = frozenset({"feature dim", "projection dim", "epochs", "batch size", "top-1"})
-# What tells classifiers of one name apart.
-KINDS = {"linear_adam": " (Adam)", "linear_sgd": " (SGD)", "knn_weighted": " (weighted)"}
 NOTHING_MEASURED = (
-    "No classifier was measured: there are no labels of two classes to learn, or none to test on. "
-    "The rows are what others have published."
+    "No classifier was evaluated: the training images have labels of fewer than two classes, or no test image has a "
+    "label. All rows are published results."
 )
 
 
+@dataclass(frozen=True)
+class Table:
+    """A table of the report. The columns in `right` are aligned to the right."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    right: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class Link:
+    """A cell with a link."""
+
+    label: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A cell with a difference of two top-1, in percentage points, and its 95 % interval."""
+
+    points: float
+    low: float
+    high: float
+    significant: bool
+
+
 def signed(points: float, plus: str = "") -> str:
-    """One decimal, with a minus that is as wide as a plus, and none before zero; `plus` is what others begin with."""
+    """Formats with one decimal and a true minus sign; zero has no minus. `plus` precedes other values."""
     digits = one_decimal(abs(points))
     return f"{'−' if points < 0 and float(digits) else plus}{digits}"
 
 
+def spaced(name: str) -> str:
+    """Returns the name of a field with spaces instead of underscores."""
+    return name.replace("_", " ")
+
+
 def whole(value: Any) -> str:
+    """Formats an integer; a missing value is a dash."""
     return "–" if pd.isna(value) else str(int(value))
 
 
-def words(value: Any) -> str:
-    """Text of a cell; a results table that was read from a CSV has NaN where it was empty."""
+def text_or_dash(value: Any) -> str:
+    """Returns the text of a cell; an empty cell, which is NaN in a table read from a CSV, is a dash."""
     return "–" if pd.isna(value) or value == "" else str(value)
 
 
 def classifier(row: Mapping[Any, Any]) -> str:
-    """The classifier's name; the published table's logistic regression is told from scikit-learn's."""
-    return f"{row['classifier']}{KINDS.get(row['protocol'], '')}"
+    """Returns the name of a row's classifier, with the optimizer or weighting where the name alone is ambiguous."""
+    variant = PROBES[row["protocol"]].variant if row["protocol"] in PROBES else ""
+    return f"{row['classifier']} ({variant})" if variant else str(row["classifier"])
 
 
 def cells(results: pd.DataFrame) -> list[dict[str, str]]:
-    """A dict heading → text for each row.
+    """Returns the text of every cell by heading, one dict per row.
 
-    Published rows that differ only in top-1 report one thing several times: they become one row, a range.
+    Published rows that differ only in top-1 report the same experiment: they are merged into one row with a range.
     """
     rows = [_cells(row) for row in results.to_dict("records")]
     merged = []
@@ -57,7 +91,7 @@ def cells(results: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def quality_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """A dict heading → text for each of `quality_row`'s rows."""
+    """Returns the text of every cell by heading for the rows of `quality_metrics`."""
     return [
         {
             "features": row["features"],
@@ -72,7 +106,7 @@ def quality_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 
 def with_interval(row: Mapping[str, Any], name: str) -> str:
-    """`0.152 (0.148 to 0.157)` of one of `score_rows`' rows; empty where the score is not defined."""
+    """Formats a score of a row of `pair_metrics` as `0.152 (0.148 to 0.157)`; empty if it is undefined."""
     value, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
     if value is None:
         return ""
@@ -81,12 +115,12 @@ def with_interval(row: Mapping[str, Any], name: str) -> str:
 
 
 def three_decimals(value: float) -> str:
-    """Three digits, no minus before a zero."""
+    """Formats with three decimals and a true minus sign; zero has none."""
     return f"{round(value, 3) + 0.0:.3f}".replace("-", "−")
 
 
 def markdown(results: pd.DataFrame) -> str:
-    """A Markdown table, padded so that it is readable as text too."""
+    """Returns the results as a Markdown table with aligned columns."""
     rows = [[row[heading].replace("|", "\\|") for heading in HEADINGS] for row in cells(results)]
     widths = [max(map(len, column)) for column in zip(HEADINGS, *rows, strict=True)]
     rule = [
@@ -113,16 +147,16 @@ def _cells(row: Mapping[Hashable, Any]) -> dict[str, str]:
     own = row["source"] == "measured"
     return {
         "classifier": classifier(row),
-        "features": words(row["features"]),
-        "architecture": words(row["architecture"]),
+        "features": text_or_dash(row["features"]),
+        "architecture": text_or_dash(row["architecture"]),
         "feature dim": whole(row["dim"]),
         "projection dim": whole(row["projection_dim"]),
         "epochs": whole(row["epochs"]),
         "batch size": whole(row["batch_size"]),
         "top-1": top1,
-        "data": words(row["data"]),
-        "source": f"run {row['run_id']}" if own else words(row["reference"]),
+        "data": text_or_dash(row["data"]),
+        "source": f"run {row['run_id']}" if own else text_or_dash(row["reference"]),
         "run": str(row["run_id"]) if own else "",
-        "command": words(row["command"]) if own else "",
-        "reference": words(row["reference"]),
+        "command": text_or_dash(row["command"]) if own else "",
+        "reference": text_or_dash(row["reference"]),
     }

@@ -1,4 +1,4 @@
-"""What the numbers mean, in sentences that are made from the rows."""
+"""The conclusions of the report in sentences: accuracy, comparison with the baselines, published results."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,56 +7,70 @@ import pandas as pd
 
 from byol_kedro.evaluation.metrics import one_decimal, percent
 from byol_kedro.evaluation.names import BYOL, PIXELS, SUPERVISED, UNTRAINED
+from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.evaluation.significance import LEVEL, holm, two_proportions, wilson_trials
 from byol_kedro.log import counted
 from byol_kedro.pipelines.report.results import README, comparable, measured
+from byol_kedro.pipelines.report.table import signed
 
-# Comparisons are between equal classifiers, and this one is named before any test image is seen.
+# The protocol of all conclusions. It is fixed before any test image is evaluated, not chosen by test accuracy.
 PROTOCOL = "logistic"
-IN_WORDS = {SUPERVISED: "the same network trained with labels"}
+PROSE = {UNTRAINED: "the untrained network", SUPERVISED: "supervised training from scratch"}
 
 
 def summary(results: pd.DataFrame, comparisons: pd.DataFrame, steps: int | None) -> list[str]:
-    """The verdict, then the usual reason for a bad one, then what is published; `steps`: of the training."""
+    """Returns the sentences of `verdict`, a likely cause of a bad result, and the published results.
+
+    `steps` is the number of training steps, None if unknown.
+    """
     advice = [_advice(steps)] if behind(results) else []
     return [*verdict(results, comparisons), *advice, *_beside_published(results)]
 
 
 def verdict(results: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
-    """Sentences on the logistic rows: whether BYOL beats the pixels, the untrained network and the references.
+    """Returns the accuracy of BYOL with `PROTOCOL` and whether it differs significantly from each baseline.
 
-    The comparisons of BYOL that are named here, which were fixed before any test image was seen, are a family: their
-    p-values, of `comparisons` (see `pairwise.compare_all`), are adjusted for these alone.
+    The p-values are those of `comparisons` (see `comparison.compare_all`), Holm-adjusted over the comparisons named
+    here. These are a family of their own because they are fixed before any test image is evaluated.
     """
-    own = measured(results)
-    byol, others = _row(own, BYOL), headline(results)
+    byol, others = _row(measured(results), BYOL), headline(results)
     if byol is None:
-        return ["BYOL features were not measured with logistic regression, so nothing can be said of them."]
+        return [f"BYOL features were not evaluated with {PROBES[PROTOCOL].label}."]
     p_values = holm([_p_value(byol, row, comparisons) for row in others.values()])
-    return _sentences(byol, others, p_values)
+    interval = f"95 % CI {percent(byol['ci_low'])}–{percent(byol['ci_high'])}"
+    accuracy = f"BYOL reaches {percent(byol['top1'])} % top-1 ({interval}) with {byol['classifier']}."
+    return [accuracy, *_compared(byol, others, p_values)]
 
 
 def headline(results: pd.DataFrame) -> "dict[str, pd.Series[float]]":
-    """The rows that BYOL's logistic row is compared with in the verdict, by what they are called there."""
-    rows = {said: _row(measured(results), name) for name, said in _others(measured(results)).items()}
-    return {said: row for said, row in rows.items() if row is not None}
+    """Returns the rows that the verdict compares BYOL with, by their name in a sentence."""
+    rows = {prose: _row(measured(results), name) for name, prose in _others(measured(results)).items()}
+    return {prose: row for prose, row in rows.items() if row is not None}
 
 
 def behind(results: pd.DataFrame) -> bool:
-    """Whether fewer test images are named right with BYOL's features than with those of the untrained network."""
+    """Returns whether BYOL has a lower top-1 than the untrained network."""
     byol, untrained = (_row(measured(results), name) for name in (BYOL, UNTRAINED))
     return byol is not None and untrained is not None and bool(byol["top1"] < untrained["top1"])
 
 
 def without_labels(images: int, clusters: int, quality: Sequence[Mapping[str, Any]], why: str) -> list[str]:
-    """Sentences on what there is where no classifier was measured, and `why`. `quality`: rows of quality_metrics."""
+    """Returns the conclusions of a run in which no classifier was evaluated.
+
+    Args:
+        images: Number of images in all splits.
+        clusters: Number of clusters, 0 if there are none.
+        quality: Rows of `quality_metrics`.
+        why: Reason why no classifier was evaluated, as a clause (see `results.why_unmeasured`).
+    """
     ranks = {row["features"]: one_decimal(row["effective_rank"]) for row in quality}
-    counts = counted(images, "image") + (f", {counted(clusters, 'cluster')}" if clusters else "")
-    sentences = [f"{counts}. {why[0].upper()}{why[1:]}, so no classifier is measured."]
+    sentences = [f"The data set has {counted(images, 'image')}. No classifier was evaluated: {why}."]
+    if clusters:
+        sentences.append(f"The embeddings of the pair model form {counted(clusters, 'cluster')}.")
     if {BYOL, UNTRAINED} <= ranks.keys():
         sentences.append(
-            f"The effective rank of BYOL's features is {ranks[BYOL]}, that of the untrained network's "
-            f"{ranks[UNTRAINED]}; which are better it does not say."
+            f"The effective rank of the features is {ranks[BYOL]} for BYOL and {ranks[UNTRAINED]} for the untrained "
+            "network; a higher rank does not imply better features."
         )
     return sentences
 
@@ -67,69 +81,72 @@ def _row(rows: pd.DataFrame, features: str) -> "pd.Series[float] | None":
 
 
 def _others(rows: pd.DataFrame) -> dict[str, str]:
-    """Features that BYOL is compared with, in words: the pixels, the untrained network, then all else, as in tables."""
+    """Returns the features that BYOL is compared with and their names in a sentence, baselines first."""
     others = [name for name in rows["features"].unique() if name != BYOL]
     pixels = [name for name in others if name.startswith(PIXELS)]
     rest = [name for name in others if name not in {*pixels, UNTRAINED}]
-    words = {name: name.split(", ")[-1] + " of the pixels" for name in pixels}
-    return words | {UNTRAINED: "the untrained network", **{name: IN_WORDS.get(name, name) for name in rest}}
+    prose = {name: name.split(", ")[-1] + " of the pixels" for name in pixels}
+    return prose | {name: PROSE.get(name, name) for name in (UNTRAINED, *rest)}
 
 
 def _beside_published(results: pd.DataFrame) -> list[str]:
-    """The published table's own classifier beside that table, where the data is the same."""
+    """Compares the published table with the same classifier here, where the data is the same."""
     shown = comparable(results)
     byol = shown[shown["features"] == BYOL]
     table = byol[byol["reference"] == README].sort_values("epochs")
     if table.empty:
         return []
-    says = " and ".join(
+    published = " and ".join(
         f"{percent(top1)} % after {epochs:.0f}" for top1, epochs in zip(table["top1"], table["epochs"], strict=True)
     )
     same = measured(byol)
     return [
-        f"With the published table's classifier BYOL is at {percent(row['top1'])} % after "
-        f"{counted(int(row['epochs']), 'epoch')}; that table says {says}."
+        f"With the classifier of the published table, BYOL reaches {percent(row['top1'])} % after "
+        f"{counted(int(row['epochs']), 'epoch')}; the table reports {published}."
         for _, row in same[same["protocol"] == "linear_adam"].iterrows()
     ]
 
 
-def _sentences(
+def _compared(
     byol: "pd.Series[float]", others: "Mapping[str, pd.Series[float]]", p_values: Sequence[float]
 ) -> list[str]:
-    beats: list[str] = []
+    better: list[str] = []
     worse: list[str] = []
     unclear: list[str] = []
     for (name, row), p in zip(others.items(), p_values, strict=True):
-        points = percent(abs(byol["top1"] - row["top1"]))
+        difference = f"{name} ({_points(byol['top1'], row['top1'])} points)"
         if p >= LEVEL:
-            where = "over" if byol["top1"] > row["top1"] else "below"
-            unclear.append(f"{points} points {where} {name}" if float(points) else f"level with {name}")
+            unclear.append(difference)
         else:
-            (beats if byol["top1"] > row["top1"] else worse).append(f"{name} by {points} points")
-    found = []
-    if beats:
-        found.append(f"BYOL beats {_listed(beats)}.")
-    if worse:
-        found.append(f"BYOL is behind {_listed(worse)}.")
-    if unclear:
-        found.append(f"BYOL is {_listed(unclear)}: too little to rule out luck.")
-    return found
+            (better if byol["top1"] > row["top1"] else worse).append(difference)
+    sentences = {
+        "It is significantly better than": better,
+        "It is significantly worse than": worse,
+        "It does not differ significantly from": unclear,
+    }
+    return [f"{start} {_enumerated(names)}." for start, names in sentences.items() if names]
+
+
+def _points(top1: float, other: float) -> str:
+    """Formats a difference of two fractions in percentage points, with its sign; equal values are 0.0."""
+    points = 100 * (top1 - other)
+    return signed(points, "+") if float(one_decimal(abs(points))) else "0.0"
 
 
 def _advice(steps: int | None) -> str:
-    took = "" if steps is None else f": this training took {steps:,}"
+    length = "" if steps is None else f"; this run took {steps:,}"
     return (
-        "The usual reason for being behind the untrained network is too few steps for so few images"
-        f"{took} (docs/recipes.md, “Few images”)."
+        "A lower top-1 than that of the untrained network usually means too few training steps for a small data set"
+        f"{length} (docs/recipes.md, “Few images”)."
     )
 
 
-def _listed(names: list[str]) -> str:
+def _enumerated(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
 
 
 def _p_value(byol: "pd.Series[float]", other: "pd.Series[float]", comparisons: pd.DataFrame) -> float:
-    """Of the test on the same images; where there are none that both have guessed, of two proportions. Unadjusted."""
+    """Returns the unadjusted p-value of McNemar's test, or of two proportions if there are no common test images."""
     pair = {"features_a": BYOL, "protocol_a": PROTOCOL, "features_b": other["features"], "protocol_b": PROTOCOL}
     found = comparisons[(comparisons[list(pair)] == pd.Series(pair)).all(axis=1)]
     if found.empty:

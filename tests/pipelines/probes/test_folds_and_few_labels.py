@@ -1,4 +1,4 @@
-"""The nodes on folds, few labels and quality: what they save and what they refuse."""
+"""The nodes for folds, few labels and quality measures."""
 
 import json
 from dataclasses import replace
@@ -10,8 +10,8 @@ from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
 from byol_kedro.evaluation.pca import fit_pca
 from byol_kedro.evaluation.representation import effective_rank
-from byol_kedro.pipelines.probes.nodes import learn_from_less, measure_quality
-from tests.support.evaluation_inputs import ENCODER, PROBES, images, latents, reference_latents
+from byol_kedro.pipelines.probes.nodes import evaluate_folds_and_few_labels, measure_quality
+from tests.support.evaluation_inputs import ENCODER, PROBE_PARAMS, images, latents, reference_latents
 
 FOLDS = [np.arange(0, 30), np.arange(30, 60)]
 
@@ -29,10 +29,10 @@ def run(folds=FOLDS, **changes):
         "images_train": replace(images("train"), folds=folds),
         "images_test": images("test"),
     } | changes
-    return learn_from_less(ENCODER, *inputs.values(), PROBES, 0)
+    return evaluate_folds_and_few_labels(ENCODER, *inputs.values(), PROBE_PARAMS, 0)
 
 
-def test_folds_are_of_all_protocols_for_features_and_of_two_for_pixels():
+def test_folds_have_all_probes_for_networks_and_two_for_pixels():
     folds, _ = run()
     counts = {}
     for row in folds["rows"]:
@@ -41,17 +41,17 @@ def test_folds_are_of_all_protocols_for_features_and_of_two_for_pixels():
     assert counts == {"BYOL": features, "untrained network": features, "pixels, PCA 5": ["logistic", "knn"]}
 
 
-def test_few_labels_are_of_all_features():
+def test_few_labels_cover_all_features():
     _, few = run()
     assert list(dict.fromkeys(row["features"] for row in few["rows"])) == ["BYOL", "untrained network", "pixels, PCA 5"]
 
 
-def test_without_folds_there_are_few_labels_alone():
+def test_without_folds_there_are_few_label_rows_only():
     folds, few = run(folds=[])
     assert (folds["rows"], len(few["rows"])) == ([], 9)
 
 
-def test_folds_count_in_images_and_not_in_rows_of_the_latents():
+def test_folds_refer_to_images_not_to_rows_of_latents():
     train = latents("train")
     backwards = Tensors({name: array[::-1] for name, array in train.arrays.items()}, train.header)
     first = [FOLDS[0][:20]]
@@ -60,7 +60,7 @@ def test_folds_count_in_images_and_not_in_rows_of_the_latents():
 
 
 @pytest.mark.parametrize("output", [0, 1])
-def test_metrics_name_the_encoder_and_the_data_and_are_json(output):
+def test_metrics_are_json_with_encoder_and_data(output):
     metrics = json.loads(json.dumps(run()[output]))
     found = metrics["encoder_version"], metrics["data"], metrics["data_fingerprint"]
     assert found == ("v1", "photos", "test-images")
@@ -74,7 +74,7 @@ def test_features_of_another_encoder_are_refused(name):
         "reference_latents": reference_latents(),
     }
     other = replace(right[name], header=right[name].header | {"encoder_version": "v0"})
-    with pytest.raises(UserError, match="v0 meet encoder v1"):
+    with pytest.raises(UserError, match="v0 do not match encoder v1"):
         run(**{name: other})
 
 
@@ -86,11 +86,11 @@ def test_features_of_other_images_are_refused(name):
 
 
 def test_components_of_other_images_are_refused():
-    with pytest.raises(UserError, match="meet photos images"):
+    with pytest.raises(UserError, match="do not match the photos images"):
         run(pca=pca("other-images"))
 
 
-def test_quality_is_that_of_the_test_images_features():
+def test_quality_measures_the_test_features():
     rows = measure_quality(ENCODER, latents("test"), reference_latents(), images("test"), 0, "cpu")["rows"]
     expected = effective_rank(latents("test")["features"])
     assert [(row["features"], row["effective_rank"]) for row in rows] == [
@@ -106,7 +106,7 @@ def test_quality_needs_no_labels():
     assert len(metrics["rows"]) == 2
 
 
-def test_quality_of_another_encoders_features_is_refused():
+def test_quality_of_another_encoder_is_refused():
     other = replace(latents("test"), header=latents("test").header | {"encoder_version": "v0"})
-    with pytest.raises(UserError, match="v0 meet encoder v1"):
+    with pytest.raises(UserError, match="v0 do not match encoder v1"):
         measure_quality(ENCODER, other, reference_latents(), images("test"), 0, "cpu")

@@ -1,0 +1,40 @@
+"""Refuses to read together what was made from different versions of one artifact."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kedro.io import CatalogProtocol
+
+from byol_kedro.errors import UserError
+from byol_kedro.runs.manifest import manifest_of
+
+# Artifacts that carry no fingerprint of what they were made from.
+MADE_FROM = {
+    "pair_metrics": "pair_embeddings",
+    "pair_embedding_map": "pair_embeddings",
+    "cluster_sheet": "pair_embeddings",
+    "cluster_list": "pair_embeddings",
+}
+# Artifacts of one node or of nodes that only run together.
+MADE_WITH = {"sample_grid": "data_summary"}
+
+
+def check_lineage(reads: Mapping[str, str], catalog: CatalogProtocol[Any, Any]) -> None:
+    """Check the versions that a run is going to read against the manifests of the runs that made them.
+
+    Args:
+        reads: entry to version, of everything that the run reads and does not write.
+        catalog: the catalog of the run.
+
+    Raises:
+        UserError: an entry was made from, or with, another version of an entry that the run reads too.
+    """
+    for entry, source in (MADE_FROM | MADE_WITH).items():
+        if not {entry, source} <= reads.keys() or reads[entry] == reads[source]:
+            continue
+        read = manifest_of(reads[entry], catalog).get("reads", {}).get(source, {}).get("version", reads[entry])
+        if entry in MADE_WITH or read != reads[source]:
+            raise UserError(
+                f"{entry} of {reads[entry]} belongs to {source} of {read}, but this run reads {source} of "
+                f"{reads[source]}; pin both with --load-versions, or run the pipeline that makes them again"
+            )
