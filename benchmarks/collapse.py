@@ -17,7 +17,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from torch import nn
 
-from byol_kedro.byol.batches import place_images
+from byol_kedro.byol.batches import load_images
 from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.optimizer import create_optimizer
 from byol_kedro.byol.schedule import Plan
@@ -25,8 +25,8 @@ from byol_kedro.byol.state import TrainState, initial_state
 from byol_kedro.byol.train import train
 from byol_kedro.datasets.images import Images
 from byol_kedro.parameters import Pretrain
-from byol_kedro.pipelines.pretrain.artifacts import describe
-from byol_kedro.pipelines.pretrain.online_eval import online_measures
+from byol_kedro.pipelines.pretrain.artifacts import encoder_header
+from byol_kedro.pipelines.pretrain.online_eval import online_evaluation
 
 ROOT = Path(__file__).parents[1]
 SEED = 0
@@ -52,12 +52,12 @@ def without_predictor(state: TrainState, parameters: Pretrain) -> TrainState:
 def curve(unlabeled: Images, labeled: Images, parameters: Pretrain, *, predictor: bool) -> list[Row]:
     plan = Plan(parameters, len(unlabeled) + len(labeled), SEED)
     state = initial_state(parameters, labeled.pixels.shape[-1], SEED, torch.device("cpu"))
-    header = describe(state, parameters, unlabeled, labeled, SEED)
+    header = encoder_header(state, parameters, unlabeled, labeled, SEED)
     if not predictor:
         state = without_predictor(state, parameters)
-    images = place_images([unlabeled.pixels, labeled.pixels], state.device)
-    measure = online_measures(labeled, parameters.online_knn, header, SEED, state.device)
-    return train(state, images, plan, header.mean, header.std, measure=measure)
+    images = load_images([unlabeled.pixels, labeled.pixels], state.device)
+    evaluate = online_evaluation(labeled, parameters.online_knn, header, SEED, state.device)
+    return train(state, images, plan, header.mean, header.std, evaluate=evaluate)
 
 
 def main() -> None:

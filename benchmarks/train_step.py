@@ -18,7 +18,6 @@ import yaml
 
 from byol_kedro.byol.augmentation.augment import augment
 from byol_kedro.byol.device import autocast_dtype, resolve_device
-from byol_kedro.byol.loss import byol_loss
 from byol_kedro.byol.state import TrainState, initial_state
 from byol_kedro.byol.step import Views, train_step
 from byol_kedro.parameters import Pretrain
@@ -27,12 +26,10 @@ RECIPE = Path(__file__).parents[1] / "conf/base/parameters_pretrain.yml"
 
 
 def bare_passes(state: TrainState, views: Views, dtype: torch.dtype | None) -> None:
-    first, second = views
     state.network.zero_grad(set_to_none=True)
     with torch.autocast(state.device.type, dtype=dtype, enabled=dtype is not None):
-        predictions = state.network(first)[1], state.network(second)[1]
-        targets = state.network.target(first), state.network.target(second)
-    byol_loss(predictions, targets).backward()
+        loss, _ = state.network.loss(*views)
+    loss.backward()
 
 
 def whole_step(state: TrainState, images: torch.Tensor, parameters: Pretrain, dtype: torch.dtype | None) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from byol_kedro.byol.batches import DeviceImages, HostImages, place_images
+from byol_kedro.byol.batches import DeviceImages, HostImages, load_images
 
 CPU = torch.device("cpu")
 
@@ -38,13 +38,13 @@ def test_a_memory_map_is_not_read_whole(tmp_path):
             return taken
 
     watched = Watched()
-    (batch,) = place_images([watched], CPU).batches([torch.tensor([2, 7])])
+    (batch,) = load_images([watched], CPU).batches([torch.tensor([2, 7])])
     assert (len(batch), watched.rows) == (2, 2)
 
 
 def test_an_empty_part_counts_for_nothing():
     empty, filled = parts(0, 3)
-    images = place_images([empty, filled], CPU)
+    images = load_images([empty, filled], CPU)
     assert images.count == 3
     (batch,) = images.batches([torch.tensor([2])])
     assert np.array_equal(batch.numpy(), filled[2:])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from byol_kedro.byol.batches import CudaCopy, HostImages, PrefetchedImages, ahead, place_images
+from byol_kedro.byol.batches import CudaCopy, HostImages, PrefetchedImages, load_images, prefetch
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.train import train
 from tests.support.trainings import CPU, images, recipe, small_state
@@ -32,7 +32,7 @@ def test_results_come_in_order_from_one_thread_of_its_own():
         time.sleep(0.002 * (item % 3))
         return item * item
 
-    assert list(ahead(work, range(20))) == [item * item for item in range(20)]
+    assert list(prefetch(work, range(20))) == [item * item for item in range(20)]
     assert len(set(workers)) == 1
     assert workers[0] != threading.get_ident()
 
@@ -45,7 +45,7 @@ def test_work_runs_ahead_by_its_depth_and_no_further():
         allowed.release()
         return item
 
-    with closing(ahead(work, range(100), depth=3)) as results:
+    with closing(prefetch(work, range(100), depth=3)) as results:
         next(results)
         for _ in range(4):
             assert allowed.acquire(timeout=10)
@@ -59,7 +59,7 @@ def test_an_error_of_the_thread_comes_where_its_result_was_due():
             raise OSError("the disk is gone")
         return item
 
-    results = ahead(work, range(10))
+    results = prefetch(work, range(10))
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(OSError, match="the disk is gone"):
         next(results)
@@ -74,7 +74,7 @@ def test_after_an_early_stop_nothing_more_is_worked_on():
             second.set()
             assert gate.wait(timeout=10)
 
-    results = ahead(work, range(1000))
+    results = prefetch(work, range(1000))
     next(results)
     assert second.wait(timeout=10)
     threading.Timer(0.05, gate.set).start()
@@ -133,7 +133,7 @@ def test_a_training_that_stops_takes_its_thread_with_it(error):
             raise error
 
     with pytest.raises(error):
-        trained(PrefetchedImages(PARTS, FakeCopy()), watch=stop)
+        trained(PrefetchedImages(PARTS, FakeCopy()), on_step=[stop])
     assert background_threads() == []
 
 
@@ -205,9 +205,9 @@ def test_on_a_gpu_images_lie_there_whole_where_they_fit_and_are_prefetched_where
         monkeypatch.setattr(f"byol_kedro.byol.batches.{name}", lambda *_, name=name: made.append(name))
     monkeypatch.setattr("byol_kedro.byol.batches.CudaCopy", lambda _device: None)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (free, free))
-    place_images(PARTS, torch.device("cuda"))
+    load_images(PARTS, torch.device("cuda"))
     assert made == [kind]
 
 
 def test_images_on_the_host_are_gathered_in_the_thread_that_asks():
-    assert isinstance(place_images([*PARTS, np.empty((0, 3, 16, 16), np.uint8)], CPU), HostImages)
+    assert isinstance(load_images([*PARTS, np.empty((0, 3, 16, 16), np.uint8)], CPU), HostImages)

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from byol_kedro.byol.networks import Byol, Target
+from byol_kedro.byol.method import Byol, Target
 from byol_kedro.byol.step import train_step
 from tests.support.trainings import compile_without_compiler, small_state, two_views
 

@@ -18,7 +18,7 @@ def without_gpu(monkeypatch):
 @pytest.mark.parametrize("name", ["cuda", "cuda:1", "mps"])
 def test_a_gpu_that_is_not_there_is_one_line(monkeypatch, name):
     without_gpu(monkeypatch)
-    with pytest.raises(UserError, match=f"{name} is asked for.*device=cpu") as error:
+    with pytest.raises(UserError, match=f"{name} is not available.*device=cpu") as error:
         resolve_device(name)
     assert "\n" not in str(error.value)
 

@@ -36,7 +36,7 @@ def unchanged(before, after):
 def test_an_overflow_leaves_weights_target_and_optimizer_alone_halves_the_scale_and_training_goes_on(optimizer):
     state = scaled_state(optimizer=optimizer)
     step(state, 0)
-    before, target = moving(state), [tensor.clone() for tensor in state.target]
+    before, target = moving(state), [tensor.clone() for tensor in state.network.moving_pairs[1]]
     state.scaler.update(2.0**40)  # beyond float16's 65504 in any gradient
     step(state, 1)
     assert unchanged(before, moving(state))
@@ -44,7 +44,7 @@ def test_an_overflow_leaves_weights_target_and_optimizer_alone_halves_the_scale_
     state.scaler.update(256.0)
     step(state, 2)
     assert not unchanged(before, moving(state))
-    assert not any(map(torch.equal, state.target, target))
+    assert not any(map(torch.equal, state.network.moving_pairs[1], target))
     assert (state.step, state.skipped) == (3, 1)
 
 

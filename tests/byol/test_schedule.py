@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byol_kedro.byol.schedule import STEPS_A_ROW, Plan
+from byol_kedro.byol.schedule import MAX_STEPS_PER_ROW, Plan
 from byol_kedro.errors import UserError
 from tests.support.trainings import recipe
 
@@ -15,7 +15,7 @@ def test_an_epoch_takes_each_image_at_most_once_in_whole_steps(count, batch, acc
     if count < batch * accumulation_steps:
         return
     plan = Plan(recipe(batch_size=batch, accumulation_steps=accumulation_steps), count, seed=0)
-    micro_batches = [m for step in range(plan.steps_an_epoch) for m in plan.picked(plan.order(0), step)]
+    micro_batches = [m for step in range(plan.steps_per_epoch) for m in plan.micro_batches(plan.order(0), step)]
     seen = torch.cat(micro_batches)
     assert {len(m) for m in micro_batches} == {batch}
     assert len(seen.unique()) == len(seen) == count // (batch * accumulation_steps) * batch * accumulation_steps
@@ -25,7 +25,7 @@ def test_an_epoch_takes_each_image_at_most_once_in_whole_steps(count, batch, acc
 @pytest.mark.parametrize("step", [0, 1, 4, 5, 8])
 def test_batches_go_on_from_any_step_to_the_end_through_the_order_of_each_epoch(step):
     plan = Plan(recipe(epochs=2, batch_size=3, accumulation_steps=2), 26, seed=0)  # four steps an epoch
-    whole = [m for each in range(8) for m in plan.picked(plan.order(each // 4), each)]
+    whole = [m for each in range(8) for m in plan.micro_batches(plan.order(each // 4), each)]
     rest = list(plan.batches(step))
     assert len(rest) == 2 * (8 - step)
     assert all(map(torch.equal, rest, whole[2 * step :]))
@@ -69,11 +69,11 @@ def test_rates_go_from_warm_up_to_zero_and_from_base_to_one():
 
 def test_metrics_are_read_after_each_epoch_and_at_least_every_fifty_steps():
     plan = Plan(recipe(epochs=1000), 8 * 170, seed=0)
-    read = [done for done in range(1, 341) if plan.read_after(done)]
+    read = [done for done in range(1, 341) if plan.logs_after(done)]
     assert {170, 340} <= set(read)
-    assert max(b - a for a, b in zip([0, *read], read, strict=False)) <= STEPS_A_ROW
+    assert max(b - a for a, b in zip([0, *read], read, strict=False)) <= MAX_STEPS_PER_ROW
 
 
 def test_knn_is_measured_every_so_many_epochs_and_at_the_end():
     plan = Plan(recipe(epochs=5, online_knn={"every_epochs": 2}), 24, seed=0)
-    assert [done for done in range(1, 16) if plan.score_after(done)] == [6, 12, 15]
+    assert [done for done in range(1, 16) if plan.evaluates_after(done)] == [6, 12, 15]

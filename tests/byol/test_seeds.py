@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from byol_kedro.byol.networks import Byol, create_encoder
+from byol_kedro.byol.method import Byol
+from byol_kedro.byol.networks import create_encoder
 from byol_kedro.byol.pretrained_weights import pretrained_encoder
 from byol_kedro.byol.seeds import seeded
 from byol_kedro.byol.supervised import _network

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from byol_kedro.byol import statistics
-from byol_kedro.byol.statistics import channel_statistics, pieces
+from byol_kedro.byol.statistics import channel_statistics, chunks
 from tests.support.memory import resident
 
 
@@ -17,7 +17,7 @@ def parts(*lengths):
 
 
 def test_statistics_are_those_of_all_pixels(monkeypatch):
-    monkeypatch.setattr(statistics, "PIECE", 3)
+    monkeypatch.setattr(statistics, "CHUNK", 3)
     arrays = parts(5, 0, 7)
     mean, std = channel_statistics(arrays)
     joined = np.concatenate(arrays).astype(np.float64) / 255
@@ -39,10 +39,10 @@ def test_no_images_have_no_statistics():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what is resident is read from /proc")
 def test_the_pieces_of_a_map_are_its_images_and_do_not_stay_in_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(statistics, "PIECE", 16)
+    monkeypatch.setattr(statistics, "CHUNK", 16)
     pixels = np.random.default_rng(0).integers(0, 256, (64, 3, 64, 64), dtype=np.uint8)
     pixels.tofile(tmp_path / "pixels")
     mapped = np.memmap(tmp_path / "pixels", dtype=np.uint8, mode="r", shape=pixels.shape)
     assert isinstance(mapped.base, mmap.mmap)
-    assert np.array_equal(np.concatenate(list(pieces(mapped))), pixels)
+    assert np.array_equal(np.concatenate(list(chunks(mapped))), pixels)
     assert resident(tmp_path / "pixels") == 0

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from byol_kedro.byol.step import train_step, update_target
+from byol_kedro.byol.step import train_step
 from tests.support.trainings import small_state, two_views
 
 LR, TAU, DECAY, MOMENTUM = 0.1, 0.9, 0.01, 0.9
@@ -64,24 +64,24 @@ def test_gradients_are_those_written_out_by_hand_and_the_target_has_none():
 
 def test_the_target_follows_the_weights_that_the_optimizer_has_just_made():
     state = small_state()
-    before = [parameter.clone() for parameter in state.target]
+    before = [parameter.clone() for parameter in state.network.moving_pairs[1]]
     train_step(state, [two_views()], lr=LR, tau=0.75)
-    for xi, old, theta in zip(state.target, before, state.online, strict=True):
+    for xi, old, theta in zip(state.network.moving_pairs[1], before, state.network.moving_pairs[0], strict=True):
         torch.testing.assert_close(xi, 0.75 * old + 0.25 * theta)
 
 
 def test_the_target_stays_where_tau_is_one():
     state = small_state()
-    before = [parameter.clone() for parameter in state.target]
+    before = [parameter.clone() for parameter in state.network.moving_pairs[1]]
     train_step(state, [two_views()], lr=LR, tau=1.0)
-    assert all(map(torch.equal, state.target, before))
+    assert all(map(torch.equal, state.network.moving_pairs[1], before))
 
 
 def test_the_moving_average_leaves_batch_norm_buffers_alone():
     state = small_state()
     train_step(state, [two_views()], lr=LR, tau=TAU)
     before = {name: tensor.clone() for name, tensor in state.network.target.named_buffers()}
-    update_target(state, 0.5)
+    state.network.update_target(0.5)
     assert all(torch.equal(tensor, before[name]) for name, tensor in state.network.target.named_buffers())
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from byol_kedro.byol.augmentation.augment import augment
-from byol_kedro.byol.batches import place_images
+from byol_kedro.byol.batches import load_images
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.seeds import stream_seed
 from byol_kedro.byol.state import initial_state
@@ -21,7 +21,7 @@ MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 def run(parameters, *, count=20, size=SIZE, seed=0, state=None, **given):
     state = state or small_state(seed)
     plan = Plan(parameters, count, seed)
-    rows = train(state, place_images([images(count, size)], CPU), plan, MEAN, STD, **given)
+    rows = train(state, load_images([images(count, size)], CPU), plan, MEAN, STD, **given)
     return state, rows
 
 
@@ -56,7 +56,7 @@ def test_training_that_stopped_goes_on_bit_for_bit_from_what_its_state_names():
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        run(recipe(epochs=3), state=state, watch=stop)
+        run(recipe(epochs=3), state=state, on_step=[stop])
     saved = copy.deepcopy((state.network.state_dict(), state.optimizer.state_dict(), state.generator.get_state()))
     fresh = small_state(seed=5)
     fresh.network.load_state_dict(saved[0])
@@ -93,7 +93,9 @@ def test_an_incomplete_last_batch_is_dropped():
 
 def test_rows_tell_step_epoch_rates_and_what_was_measured():
     seen = []
-    _, rows = run(recipe(), measure=lambda network: {"knn_top1": 0.5}, watch=lambda done, row: seen.append((done, row)))
+    _, rows = run(
+        recipe(), evaluate=lambda network: {"knn_top1": 0.5}, on_step=[lambda done, row: seen.append((done, row))]
+    )
     assert [(row.step, row.epoch) for row in rows] == [(1, 0.5), (2, 1.0), (3, 1.5), (4, 2.0)]
     assert [row.knn_top1 for row in rows if not math.isnan(row.knn_top1)] == [0.5, 0.5]
     assert rows[0].lr == pytest.approx(0.05)

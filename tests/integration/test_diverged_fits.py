@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from byol_kedro.byol.finite import LARGEST
+from byol_kedro.byol.finite import MAX_FEATURE
 from byol_kedro.byol.train import train_step
 from byol_kedro.datasets.checkpoints import Checkpoints
 from byol_kedro.errors import UserError
@@ -20,7 +20,7 @@ from byol_kedro.parameters import Probes
 from tests.support.evaluation_inputs import PROBE_PARAMS
 from tests.support.pair_problems import SETTINGS, changed, empty_pair_set, linear_pairs, pool_of, scaler_of
 from tests.support.probe_problems import blobs
-from tests.support.resuming import run, what
+from tests.support.resuming import identity, run
 from tests.support.trainings import recipe
 
 # Training of the encoder.
@@ -45,7 +45,7 @@ def set_encoder(name, value):
 
 
 def newest(folder, parameters):
-    found = Checkpoints(folder).of(what(parameters)).newest()
+    found = Checkpoints(folder).of(identity(parameters)).newest()
     return found and found.step
 
 
@@ -140,6 +140,6 @@ def test_tiny_targets_are_fitted_unscaled():
 
 def test_classifiers_accept_the_largest_features():
     """Their squares, deviations and distances are numbers of float32."""
-    data = replace(DATA, train_x=np.clip(1e12 * DATA.train_x, -LARGEST, LARGEST).astype(np.float32))
+    data = replace(DATA, train_x=np.clip(1e12 * DATA.train_x, -MAX_FEATURE, MAX_FEATURE).astype(np.float32))
     evaluation = evaluate(data, probe_names(), PROBE_PARAMS, 0)
     assert len(evaluation.rows) == len(probe_names())
