@@ -24,6 +24,7 @@ class UserError(Exception):
     """
 
     def __init__(self, message: str) -> None:
+        """Create the error; non-printable characters in `message` are escaped."""
         super().__init__(escaped(message))  # file names may contain line breaks, terminal codes and invalid UTF-8
 
 
@@ -31,4 +32,5 @@ class StoppedError(UserError):
     """Ctrl-C. Kedro calls its error hooks for this error, but not for KeyboardInterrupt."""
 
     def __init__(self) -> None:
+        """Create the error."""
         super().__init__("stopped by Ctrl-C; finished outputs are kept, partial ones removed; run the command again")

@@ -1,4 +1,4 @@
-"""Logging helpers: loggers, a throttle, counts and durations as text, short reprs of large objects."""
+"""Loggers, a limit on how often progress is logged, durations in words, and a short repr of large objects."""
 
 import dataclasses
 import logging
@@ -54,6 +54,7 @@ class Brief:
     """Mixin with a short `__repr__`, for dataclasses with `repr=False`."""
 
     def __repr__(self) -> str:
+        """Return the class name with short reprs of the fields."""
         fields = dataclasses.fields(cast("Any", self))
         values = (f"{field.name}={brief(getattr(self, field.name))}" for field in fields)
         return f"{type(self).__name__}({', '.join(values)})"

@@ -30,18 +30,18 @@ class Block(BaseModel):
         assert info.field_name is not None
         expected = cls.model_fields[info.field_name].annotation
         if isinstance(value, bool) and expected is not bool:
-            raise ValueError("neither true nor false is expected here")
+            raise ValueError("a boolean is not allowed here")
         if not isinstance(value, str):
             return value
         if any(category(character) in UNPRINTABLE for character in value):
-            raise ValueError("UTF-8 without control characters is expected")
+            raise ValueError("expected UTF-8 without control characters")
         if "${" in value or value == "???":
-            raise ValueError("a value is expected: variables are the shell's, and it knows none within single quotes")
+            raise ValueError("expected a value: the shell does not expand variables in single quotes")
         if value == "null":
             return None
         if value.startswith("[") and get_origin(expected) in {list, tuple}:
             try:
                 return json.loads(value)
             except (ValueError, RecursionError):
-                raise ValueError("a list such as [1,2] is expected") from None
+                raise ValueError("expected a list such as [1,2]") from None
         return value

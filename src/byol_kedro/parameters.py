@@ -1,7 +1,7 @@
-"""Everything that may be configured: one model for each block of parameters, one root for all.
+"""All parameters: a pydantic model for each block and one for the root.
 
-The values are in conf/<environment>/parameters*.yml; a default here would hide what an environment left out.
-Longer than other files on purpose: what may be configured is to be read in one place, from top to bottom.
+Values are in conf/<environment>/parameters*.yml. The models have no defaults, which would hide missing values.
+This module is longer than others, so that all parameters are in one place.
 """
 
 import re
@@ -25,12 +25,12 @@ from byol_kedro.parameter_types import Block, Fraction, LearningRate, NonNegativ
 
 
 def _address(url: str) -> str:
-    urlsplit(url).port  # noqa: B018  # ValueError where it is none
+    urlsplit(url).port  # noqa: B018  # raises ValueError
     return url
 
 
 def _reference(weights: str) -> str:
-    """A timm name, or name@file with the file's path expanded."""
+    """Expand the path in name@file; a name of timm is unchanged."""
     name, at, file = weights.partition("@")
     return f"{name}@{expand(file)}" if at else name
 
@@ -42,7 +42,7 @@ Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 
 
 class Photos(Block):
-    """Of the `photos` source: the number of patches from each photograph."""
+    """Number of patches from each photograph of the `photos` source."""
 
     unlabeled: Annotated[int, Field(ge=0)]
     train: PositiveInt
@@ -79,12 +79,14 @@ class Encoder(Block):
 
 
 class Heads(Block):
+    """Projector and predictor: MLPs with one hidden layer."""
+
     hidden_dim: PositiveInt
     projection_dim: PositiveInt
 
 
 class View(Block):
-    """The distribution that one view is drawn from; `*_prob` are probabilities."""
+    """The distribution of one augmented view; `*_prob` are probabilities."""
 
     scale: tuple[PositiveFloat, PositiveFloat]
     ratio: tuple[PositiveFloat, PositiveFloat]
@@ -100,25 +102,28 @@ class View(Block):
     solarize_prob: Fraction
 
     @model_validator(mode="after")
-    def ranges_are_ordered(self) -> "View":
+    def check_ranges(self) -> "View":
+        """Check that ranges are ordered and that a crop is not larger than the image."""
         for name in ("scale", "ratio", "blur_sigma"):
             low, high = getattr(self, name)
             if low > high:
-                message = f"{name} must go from low to high, found {low} to {high}"
+                message = f"{name}: found {low} to {high}, expected low to high"
                 raise ValueError(message)
         if self.scale[1] > 1:
-            message = f"scale is a part of the image, at most 1, found {self.scale[1]}"
+            message = f"scale: found {self.scale[1]}, expected a fraction of the image, at most 1"
             raise ValueError(message)
         return self
 
 
 class Views(Block):
+    """The distributions of the two views of an image."""
+
     first: View
     second: View
 
 
 class Optimizer(Block):
-    """`lr` is the peak, for the batch that is configured; warm-up is linear."""
+    """`lr` is the peak learning rate, not scaled by the batch size; warmup is linear."""
 
     name: Literal["sgd", "lars", "adamw"]
     lr: LearningRate
@@ -137,14 +142,14 @@ class Tau(Block):
 
 
 class OnlineKnn(Block):
-    """kNN top-1 on labeled images after every `every_epochs` epochs, over at most `images` a side."""
+    """kNN top-1 after every `every_epochs` epochs, on at most `images` labeled images for each of fit and test."""
 
     every_epochs: PositiveInt
     images: PositiveInt
 
 
 class Checkpoint(Block):
-    """Written `minutes` or, where given, `steps` after the one before, and at the end; the newest `keep` stay."""
+    """A checkpoint is written every `minutes` or, if given, `steps`, and at the end; the newest `keep` are kept."""
 
     minutes: PositiveFloat
     steps: PositiveInt | None
@@ -152,6 +157,8 @@ class Checkpoint(Block):
 
 
 class Pretrain(Block):
+    """Training of the encoder with BYOL."""
+
     recipe: str
     encoder: Encoder
     heads: Heads
@@ -171,7 +178,8 @@ class Pretrain(Block):
     continue_from_epochs: PositiveInt | None
 
     @model_validator(mode="after")
-    def there_is_something_to_continue(self) -> "Pretrain":
+    def check_continuation(self) -> "Pretrain":
+        """Check that the training to continue is shorter."""
         if self.continue_from_epochs is not None and self.continue_from_epochs >= self.epochs:
             message = f"continue_from_epochs must be below epochs, found {self.continue_from_epochs} of {self.epochs}"
             raise ValueError(message)
@@ -179,14 +187,20 @@ class Pretrain(Block):
 
 
 class Baselines(Block):
-    """What BYOL is compared with; `supervised` trains the same network with the labels of train, as long as it."""
+    """Baselines; `supervised` trains the same network with the training labels, for as many steps as BYOL."""
 
     pca_components: PositiveInt
     supervised: bool
 
 
 class FewLabels(Block):
-    """Curves over labels a class: `counts`, then all of them; `draws` random choices of images for each."""
+    """Few-label evaluation with a logistic regression.
+
+    Attributes:
+        counts: numbers of labeled images per class; all labels are always evaluated as well.
+        draws: random draws of images for each number.
+        c: inverse regularization strength.
+    """
 
     counts: Annotated[list[PositiveInt], Field(min_length=1)]
     draws: PositiveInt
@@ -194,7 +208,7 @@ class FewLabels(Block):
 
 
 class ProbesBlock(Block):
-    """What `Probes` has besides the blocks of the registered probes."""
+    """Base of `Probes`, which adds the block of each registered probe."""
 
     few_labels: FewLabels
 
@@ -204,6 +218,7 @@ class ProbesBlock(Block):
         return block
 
 
+# The fields follow from the registry, which a type checker cannot evaluate.
 if TYPE_CHECKING:
     Probes = ProbesBlock
     ProbeName = str
@@ -212,7 +227,7 @@ else:
         "Probes",
         __base__=ProbesBlock,
         __module__=__name__,
-        __doc__="A block for each registered probe (`evaluation.probes.base.PROBES`), and `few_labels`.",
+        __doc__="The block of each registered probe (`evaluation.probes.base.PROBES`), by its name, and `few_labels`.",
         **{name: (probe.parameters, ...) for name, probe in PROBES.items()},
     )
     ProbeName = Literal[tuple(PROBES)]
@@ -301,14 +316,14 @@ class PairModelParams(Block):
 
 
 class Predict(Block):
-    """The classifier that names the class of a new image, and how many training images are named beside it."""
+    """The probe that classifies new images, and the number of nearest known images to list."""
 
     probe: ProbeName
     neighbors: PositiveInt
 
 
 class Parameters(Block):
-    """All parameters of a run; its dump is what the run's manifest keeps."""
+    """All parameters of a run, as in its manifest."""
 
     data_root: LocalPath
     source: str
@@ -328,25 +343,27 @@ class Parameters(Block):
 
     @field_validator("tensorboard")
     @classmethod
-    def tensorboard_is_installed(cls, value: bool) -> bool:
+    def check_tensorboard(cls, value: bool) -> bool:
+        """Check that tensorboard is installed if it is enabled."""
         if value and find_spec("tensorboard") is None:
-            message = 'the package is not installed; pip install "byol-kedro[tensorboard]", or set tensorboard=false'
+            message = 'not installed; run pip install "byol-kedro[tensorboard]", or set tensorboard=false'
             raise ValueError(message)
         return value
 
     @field_validator("references")
     @classmethod
-    def references_have_names_of_their_own(cls, value: dict[str, str]) -> dict[str, str]:
+    def check_reference_names(cls, value: dict[str, str]) -> dict[str, str]:
+        """Check that references have valid names, other than those of built-in ones."""
         for name in value:
             if name in {"untrained", "supervised"} or not re.fullmatch("[A-Za-z0-9_-]+", name):
-                message = f"{name!r} cannot name a reference: letters, digits, _ and -, not untrained or supervised"
+                message = f"{name!r} cannot name a reference; use letters, digits, _ and -, not untrained or supervised"
                 raise ValueError(message)
         return value
 
     @field_validator("source")
     @classmethod
-    def source_is_known(cls, value: str, info: ValidationInfo) -> str:
-        # Whoever validates says which there are: `context={"sources": names}`.
+    def check_source(cls, value: str, info: ValidationInfo) -> str:
+        """Check that the source is in the context's `sources`, if given."""
         known = (info.context or {}).get("sources")
         if known is not None and value not in known:
             message = f"unknown source, expected one of {', '.join(sorted(known))}"

@@ -11,7 +11,7 @@ RENAMED = {
     "crop_aspect": "ratio",
     "flip": "hflip_prob",
     "jitter": "color_jitter_prob",
-    "grey": "grayscale_prob",
+    "grey": "grayscale_prob",  # codespell:ignore grey
     "gray": "grayscale_prob",
     "blur": "blur_prob",
     "solarize": "solarize_prob",

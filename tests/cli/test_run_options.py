@@ -74,7 +74,10 @@ def test_an_empty_choice_does_not_mean_everything(option: str) -> None:
         (["--load-versions=params:seed:1"], "--load-versions: there is no catalog entry 'params'"),
         (["--load-versions=latent_mlp:1"], "no catalog entry 'latent_mlp'; did you mean pair_model?"),
         (["--load-versions=encodr:1"], "no catalog entry 'encodr'; did you mean encoder?"),
-        (["--tags=reprot"], "--tags: the requested pipelines have no tag 'reprot'; did you mean report?"),
+        (
+            ["--tags=reports"],
+            "--tags: the requested pipelines have no tag 'reports'; did you mean report?",
+        ),
         (["--nodes=train"], "no node 'train'; did you mean pair_model.train or pretrain.train?"),
         (["--pipelines=ingest", "--nodes=pretrain.train"], "--nodes: the requested pipelines have no node"),
         (["--from-nodes=nosuch"], "--from-nodes: the requested pipelines have no node 'nosuch'"),
@@ -161,7 +164,7 @@ def test_the_package_reads_the_same_file(config: Callable[[str], str], monkeypat
         ("run: {config: other.yml}", "run.config: there is no such option"),
         ("run: {params: 3}", "run.params: found '3', expected name=value"),
         ("run: {params: {sede: 3}}", "parameters: sede: there is no such parameter; did you mean seed?"),
-        ("run: {params: {seed: true}}", "seed: found True, neither true nor false is expected here"),
+        ("run: {params: {seed: true}}", "seed: found True, a boolean is not allowed here"),
         ("run: {params: {seed: '${x}'}}", "--params seed: found '${x}'"),
         ("run: {params: {seed: 1, seed: 2}}", "line 1: found duplicate key seed"),
         (

@@ -49,7 +49,7 @@ PARAMETERS = {
     "1: 2": "parameters: 1: there is no such parameter",
     "pretrain: null": "pretrain: found None, should be a valid dictionary",
     "raw_root: 010": "raw_root: found 8, should be a valid string; in a file of conf/, put it in quotes",
-    "seed: yes": "seed: found True, neither true nor false is expected here",
+    "seed: yes": "seed: found True, a boolean is not allowed here",
     "references: {a: 1}": "references.a: found 1, should be a valid string",
 }
 

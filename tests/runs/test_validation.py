@@ -47,13 +47,13 @@ def test_only_the_unused_parameters_of_a_block_are_named(caplog) -> None:
         ("pretrain.views.first.crop_aspect", [1, 1], "did you mean ratio?"),
         ("pretrain.views.first.flip", 0, "did you mean hflip_prob?"),
         ("pretrain.views.first.jitter", 0, "did you mean color_jitter_prob?"),
-        ("pretrain.views.second.grey", 0, "did you mean grayscale_prob?"),
+        ("pretrain.views.second.grey", 0, "did you mean grayscale_prob?"),  # codespell:ignore grey
         ("pretrain.views.second.gray", 0, "did you mean grayscale_prob?"),
         ("pretrain.views.second.blur", 0, "did you mean blur_prob?"),
         ("pretrain.views.second.solarize", 0, "did you mean solarize_prob?"),
-        ("pretrain.normalise", True, "did you mean normalize?"),
+        ("pretrain.normalise", True, "did you mean normalize?"),  # codespell:ignore normalise
         ("probes.published", {}, "did you mean linear_adam?"),
-        ("probes.knn200.neighbours", 3, "did you mean knn_weighted?"),
+        ("probes.knn200.neighbours", 3, "did you mean knn_weighted?"),  # codespell:ignore neighbours
         ("latent.epochs", 3, "latent: there is no such parameter; did you mean pair_model?"),
         ("predict.probe", "published", "did you mean linear_adam?"),
         ("pretrain.optimizer.name", "adam", "did you mean adamw?"),

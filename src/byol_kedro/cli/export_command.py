@@ -18,25 +18,27 @@ from byol_kedro.files.paths import expanded
 if TYPE_CHECKING:
     from byol_kedro.runs.history import Catalog
 
+# \b keeps click from wrapping the lines that follow.
+HELP = """Write an encoder for other programs and check that it computes the same features.
+
+\b
+torchvision  safetensors with torchvision's names (ResNets), for load_state_dict(…, strict=False)
+timm         safetensors with timm's names, for create_model(…, num_classes=0, checkpoint_path=…)
+onnx         takes uint8 images, normalizes them itself; needs the extra onnx
+torchscript  takes uint8 images, normalizes them itself; for torch.jit.load (deprecated in torch)
+
+The file is verified before it is written.
+"""
 NAMES = ("torchvision", "timm", "onnx", "torchscript")
 
 
-@click.command()
+@click.command(help=HELP)
 @click.option("--format", "form", type=click.Choice(NAMES), required=True)
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The file to write.")
 @click.option("--encoder", "version", help="Version (run_id) of the encoder; the newest by default.")
 @session_options
 def export(form: str, output: Path, version: str | None, session_options: dict[str, Any]) -> None:
-    """Write an encoder for other programs and check that it computes the same features.
-
-    \b
-    torchvision  safetensors with torchvision's names (ResNets), for load_state_dict(…, strict=False)
-    timm         safetensors with timm's names, for create_model(…, num_classes=0, checkpoint_path=…)
-    onnx         takes uint8 images, normalizes them itself; needs the extra onnx
-    torchscript  takes uint8 images, normalizes them itself; for torch.jit.load (deprecated in torch)
-
-    The file is verified before it is written.
-    """  # \b keeps click from wrapping these lines
+    """Write an encoder for other programs and check it."""
     with print_user_errors():
         output = expanded(output, "--output")
         if form in ("torchvision", "timm") and output.suffix != ".safetensors":

@@ -24,7 +24,7 @@ CHOICES = {
 
 
 def assignments(text: str, option: str = "--params") -> list[tuple[str, str]]:
-    """Split `seed=1,pretrain.epochs=3` into names and values. Values stay strings; `\\,` in a value is a comma.
+    r"""Split `seed=1,pretrain.epochs=3` into names and values. Values stay strings; `\,` in a value is a comma.
 
     Args:
         text: the assignments.

@@ -32,6 +32,17 @@ class ConfigLoader(OmegaConfigLoader):
     def __init__(
         self, conf_source: str, env: str | None = None, runtime_params: dict[str, Any] | None = None, **options: Any
     ) -> None:
+        """Load and validate globals and parameters.
+
+        Args:
+            conf_source: the configuration folder.
+            env: the environment; the default one if None.
+            runtime_params: parameters of the command line, as nested blocks.
+            **options: see `OmegaConfigLoader`.
+
+        Raises:
+            UserError: a parameter is invalid or a file cannot be read.
+        """
         given = runtime_params or {}
         for name, value in flat(given):
             if isinstance(value, str) and ("${" in value or value == "???"):

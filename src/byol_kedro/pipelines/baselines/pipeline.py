@@ -1,4 +1,4 @@
-"""The node of the pipeline baselines and its inputs and outputs."""
+"""baselines: top-1 without a trained encoder."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from byol_kedro.pipelines.baselines.nodes import evaluate_baselines
 
 
 def create_pipeline() -> Pipeline:
-    """Pixels and features of the references → metrics, predictions and the principal components."""
+    """Return the pipeline: pixels and features of the reference encoders → top-1, predictions, PCA."""
     return Pipeline(
         [
             Node(

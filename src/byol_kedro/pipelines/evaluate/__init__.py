@@ -1,4 +1,4 @@
-"""All that is said about an encoder: extract, baselines, probes, latent and report, in one run."""
+"""evaluate: extract, baselines, probes, pair_model and report in one run."""
 
 from kedro.pipeline import Pipeline
 
@@ -6,6 +6,6 @@ from byol_kedro.pipelines import baselines, extract, pair_model, probes, report
 
 
 def create_pipeline() -> Pipeline:
-    """The evaluation of the newest (or pinned) encoder."""
+    """Return the evaluation of the newest or a pinned encoder."""
     parts = (extract, baselines, probes, pair_model, report)
     return sum((part.create_pipeline() for part in parts), Pipeline([]))

@@ -1,14 +1,12 @@
 """extract: features of the images, by the encoder and by the reference networks."""
 
-from typing import Any
-
 from kedro.pipeline import Node, Pipeline
 
 from byol_kedro.pipelines.extract.nodes import extract, extract_references, extract_unlabeled
 
 
-def create_pipeline(**_: Any) -> Pipeline:
-    """Encoder and images → features of each split, and of the reference networks."""
+def create_pipeline() -> Pipeline:
+    """Return the pipeline: encoder and images → latents_{train,test,unlabeled}, reference_latents."""
     inputs = ["encoder", "images_train", "images_test"]
     return Pipeline(
         [

@@ -1,4 +1,4 @@
-"""raw_images → images_{unlabeled,train,test} → data_summary, sample_grid."""
+"""ingest: read, split and resize the images of a source."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from byol_kedro.pipelines.ingest.nodes import ingest, summarize
 
 
 def create_pipeline() -> Pipeline:
-    """Create the pipeline."""
+    """Return the pipeline: raw_images → images_{unlabeled,train,test} → data_summary, sample_grid."""
     return Pipeline(
         [
             Node(

@@ -1,4 +1,4 @@
-"""The node of the pipeline predict and its inputs and outputs."""
+"""predict: classes, embeddings and neighbors of new images."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from byol_kedro.pipelines.predict import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """A folder of images → a table with a row for each of them."""
+    """Return the pipeline: a folder of images → a table with a row for each."""
     return Pipeline(
         [
             Node(

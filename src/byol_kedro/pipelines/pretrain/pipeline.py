@@ -1,13 +1,12 @@
-"""images_{unlabeled,train} → first_views, encoder, byol_heads, training_history."""
-
-from typing import Any
+"""pretrain: train the encoder with BYOL."""
 
 from kedro.pipeline import Node, Pipeline
 
 from byol_kedro.pipelines.pretrain.nodes import pretrain, show_views
 
 
-def create_pipeline(**_: Any) -> Pipeline:
+def create_pipeline() -> Pipeline:
+    """Return the pipeline: images_{unlabeled,train} → first_views, encoder, byol_heads, training_history."""
     return Pipeline(
         [
             Node(

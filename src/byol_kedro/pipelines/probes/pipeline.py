@@ -1,4 +1,4 @@
-"""Nodes of the pipeline probes and their inputs and outputs."""
+"""probes: classifiers on frozen features, and label-free quality measures."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from byol_kedro.pipelines.probes import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Features of train and test → metrics, predictions and fitted probes; folds, few labels, quality."""
+    """Return the pipeline: features → top-1, predictions, fitted probes, folds, few labels, quality."""
     return Pipeline(
         [
             Node(

@@ -6,7 +6,7 @@ from byol_kedro.pipelines.report import nodes
 
 
 def create_pipeline() -> Pipeline:
-    """Creates the pipeline. All of its inputs are saved artifacts, so it runs on its own."""
+    """Return the pipeline. All inputs are saved artifacts, so it can run alone."""
     return Pipeline(
         [
             Node(
