@@ -33,7 +33,7 @@ def test_downloaded_given_and_supervised_networks_stand_in_the_results(
 
 def test_a_misspelt_reference_stops_the_run_before_anything_is_trained(tmp_path: Path) -> None:
     message = error_of(type_kedro_run(tmp_path, params="references.imagenet=resnet18.tv_in2k"))
-    assert "references.imagenet: timm knows no weights 'resnet18.tv_in2k'; close names: resnet18.tv_in1k" in message
+    assert "references.imagenet: timm has no weights 'resnet18.tv_in2k'; close names: resnet18.tv_in1k" in message
     assert not artifacts(tmp_path)
 
 

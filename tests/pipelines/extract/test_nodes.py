@@ -91,5 +91,5 @@ def test_a_file_that_is_no_encoder_is_one_line(encoder):
 
 def test_a_device_that_is_not_there_is_one_line(encoder, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    with pytest.raises(UserError, match="cuda is asked for"):
+    with pytest.raises(UserError, match="cuda is not available"):
         extract(encoder, TRAIN, TEST, "cuda")
