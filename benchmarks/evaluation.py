@@ -147,8 +147,8 @@ def dataloader_loop(data: ProbeData, seed: int) -> tuple[float, float]:
             torch.nn.functional.cross_entropy(layer(x), y).backward()
             optimizer.step()
     with torch.no_grad():
-        guess = layer(test).numpy()
-    return time.perf_counter() - start, top1(guess, data.test_y)
+        predicted = layer(test).numpy()
+    return time.perf_counter() - start, top1(predicted, data.test_y)
 
 
 def pca(sizes: Sizes, _: str) -> str:
@@ -167,11 +167,11 @@ def large_knn(sizes: Sizes, library: str) -> str:
     start = time.perf_counter()
     if library == "ours":
         fitted = PROBES["knn"].fit(train_x, train_y, CLASSES, PARAMETERS.knn, 0)
-        guess = PROBES["knn"].predict(test_x, fitted.arrays).argmax(axis=1)
+        predicted = PROBES["knn"].predict(test_x, fitted.arrays).argmax(axis=1)
     else:
         theirs = KNeighborsClassifier(PARAMETERS.knn.neighbors, metric="cosine", algorithm="brute")
-        guess = theirs.fit(train_x, train_y).predict(test_x)
-    return measured(start, f"top-1 {100 * np.mean(guess == test_y):.1f} %")
+        predicted = theirs.fit(train_x, train_y).predict(test_x)
+    return measured(start, f"top-1 {100 * np.mean(predicted == test_y):.1f} %")
 
 
 def duplicates(sizes: Sizes, _: str) -> str:

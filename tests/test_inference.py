@@ -1,4 +1,4 @@
-"""What could break: features in Python that are not those of the pipelines, or Kedro dragged in."""
+"""load_encoder: the same features as the pipelines, without Kedro."""
 
 import sys
 from pathlib import Path
@@ -38,7 +38,7 @@ def files(pixels: np.ndarray, tmp_path: Path) -> list[Path]:
     return paths
 
 
-def test_an_array_a_path_a_text_and_an_image_give_what_the_pipelines_give(encoder, pixels, files):
+def test_all_kinds_of_input_give_the_features_of_the_pipelines(encoder, pixels, files):
     expected = encode(moved(untrained_encoder(HEADER)), pixels, HEADER, CPU)
     for images in (pixels, files, [str(path) for path in files], [Image.open(path) for path in files], iter(files)):
         features = encoder(images)
@@ -46,13 +46,13 @@ def test_an_array_a_path_a_text_and_an_image_give_what_the_pipelines_give(encode
         np.testing.assert_allclose(features, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_more_images_than_a_batch_keep_their_order(encoder, pixels, monkeypatch):
+def test_images_of_several_batches_keep_their_order(encoder, pixels, monkeypatch):
     monkeypatch.setattr("byol_kedro.inference.BATCH", 2)
     images = [Image.fromarray(image.transpose(1, 2, 0)) for image in pixels]
     np.testing.assert_allclose(encoder(images), encoder(pixels), rtol=1e-5, atol=1e-5)
 
 
-def test_an_image_is_treated_as_its_file(encoder, tmp_path):
+def test_a_pil_image_gives_the_features_of_its_file(encoder, tmp_path):
     path = tmp_path / "wide.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 70, 4), dtype=np.uint8)).save(path)
     expected = encoder(decode(path, 16)[None])
@@ -63,7 +63,7 @@ def test_no_images_give_no_features(encoder):
     assert encoder([]).shape == (0, 96)
 
 
-def test_the_header_says_what_it_is(encoder):
+def test_header_and_metadata(encoder):
     assert encoder.header == HEADER
     assert encoder.metadata()["fingerprint"]
 
@@ -80,7 +80,7 @@ def test_an_array_of_another_shape_is_refused(encoder, shape):
         encoder(np.zeros(shape, np.uint8))
 
 
-def test_an_array_of_floats_is_refused(encoder):
+def test_a_float_array_is_refused(encoder):
     with pytest.raises(ValueError, match=r"found .* float32"):
         encoder(np.zeros((1, 3, 16, 16), np.float32))
 
@@ -91,7 +91,7 @@ def test_a_broken_image_is_named(encoder, files):
         encoder(files)
 
 
-def test_an_opened_image_whose_file_is_cut_is_named(encoder, tmp_path):
+def test_an_opened_image_of_a_truncated_file_is_named(encoder, tmp_path):
     path = tmp_path / "cut.png"
     Image.effect_noise((64, 64), 50).save(path)
     path.write_bytes(path.read_bytes()[:2000])
@@ -102,7 +102,7 @@ def test_an_opened_image_whose_file_is_cut_is_named(encoder, tmp_path):
 WORDS = "images use a small part of their range of values"
 
 
-def test_images_that_come_out_black_are_counted(encoder, files, pixels, tmp_path, caplog, monkeypatch):
+def test_images_that_appear_black_are_counted(encoder, files, pixels, tmp_path, caplog, monkeypatch):
     monkeypatch.setattr("byol_kedro.inference.BATCH", 2)
     dark = write_png(tmp_path / "dark.png", ramp(0, 4095))
     assert encoder([*files, dark, Image.open(dark), Image.new("I;16", (8, 8), 4095)]).shape == (8, 96)
@@ -113,7 +113,7 @@ def test_images_that_come_out_black_are_counted(encoder, files, pixels, tmp_path
     assert [record.getMessage()[:6] for record in caplog.records] == ["2 of 2", "5 of 5"]
 
 
-def test_others_are_not_spoken_of(encoder, files, pixels, caplog):
+def test_other_images_cause_no_warning(encoder, files, pixels, caplog):
     encoder(files)
     encoder(pixels)
     encoder(pixels[:0])
@@ -121,25 +121,25 @@ def test_others_are_not_spoken_of(encoder, files, pixels, caplog):
 
 
 @pytest.mark.parametrize("size", [(0, 8), (8, 0), (0, 0)])
-def test_an_image_without_a_pixel_is_named(encoder, size):
+def test_an_image_without_pixels_is_named(encoder, size):
     with pytest.raises(UnreadableImage, match=r"images\[1\], .*: the image is empty"):
         encoder([Image.new("RGB", (8, 8)), Image.new("RGB", size)])
 
 
 @pytest.mark.parametrize("other", [list, torch.from_numpy], ids=["a list of arrays", "a tensor"])
-def test_what_is_neither_path_nor_image_is_refused_with_its_kind(encoder, pixels, other):
+def test_an_item_of_another_type_is_refused(encoder, pixels, other):
     with pytest.raises(TypeError, match=r"images\[0\]: .* found (ndarray|Tensor); .* as one array \(N, 3, 16, 16\)"):
         encoder(other(pixels))
 
 
 @pytest.mark.parametrize("folder", [".", "06_models", "06_models/encoder.safetensors"])
-def test_of_a_folder_the_newest_encoder_is_taken(tmp_path, folder):
+def test_the_newest_encoder_of_a_folder_is_loaded(tmp_path, folder):
     save_encoder(tmp_path, NEWER, seed=1)
     save_encoder(tmp_path, OLDER)
     assert load_encoder(str(tmp_path / folder)).version == NEWER
 
 
-def test_of_the_folder_of_a_version_its_encoder_is_taken(tmp_path):
+def test_the_encoder_of_a_version_folder_is_loaded(tmp_path):
     save_encoder(tmp_path, NEWER)
     assert load_encoder(save_encoder(tmp_path, OLDER).parent).version == OLDER
 
@@ -147,13 +147,13 @@ def test_of_the_folder_of_a_version_its_encoder_is_taken(tmp_path):
 @pytest.mark.parametrize(
     ("name", "words"), [("", "there is no encoder in"), ("gone.safetensors", "there is no file or folder")]
 )
-def test_an_encoder_that_is_not_there_is_named_and_what_is_taken_instead(tmp_path, monkeypatch, name, words):
+def test_a_missing_encoder_names_the_path_and_the_alternatives(tmp_path, monkeypatch, name, words):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=f"load_encoder: {words} {tmp_path / name}; give the data_root of a training"):
         load_encoder(name)
 
 
-def test_data_roots_below_the_folder_are_named(tmp_path):
+def test_a_missing_encoder_names_data_roots_below_the_folder(tmp_path):
     for name in ("paper", "sample"):
         save_encoder(tmp_path / name, OLDER)
     with pytest.raises(UserError, match=f"there is no encoder in {tmp_path}; give {tmp_path}/paper or {tmp_path}/samp"):
@@ -188,18 +188,18 @@ def write_heads(path: Path) -> None:
         (write_heads, r": the encoder's .* is missing \(\d+ such arrays\), so it is not a test_resnet"),
     ],
 )
-def test_a_file_of_something_else_is_named_with_what_it_is(tmp_path, write, words):
+def test_a_file_of_another_kind_is_refused(tmp_path, write, words):
     write(tmp_path / "file")
     with pytest.raises(UserError, match=f"^load_encoder: {tmp_path}/file ?{words}.*; (give|take|choose) [^;\n]*$"):
         load_encoder(tmp_path / "file")
 
 
-def test_a_device_that_is_none_is_one_line(tmp_path):
+def test_an_unknown_device_is_refused(tmp_path):
     with pytest.raises(UserError, match="device: found 'gpu'; expected auto, cpu, mps, cuda or cuda:N"):
         load_encoder(save_encoder(tmp_path, OLDER), device="gpu")
 
 
-def test_it_needs_no_kedro(tmp_path, pixels):
+def test_load_encoder_does_not_import_kedro(tmp_path, pixels):
     path = save_encoder(tmp_path, OLDER)
     code = f"from byol_kedro import load_encoder; load_encoder({str(path)!r}, 'cpu')([])"
     assert not {"kedro", "kedro_datasets", "pandas", "sklearn", "pydantic"} & modules_after(code), sys.path
@@ -207,27 +207,25 @@ def test_it_needs_no_kedro(tmp_path, pixels):
 
 @pytest.mark.parametrize("folder", [".", "06_models", "06_models/encoder.safetensors"])
 @pytest.mark.parametrize("name", [f"{NEWER} copy", f"{NEWER} (1)", f".{NEWER}", "zzz", "latest", NEWER.lower()])
-def test_a_folder_that_is_named_otherwise_is_never_the_newest_version_and_a_line_says_so(
-    tmp_path, folder, name, caplog
-):
+def test_folders_that_are_no_versions_are_skipped_with_a_warning(tmp_path, folder, name, caplog):
     save_encoder(tmp_path, NEWER, seed=1)
     save_encoder(tmp_path, OLDER)
     entry = tmp_path / "06_models/encoder.safetensors"
     (entry / NEWER).rename(entry / name)
     assert load_encoder(tmp_path / folder).version == OLDER
-    told = [message for message in caplog.messages if "ignored" in message]
-    assert len(told) == 1
-    assert name in told[0]
+    warnings = [message for message in caplog.messages if "ignored" in message]
+    assert len(warnings) == 1
+    assert name in warnings[0]
 
 
-def test_a_folder_is_taken_by_its_name_whatever_that_is(tmp_path):
+def test_a_version_folder_may_have_any_name(tmp_path):
     path = save_encoder(tmp_path, OLDER).parent
     copy = path.rename(path.with_name(f"{OLDER} copy"))
     assert load_encoder(copy).version == load_encoder(copy / "encoder.safetensors").version == OLDER
 
 
 @pytest.mark.parametrize("name", ["run[1]", "a*b", "what?", "{x}", "[!a]", "**", "back\\slash", "new\nline"])
-def test_a_folder_is_no_pattern(tmp_path, name):
+def test_a_folder_name_is_not_a_glob_pattern(tmp_path, name):
     save_encoder(tmp_path / name, NEWER)
     for other in ("run1", "aab", "whatx", "x", "b", "c"):
         save_encoder(tmp_path / other, "2026-03-01T00.00.00.000Z", seed=1)

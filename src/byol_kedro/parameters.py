@@ -194,7 +194,13 @@ class Baselines(Block):
 
 
 class FewLabels(Block):
-    """Curves over labels a class: `counts`, then all of them; `draws` random choices of images for each."""
+    """Few-label evaluation with a logistic regression.
+
+    Attributes:
+        counts: numbers of labeled images per class; all labels are always evaluated as well.
+        draws: random draws of images for each number.
+        c: inverse regularization strength.
+    """
 
     counts: Annotated[list[PositiveInt], Field(min_length=1)]
     draws: PositiveInt
@@ -202,7 +208,7 @@ class FewLabels(Block):
 
 
 class ProbesBlock(Block):
-    """What `Probes` has besides the blocks of the registered probes."""
+    """Base of `Probes`, which adds the block of each registered probe."""
 
     few_labels: FewLabels
 
@@ -212,6 +218,7 @@ class ProbesBlock(Block):
         return block
 
 
+# The fields follow from the registry, which a type checker cannot evaluate.
 if TYPE_CHECKING:
     Probes = ProbesBlock
     ProbeName = str
@@ -220,7 +227,7 @@ else:
         "Probes",
         __base__=ProbesBlock,
         __module__=__name__,
-        __doc__="A block for each registered probe (`evaluation.probes.base.PROBES`), and `few_labels`.",
+        __doc__="The block of each registered probe (`evaluation.probes.base.PROBES`), by its name, and `few_labels`.",
         **{name: (probe.parameters, ...) for name, probe in PROBES.items()},
     )
     ProbeName = Literal[tuple(PROBES)]

@@ -1,4 +1,4 @@
-"""What could break: a file that another program reads without a word and computes other features from."""
+"""Exported files, read by the programs that they are for."""
 
 import copy
 import json
@@ -36,12 +36,12 @@ def resnet18() -> FrozenEncoder:
 
 @pytest.fixture(scope="module")
 def small() -> FrozenEncoder:
-    """A network of a millisecond, which torchvision does not have."""
+    """A fast network, which torchvision does not have."""
     return frozen("test_resnet")
 
 
 @torch.no_grad()
-def test_torchvisions_resnet_takes_the_file_and_lacks_only_its_classifier(resnet18, tmp_path):
+def test_torchvision_loads_the_file_without_a_classifier(resnet18, tmp_path):
     write(resnet18, "torchvision", tmp_path / "e.safetensors")
     model = torchvision.models.resnet18(weights=None).eval()
     missing, unexpected = model.load_state_dict(load_file(tmp_path / "e.safetensors"), strict=False)
@@ -51,14 +51,14 @@ def test_torchvisions_resnet_takes_the_file_and_lacks_only_its_classifier(resnet
 
 
 @torch.no_grad()
-def test_timm_makes_the_network_from_the_file_alone(resnet18, tmp_path):
+def test_timm_loads_the_file(resnet18, tmp_path):
     path = tmp_path / "e.safetensors"
     write(resnet18, "timm", path)
     model = timm.create_model("resnet18", num_classes=0, checkpoint_path=path).eval()
     assert_same(model(normalized(resnet18)).numpy(), resnet18)
 
 
-def test_onnxruntime_takes_any_number_of_uint8_images(small, tmp_path):
+def test_onnx_has_a_dynamic_batch_size(small, tmp_path):
     write(small, "onnx", tmp_path / "e.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "e.onnx", providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
@@ -69,7 +69,7 @@ def test_onnxruntime_takes_any_number_of_uint8_images(small, tmp_path):
 
 @torch.no_grad()
 @pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
-def test_torchscript_takes_any_number_of_uint8_images(small, tmp_path):
+def test_torchscript_has_a_dynamic_batch_size(small, tmp_path):
     write(small, "torchscript", tmp_path / "e.pt")
     model = torch.jit.load(tmp_path / "e.pt")
     assert_same(model(torch.from_numpy(PIXELS)).numpy(), small)
@@ -77,7 +77,7 @@ def test_torchscript_takes_any_number_of_uint8_images(small, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
-def test_every_file_holds_the_header(resnet18, tmp_path):
+def test_every_format_contains_the_header(resnet18, tmp_path):
     for name in NAMES:
         write(resnet18, name, tmp_path / name)
     extra = {"header.json": ""}
@@ -95,7 +95,7 @@ def test_every_file_holds_the_header(resnet18, tmp_path):
         assert ("uint8" in about["input"]) == (name in {"onnx", "torchscript"}), name
 
 
-def test_a_small_stem_is_exported_too(tmp_path):
+def test_a_small_stem_is_exported(tmp_path):
     assert write(frozen(stem="small"), "torchvision", tmp_path / "e") < 1e-5
 
 
@@ -107,7 +107,7 @@ def test_a_transformer_is_exported_to_onnx(tmp_path):
 
 
 @pytest.mark.parametrize("architecture", ["test_resnet", "efficientnet_b0"])
-def test_what_torchvision_names_otherwise_is_refused(architecture, tmp_path):
+def test_an_architecture_unknown_to_torchvision_is_refused(architecture, tmp_path):
     other = frozen(architecture)
     with pytest.raises(UserError, match=f"torchvision has no {architecture}.*use --format timm"):
         write(other, "torchvision", tmp_path / "e")
@@ -115,8 +115,8 @@ def test_what_torchvision_names_otherwise_is_refused(architecture, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_that_computes_otherwise_is_not_written(resnet18, name, tmp_path, monkeypatch):
-    """The writer is handed the encoder with one weight that is wrong."""
+def test_a_file_with_other_features_is_not_written(resnet18, name, tmp_path, monkeypatch):
+    """The file is written with one wrong weight."""
     other = FrozenEncoder(resnet18.header, OLDER, "mark", copy.deepcopy(resnet18.model), CPU)
     with torch.no_grad():
         next(other.model.parameters())[0] += 0.1
@@ -129,7 +129,7 @@ def test_a_file_that_computes_otherwise_is_not_written(resnet18, name, tmp_path,
 
 
 @pytest.mark.parametrize("field", ["mean", "std"])
-def test_a_normalization_that_is_not_the_headers_is_not_written(small, field, tmp_path, monkeypatch):
+def test_a_file_with_another_normalization_is_not_written(small, field, tmp_path, monkeypatch):
     header = EncoderHeader(**{**vars(small.header), field: (0.21, 0.22, 0.23)})
     other, form = FrozenEncoder(header, OLDER, "mark", small.model, CPU), FORMATS["torchscript"]
     monkeypatch.setitem(FORMATS, "torchscript", Format(lambda _, path: form.write(other, path), form.features))
@@ -138,12 +138,12 @@ def test_a_normalization_that_is_not_the_headers_is_not_written(small, field, tm
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_place_that_cannot_be_written_is_one_line(resnet18, name):
+def test_a_path_that_cannot_be_written_is_named(resnet18, name):
     with pytest.raises(UserError, match=r"^/proc/e cannot be written: No such file or directory$"):
         write(resnet18, name, Path("/proc/e"))
 
 
-def test_weights_that_are_no_numbers_are_refused_before_anything_is_written(resnet18, tmp_path):
+def test_an_encoder_with_nan_is_not_written(resnet18, tmp_path):
     broken = FrozenEncoder(resnet18.header, OLDER, "mark", copy.deepcopy(resnet18.model), CPU)
     with torch.no_grad():
         next(broken.model.parameters())[0] = torch.nan
@@ -155,7 +155,7 @@ def test_weights_that_are_no_numbers_are_refused_before_anything_is_written(resn
 
 
 @pytest.mark.parametrize("package", ["onnx", "onnxruntime"])
-def test_a_missing_package_is_one_line_that_names_the_extra(small, package, tmp_path, monkeypatch):
+def test_a_missing_package_names_the_extra(small, package, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(UserError, match=f"needs the package {package} .*the extra onnx: pip install onnx onnxruntime"):
         write(small, "onnx", tmp_path / "e.onnx")
@@ -167,7 +167,7 @@ def version_in(path: Path) -> str:
         return file.metadata()["version"]
 
 
-def test_the_newest_encoder_is_exported_unless_another_is_named(tmp_path):
+def test_the_newest_encoder_is_exported_by_default(tmp_path):
     for version in (OLDER, NEWER):
         save_encoder(tmp_path / "data", version)
     outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'newest.safetensors'}")
@@ -181,7 +181,7 @@ def test_the_newest_encoder_is_exported_unless_another_is_named(tmp_path):
     assert version_in(tmp_path / "older.safetensors") != version_in(tmp_path / "newest.safetensors")
 
 
-def test_a_bit_that_is_turned_in_an_exported_file_is_noticed_by_load_encoder(tmp_path):
+def test_load_encoder_detects_a_flipped_bit_in_an_export(tmp_path):
     save_encoder(tmp_path / "data", OLDER)
     path = tmp_path / "mine.safetensors"
     type_export(tmp_path, "--format=timm", f"--output={path}")
@@ -199,12 +199,12 @@ def test_a_bit_that_is_turned_in_an_exported_file_is_noticed_by_load_encoder(tmp
         ([], [], "there is no encoder in"),
         ([OLDER], ["--encoder=2027"], "--encoder 2027: no such version in "),
         ([OLDER], ["--format=torchvision"], "torchvision has no test_resnet"),
-        ([OLDER], ["--output=e.pt"], "timm takes a file whose name ends in .safetensors"),
+        ([OLDER], ["--output=e.pt"], "timm needs a file name that ends in .safetensors"),
         ([OLDER], [f"--output={Path(__file__) / 'e.safetensors'}"], "e.safetensors cannot be written: Not a directory"),
         ([OLDER], ["--params=data_rot=x"], "data_rot: there is no such parameter; did you mean data_root?"),
     ],
 )
-def test_a_mistake_is_one_line(versions, words, expected, tmp_path):
+def test_user_errors_are_reported_on_one_line(versions, words, expected, tmp_path):
     for version in versions:
         save_encoder(tmp_path / "data", version)
     outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'e.safetensors'}", *words)
@@ -214,7 +214,7 @@ def test_a_mistake_is_one_line(versions, words, expected, tmp_path):
     assert not (tmp_path / "e.safetensors").exists()
 
 
-def test_without_an_encoder_the_command_that_trains_one_is_named_with_what_was_typed(tmp_path):
+def test_without_an_encoder_the_training_command_is_named(tmp_path):
     outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'e.safetensors'}")
     assert outcome.lines[0].endswith(
         f": kedro run --pipelines=ingest,pretrain --env=test --params=data_root={tmp_path}/data"
@@ -223,7 +223,7 @@ def test_without_an_encoder_the_command_that_trains_one_is_named_with_what_was_t
 
 @pytest.fixture
 def artifacts(tmp_path):
-    """A data_root with an encoder, and images below it and beside it."""
+    """A data_root with an encoder, folders of images, and links."""
     path = save_encoder(tmp_path / "data", OLDER)
     for folder in ("raw", "new", "other/06_models/x.safetensors/" + NEWER, "linked"):
         (tmp_path / folder).mkdir(parents=True)
@@ -247,32 +247,32 @@ def artifacts(tmp_path):
         f"other/06_models/x.safetensors/{NEWER}/x.safetensors", "missing/../raw/x.safetensors",
     ],
 )  # fmt: skip
-def test_nothing_is_exported_onto_an_artifact_or_among_images(artifacts, output):
+def test_exports_among_artifacts_or_images_are_refused(artifacts, output):
     before = {path: path.read_bytes() for path in artifacts.rglob("*") if path.is_file()}
     roots = f"--params=raw_root={artifacts}/raw,predict_root={artifacts}/new"
     outcome = type_export(artifacts, "--format=timm", f"--output={artifacts / output}", roots)
     assert outcome.exit_code == 1
     (line,) = outcome.lines
     assert line.startswith(f"Error: --output {artifacts / output}: ")
-    assert line.endswith("name a file in another folder")
+    assert line.endswith("choose a file in another folder")
     assert {path: path.read_bytes() for path in artifacts.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("output", ["conf/local/x.safetensors", "src/byol_kedro/x.safetensors", "./conf/x.safetensors"])
-def test_nothing_is_exported_onto_the_configuration_or_the_code(artifacts, output):
+def test_exports_into_the_project_are_refused(artifacts, output):
     outcome = type_export(artifacts, "--format=timm", f"--output={output}")
     assert outcome.exit_code == 1
-    assert "the configuration and the code" in outcome.output
+    assert "configuration or code" in outcome.output
     assert not (ROOT / output).exists()
 
 
-def test_beside_all_that_it_is_exported(artifacts):
+def test_an_export_into_another_folder_is_written(artifacts):
     outcome = type_export(artifacts, "--format=timm", f"--output={artifacts / 'linked/mine.safetensors'}")
     assert outcome.exit_code == 0, outcome.output
     assert (artifacts / "linked/mine.safetensors").exists()
 
 
-def test_help_names_every_format():
+def test_help_lists_every_format():
     output = type_export(Path("/nowhere"), "--help").output
     assert set(FORMATS) == set(NAMES)
     assert all(f"  {name}  " in output for name in NAMES)

@@ -31,10 +31,11 @@ def writing():
     processes = []
 
     def start(*paths):
+        before = len(list(paths[0].parent.glob(".*.tmp")))  # of processes that were killed
         process = FORK.Process(target=write_slowly, args=(paths,))
         process.start()
         processes.append(process)
-        while len(list(paths[0].parent.glob(".*.tmp"))) < len(paths):
+        while len(list(paths[0].parent.glob(".*.tmp"))) < before + len(paths):
             time.sleep(0.005)
         return process
 

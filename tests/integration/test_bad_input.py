@@ -1,4 +1,4 @@
-"""A mistake that the user can mend is one line on the screen, and leaves nothing half-written."""
+"""User errors are reported on one line and leave no partial outputs."""
 
 import errno
 import os
@@ -35,18 +35,18 @@ Run = Callable[..., Outcome]
         ("device=tpu", "device: found 'tpu'"),
     ],
 )
-def test_a_wrong_parameter_is_named_whichever_pipeline_is_asked_for(
+def test_a_wrong_parameter_is_named_for_every_pipeline(
     kedro_run: Run, tmp_path: Path, params: str, expected: str
 ) -> None:
     assert expected in error_of(kedro_run("--pipelines=report", params=params))
     assert not artifacts(tmp_path)
 
 
-def test_an_unknown_pipeline_is_named_with_the_nearest(kedro_run: Run) -> None:
+def test_an_unknown_pipeline_is_named_with_a_close_match(kedro_run: Run) -> None:
     assert "there is no pipeline 'evalute'; did you mean evaluate?" in error_of(kedro_run("--pipeline=evalute"))
 
 
-def test_an_unknown_environment_is_named_with_those_that_there_are(kedro_run: Run) -> None:
+def test_an_unknown_environment_is_named_with_the_existing_ones(kedro_run: Run) -> None:
     message = error_of(kedro_run("--env=nosuch"))
     assert message.startswith("Error: --env nosuch: there is no environment conf/nosuch; expected one of ")
     assert "sample, test" in message
@@ -60,19 +60,19 @@ def test_a_pipeline_that_cannot_be_imported_stops_the_run(
     assert not artifacts(tmp_path)
 
 
-def test_evaluate_before_any_encoder_says_what_to_run(kedro_run: Run, tmp_path: Path) -> None:
+def test_evaluate_without_an_encoder_names_the_command(kedro_run: Run, tmp_path: Path) -> None:
     message = error_of(kedro_run("--pipeline=evaluate"))
     assert "nothing has been saved yet for data_summary, encoder, " in message
     assert f"kedro run --pipelines=ingest,pretrain --env=test --params=data_root={tmp_path}," in message
     assert not artifacts(tmp_path)
 
 
-def test_what_makes_the_inputs_of_what_is_missing_is_named_too(kedro_run: Run) -> None:
+def test_all_pipelines_for_missing_inputs_are_named(kedro_run: Run) -> None:
     message = error_of(kedro_run("--pipelines=report"))
     assert "kedro run --pipelines=ingest,pretrain,extract,baselines,probes,pair_model " in message
 
 
-def test_what_is_there_is_not_made_again(chain_copy: Path) -> None:
+def test_pipelines_for_existing_inputs_are_not_named(chain_copy: Path) -> None:
     for entry in ("latents_train", "probe_metrics"):
         (path,) = chain_copy.glob(f"*/{entry}.*")
         shutil.rmtree(path)
@@ -80,7 +80,7 @@ def test_what_is_there_is_not_made_again(chain_copy: Path) -> None:
     assert "kedro run --pipelines=extract,probes " in message
 
 
-def test_a_version_that_is_not_there_is_named_with_those_that_are(chain_copy: Path) -> None:
+def test_a_missing_version_is_named_with_the_newest_one(chain_copy: Path) -> None:
     before = artifacts(chain_copy)
     message = error_of(
         type_kedro_run(chain_copy, "--pipelines=evaluate", "--load-versions=encoder:2001-01-01T00.00.00.000Z")
@@ -90,13 +90,13 @@ def test_a_version_that_is_not_there_is_named_with_those_that_are(chain_copy: Pa
     assert artifacts(chain_copy) == before
 
 
-def test_a_pinned_version_of_what_the_run_writes_is_refused(kedro_run: Run, tmp_path: Path) -> None:
+def test_a_pinned_output_is_refused(kedro_run: Run, tmp_path: Path) -> None:
     message = error_of(kedro_run("--load-versions=encoder:2026-01-01T00.00.00.000Z"))
     assert "this run writes encoder itself" in message
     assert not artifacts(tmp_path)
 
 
-def test_a_pinned_manifest_is_refused_since_every_run_writes_its_own(chain_copy: Path) -> None:
+def test_a_pinned_manifest_is_refused(chain_copy: Path) -> None:
     before = artifacts(chain_copy)
     (pinned,) = {path.parent.name for path in chain_copy.glob("*/run_manifest.json/*/*.json")}
     message = error_of(type_kedro_run(chain_copy, "--pipelines=report", f"--load-versions=run_manifest:{pinned}"))
@@ -111,7 +111,7 @@ def test_a_batch_larger_than_the_data_is_refused(chain_copy: Path) -> None:
     assert artifacts(chain_copy) == before
 
 
-def test_latents_of_another_encoder_are_refused(chain_copy: Path) -> None:
+def test_features_of_another_encoder_are_refused(chain_copy: Path) -> None:
     assert type_kedro_run(chain_copy, "--pipelines=pretrain", params="seed=1").exit_code == 0
     before = artifacts(chain_copy)
     message = error_of(type_kedro_run(chain_copy, "--pipelines=probes"))
@@ -120,9 +120,7 @@ def test_latents_of_another_encoder_are_refused(chain_copy: Path) -> None:
     assert artifacts(chain_copy) == before
 
 
-def test_a_folder_that_may_not_be_read_is_one_line(
-    kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreadable_folder_is_one_line(kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
@@ -131,7 +129,7 @@ def test_a_folder_that_may_not_be_read_is_one_line(
     assert error_of(outcome) == f"Error: {tmp_path}: Permission denied; fix its permissions or choose another path"
 
 
-def test_a_full_disk_is_one_line_and_leaves_the_last_version(chain_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_one_line_and_keeps_the_last_version(chain_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = artifacts(chain_copy)
 
     def full(descriptor: int) -> None:
@@ -146,7 +144,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_last_version(chain_copy: Path, m
 
 
 def write_stl10(root: Path, count: int = 20, size: int = 16) -> Path:
-    """A small data set in STL-10's layout under `root`/raw."""
+    """A small data set in the layout of STL-10 in `root`/raw."""
     folder = root / "raw" / "stl10_binary"
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
@@ -176,7 +174,7 @@ def label_eleven(folder: Path) -> None:
     ("spoil", "expected"),
     [(remove_test, "test_X.bin"), (cut_train, "train_X.bin"), (label_eleven, "train_y.bin")],
 )
-def test_a_spoilt_stl10_file_is_named(
+def test_a_damaged_stl10_file_is_named(
     kedro_run: Run, tmp_path: Path, spoil: Callable[[Path], None], expected: str
 ) -> None:
     spoil(write_stl10(tmp_path))
@@ -193,25 +191,25 @@ def test_a_spoilt_stl10_file_is_named(
         (["--to-outputs=nosuch"], "nosuch"),
     ],
 )
-def test_an_entry_or_a_node_that_is_not_there_is_named(kedro_run: Run, words: list[str], expected: str) -> None:
+def test_an_unknown_entry_or_node_is_named(kedro_run: Run, words: list[str], expected: str) -> None:
     assert expected in error_of(kedro_run(*words))
 
 
 def on_the_screen(program: list[str], *words: str) -> tuple[int, list[str]]:
-    """Exit code and lines of a command that is typed in a shell."""
+    """Exit code and output lines of a command in a process of its own."""
     command = [str(Path(sys.executable).with_name(program[0])), *program[1:], "--env=test", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.returncode, [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
 
 
 @pytest.mark.parametrize("program", [["kedro", "run"], ["python", "-m", "byol_kedro"]])
-def test_one_line_means_one_line_on_the_screen(program: list[str], tmp_path: Path) -> None:
+def test_a_parameter_error_is_one_line_on_the_screen(program: list[str], tmp_path: Path) -> None:
     code, lines = on_the_screen(program, f"--params=data_root={tmp_path},pretrain.epocs=3")
     assert lines == ["Error: parameters: pretrain.epocs: there is no such parameter; did you mean epochs?"]
     assert code == 1
 
 
-def test_a_mistake_that_a_node_finds_is_one_line_on_the_screen(chain_copy: Path) -> None:
+def test_an_error_in_a_node_is_one_line_on_the_screen(chain_copy: Path) -> None:
     code, lines = on_the_screen(
         ["kedro", "run"], "--pipelines=pretrain", f"--params=data_root={chain_copy},pretrain.encoder.name=resnet999"
     )

@@ -1,4 +1,4 @@
-"""The whole chain on the built-in photographs, as `kedro run` runs it."""
+"""The default pipeline on the built-in photographs."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ CLASSIFIERS = {"kNN", "logistic regression", "MLP"}
 
 
 def versioned_entries() -> list[str]:
-    """Those of the chain: what is said of new images is none of it."""
+    """The versioned entries of the default pipeline."""
     catalog = yaml.safe_load((ROOT / "conf/base/catalog.yml").read_text("utf-8"))
     names = [name for name, entry in catalog.items() if isinstance(entry, dict) and entry.get("versioned")]
     return [name for name in names if name != "predicted_images"]
@@ -23,17 +23,17 @@ def results(path: Path) -> pd.DataFrame:
     return pd.read_csv(path)
 
 
-def test_one_command_goes_from_images_to_a_report(chain: Chain) -> None:
+def test_the_run_succeeds(chain: Chain) -> None:
     assert chain.outcome.exit_code == 0, chain.outcome.output
 
 
 @pytest.mark.parametrize("name", versioned_entries())
-def test_every_versioned_entry_is_written_under_the_runs_own_version(chain: Chain, name: str) -> None:
+def test_every_versioned_entry_has_the_version_of_the_run(chain: Chain, name: str) -> None:
     run_id = chain.versions("results")[-1].parent.name
     assert [path.parent.name for path in chain.versions(name)] == [run_id]
 
 
-def test_the_run_ends_with_the_table_and_the_path_of_the_report(chain: Chain) -> None:
+def test_the_output_ends_with_the_table_and_the_report(chain: Chain) -> None:
     assert "Top-1 on the test images" in chain.outcome.output
     assert chain.outcome.lines[-2].startswith("Report: ")
     assert Path(chain.outcome.lines[-2].removeprefix("Report: ")) == chain.versions("report")[-1]
@@ -47,14 +47,14 @@ def test_measured_rows_name_their_run_and_command(chain: Chain) -> None:
     assert all(command.startswith("kedro run --env=test --params=data_root=") for command in measured["command"])
 
 
-def test_published_rows_stand_beside_them_without_a_run(chain: Chain) -> None:
+def test_published_rows_have_no_run(chain: Chain) -> None:
     rows = results(chain.versions("results")[-1])
     published = rows[rows["source"] == "published"]
     assert {0.360, 0.318, 0.701, 0.752} <= set(published["top1"])
     assert published["run_id"].isna().all()
 
 
-def test_everything_learned_from_latents_names_the_encoder(chain: Chain) -> None:
+def test_everything_derived_from_features_names_the_encoder(chain: Chain) -> None:
     encoder = header(chain.versions("encoder")[-1])
     for name in ("latents_train", "latents_test", "reference_latents", "probes", "pair_model"):
         derived = header(chain.versions(name)[-1])
@@ -62,7 +62,7 @@ def test_everything_learned_from_latents_names_the_encoder(chain: Chain) -> None
         assert derived["encoder_fingerprint"] == encoder["fingerprint"], name
 
 
-def test_predictions_hold_every_classifiers_guess_for_every_test_image(chain: Chain) -> None:
+def test_predictions_have_a_row_per_classifier_and_test_image(chain: Chain) -> None:
     predictions = pd.read_parquet(chain.versions("predictions")[-1])
     summary = json.loads(chain.versions("data_summary")[-1].read_text("utf-8"))
     measured = results(chain.versions("results")[-1]).query("source == 'measured'")
@@ -71,7 +71,7 @@ def test_predictions_hold_every_classifiers_guess_for_every_test_image(chain: Ch
     assert set(sizes) == {summary["splits"]["test"]["count"]}
 
 
-def test_top1_of_a_row_is_the_share_of_right_guesses(chain: Chain) -> None:
+def test_top1_is_the_fraction_of_correct_predictions(chain: Chain) -> None:
     predictions = pd.read_parquet(chain.versions("predictions")[-1])
     right = (predictions["truth"] == predictions["guess"]).groupby(
         [predictions["features"], predictions["classifier"], predictions["protocol"]]
@@ -81,7 +81,7 @@ def test_top1_of_a_row_is_the_share_of_right_guesses(chain: Chain) -> None:
     pd.testing.assert_series_equal(right.mean().sort_index(), by_row, check_names=False)
 
 
-def test_the_manifest_holds_what_is_needed_to_run_again(chain: Chain) -> None:
+def test_the_manifest_describes_the_run(chain: Chain) -> None:
     manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
     assert manifest["environment"] == "test"
     assert manifest["parameters"]["pretrain"]["views"]["second"]["solarize_prob"] == 0.2
@@ -90,7 +90,7 @@ def test_the_manifest_holds_what_is_needed_to_run_again(chain: Chain) -> None:
     assert manifest["reads"] == {}
 
 
-def test_evaluate_alone_takes_yesterdays_encoder_and_says_so(chain_copy: Path) -> None:
+def test_evaluate_alone_reads_the_saved_encoder(chain_copy: Path) -> None:
     first = Chain(chain_copy, type_kedro_run(chain_copy, "--pipeline=evaluate"))
     assert first.outcome.exit_code == 0, first.outcome.output
     (trained,) = first.versions("encoder")
@@ -103,7 +103,7 @@ def test_evaluate_alone_takes_yesterdays_encoder_and_says_so(chain_copy: Path) -
     assert manifest["reads"]["encoder"]["command"].startswith("kedro run --env=test")
 
 
-def test_the_last_screen_names_no_report_of_another_run(chain_copy: Path) -> None:
+def test_the_output_names_no_report_of_another_run(chain_copy: Path) -> None:
     outcome = type_kedro_run(chain_copy, "--pipelines=report", "--to-outputs=results")
     assert "All columns, published rows: " in outcome.output
     assert "Report: " not in outcome.output
@@ -124,7 +124,7 @@ def test_the_same_command_gives_the_same_encoder_bit_for_bit(chain: Chain, tmp_p
     assert len(fingerprints) == 1
 
 
-def test_ingest_again_links_what_has_not_changed(chain_copy: Path) -> None:
+def test_ingest_links_unchanged_images(chain_copy: Path) -> None:
     again = Chain(chain_copy, type_kedro_run(chain_copy, "--pipelines=ingest"))
     for name in ("images_unlabeled", "images_train", "images_test"):
         first, second = again.versions(name)

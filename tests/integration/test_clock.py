@@ -1,4 +1,4 @@
-"""What could break: after the clock was set back, what was made last is not what the next run reads."""
+"""Versions stay in order after the clock was set back."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ FUTURE = "2099-12-31T23.59.59.999Z"
 
 @pytest.fixture
 def from_the_future(tmp_path: Path) -> Path:
-    """A data_root whose one ingest, with seed 1, has the version `FUTURE`."""
+    """A data_root with one ingest, with seed 1, of version `FUTURE`."""
     with pytest.MonkeyPatch.context() as patch:
         for place in ("framework.session.session", "io.data_catalog", "io.core"):
             patch.setattr(f"kedro.{place}.generate_timestamp", lambda: FUTURE)
@@ -20,18 +20,18 @@ def from_the_future(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_next_run_is_the_newest_and_says_that_the_clock_is_behind(
+def test_the_next_run_is_the_newest_and_warns_about_the_clock(
     from_the_future: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert type_kedro_run(from_the_future, "--pipelines=ingest", params="seed=2").exit_code == 0
     assert [manifest["run_id"] for manifest in manifests(from_the_future)] == [FUTURE, "2100-01-01T00.00.00.000Z"]
     assert seeds(from_the_future) == [1, 2]
-    (said,) = (record.message for record in caplog.records if "the clock" in record.message)
-    assert FUTURE in said
-    assert "2100-01-01T00.00.00.000Z" in said
+    (message,) = (record.message for record in caplog.records if "the clock" in record.message)
+    assert FUTURE in message
+    assert "2100-01-01T00.00.00.000Z" in message
 
 
-def test_a_later_pipeline_reads_what_was_made_last(from_the_future: Path) -> None:
+def test_a_later_pipeline_reads_the_last_version(from_the_future: Path) -> None:
     assert type_kedro_run(from_the_future, "--pipelines=ingest", params="seed=2").exit_code == 0
     assert type_kedro_run(from_the_future, "--pipelines=pretrain", params="seed=2").exit_code == 0
     last = manifests(from_the_future)[-1]
@@ -39,7 +39,7 @@ def test_a_later_pipeline_reads_what_was_made_last(from_the_future: Path) -> Non
     assert last["run_id"] == "2100-01-01T00.00.00.001Z"
 
 
-def test_after_the_last_version_that_there_can_be_is_one_line(tmp_path: Path) -> None:
+def test_no_version_after_the_last_possible_one(tmp_path: Path) -> None:
     last = "9999-12-31T23.59.59.999Z"
     manifest = tmp_path / "08_reporting/run_manifest.json" / last
     manifest.mkdir(parents=True)
@@ -49,9 +49,7 @@ def test_after_the_last_version_that_there_can_be_is_one_line(tmp_path: Path) ->
     assert f"no version can be newer than {last}" in outcome.lines[-1]
 
 
-def test_runs_with_a_right_clock_keep_the_version_that_kedro_gave_them(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_runs_with_a_correct_clock_keep_the_version_of_kedro(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kedro.framework.session.session.generate_timestamp", lambda: "2026-01-02T03.04.05.006Z")
         assert type_kedro_run(tmp_path, "--pipelines=ingest").exit_code == 0

@@ -1,4 +1,4 @@
-"""What could break: images that are all the same, whose features do not vary."""
+"""Equal images, and so constant features."""
 
 import logging
 import warnings
@@ -28,15 +28,15 @@ def no_warnings():
         yield
 
 
-def test_a_deviation_too_small_to_divide_by_counts_as_none():
+def test_a_tiny_deviation_counts_as_constant():
     x = np.array([[0, 1e-30, 1], [0, 0, 2]], np.float32)
     assert Scaler.fit(x).scale.tolist() == [1, 1, 0.5]
     assert not is_constant(x)
     assert is_constant(x[:, :2])
-    assert not is_constant(x[:1])  # one row says nothing
+    assert not is_constant(x[:1])  # undefined for a single row
 
 
-def test_one_line_a_network_says_so(caplog):
+def test_constant_features_are_a_warning_per_network(caplog):
     header = HEADER.to_dict() | {"version": "v1", "fingerprint": "f1"}
     encoder = Tensors(to_arrays(untrained_encoder(HEADER)), header)
     with caplog.at_level(logging.WARNING):
@@ -49,14 +49,14 @@ def test_one_line_a_network_says_so(caplog):
 
 @pytest.mark.usefixtures("no_warnings")
 @pytest.mark.parametrize("value", [0, 127])
-def test_components_of_equal_images_come_with_one_line(caplog, value):
+def test_pca_of_equal_images_is_a_warning(caplog, value):
     with caplog.at_level(logging.WARNING):
         pca = fit_pca(np.full((30, 3, 8, 8), value, np.uint8), 8, 0)
     assert caplog.messages == ["PCA: all 30 training images are the same, so nothing can be learned from them"]
     assert all(np.isfinite(array).all() for array in pca.values())
 
 
-def test_components_of_images_that_hardly_differ_come_without(caplog):
+def test_pca_of_almost_equal_images_is_no_warning(caplog):
     pixels = np.full((30, 3, 8, 8), 127, np.uint8)
     pixels[0, 0, 0, 0] = 128
     with caplog.at_level(logging.WARNING):
@@ -64,7 +64,7 @@ def test_components_of_images_that_hardly_differ_come_without(caplog):
     assert caplog.messages == []
 
 
-def test_clusters_of_vectors_that_hardly_differ_are_fewer_and_one_line_says_so(caplog):
+def test_almost_equal_embeddings_have_fewer_clusters(caplog):
     x = (1e-30 * np.random.default_rng(0).normal(size=(40, 6))).astype(np.float32)
     with caplog.at_level(logging.INFO), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # as in settings.py

@@ -1,4 +1,4 @@
-"""What could break: a damaged artifact that is used without a word, or ends in a traceback or a hang.
+"""A damaged artifact is a one-line error: never used silently, no traceback, no hang.
 
 Over every entry of the catalog and every file of it; a new entry is among them.
 """
@@ -36,7 +36,7 @@ def everything(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Version:
-    """The newest version of an entry, copied to a folder of the test's own."""
+    """A copy of the newest version of an entry."""
 
     def __init__(self, everything: Path, entry: str, place: Path) -> None:
         (original,) = everything.glob(f"*/{entry}.*")
@@ -54,7 +54,7 @@ class Version:
         return AbstractDataset.from_config(self.entry, config, self.version)
 
     def load(self) -> Any:
-        """All of it: arrays that are read when they are asked for, too."""
+        """Load the entry, including arrays that are read lazily."""
         loaded = self.dataset.load()
         if isinstance(loaded, Tensors):
             for name in loaded.arrays:
@@ -62,7 +62,7 @@ class Version:
         return loaded
 
     def fault(self) -> str:
-        """The one line that loading it ends with."""
+        """The error of loading the entry."""
         with pytest.raises((DatasetError, UserError)) as caught:
             self.load()
         error = caught.value.__cause__ if isinstance(caught.value, DatasetError) else caught.value
@@ -72,7 +72,7 @@ class Version:
 
 
 def damaged_by(damage: Callable[[Path], None], everything: Path, entry: str, place: Path) -> Iterator[Version]:
-    """The version with one of its files damaged, for each of its files."""
+    """Yield the version once for each of its files, with that file damaged."""
     version = Version(everything, entry, place)
     for path in sorted(version.folder.iterdir()):
         kept = path.read_bytes()
@@ -88,7 +88,7 @@ each_entry = pytest.mark.parametrize("entry", ENTRIES)
 
 
 @each_entry
-def test_a_whole_one_is_loaded_and_told_in_a_line(everything: Path, entry: str, tmp_path: Path) -> None:
+def test_an_intact_version_is_loaded_and_has_a_short_repr(everything: Path, entry: str, tmp_path: Path) -> None:
     loaded = Version(everything, entry, tmp_path).load()
     if hasattr(loaded, "__dataclass_fields__"):
         assert len(repr(loaded)) < 1000
@@ -97,16 +97,14 @@ def test_a_whole_one_is_loaded_and_told_in_a_line(everything: Path, entry: str, 
 
 @each_entry
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_whatever_happens_to_a_file_of_it_is_one_line(
-    everything: Path, entry: str, damage: str, tmp_path: Path
-) -> None:
+def test_a_damaged_file_is_one_line(everything: Path, entry: str, damage: str, tmp_path: Path) -> None:
     for version in damaged_by(DAMAGE[damage], everything, entry, tmp_path):
         assert f"{entry} of {version.version}: {version.folder}/" in version.fault()
 
 
 @each_entry
 @pytest.mark.parametrize("damage", ["empty", "the first bit flipped", "a pipe"])
-def test_a_damaged_one_is_not_shown(everything: Path, entry: str, damage: str, tmp_path: Path) -> None:
+def test_a_damaged_file_has_no_preview(everything: Path, entry: str, damage: str, tmp_path: Path) -> None:
     for version in damaged_by(DAMAGE[damage], everything, entry, tmp_path):
         if hasattr(version.dataset, "preview"):
             with pytest.raises((DatasetError, UserError)):
@@ -115,13 +113,13 @@ def test_a_damaged_one_is_not_shown(everything: Path, entry: str, damage: str, t
 
 @each_entry
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_of_it_that_may_not_be_read_is_one_line(everything: Path, entry: str, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_one_line(everything: Path, entry: str, tmp_path: Path) -> None:
     for version in damaged_by(lambda path: path.chmod(0), everything, entry, tmp_path):
         assert "cannot be read: Permission denied" in version.fault()
 
 
 @each_entry
-def test_the_version_of_another_run_in_its_place_is_one_line(everything: Path, entry: str, tmp_path: Path) -> None:
+def test_the_version_of_another_run_is_refused(everything: Path, entry: str, tmp_path: Path) -> None:
     copied = Version(everything, entry, tmp_path)
     copied.folder.rename(copied.filepath / OTHER)
     of, copied.version = copied.version, OTHER
@@ -130,7 +128,7 @@ def test_the_version_of_another_run_in_its_place_is_one_line(everything: Path, e
 
 
 @each_entry
-def test_the_line_names_the_version_that_there_is_besides(everything: Path, entry: str, tmp_path: Path) -> None:
+def test_the_error_names_another_version(everything: Path, entry: str, tmp_path: Path) -> None:
     damaged = Version(everything, entry, tmp_path)
     shutil.copytree(damaged.folder, damaged.filepath / OTHER)
     (damaged.folder / damaged.filepath.name).write_bytes(b"")

@@ -1,4 +1,4 @@
-"""What could break: a command that works with what is damaged, stops for good at it, or prints a traceback."""
+"""Commands on runs with damaged files."""
 
 import json
 from pathlib import Path
@@ -22,14 +22,14 @@ def only_file(root: Path, entry: str) -> Path:
 
 
 @pytest.mark.parametrize("where", ["a weight", "the header"])
-def test_nothing_answers_with_an_encoder_in_which_a_bit_is_turned(chain_copy: Path, where: str) -> None:
+def test_an_encoder_with_a_flipped_bit_is_refused(chain_copy: Path, where: str) -> None:
     path = only_file(chain_copy, "encoder")
     text = b'"recipe":"'
     flip(path, -5 if where == "a weight" else path.read_bytes().index(text) + len(text), bit=2)
     before = artifacts(chain_copy)
     of = f"encoder of {path.parent.name}: {path}"
     message = error_of(type_kedro_run(chain_copy, "--pipelines=extract"))
-    assert message.startswith(f"Error: {of} h")  # olds other bytes, or as a header that was changed
+    assert message.startswith(f"Error: {of} h")  # "holds other bytes" or "has a header that was changed"
     assert "; run the pipeline pretrain again, or restore the file" in message
     outcome = type_export(chain_copy.parent, "--format=timm", f"--output={chain_copy.parent / 'e.safetensors'}")
     assert f"Error: load_encoder: {path} h" in outcome.output
@@ -41,7 +41,7 @@ def test_nothing_answers_with_an_encoder_in_which_a_bit_is_turned(chain_copy: Pa
     assert artifacts(chain_copy) == before
 
 
-def test_images_turned_black_are_neither_read_nor_handed_on_by_ingest(chain_copy: Path) -> None:
+def test_damaged_images_are_neither_read_nor_linked(chain_copy: Path) -> None:
     path = only_file(chain_copy, "images_test")
     whole = path.read_bytes()
     with path.open("r+b") as file:
@@ -75,7 +75,7 @@ def test_an_empty_sidecar_does_not_stop_the_next_ingest(chain_copy: Path) -> Non
     ("entry", "pipeline"),
     [("probe_metrics", "probes"), ("baseline_predictions", "baselines"), ("sample_grid", "ingest")],
 )
-def test_the_line_names_the_pipeline_that_writes_it(chain_copy: Path, entry: str, pipeline: str) -> None:
+def test_the_error_names_the_pipeline_that_writes_the_entry(chain_copy: Path, entry: str, pipeline: str) -> None:
     flip(only_file(chain_copy, entry), -20, bit=3)
     message = error_of(type_kedro_run(chain_copy, "--pipelines=report"))
     assert f"{entry} of " in message
@@ -87,12 +87,12 @@ def test_a_damaged_manifest_of_an_earlier_run_does_not_stop_a_run(chain_copy: Pa
     path.write_text("{}")
     outcome = type_kedro_run(chain_copy, "--pipelines=extract")
     assert outcome.exit_code == 0, outcome.output
-    assert f"what run {path.parent.name} read, and how it was made, is not known" in " ".join(outcome.output.split())
+    assert f"inputs and command of run {path.parent.name} are unknown" in " ".join(outcome.output.split())
 
 
 @pytest.fixture
 def runs(tmp_path: Path) -> RunBuilder:
-    """Three complete runs, each with an encoder of its own."""
+    """Three complete runs, each with its own encoder."""
     builder = RunBuilder(tmp_path)
     for run_id in (OLD, MIDDLE, NEW):
         builder.complete(run_id, {BYOL_LOGISTIC: right(of=300, count=200)})
@@ -101,7 +101,7 @@ def runs(tmp_path: Path) -> RunBuilder:
 
 
 def listed(runs: RunBuilder) -> tuple[dict[str, dict], str]:
-    """The runs by their ids, and what is told besides."""
+    """The listed runs by id, and the other output."""
     outcome = type_results(runs.data_root, "--format=json")
     assert outcome.exit_code == 0, outcome.output
     start = outcome.output.index("[\n")
@@ -110,44 +110,44 @@ def listed(runs: RunBuilder) -> tuple[dict[str, dict], str]:
 
 @pytest.mark.parametrize("entry", ["run_manifest", "results"])
 @pytest.mark.parametrize("damage", ["empty", "a list", "a bit in the middle flipped", "a folder", "a pipe"])
-def test_a_damaged_run_is_listed_as_such_among_the_others(runs: RunBuilder, entry: str, damage: str) -> None:
+def test_a_damaged_run_is_listed_as_damaged(runs: RunBuilder, entry: str, damage: str) -> None:
     DAMAGE[damage](runs.path(entry, MIDDLE))
-    found, told = listed(runs)
+    found, output = listed(runs)
     assert {run_id: run["state"] for run_id, run in found.items()} == {
         OLD: "complete", MIDDLE: f"damaged {entry}", NEW: "complete",
     }  # fmt: skip
-    assert f"{entry} of {MIDDLE}:" in " ".join(told.split())
-    assert "Traceback" not in told
+    assert f"{entry} of {MIDDLE}:" in " ".join(output.split())
+    assert "Traceback" not in output
 
 
 def test_a_run_with_a_damaged_encoder_is_listed_by_its_manifest(runs: RunBuilder) -> None:
     flip(runs.path("encoder", MIDDLE), 100, bit=1)
-    found, told = listed(runs)
+    found, output = listed(runs)
     assert {run_id: run["recipe"] for run_id, run in found.items()} == {
         OLD: "of its own", MIDDLE: "test", NEW: "of its own",
     }  # fmt: skip
-    assert f"encoder of {MIDDLE}:" in " ".join(told.split())
+    assert f"encoder of {MIDDLE}:" in " ".join(output.split())
 
 
 @pytest.mark.parametrize("entry", ["predictions", "probe_metrics"])
-def test_what_is_compared_and_damaged_is_one_line(runs: RunBuilder, entry: str) -> None:
+def test_a_damaged_file_in_a_comparison_is_one_line(runs: RunBuilder, entry: str) -> None:
     flip(runs.path(entry, OLD), 10)
     outcome = type_results(runs.data_root, "diff", OLD, NEW)
     assert f"{entry} of {OLD}: " in error_of(outcome)
 
 
-def test_nothing_is_pruned_where_a_kept_runs_manifest_is_damaged(runs: RunBuilder) -> None:
+def test_nothing_is_pruned_if_a_kept_manifest_is_damaged(runs: RunBuilder) -> None:
     flip(runs.path("run_manifest", NEW), 10)
     before = artifacts(runs.data_root)
     outcome = type_results(runs.data_root, "prune", "--keep=1")
-    assert "nobody knows what it read; nothing was removed" in error_of(outcome)
+    assert "its inputs are unknown; nothing was removed" in error_of(outcome)
     assert artifacts(runs.data_root) == before
 
 
 def test_the_header_of_an_encoder_is_read_without_its_weights(
     runs: RunBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The list of a hundred runs would read gigabytes."""
+    """Otherwise a list of a hundred runs would read gigabytes."""
     monkeypatch.setattr("byol_kedro.files.sealed._stored_fingerprint", None)
     found, _ = listed(runs)
     assert found[NEW]["recipe"] == "of its own"

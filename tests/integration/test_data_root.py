@@ -1,4 +1,4 @@
-"""What could break: a data_root whose name is a pattern, which leads to nothing or to the folder beside it."""
+"""A data_root with the characters of a glob pattern."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.support.run_builder import type_results
 
 
 @pytest.mark.parametrize("name", ["run[1]", "r*n?"])
-def test_a_run_reads_what_an_earlier_one_saved_there_and_nothing_beside_it(tmp_path: Path, name: str) -> None:
+def test_a_data_root_is_not_a_glob_pattern(tmp_path: Path, name: str) -> None:
     for place, seed in ((tmp_path / name, 1), (tmp_path / "run1", 2)):
         assert type_kedro_run(place, "--pipelines=ingest", params=f"seed={seed}").exit_code == 0
     outcome = type_kedro_run(tmp_path / name, "--pipelines=pretrain", params="seed=1,pretrain.epochs=1")

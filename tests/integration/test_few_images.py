@@ -1,4 +1,4 @@
-"""A few images, as a new user tries with: a run ends with results and a report, or before anything is trained."""
+"""A few images: a run ends with results and a report, or with an error before the training."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What could break: weights that are no numbers, which make of every image the same and raise no error."""
+"""Weights with NaN or infinity, which would give equal features for all images without an error."""
 
 import json
 from collections.abc import Callable
@@ -42,8 +42,8 @@ def splits(chain: Chain) -> dict[str, Images]:
     return {name: ImagesDataset(filepath=str(chain.versions(name)[-1])).load() for name in names}
 
 
-def spoilt(tensors: Tensors, odd: float, name: str | None = None) -> Tensors:
-    """With one number, the last of the last array of floats or of the one that is named, that is none."""
+def with_odd_number(tensors: Tensors, odd: float, name: str | None = None) -> Tensors:
+    """A copy with one number replaced by `odd`: the last of the named array, or of the last float array."""
     arrays = {key: np.array(array) for key, array in tensors.arrays.items()}
     name = name or [key for key, array in arrays.items() if array.dtype == np.float32][-1]
     arrays[name].reshape(-1)[-1] = odd
@@ -51,16 +51,20 @@ def spoilt(tensors: Tensors, odd: float, name: str | None = None) -> Tensors:
 
 
 @ODD
-def test_no_feature_is_extracted(read: Read, splits: dict[str, Images], odd: float) -> None:
-    encoder = spoilt(read("encoder"), odd)
+def test_features_are_not_extracted(read: Read, splits: dict[str, Images], odd: float) -> None:
+    encoder = with_odd_number(read("encoder"), odd)
     with pytest.raises(UserError, match=r"the encoder's .* holds NaN or infinity \(1 numbers\); choose an encoder"):
         extract(encoder, splits["images_train"], splits["images_test"], "cpu")
     with pytest.raises(UserError, match="holds NaN or infinity"):
         extract_unlabeled(encoder, splits["images_unlabeled"], True, "cpu")  # as Kedro calls it
 
 
-def test_the_measure_of_two_views_is_not_taken(read: Read, splits: dict[str, Images]) -> None:
-    encoder, features, others = spoilt(read("encoder"), np.nan), read("latents_test"), read("reference_latents")
+def test_alignment_is_not_measured(read: Read, splits: dict[str, Images]) -> None:
+    encoder, features, others = (
+        with_odd_number(read("encoder"), np.nan),
+        read("latents_test"),
+        read("reference_latents"),
+    )
     with pytest.raises(UserError, match="holds NaN or infinity"):
         measure_quality(encoder, features, others, splits["images_test"], 0, "cpu")
 
@@ -69,10 +73,10 @@ def test_the_measure_of_two_views_is_not_taken(read: Read, splits: dict[str, Ima
     ("entry", "tensor"),
     [("encoder", None), ("pair_model", None), *(("probes", f"{name}.{PROBES[name].arrays[-1]}") for name in SAVED)],
 )
-def test_no_image_is_given_a_class_or_a_vector(
+def test_images_are_not_predicted(
     read: Read, splits: dict[str, Images], chain: Chain, entry: str, tensor: str | None, tmp_path: Path
 ) -> None:
-    inputs = {name: read(name) for name in INPUTS} | {entry: spoilt(read(entry), np.nan, tensor)}
+    inputs = {name: read(name) for name in INPUTS} | {entry: with_odd_number(read(entry), np.nan, tensor)}
     manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
     probe = tensor.partition(".")[0] if tensor else "logistic"
     with pytest.raises(UserError, match=f"{entry}.* holds NaN or infinity"):
@@ -87,12 +91,12 @@ def test_no_image_is_given_a_class_or_a_vector(
         )
 
 
-def test_no_classifier_is_fitted_to_components_that_are_no_numbers(read: Read, splits: dict[str, Images]) -> None:
+def test_classifiers_are_not_fitted_to_such_components(read: Read, splits: dict[str, Images]) -> None:
     names = ("encoder", "latents_train", "latents_test", "reference_latents")
     with pytest.raises(UserError, match="pca: components holds NaN or infinity"):
         evaluate_folds_and_few_labels(
             *(read(name) for name in names),
-            spoilt(read("pca"), np.nan, "components"),
+            with_odd_number(read("pca"), np.nan, "components"),
             splits["images_train"],
             splits["images_test"],
             None,
@@ -101,10 +105,10 @@ def test_no_classifier_is_fitted_to_components_that_are_no_numbers(read: Read, s
 
 
 @ODD
-def test_neither_load_encoder_nor_the_export_takes_it(read: Read, odd: float, tmp_path: Path) -> None:
+def test_load_encoder_and_export_refuse_the_encoder(read: Read, odd: float, tmp_path: Path) -> None:
     version = "2026-01-01T00.00.00.000Z"
     path = tmp_path / "data/06_models/encoder.safetensors"
-    TensorsDataset(filepath=str(path), version=Version(None, version)).save(spoilt(read("encoder"), odd))
+    TensorsDataset(filepath=str(path), version=Version(None, version)).save(with_odd_number(read("encoder"), odd))
     with pytest.raises(UserError, match=r"load_encoder: .* holds NaN or infinity"):
         load_encoder(tmp_path / "data", device="cpu")
     outcome = type_export(tmp_path, "--format=timm", f"--output={tmp_path / 'e.safetensors'}")
@@ -120,7 +124,7 @@ def network() -> Byol:
 
 @ODD
 @pytest.mark.parametrize("name", ["conv1.0.weight", "bn1.running_var"])
-def test_no_training_starts_from_it(network: Byol, odd: float, name: str) -> None:
+def test_training_is_not_initialized_from_an_encoder(network: Byol, odd: float, name: str) -> None:
     state = {key: tensor.clone() for key, tensor in network.encoder.state_dict().items()}
     state[name].view(-1)[0] = odd
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
@@ -129,7 +133,7 @@ def test_no_training_starts_from_it(network: Byol, odd: float, name: str) -> Non
     assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
 
 
-def test_no_training_starts_from_a_whole_model_of_it(network: Byol) -> None:
+def test_training_is_not_initialized_from_a_whole_model(network: Byol) -> None:
     part = {f"projetion.net.{key}": tensor for key, tensor in network.projector.state_dict().items()}
     part |= {f"encoder.{key}": tensor for key, tensor in network.encoder.state_dict().items()}
     broken = {**part, "projetion.net.0.weight": torch.full_like(part["projetion.net.0.weight"], torch.nan)}
@@ -138,26 +142,30 @@ def test_no_training_starts_from_a_whole_model_of_it(network: Byol) -> None:
             load_matching(network, content, "model.pth")
 
 
-def test_no_reference_is_made_of_it() -> None:
+def test_a_reference_is_not_built() -> None:
     weights = {
         key: tensor.clone() for key, tensor in create_encoder("test_resnet", "imagenet", False, 0).state_dict().items()
     }
     weights["conv1.0.weight"][0] = torch.nan
-    with pytest.raises(UserError, match=r"is not a test_resnet: conv1\.0\.weight holds NaN or infinity"):
+    with pytest.raises(
+        UserError, match=r"is not a test_resnet: conv1\.0\.weight holds NaN or infinity"
+    ):
         pretrained_encoder("test_resnet", weights, "references.mine: mine.safetensors")
 
 
 @pytest.mark.parametrize("name", ["linear1.weight", "mean", "scale", "target_offset", "target_scale"])
-def test_no_pair_model_is_made_of_it(read: Read, name: str) -> None:
+def test_a_pair_model_is_not_restored(read: Read, name: str) -> None:
     with pytest.raises(UserError, match=rf"pair_model: {name} holds NaN or infinity"):
-        PairModel.from_arrays(spoilt(read("pair_model"), np.nan, name).arrays)
+        PairModel.from_arrays(with_odd_number(read("pair_model"), np.nan, name).arrays)
 
 
-def test_a_class_without_training_images_is_no_fault_of_a_probe(
+def test_a_bias_of_minus_infinity_is_accepted(
     read: Read, splits: dict[str, Images], chain: Chain, tmp_path: Path
 ) -> None:
-    """Its bias is minus infinity."""
-    inputs = {name: read(name) for name in INPUTS} | {"probes": spoilt(read("probes"), -np.inf, "logistic.bias")}
+    """It belongs to a class without train images."""
+    inputs = {name: read(name) for name in INPUTS} | {
+        "probes": with_odd_number(read("probes"), -np.inf, "logistic.bias")
+    }
     manifest = json.loads(chain.versions("run_manifest")[-1].read_text("utf-8"))
     predict(
         new_images=tmp_path,

@@ -1,4 +1,4 @@
-"""A user's own folder, from end to end, as `kedro run` takes it."""
+"""The default pipeline on a folder of images."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
@@ -29,7 +29,7 @@ def write_images(folder: Path, count: int) -> None:
 
 @pytest.fixture(scope="module")
 def unlabeled(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    """The whole chain over 60 images without any label."""
+    """The default pipeline on 60 unlabeled images."""
     root = tmp_path_factory.mktemp("unlabeled")
     write_images(root / "raw", 60)
     outcome = type_kedro_run(root, params="source=folder,pretrain.epochs=1,pretrain.batch_size=16")
@@ -40,20 +40,20 @@ def newest(chain: Chain, name: str) -> Path:
     return chain.versions(name)[-1]
 
 
-def test_a_folder_without_labels_goes_through_to_the_report(unlabeled: Chain) -> None:
+def test_a_folder_without_labels_gives_a_report(unlabeled: Chain) -> None:
     assert unlabeled.outcome.exit_code == 0, unlabeled.outcome.output
     assert newest(unlabeled, "report").stat().st_size > 0
 
 
-def test_without_labels_the_last_screen_says_so(unlabeled: Chain) -> None:
+def test_missing_labels_are_named_in_the_output(unlabeled: Chain) -> None:
     screen = " ".join(unlabeled.outcome.output.split())
     assert "No top-1: the images have no labels." in screen
-    assert screen.count("no classifiers: found 0 labeled training images") == 1
+    assert screen.count("probes skipped: found 0 labeled training images") == 1
     assert f"Encoder: {newest(unlabeled, 'encoder').parent.name} " in screen
     assert "Report: " in screen
 
 
-def test_without_labels_the_last_screen_shows_quality_and_pair_model(unlabeled: Chain) -> None:
+def test_the_output_without_labels_shows_quality_and_pair_model(unlabeled: Chain) -> None:
     rows = json.loads(newest(unlabeled, "quality_metrics").read_text("utf-8"))["rows"]
     (byol,) = (line for line in unlabeled.outcome.lines if line.startswith("│ BYOL"))
     shown = [float(cell.replace("−", "-")) for cell in byol.split("│")[2:5]]
@@ -62,13 +62,13 @@ def test_without_labels_the_last_screen_shows_quality_and_pair_model(unlabeled: 
     assert [line.split("│")[1].strip() for line in unlabeled.outcome.lines[-11:] if line.startswith("│")] == models
 
 
-def test_without_labels_no_classifier_is_measured(unlabeled: Chain) -> None:
+def test_no_classifier_is_evaluated_without_labels(unlabeled: Chain) -> None:
     results = pd.read_csv(newest(unlabeled, "results"))
     assert set(results["source"]) == {"published"}
     assert pd.read_parquet(newest(unlabeled, "predictions")).empty
 
 
-def test_without_labels_there_are_clusters_a_map_and_quality(unlabeled: Chain) -> None:
+def test_clusters_map_and_quality_exist_without_labels(unlabeled: Chain) -> None:
     vectors = pd.read_parquet(newest(unlabeled, "pair_embeddings"))
     assert len(vectors) == 60
     assert vectors["cluster"].nunique() == 4
@@ -78,7 +78,7 @@ def test_without_labels_there_are_clusters_a_map_and_quality(unlabeled: Chain) -
     assert [row["features"] for row in rows] == ["BYOL", "untrained network"]
 
 
-def test_the_summary_counts_what_was_held_out(unlabeled: Chain) -> None:
+def test_the_summary_counts_held_out_images(unlabeled: Chain) -> None:
     splits = json.loads(newest(unlabeled, "data_summary").read_text("utf-8"))["splits"]
     assert {split: about["count"] for split, about in splits.items()} == {"unlabeled": 0, "train": 48, "test": 12}
     assert splits["train"]["without_label"] == 48
@@ -89,7 +89,7 @@ def images_written(root: Path) -> set[str]:
     return {path.name for path in found if path.suffix != ".sha256"}
 
 
-def test_broken_images_of_one_split_leave_nothing_of_the_others(kedro_run: Run, tmp_path: Path) -> None:
+def test_broken_images_in_one_split_leave_no_artifacts(kedro_run: Run, tmp_path: Path) -> None:
     for folder in ("unlabeled", "train/a", "train/b", "test/a"):
         write_images(tmp_path / "raw" / folder, 2)
     for name in ("broken", "cut"):
@@ -104,13 +104,13 @@ def press_ctrl_c(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def test_ctrl_c_amid_ingest_is_one_line_and_leaves_nothing_of_any_split(
+def test_ctrl_c_during_ingest_leaves_no_artifacts(
     kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for folder in ("unlabeled", "train/a", "train/b"):
         write_images(tmp_path / "raw" / folder, 4)
     before = artifacts(tmp_path)
-    answers = iter([decode_here, press_ctrl_c])  # unlabeled is written when it comes
+    answers = iter([decode_here, press_ctrl_c])  # raised after unlabeled is written
 
     def decode_all(paths: Iterable[Path], size: int) -> Iterator[Decoded]:
         return next(answers)(paths, size)
@@ -132,7 +132,7 @@ def test_ctrl_c_after_ingest_keeps_the_images(kedro_run: Run, tmp_path: Path, mo
     assert len(images_written(tmp_path)) == 2 * len(IMAGES)
 
 
-def test_one_broken_image_among_a_few_is_left_out_and_listed_in_the_summary(kedro_run: Run, tmp_path: Path) -> None:
+def test_a_single_broken_image_is_listed_in_the_summary(kedro_run: Run, tmp_path: Path) -> None:
     for folder in ("train/a", "train/b", "test/a"):
         write_images(tmp_path / "raw" / folder, 2)
     (tmp_path / "raw/test/a/broken.jpg").write_bytes(b"no image")
@@ -143,7 +143,7 @@ def test_one_broken_image_among_a_few_is_left_out_and_listed_in_the_summary(kedr
     assert test["count"] == 2
 
 
-def test_an_ingest_that_was_killed_between_its_splits_is_not_trained_on(kedro_run: Run, tmp_path: Path) -> None:
+def test_an_unfinished_ingest_is_not_used(kedro_run: Run, tmp_path: Path) -> None:
     write_images(tmp_path / "raw", 8)
     for _ in range(2):
         assert kedro_run("--pipelines=ingest", params="source=folder").exit_code == 0
@@ -156,7 +156,7 @@ def test_an_ingest_that_was_killed_between_its_splits_is_not_trained_on(kedro_ru
     assert first in outcome.lines[-1]
 
 
-def test_of_two_runs_at_once_each_goes_on_with_what_it_has_written_itself(
+def test_concurrent_runs_read_their_own_artifacts(
     kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_images(tmp_path / "raw", 8)
@@ -164,7 +164,7 @@ def test_of_two_runs_at_once_each_goes_on_with_what_it_has_written_itself(
     first = list(tmp_path.glob("*/*/20??-*"))
 
     def meanwhile(*arguments: Any) -> dict[str, Any]:
-        # As of one that began after this run and finishes before it.
+        # A run that starts after this one and finishes before it.
         for version in first:
             version.rename(version.with_name("2999-01-01T00.00.00.000Z"))
         return run_manifest(*arguments)

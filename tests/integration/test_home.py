@@ -1,4 +1,4 @@
-"""What could break: a folder named `~` where the home folder was meant, or an error that there is no such file."""
+"""`~` is expanded to the home folder in all paths."""
 
 import shutil
 import sys
@@ -32,7 +32,7 @@ def catalog_of(conf: Path | None = None, **params: object) -> CatalogProtocol:
     return context.catalog
 
 
-def test_folders_that_are_typed(home: Path) -> None:
+def test_home_in_parameters(home: Path) -> None:
     catalog = catalog_of(data_root="~/d", raw_root="~", predict_root="~/new")
     assert str(catalog.get("encoder")._filepath) == f"{home}/d/06_models/encoder.safetensors"
     assert str(catalog.get("checkpoints")._filepath) == f"{home}/d/06_models/checkpoints"
@@ -41,7 +41,7 @@ def test_folders_that_are_typed(home: Path) -> None:
     assert str(catalog.get("new_images")._root) == f"{home}/new"
 
 
-def test_folders_in_globals_yml(home: Path) -> None:
+def test_home_in_globals_yml(home: Path) -> None:
     conf = Path(shutil.copytree(ROOT / "conf", home / "conf"))
     text = "data_root: ~/d\nraw_root: ~/raw\nsource: folder\npredict_root: ~/new\n"
     (conf / "test/globals.yml").write_text(text)
@@ -55,7 +55,7 @@ def test_folders_in_globals_yml(home: Path) -> None:
     assert catalog.load("params:raw_root") == f"{home}/raw"
 
 
-def test_a_catalog_of_ones_own_gets_the_checked_values_of_what_was_typed(home: Path) -> None:
+def test_home_in_runtime_params_of_a_catalog(home: Path) -> None:
     conf = Path(shutil.copytree(ROOT / "conf", home / "conf"))
     entry = "mine: {type: pandas.CSVDataset, filepath: '${runtime_params:data_root,x}/a.csv'}\n"
     (conf / "test/catalog_mine.yml").write_text(entry)
@@ -63,7 +63,7 @@ def test_a_catalog_of_ones_own_gets_the_checked_values_of_what_was_typed(home: P
     assert str(catalog_of(conf).get("mine")._filepath) == f"{ROOT}/x/a.csv"
 
 
-def test_files_among_the_parameters(home: Path) -> None:
+def test_home_in_paths_of_files(home: Path) -> None:
     params = {
         "pretrain": {"init_from": "~/a.pth"},
         "pair_model": {"weights_from": "~/b.pt"},
@@ -78,7 +78,7 @@ def test_files_among_the_parameters(home: Path) -> None:
     }
 
 
-def test_load_encoder(home: Path) -> None:
+def test_home_in_load_encoder(home: Path) -> None:
     save_encoder(home, NEWER)
     assert load_encoder("~", device="cpu").version == NEWER
     assert load_encoder(Path("~/06_models"), device="cpu").version == NEWER
@@ -92,7 +92,7 @@ def typed(*words: str) -> str:
         return CliRunner().invoke(cli, words).output
 
 
-def test_options(home: Path) -> None:
+def test_home_in_options(home: Path) -> None:
     save_encoder(home / "data", NEWER)
     shutil.copytree(ROOT / "conf", home / "conf")
     (home / "run.yml").write_text("run: {env: nosuch}")
@@ -103,7 +103,7 @@ def test_options(home: Path) -> None:
     assert not (ROOT / "~").exists()
 
 
-def test_the_home_folder_of_somebody_else() -> None:
+def test_home_of_another_user() -> None:
     assert expand("~root/x") == str(Path("~root/x").expanduser())
     for name in ("~nobody_has_this_name", "~nobody_has_this_name/x"):
         with pytest.raises(UserError, match=rf"load_encoder: unknown home folder; .*\./{name}"):
@@ -111,5 +111,5 @@ def test_the_home_folder_of_somebody_else() -> None:
 
 
 @pytest.mark.parametrize("text", ["a/~", "./~", "/~/x", "x~"])
-def test_elsewhere_it_is_a_character_like_others(text: str) -> None:
+def test_a_tilde_elsewhere_is_kept(text: str) -> None:
     assert expand(text) == text

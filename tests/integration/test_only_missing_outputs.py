@@ -1,4 +1,4 @@
-"""What could break: a partial run that claims to have read or made what it has not."""
+"""Runs with --only-missing-outputs."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.support.run_builder import type_results
 
 @pytest.fixture
 def unfinished(chain_copy: Path) -> Iterator[Path]:
-    """The chain without its results, as if the run had died before it wrote them."""
+    """The artifacts of a run that ended before it wrote its results."""
     for name in ("results", "results_table", "report", "top1_bars", "confusion_matrix"):
         (folder,) = chain_copy.glob(f"*/{name}.*")
         shutil.rmtree(folder)
@@ -23,7 +23,7 @@ def encoders(root: Path) -> list[Path]:
     return sorted(root.glob("*/encoder.safetensors/*/encoder.safetensors"))
 
 
-def test_the_manifest_has_what_the_nodes_that_ran_have_read_and_written(unfinished: Path) -> None:
+def test_the_manifest_lists_reads_and_writes_of_the_nodes_that_ran(unfinished: Path) -> None:
     outcome = type_kedro_run(unfinished, "--only-missing-outputs")
     assert outcome.exit_code == 0, outcome.output
     first, second = manifests(unfinished)
@@ -33,7 +33,7 @@ def test_the_manifest_has_what_the_nodes_that_ran_have_read_and_written(unfinish
     assert f"Encoder: {first['run_id']}" in outcome.lines
 
 
-def test_prune_keeps_the_encoder_and_images_that_such_a_run_has_read(unfinished: Path) -> None:
+def test_prune_keeps_what_a_partial_run_has_read(unfinished: Path) -> None:
     assert type_kedro_run(unfinished, "--only-missing-outputs").exit_code == 0
     assert type_results(unfinished, "prune", "--keep=1").exit_code == 0
     assert encoders(unfinished)
@@ -41,9 +41,7 @@ def test_prune_keeps_the_encoder_and_images_that_such_a_run_has_read(unfinished:
     assert type_kedro_run(unfinished, "--pipelines=evaluate").exit_code == 0
 
 
-def test_nothing_is_shown_and_nothing_kept_of_a_run_without_nodes(
-    chain_copy: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_run_without_nodes_shows_and_saves_nothing(chain_copy: Path, caplog: pytest.LogCaptureFixture) -> None:
     outcome = type_kedro_run(chain_copy, "--only-missing-outputs")
     assert outcome.exit_code == 0
     assert "nothing was run" in caplog.text
@@ -51,17 +49,15 @@ def test_nothing_is_shown_and_nothing_kept_of_a_run_without_nodes(
     assert len(manifests(chain_copy)) == 1
 
 
-def test_parameters_that_what_exists_was_not_made_with_are_named(
-    unfinished: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_changed_parameters_are_named(unfinished: Path, caplog: pytest.LogCaptureFixture) -> None:
     outcome = type_kedro_run(unfinished, "--only-missing-outputs", params="pretrain.epochs=7")
     assert outcome.exit_code == 0
-    (said,) = (record.message for record in caplog.records if "made with other parameters" in record.message)
-    assert "pretrain.epochs (2 before, 7 now)" in said
+    (message,) = (record.message for record in caplog.records if "made with other parameters" in record.message)
+    assert "pretrain.epochs (2 before, 7 now)" in message
     assert len(encoders(unfinished)) == 1
 
 
-def test_parameters_that_are_the_same_are_not_spoken_of(unfinished: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_unchanged_parameters_cause_no_warning(unfinished: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert type_kedro_run(unfinished, "--only-missing-outputs").exit_code == 0
     assert "other parameters" not in caplog.text
     assert len(Chain(unfinished, None).versions("results")) == 1

@@ -1,4 +1,4 @@
-"""What could break: `kedro run`, typed again, learns from what it has drawn."""
+"""Outputs below the folder of images are not read as images."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.support.kedro_runs import Chain, Outcome, type_kedro_run
 
 
 @pytest.mark.parametrize("data_root", ["raw/runs", "raw", "raw/unlabeled"])
-def test_typed_three_times_ingest_takes_the_same_images(tmp_path: Path, data_root: str) -> None:
+def test_ingest_does_not_read_its_own_outputs(tmp_path: Path, data_root: str) -> None:
     root = write_tree(tmp_path / "raw", [f"{n}.png" for n in range(12)])
     if data_root == "raw/unlabeled":
         root = tmp_path / "raw"

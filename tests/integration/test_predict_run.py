@@ -1,4 +1,4 @@
-"""What could break: a run that answers with what belongs to another encoder, or does not say where the answers are."""
+"""Runs of the pipeline predict."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "new images"
 
 
-def test_kedro_run_writes_one_version_and_says_where(chain_copy: Path, folder: Path) -> None:
+def test_predict_writes_one_version_and_prints_its_path(chain_copy: Path, folder: Path) -> None:
     outcome = type_kedro_run(chain_copy, "--pipeline=predict", params=f"predict_root={folder}")
     (written,) = Chain(chain_copy, outcome).versions("predicted_images")
     assert outcome.exit_code == 0, outcome.output
@@ -37,7 +37,7 @@ def test_kedro_run_writes_one_version_and_says_where(chain_copy: Path, folder: P
 
 
 def train_another(data_root: Path) -> str:
-    """Puts a newer encoder beside the one that is there; the version of the older one."""
+    """Save a newer encoder and return the version of the older one."""
     (folder,) = data_root.glob("*/encoder.safetensors")
     (old,) = folder.iterdir()
     encoder = TensorsDataset(filepath=str(old / folder.name)).load()
@@ -47,7 +47,7 @@ def train_another(data_root: Path) -> str:
     return old.name
 
 
-def test_a_probe_of_other_training_images_does_not_answer(chain_copy: Path, folder: Path) -> None:
+def test_a_probe_of_other_train_images_is_refused(chain_copy: Path, folder: Path) -> None:
     assert type_kedro_run(chain_copy, "--pipelines=ingest,extract", params="seed=5").exit_code == 0
     before = artifacts(chain_copy)
     message = error_of(type_kedro_run(chain_copy, "--pipelines=predict", params=f"predict_root={folder}"))
@@ -56,7 +56,7 @@ def test_a_probe_of_other_training_images_does_not_answer(chain_copy: Path, fold
     assert artifacts(chain_copy) == before
 
 
-def test_a_newer_encoder_does_not_answer_with_the_older_ones_probe(chain_copy: Path, folder: Path) -> None:
+def test_the_probe_of_an_older_encoder_is_refused(chain_copy: Path, folder: Path) -> None:
     pinned = train_another(chain_copy)
     before = artifacts(chain_copy)
     message = error_of(type_kedro_run(chain_copy, "--pipelines=predict", params=f"predict_root={folder}"))
@@ -65,19 +65,19 @@ def test_a_newer_encoder_does_not_answer_with_the_older_ones_probe(chain_copy: P
     assert artifacts(chain_copy) == before
 
 
-def test_a_pinned_encoder_answers_although_there_is_a_newer_one(chain_copy: Path, folder: Path) -> None:
+def test_a_pinned_older_encoder_is_used(chain_copy: Path, folder: Path) -> None:
     pin = f"--load-versions=encoder:{train_another(chain_copy)}"
     outcome = type_kedro_run(chain_copy, "--pipelines=predict", pin, params=f"predict_root={folder}")
     assert outcome.exit_code == 0, outcome.output
 
 
-def test_without_a_folder_it_is_one_line(chain_copy: Path) -> None:
+def test_a_missing_predict_root_is_one_line(chain_copy: Path) -> None:
     before = artifacts(chain_copy)
     message = error_of(type_kedro_run(chain_copy, "--pipelines=predict"))
     assert message.startswith("Error: predict_root, the folder of new images, is not set")
     assert artifacts(chain_copy) == before
 
 
-def test_the_probe_of_the_defaults_is_the_first_row_of_the_table() -> None:
+def test_the_default_probe_is_logistic() -> None:
     predict_block = yaml.safe_load((ROOT / "conf/base/parameters_predict.yml").read_text("utf-8"))["predict"]
     assert Predict.model_validate(predict_block).probe == "logistic"

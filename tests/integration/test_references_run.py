@@ -1,4 +1,4 @@
-"""References on the command line: from `--params` to the rows of the results."""
+"""References given with `--params`, up to the rows of the results."""
 
 from pathlib import Path
 
@@ -10,9 +10,7 @@ from tests.support.hub import NAME, hub, served, trained_weights, use_hub
 from tests.support.kedro_runs import Chain, artifacts, error_of, type_kedro_run
 
 
-def test_downloaded_given_and_supervised_networks_stand_in_the_results(
-    chain_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_references_are_in_the_results(chain_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_file(trained_weights(1), tmp_path / "mine.safetensors")
     given = f"references.hub={NAME},references.mine={NAME}@{tmp_path}/mine.safetensors,baselines.supervised=true"
     with hub(served()) as (address, _):
@@ -31,12 +29,12 @@ def test_downloaded_given_and_supervised_networks_stand_in_the_results(
     assert report.count(f"hub ({NAME})") > 10  # results, pairwise comparison, calibration, classes, few labels, quality
 
 
-def test_a_misspelt_reference_stops_the_run_before_anything_is_trained(tmp_path: Path) -> None:
+def test_a_misspelt_reference_ends_the_run_before_the_training(tmp_path: Path) -> None:
     message = error_of(type_kedro_run(tmp_path, params="references.imagenet=resnet18.tv_in2k"))
     assert "references.imagenet: timm has no weights 'resnet18.tv_in2k'; close names: resnet18.tv_in1k" in message
     assert not artifacts(tmp_path)
 
 
-def test_a_reference_cannot_take_a_name_that_is_taken(tmp_path: Path) -> None:
+def test_a_reserved_reference_name_is_refused(tmp_path: Path) -> None:
     message = error_of(type_kedro_run(tmp_path, "--pipelines=ingest", params="references.untrained=resnet18"))
     assert "references: 'untrained' cannot name a reference" in message

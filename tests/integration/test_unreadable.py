@@ -1,4 +1,4 @@
-"""What could break: artifacts that may not be read, taken for artifacts that are not there."""
+"""Unreadable artifacts are not treated as missing ones."""
 
 import os
 import stat
@@ -19,7 +19,7 @@ NOBODY = 65534
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Only its owner, who is root or nobody at all, may look into `folder` now."""
+    """Make `folder` unreadable for this process."""
     mode = folder.stat().st_mode
     folder.chmod(0)
     root = os.geteuid() == 0
@@ -35,7 +35,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 @pytest.fixture
 def data_root(tmp_path: Path) -> Path:
-    """A data_root with an encoder, which others may read: pytest's folders are for their owner alone."""
+    """A data_root with an encoder, readable by others, unlike the folders of pytest."""
     for folder in (tmp_path, *(above for above in tmp_path.parents if above.name.startswith(("pytest-", "popen-")))):
         folder.chmod(0o755)
     save_encoder(tmp_path, NEWER)
@@ -57,17 +57,17 @@ def extract(root: Path, *words: str) -> Outcome:
         (type_results, "08_reporting/run_manifest.json"),
     ],
 )
-def test_a_folder_that_may_not_be_read_is_not_an_empty_one(
+def test_an_unreadable_folder_is_not_an_empty_one(
     data_root: Path, command: Callable[[Path], Outcome], folder: str
 ) -> None:
-    command(data_root)  # imports what may not be read afterwards
+    command(data_root)  # import modules that are unreadable afterwards
     with locked(data_root / folder):
         message = error_of(command(data_root))
     assert f"{data_root / folder}" in message
     assert "Permission denied" in message
 
 
-def test_a_version_that_may_not_be_read_is_not_passed_over_for_an_older_one(data_root: Path) -> None:
+def test_an_unreadable_version_is_not_skipped(data_root: Path) -> None:
     save_encoder(data_root, OLDER)
     extract(data_root)  # as above
     with locked(data_root / f"06_models/encoder.safetensors/{NEWER}"):
@@ -76,6 +76,6 @@ def test_a_version_that_may_not_be_read_is_not_passed_over_for_an_older_one(data
     assert "Permission denied" in message
 
 
-def test_load_encoder_says_so_too(data_root: Path) -> None:
+def test_load_encoder_names_the_unreadable_folder(data_root: Path) -> None:
     with locked(data_root / "06_models"), pytest.raises(UserError, match="06_models: Permission denied"):
         load_encoder(data_root, device="cpu")

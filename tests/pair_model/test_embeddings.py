@@ -1,4 +1,4 @@
-"""The table of latent vectors: what stands in a row belongs to one image."""
+"""The table of embeddings: each row belongs to one image."""
 
 from dataclasses import replace
 
@@ -13,14 +13,14 @@ TWO = Clusters(method="kmeans", count=2, min_size=5)
 
 
 def split_of(name, count, dim=16):
-    """SplitEmbeddings in two heaps, in an order of the split's own; label 1 is the heap on the right."""
+    """Embeddings of two separated classes in random order; label 1 is on the right."""
     generator = np.random.default_rng(count)
     labels = generator.integers(0, 2, count)
     vectors = (10 * labels[:, None] + generator.normal(size=(count, dim))).astype(np.float32)
     return SplitEmbeddings(name, [f"{name}/{i}" for i in range(count)], labels, vectors)
 
 
-def test_a_rows_cluster_is_that_of_its_vector_in_every_split():
+def test_rows_match_their_embeddings_in_every_split():
     table = embedding_table(
         split_of("train", 40), [split_of("test", 30), split_of("unlabeled", 20)], ["left", "right"], TWO, 0
     )
@@ -31,18 +31,18 @@ def test_a_rows_cluster_is_that_of_its_vector_in_every_split():
     assert table["split"].tolist() == ["train"] * 40 + ["test"] * 30 + ["unlabeled"] * 20
 
 
-def test_vectors_come_back_from_the_table_in_their_order():
+def test_embeddings_are_read_back_in_order():
     train, test = split_of("train", 12), split_of("test", 5)
     table = embedding_table(train, [test], CLASSES, TWO, 0)
     np.testing.assert_array_equal(embeddings_of(table[table["split"] == "test"]), test.embeddings)
 
 
-def test_vectors_of_another_dimension_have_as_many_columns_in_their_order():
+def test_columns_follow_the_embedding_dimension():
     table = embedding_table(split_of("train", 12, dim=11), [split_of("test", 5, dim=11)], CLASSES, TWO, 0)
     assert [name for name in table if name.startswith("z")] == [f"z{axis}" for axis in range(11)]
 
 
-def test_without_a_pair_model_there_are_the_same_columns_and_no_rows():
+def test_empty_table_has_the_same_columns():
     table = embedding_table(split_of("train", 12), [split_of("test", 5)], ["left", "right"], TWO, 0)
     pd.testing.assert_frame_equal(empty_embedding_table(), table[:0])
 
@@ -57,14 +57,14 @@ def test_a_split_without_images_has_no_rows():
     assert len(table) == 17
 
 
-def test_an_image_of_unknown_label_has_no_class():
+def test_an_image_with_unknown_label_has_no_class():
     some = split_of("train", 12)
     unknown = replace(some, labels=np.where(np.arange(12) < 4, -1, some.labels))
     classes = embedding_table(unknown, [split_of("test", 5)], CLASSES, TWO, 0)["class"]
     assert classes.isna().tolist() == [True] * 4 + [False] * 13
 
 
-def test_without_labels_there_is_no_class():
+def test_the_class_column_is_empty_without_labels():
     nameless = [replace(split_of(name, 12), labels=np.full(12, -1)) for name in ("train", "test")]
     table = embedding_table(nameless[0], nameless[1:], [], TWO, 0)
     assert table["class"].isna().all()

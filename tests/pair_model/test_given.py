@@ -1,4 +1,4 @@
-"""Given pairs: found by name, taken apart, counted where they are left out."""
+"""Given pairs: names, splits, and warnings about skipped pairs."""
 
 import logging
 
@@ -31,20 +31,20 @@ def many(train, test, pairs, seed=0):
     return names, pair_file(*((names[a], names[b], 20.0, 20.0 + a) for a, b in zip(left, right, strict=True)))
 
 
-def test_drawn_and_named_pairs_have_the_same_schema():
+def test_sampled_and_named_pairs_have_the_same_schema():
     pixels = np.random.default_rng(0).integers(0, 256, (7, 3, 4, 4), dtype=np.uint8)
     drawn = sample_pairs([*TRAIN, *TEST], len(TRAIN), ConcatArray([pixels]), PAIRS, 0)
     pd.testing.assert_series_equal(drawn.dtypes, named(("1", "2", 20.0, 30.0)).dtypes)
 
 
-def test_a_named_pair_has_the_published_target():
+def test_target_of_a_named_pair_is_the_published_one():
     table = named(("train/cat/1", "train/cat/2", 24.10993725, 20.06437337))
     assert table["target"].tolist() == pytest.approx([1 / 44.17431062], rel=1e-12)
     assert table[["psnr_1", "psnr_2"]].to_numpy().tolist() == [[24.10993725, 20.06437337]]
 
 
 @pytest.mark.parametrize("name", ["test/5.png", "5.png", "5"], ids=["full", "file", "stem"])
-def test_images_are_named_in_full_by_file_or_by_stem(name):
+def test_images_are_named_by_full_name_file_name_or_stem(name):
     table = named(("1", "2", 20.0, 20.0), ("4", name, 20.0, 20.0))
     assert table.loc[1, ["left", "right", "split"]].tolist() == ["test/4.png", "test/5.png", "test"]
 
@@ -56,19 +56,19 @@ def test_unknown_names_are_counted_and_listed(name, caplog):
     assert caplog.messages[:-1] == [f"2 of 3 given pairs skipped, 2 unknown or ambiguous names: '{name}', 'elsewhere'"]
 
 
-def test_of_very_many_unknown_names_the_first_are_listed(caplog):
+def test_only_the_first_unknown_names_are_listed(caplog):
     named(("1", "2", 20.0, 20.0), *((f"no{i}", "1", 20.0, 20.0) for i in range(50)))
     assert "50 unknown or ambiguous names: 'no0'" in caplog.text
     assert caplog.messages[0].endswith("'no19' and 30 more")
 
 
-def test_pairs_across_the_splits_are_counted_in_one_line_and_left_out(caplog):
+def test_pairs_across_splits_are_skipped_with_a_warning(caplog):
     table = named(("1", "2", 20.0, 20.0), ("1", "4", 20.0, 20.0))
     assert table["right"].tolist() == ["train/cat/2"]
     assert caplog.messages[:-1] == ["1 of 2 given pairs skipped, one image of train and one of test"]
 
 
-def test_all_counts_are_of_all_given_pairs(caplog):
+def test_warnings_count_out_of_all_given_pairs(caplog):
     good, twice, itself, across = (
         ("1", "2", 20.0, 20.0),
         ("2", "1", 20.0, 20.0),
@@ -86,7 +86,7 @@ def test_all_counts_are_of_all_given_pairs(caplog):
     ]
 
 
-def test_all_counts_are_of_all_saved_pairs(caplog):
+def test_warnings_count_out_of_all_saved_pairs(caplog):
     caplog.set_level(logging.INFO)
     left, right = np.concatenate([np.arange(60).reshape(2, 30)] * 2, axis=1)
     saved_pairs(left, right, np.ones(60), PAIRS, 0)
@@ -94,13 +94,13 @@ def test_all_counts_are_of_all_saved_pairs(caplog):
     assert len(caplog.messages) > 2
 
 
-def test_how_many_pairs_remain_is_said_by_split(caplog):
+def test_remaining_pairs_are_logged_by_split(caplog):
     caplog.set_level(logging.INFO)
     named(("1", "2", 20.0, 20.0), ("1", "no", 20.0, 20.0), ("1", "4", 20.0, 20.0), ("4", "5", 20.0, 20.0))
     assert caplog.messages[-1] == "2 of 4 given pairs remain: 1 train, 0 validation, 1 test"
 
 
-def test_how_many_saved_pairs_remain_is_said_by_split(caplog):
+def test_remaining_saved_pairs_are_logged_by_split(caplog):
     caplog.set_level(logging.INFO)
     left, right = np.array([0, 2, 4, 1, 5]), np.array([1, 3, 5, 0, 0])
     table = saved_pairs(left, right, np.ones(5), changed(PAIRS, split="pair"), 0)
@@ -108,28 +108,28 @@ def test_how_many_saved_pairs_remain_is_said_by_split(caplog):
     assert caplog.messages[-1] == "4 of 5 given pairs remain: 3 train, 0 validation, 1 test"
 
 
-def test_by_pair_those_across_the_splits_stay():
+def test_split_by_pair_keeps_pairs_across_splits():
     across = [(left, right, 20.0, 20.0) for left, right in zip("12312", "44455", strict=True)]
     assert len(named(*across, split="pair")) == 5
 
 
-def test_a_image_with_itself_is_left_out(caplog):
+def test_a_pair_of_an_image_with_itself_is_skipped(caplog):
     assert len(named(("1", "2", 20.0, 20.0), ("3", "3", 20.0, 20.0))) == 1
     assert "itself" in caplog.text
 
 
-def test_a_good_pair_file_is_silent(caplog):
+def test_a_valid_pair_file_logs_nothing(caplog):
     caplog.set_level(logging.INFO)
     named(("1", "2", 20.0, 20.0), ("4", "5", 20.0, 20.0))
     assert caplog.messages == []
 
 
-def test_a_pair_file_without_a_training_pair_is_refused_with_an_example_of_a_name():
+def test_a_pair_file_without_a_train_pair_is_refused():
     with pytest.raises(UserError, match=r"none of its 1 pairs .* found 'nobody', expected .* 'train/cat/1'"):
         named(("nobody", "1", 20.0, 20.0))
 
 
-def test_no_image_of_a_given_pair_is_in_two_splits():
+def test_split_by_image_keeps_images_apart():
     names, file = many(60, 40, 3000)
     table = named_pairs(file, names, 60, PAIRS, 0)
     seen = [set(rows["left"]) | set(rows["right"]) for _, rows in table.groupby("split")]
@@ -137,7 +137,7 @@ def test_no_image_of_a_given_pair_is_in_two_splits():
     assert sum(map(len, seen)) == len(set.union(*seen))
 
 
-def test_given_pairs_keep_their_own_targets():
+def test_given_pairs_keep_their_targets():
     names, file = many(60, 40, 500)
     table = named_pairs(file, names, 60, PAIRS, 0)
     expected = {(row.left, row.right): 1 / (row.psnr_1 + row.psnr_2) for row in file.itertuples()}
@@ -162,13 +162,13 @@ def test_any_column_can_be_the_target(file, column):
     assert table["target"].tolist() == [0.5, 0.25]
 
 
-def test_a_column_that_is_not_there_is_named_with_those_that_are():
+def test_a_missing_column_is_named_with_the_existing_ones():
     with pytest.raises(UserError, match=r"no column 'lpips' of numbers, found target; .* pair_model.pairs.column"):
         named_pairs(columns(target=[1.0, 2.0]), TRAIN, 4, changed(PAIRS, column="lpips"), 0)
 
 
 @pytest.mark.parametrize("target", [[0.5, -0.1], [0.0, 0.0]])
-def test_what_cannot_be_a_distance_is_refused(target):
+def test_a_target_that_is_no_distance_is_refused(target):
     with pytest.raises(UserError, match="must be 0 or more, and not always 0"):
         named_pairs(columns(target=target), TRAIN, 4, PAIRS, 0)
 
@@ -176,7 +176,7 @@ def test_what_cannot_be_a_distance_is_refused(target):
 X = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
 
 
-def test_saved_features_that_are_equal_are_one_image():
+def test_equal_saved_features_are_one_image():
     left, right = np.random.default_rng(1).integers(0, 40, (2, 300))
     features, one, other = unique_images(X[left], X[right])
     assert len(features) == len(np.unique([left, right]))
@@ -185,7 +185,7 @@ def test_saved_features_that_are_equal_are_one_image():
 
 
 @pytest.mark.parametrize("split", ["image", "pair"])
-def test_saved_pairs_are_split_as_asked(split):
+def test_saved_pairs_are_split_by_image_or_by_pair(split):
     left, right = np.random.default_rng(1).integers(0, 40, (2, 2000))
     table = saved_pairs(left, right, left / 7, changed(PAIRS, split=split), 0)
     seen = [set(rows["left"]) | set(rows["right"]) for _, rows in table.groupby("split")]
@@ -195,13 +195,13 @@ def test_saved_pairs_are_split_as_asked(split):
     assert set(table["left"]) <= set(saved_names(40))
 
 
-def test_saved_pairs_that_all_have_a_test_image_cannot_be_split_by_image():
+def test_saved_pairs_without_a_train_pair_are_refused():
     seed = next(seed for seed in range(100) if held_out_mask(5, 0.2, np.random.default_rng(seed))[0])
     with pytest.raises(UserError, match=r"pair_model\.pairs\.split=pair"):
         saved_pairs(np.zeros(4, np.int64), np.arange(1, 5), np.ones(4), PAIRS, seed)
 
 
-def test_a_pair_that_is_given_twice_is_never_in_two_splits():
+def test_duplicates_are_not_in_two_splits():
     names = [f"train/{number:02}" for number in range(40)]
     rng = np.random.default_rng(0)
     left, right = rng.integers(0, 40, (2, 200))

@@ -1,4 +1,4 @@
-"""The map: who is on it, in which color, and how large it is."""
+"""The map: its points, colors and size."""
 
 import sys
 from types import SimpleNamespace
@@ -34,13 +34,13 @@ def shown(figure):
     return [name for trace in figure.data for name in trace.text]
 
 
-def test_there_is_one_color_for_each_class_in_the_order_of_the_classes():
+def test_each_class_has_a_color():
     figure = map_of()
     assert [trace.name for trace in figure.data] == CLASSES
     assert len({trace.marker.color for trace in figure.data}) == 4
 
 
-def test_a_point_lies_among_those_of_its_class_when_classes_lie_apart():
+def test_neighbors_of_a_point_have_its_class():
     figure = map_of(n=80)
     points = np.concatenate([np.column_stack([trace.x, trace.y]) for trace in figure.data])
     label = np.concatenate([[i] * len(trace.x) for i, trace in enumerate(figure.data)])
@@ -48,18 +48,18 @@ def test_a_point_lies_among_those_of_its_class_when_classes_lie_apart():
     assert (label[apart.argmin(axis=1)] == label).mean() > 0.95
 
 
-def test_a_point_says_its_name_and_its_cluster():
+def test_a_point_shows_its_name_and_cluster():
     trace = map_of().data[0]
     assert [int(name.removeprefix("test/")) % 3 for name in trace.text] == list(trace.customdata)
     assert "%{text}" in trace.hovertemplate
     assert "%{customdata}" in trace.hovertemplate
 
 
-def test_every_image_is_on_the_map_once_when_there_are_few():
+def test_few_images_are_all_on_the_map():
     assert sorted(shown(map_of(n=12))) == sorted(f"test/{i}" for i in range(12))
 
 
-def test_no_more_points_are_drawn_than_asked_and_none_twice():
+def test_points_are_limited_and_distinct():
     names = shown(map_of(points=15))
     assert len(names) == len(set(names)) == 15
 
@@ -73,7 +73,7 @@ def test_images_without_a_label_are_colored_by_cluster():
     assert [trace.name for trace in map_of(labels=-1).data] == ["cluster 0", "cluster 1", "cluster 2"]
 
 
-def test_what_lies_in_no_cluster_says_so():
+def test_noise_has_a_group_of_its_own():
     table = pd.DataFrame({"name": list("abcd"), "label": -1, "cluster": [-1, 0, 0, -1]})
     figure = draw_embedding_map(table, np.eye(4, dtype=np.float32), CLASSES, settings(), 0)
     assert [(trace.name, trace.text) for trace in figure.data] == [
@@ -82,12 +82,12 @@ def test_what_lies_in_no_cluster_says_so():
     ]
 
 
-def test_the_axes_bear_no_numbers():
+def test_the_axes_have_no_tick_labels():
     layout = map_of(n=12).layout
     assert (layout.xaxis.showticklabels, layout.yaxis.showticklabels) == (False, False)
 
 
-def test_two_thousand_points_take_less_than_100_kilobytes(monkeypatch):
+def test_a_map_of_2000_points_is_below_100_kilobytes(monkeypatch):
     coordinates = 100 * np.random.default_rng(0).normal(size=(2000, 2)).astype(np.float32)
     monkeypatch.setattr("byol_kedro.pair_model.map._tsne", lambda vectors, seed: coordinates)
     assert len(map_of(n=2000, points=2000).to_json()) < 100_000
@@ -99,20 +99,20 @@ def test_very_few_images_have_a_map(n):
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_fewer_than_two_images_have_none(n):
+def test_fewer_than_two_images_have_no_map(n):
     table = pd.DataFrame({"name": ["test/0"], "label": [0], "cluster": [0]})[:n]
     assert not draw_embedding_map(table, np.zeros((n, 16), np.float32), CLASSES, settings(), 0).data
 
 
 @pytest.mark.parametrize("spread", [0, 1e-30, 1e30])
-def test_vectors_of_a_collapsed_or_exploded_model_have_a_map(spread):
+def test_embeddings_of_a_collapsed_or_diverged_model_have_a_map(spread):
     vectors = spread * np.random.default_rng(0).normal(size=(20, 16))
     figure = map_of(n=20, vectors=vectors.astype(np.float32))
     assert np.isfinite([x for trace in figure.data for x in trace.x]).all()
 
 
 class FakeUmap:
-    """The first two coordinates; remembers how it was called."""
+    """Returns the first two coordinates and records its parameters."""
 
     calls: ClassVar[list] = []
 
@@ -130,19 +130,19 @@ class FakeUmap:
         (5, {"n_neighbors": 4, "init": "random", "random_state": 3, "n_jobs": 1}),
     ],
 )
-def test_umap_is_called_with_the_seed_and_no_more_neighbors_than_there_are(n, expected, monkeypatch):
+def test_parameters_passed_to_umap(n, expected, monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=FakeUmap))
     figure = map_of(n=n, seed=3, method="umap")
     assert FakeUmap.calls[-1] == expected
     assert figure.layout.title.text == "Map of the embeddings (UMAP)"
 
 
-def test_two_images_have_a_map_without_umap_being_asked(monkeypatch):
+def test_two_images_are_mapped_without_umap(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=None))
     assert len(shown(map_of(n=2, method="umap"))) == 2
 
 
-def test_without_umap_the_package_to_install_is_named(monkeypatch):
+def test_missing_umap_names_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(UserError, match=r"umap-learn, which is not installed; pip install 'byol-kedro\[umap\]'"):
         map_of(method="umap")

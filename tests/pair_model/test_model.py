@@ -1,4 +1,4 @@
-"""The latent MLP on problems with a known answer, and by hand in numpy."""
+"""The pair model on known targets, and compared with numpy."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ QUICK = changed(SETTINGS, epochs=2)
 
 
 def trained(pairs, validation, settings, seed=0):
-    """Model and history, where the train images are those of the pairs."""
+    """Model and history; the train images are those of the pairs."""
     return fit_pair_model(pairs, validation, scaler_of(pairs), settings, seed)
 
 
@@ -42,17 +42,17 @@ def fitted():
     return fit(settings=SETTINGS)
 
 
-def test_distances_of_new_images_are_far_nearer_to_their_target_than_the_mean_is(fitted):
+def test_new_pairs_are_predicted_better_than_by_the_mean(fitted):
     unseen = linear_pairs(noise_seed=1)
     assert l1(fitted, unseen) < 0.4 * mean_l1(unseen)
 
 
-def test_targets_far_from_zero_are_fitted_too():
+def test_targets_far_from_zero_are_fitted():
     far = replace(linear_pairs(), target=linear_pairs().target + 1)
     assert l1(fit(far, SETTINGS), far) < 0.4 * mean_l1(far)
 
 
-def test_targets_are_scaled_to_a_mean_of_one_above_the_lowest():
+def test_targets_are_scaled_to_a_mean_of_one():
     target = np.random.default_rng(0).normal(50, 3, 1000)
     offset, scale = target_offset_and_scale(target)
     scaled = (target - offset) * scale
@@ -61,22 +61,22 @@ def test_targets_are_scaled_to_a_mean_of_one_above_the_lowest():
 
 
 @pytest.mark.parametrize(("target", "units"), [(np.full(9, 0.02), (0, 50)), (np.zeros(9), (0, 1))])
-def test_a_target_that_does_not_vary_has_a_scale(target, units):
+def test_a_constant_target_has_a_scale(target, units):
     assert target_offset_and_scale(target) == pytest.approx(units, rel=1e-6)
 
 
-def test_as_published_a_distance_is_the_target_itself():
+def test_unscaled_targets_have_no_offset_and_scale():
     model = fit(settings=changed(QUICK, scale_target=False))
     assert (model.target_offset, model.target_scale) == (0, 1)
 
 
-def test_as_published_the_loss_is_that_of_the_unscaled_target():
+def test_loss_of_unscaled_targets():
     settings = changed(QUICK, scale_target=False, lr=1e-12, epochs=1)
     model, history = trained(linear_pairs(), empty_pair_set(), settings)
     assert history["train_l1"].tolist() == pytest.approx([l1(model, linear_pairs())], rel=1e-3)
 
 
-def test_the_history_has_a_row_an_epoch_in_the_unit_of_the_target():
+def test_history_has_a_row_per_epoch_in_the_unit_of_the_target():
     held = linear_pairs(noise_seed=1)
     model, history = trained(linear_pairs(), held, SETTINGS)
     assert list(history.columns) == list(empty_history().columns) == HISTORY
@@ -85,7 +85,7 @@ def test_the_history_has_a_row_an_epoch_in_the_unit_of_the_target():
     assert history["train_l1"].iloc[-1] < 0.3 * history["train_l1"].iloc[0]
 
 
-def test_the_rate_goes_down_a_cosine_or_stays():
+def test_learning_rate_schedules():
     rates = {
         schedule: trained(linear_pairs(), empty_pair_set(), changed(QUICK, schedule=schedule))[1]["lr"].tolist()
         for schedule in ("cosine", "constant")
@@ -94,8 +94,8 @@ def test_the_rate_goes_down_a_cosine_or_stays():
     assert rates["constant"] == [0.003, 0.003]
 
 
-def test_the_epoch_with_the_least_validation_loss_is_kept_and_training_stops_after_the_patience():
-    # On pairs of noise every epoch but the first ones makes it worse for other pairs.
+def test_early_stopping_keeps_the_best_epoch():
+    # With random targets, the validation loss increases after the first epochs.
     train, held = (
         replace(linear_pairs(pairs=300, noise_seed=seed), target=np.random.default_rng(seed).random(300))
         for seed in (0, 1)
@@ -107,13 +107,13 @@ def test_the_epoch_with_the_least_validation_loss_is_kept_and_training_stops_aft
     assert l1(model, held) == pytest.approx(history["validation_l1"][best], rel=1e-4)
 
 
-def test_without_validation_pairs_the_last_epoch_counts():
+def test_without_validation_pairs_all_epochs_are_run():
     _, history = trained(linear_pairs(), empty_pair_set(), changed(QUICK, patience=1, epochs=5))
     assert len(history) == 5
     assert history["validation_l1"].isna().all()
 
 
-def test_pieces_do_not_change_vectors_or_validation_loss(fitted, monkeypatch):
+def test_chunks_do_not_change_embeddings_or_validation_loss(fitted, monkeypatch):
     features, held = linear_pairs().features, linear_pairs(noise_seed=1)
     whole, (_, history) = fitted.embed(features), trained(linear_pairs(), held, QUICK)
     monkeypatch.setattr("byol_kedro.pair_model.pairs.CHUNK", 7)
@@ -123,21 +123,21 @@ def test_pieces_do_not_change_vectors_or_validation_loss(fitted, monkeypatch):
     np.testing.assert_allclose(again["validation_l1"], history["validation_l1"], rtol=1e-5)
 
 
-def test_left_and_right_are_exchanged_without_a_change(fitted):
+def test_distances_are_symmetric(fitted):
     pairs = linear_pairs(noise_seed=1)
     exchanged = replace(pairs, left=pairs.right, right=pairs.left)
     np.testing.assert_array_equal(distances(fitted, pairs), distances(fitted, exchanged))
 
 
-def test_training_does_not_care_which_image_is_left():
+def test_training_is_symmetric():
     pairs = linear_pairs()
     exchanged = replace(pairs, left=pairs.right, right=pairs.left)
-    # Distances, not vectors: the last bias moves all vectors alike, so that rounding alone decides on it.
+    # Distances, not embeddings: the last bias shifts all embeddings alike, so its gradient is rounding error.
     one, other = (distances(fit(p), pairs) for p in (pairs, exchanged))
     np.testing.assert_allclose(one, other, atol=1e-4)
 
 
-def test_saved_arrays_applied_by_hand_give_the_same_vectors(fitted):
+def test_embeddings_match_numpy(fitted):
     arrays, features = fitted.to_arrays(), linear_pairs(noise_seed=1).features
     z = (features - arrays["mean"]) / arrays["scale"]
     z = np.maximum(z @ arrays["linear1.weight"].T + arrays["linear1.bias"], 0)
@@ -146,7 +146,7 @@ def test_saved_arrays_applied_by_hand_give_the_same_vectors(fitted):
     np.testing.assert_allclose(fitted.embed(features), z, atol=1e-5)
 
 
-def test_a_model_read_back_from_its_arrays_gives_the_same_vectors(fitted):
+def test_a_model_restored_from_its_arrays_is_equal(fitted):
     features = linear_pairs(noise_seed=1).features
     again = PairModel.from_arrays(fitted.to_arrays())
     np.testing.assert_array_equal(again.embed(features), fitted.embed(features))
@@ -154,7 +154,7 @@ def test_a_model_read_back_from_its_arrays_gives_the_same_vectors(fitted):
     assert (again.embedding_dim, again.widths) == (16, [32, 16])
 
 
-def test_published_widths_have_the_names_and_shapes_of_the_replaced_system():
+def test_tensor_names_and_shapes_are_the_published_ones():
     published = changed(QUICK, widths=[128, 128, 64, 32])
     arrays = trained(linear_pairs(dim=512, pairs=100), empty_pair_set(512), published)[0].to_arrays()
     assert {name: array.shape for name, array in arrays.items() if name.endswith("weight")} == {
@@ -166,12 +166,12 @@ def test_published_widths_have_the_names_and_shapes_of_the_replaced_system():
     }
 
 
-def test_everything_is_float32(fitted):
+def test_arrays_and_embeddings_are_float32(fitted):
     assert {array.dtype for array in fitted.to_arrays().values()} == {np.dtype(np.float32)}
     assert fitted.embed(linear_pairs().features).dtype == np.float32
 
 
-def test_the_scaler_is_that_of_the_train_images_whichever_the_pairs_name():
+def test_the_scaler_is_that_of_all_train_images():
     images = linear_pairs(noise_seed=5)
     theirs = StandardScaler().fit(images.features.astype(float))
     few = replace(linear_pairs(pairs=20), features=linear_pairs().features + 1000)
@@ -184,7 +184,7 @@ def test_the_scaler_is_that_of_the_train_images_whichever_the_pairs_name():
 
 
 @pytest.mark.parametrize("moved", [1, 7], ids=["global seed 1", "global seed 7"])
-def test_a_seed_gives_the_same_weights_whatever_the_global_one_is(moved):
+def test_weights_do_not_depend_on_the_global_seed(moved):
     torch.manual_seed(0)
     one = fit(seed=5).to_arrays()
     torch.manual_seed(moved)
@@ -197,7 +197,7 @@ def test_another_seed_gives_other_weights():
     assert not np.array_equal(one, other)
 
 
-def test_the_last_pairs_count_when_they_fill_no_batch():
+def test_an_incomplete_last_batch_is_used():
     pairs = linear_pairs(pairs=65)
     whole = fit(pairs).weights["linear1.weight"]
     rounded = replace(pairs, left=pairs.left[:64], right=pairs.right[:64], target=pairs.target[:64])
@@ -205,12 +205,12 @@ def test_the_last_pairs_count_when_they_fill_no_batch():
 
 
 @pytest.mark.parametrize("features", [None, np.ones((200, 10), np.float32)], ids=["features", "constant features"])
-def test_a_constant_target_is_fitted_without_a_nan(features):
+def test_a_constant_target_gives_finite_embeddings(features):
     pairs = replace(linear_pairs(), target=np.full(2000, 0.02))
     pairs = pairs if features is None else replace(pairs, features=features)
     assert np.isfinite(fit(pairs).embed(pairs.features)).all()
 
 
-def test_one_pair_is_enough():
+def test_a_single_train_pair_is_enough():
     pairs = linear_pairs(pairs=1)
     assert np.isfinite(fit(pairs).embed(pairs.features)).all()

@@ -1,4 +1,4 @@
-"""Pairs as rows of features, and what is held out."""
+"""Pairs as rows of features, and held-out pairs."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ NAMES = ["a", "b", "c", "d"]
 
 
 def pool_of(*parts, names=NAMES):
-    """Features of images; those of the first part are train images."""
+    """Features of images; the first part has the train images."""
     return ImagePool(names, ConcatArray(parts), parts[0])
 
 
@@ -26,7 +26,7 @@ def table(*rows):
     return pair_table(NAMES, np.array(left), np.array(right), np.array(target), np.array(split))
 
 
-def test_pairs_point_at_the_features_of_their_images():
+def test_pairs_refer_to_the_features_of_their_images():
     pool = pool_of(np.arange(3.0).reshape(3, 1), np.array([[3.0]]), names=NAMES[::-1])
     pairs = pair_set(table((0, 3, 0.1, "train"), (1, 0, 0.2, "train"), (2, 2, 0.3, "test")), "train", pool)
     assert pairs.features[pairs.left].tolist() == [[3.0], [2.0]]
@@ -34,7 +34,7 @@ def test_pairs_point_at_the_features_of_their_images():
     assert pairs.target.tolist() == [0.1, 0.2]
 
 
-def test_features_that_no_pair_of_the_split_uses_are_left_behind():
+def test_only_features_used_by_the_split_are_selected():
     pool = pool_of(np.arange(4.0).reshape(4, 1))
     pairs = pair_set(table((3, 0, 0.1, "train"), (1, 2, 0.3, "test")), "train", pool)
     assert pairs.features.tolist() == [[0.0], [3.0]]
@@ -45,27 +45,27 @@ def test_a_split_without_pairs_has_no_features():
     assert (pairs.features.shape, len(pairs.left), len(pairs.target)) == ((0, 7), 0, 0)
 
 
-def test_a_table_has_the_agreed_columns_and_no_psnr_where_none_was_measured():
+def test_pair_table_without_psnr():
     made = table((0, 1, 0.1, "train"))
     assert list(made.columns) == COLUMNS
     assert made[["psnr_1", "psnr_2"]].isna().all(axis=None)
 
 
-def test_a_stack_is_read_as_one_array_in_any_order():
+def test_rows_of_a_concat_array_are_read_in_any_order():
     whole = np.random.default_rng(0).integers(0, 256, (9, 2, 3), dtype=np.uint8)
     rows = np.array([8, 0, 4, 4, 3, 7])
     np.testing.assert_array_equal(ConcatArray([whole[:4], whole[4:5], whole[5:]])[rows], whole[rows])
     assert len(ConcatArray([whole[:4], whole[4:]])) == 9
 
 
-def test_the_held_out_share_is_exact_and_moves_with_the_seed():
+def test_held_out_share_is_exact_and_depends_on_the_seed():
     one, same, other = (held_out_mask(50, 0.2, np.random.default_rng(seed)) for seed in (0, 0, 1))
     assert one.sum() == 10
     assert (one == same).all()
     assert (one != other).any()
 
 
-def test_by_pair_a_fifth_is_test_and_a_share_of_the_rest_validation():
+def test_sizes_of_the_split_by_pair():
     split = split_by_pair(1000, 0.1, np.random.default_rng(0))
     assert {name: int((split == name).sum()) for name in ("train", "validation", "test")} == {
         "train": 720,
@@ -75,5 +75,5 @@ def test_by_pair_a_fifth_is_test_and_a_share_of_the_rest_validation():
 
 
 @pytest.mark.parametrize("count", [1, 4, 60])
-def test_too_few_validation_pairs_are_trained_on(count):
+def test_too_few_validation_pairs_become_train_pairs(count):
     assert "validation" not in split_by_pair(count, 0.1, np.random.default_rng(0))

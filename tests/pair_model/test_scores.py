@@ -1,4 +1,4 @@
-"""Scores and their intervals, against scikit-learn, scipy and known answers."""
+"""Scores and intervals, compared with scikit-learn, scipy and known values."""
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,7 @@ def noisy(n=400, seed=0):
 
 
 @pytest.mark.parametrize("digits", [9, 1], ids=["no ties", "ties"])
-def test_scores_are_those_of_scikit_learn_and_scipy(digits):
+def test_scores_match_scikit_learn_and_scipy(digits):
     target, guess = (values.round(digits) for values in noisy())
     row = row_of(target, guess, unit=0.5)
     assert row["l1"] == pytest.approx(mean_absolute_error(target, guess) / 0.5)
@@ -41,7 +41,7 @@ def test_scores_are_those_of_scikit_learn_and_scipy(digits):
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 3)), min_size=3, max_size=30))
 @settings(deadline=None, max_examples=60)
-def test_a_pair_that_counts_twice_is_a_pair_that_is_there_twice(rows):
+def test_weights_are_equivalent_to_repeated_pairs(rows):
     target, guess, weight = (np.array(column, float) for column in zip(*rows, strict=True))
     repeated = [np.repeat(values, weight.astype(int)) for values in (guess, target)]
     counted = make_scorer(guess, target, 1.0)(weight)
@@ -50,7 +50,7 @@ def test_a_pair_that_counts_twice_is_a_pair_that_is_there_twice(rows):
         assert counted == pytest.approx(copied)
 
 
-def test_intervals_are_those_of_an_ordinary_bootstrap():
+def test_intervals_match_a_plain_bootstrap():
     target, guess = noisy()
     generator, drawn = np.random.default_rng(1), {"l1": [], "spearman": [], "r2": []}
     for _ in range(1000):
@@ -64,13 +64,13 @@ def test_intervals_are_those_of_an_ordinary_bootstrap():
         assert (row[f"{name}_low"], row[f"{name}_high"]) == pytest.approx((low, high), abs=0.15 * (high - low))
 
 
-def test_rows_are_the_model_and_its_references():
+def test_there_is_a_row_for_the_model_and_each_baseline():
     assert [row["model"] for row in score_rows(table(*noisy()), 1.0, 0)] == [
         "pair model", "mean of train", "distance of features", "distance of PCA 16", "ridge on |f1 − f2|",
     ]  # fmt: skip
 
 
-def test_how_far_a_reference_is_behind_is_measured_on_the_same_draws():
+def test_l1_behind_uses_the_same_resamples():
     target, guess = noisy()
     model, *others = score_rows(table(target, guess, guess + 0.5 * np.sign(guess - target)), 1.0, 0)
     assert (model["l1_behind"], model["l1_behind_low"], model["l1_behind_high"]) == (0, 0, 0)
@@ -83,17 +83,17 @@ def test_the_same_seed_gives_the_same_intervals():
     assert score_rows(given_table, 1.0, 3) == score_rows(given_table, 1.0, 3) != score_rows(given_table, 1.0, 4)
 
 
-def test_a_constant_guess_has_no_rank_correlation():
+def test_a_constant_prediction_has_no_rank_correlation():
     row = row_of([1.0, 2.0], 1.0)
     assert (row["l1"], row["spearman"], row["r2"]) == (0.5, None, -1)
 
 
-def test_a_constant_target_leaves_only_l1():
+def test_a_constant_target_has_only_l1():
     row = row_of(1.0 / 3, [1.0, 2.0, 3.0])
     assert (row["spearman"], row["r2"]) == (None, None)
     assert row["l1"] == pytest.approx(5 / 3)
 
 
-def test_no_test_pairs_give_rows_without_numbers():
+def test_scores_without_test_pairs_are_none():
     for row in score_rows(table([], []), 1.0, 0):
         assert {value for name, value in row.items() if name not in ("model", "n")} == {None}

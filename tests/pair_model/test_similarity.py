@@ -1,4 +1,4 @@
-"""SSIM against scikit-image's."""
+"""SSIM, compared with scikit-image."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from byol_kedro.pair_model.similarity import pair_ssim
 
 
 def images(height=20, width=12):
-    """Noise, flat ones, and steps, so that means and variances differ."""
+    """Images of noise, a single color, and steps, so that means and variances differ."""
     generator = np.random.default_rng(0)
     noise = generator.integers(0, 256, (4, 3, height, width))
     flat = np.broadcast_to(generator.integers(0, 256, (3, 3, 1, 1)), (3, 3, height, width))
@@ -23,7 +23,7 @@ LEFT, RIGHT = (np.array(rows) for rows in zip(*[(i, j) for i in range(11) for j 
 
 
 @pytest.mark.parametrize("size", [(20, 12), (7, 7), (7, 40)])
-def test_ssim_is_that_of_scikit_image(size):
+def test_ssim_matches_scikit_image(size):
     pixels = images(*size)
     theirs = [structural_similarity(pixels[i], pixels[j], channel_axis=0) for i, j in zip(LEFT, RIGHT, strict=True)]
     np.testing.assert_allclose(pair_ssim(ConcatArray([pixels[:5], pixels[5:]]), LEFT, RIGHT), theirs, atol=1e-6)
@@ -34,14 +34,14 @@ def test_sums_of_the_largest_images_do_not_overflow():
     assert pair_ssim(ConcatArray([pixels]), np.array([0]), np.array([1])) == [1]
 
 
-def test_pieces_do_not_change_the_result(monkeypatch):
+def test_chunks_do_not_change_the_result(monkeypatch):
     stack = ConcatArray([images()])
     whole = pair_ssim(stack, LEFT, RIGHT)
     monkeypatch.setattr(module, "PIXELS", 1)
     np.testing.assert_array_equal(pair_ssim(stack, LEFT, RIGHT), whole)
 
 
-def test_a_image_is_like_itself():
+def test_ssim_of_an_image_with_itself_is_one():
     rows = np.arange(11)
     np.testing.assert_allclose(pair_ssim(ConcatArray([images()]), rows, rows), 1)
 
@@ -51,6 +51,6 @@ def test_images_smaller_than_the_window_are_refused():
         pair_ssim(ConcatArray([images(6, 12)]), LEFT, RIGHT)
 
 
-def test_no_pairs_have_no_ssim():
+def test_no_pairs_give_no_ssim():
     none = np.zeros(0, np.int64)
     assert pair_ssim(ConcatArray([images()]), none, none).shape == (0,)

@@ -1,4 +1,4 @@
-"""PSNR against scikit-image's."""
+"""PSNR, compared with scikit-image."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def rows(*numbers):
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 160, 1 << 20], ids=["a pair a chunk", "two pairs a chunk", "one chunk"])
-def test_psnr_is_that_of_scikit_image(monkeypatch, chunk_bytes):
+def test_psnr_matches_scikit_image(monkeypatch, chunk_bytes):
     monkeypatch.setattr(similarity, "CHUNK_BYTES", chunk_bytes)
     pixels = images()
     left, right = rows(0, 3, 6, 2, 1), rows(1, 5, 0, 6, 2)
@@ -26,20 +26,20 @@ def test_psnr_is_that_of_scikit_image(monkeypatch, chunk_bytes):
     np.testing.assert_allclose(pair_psnr(ConcatArray([pixels]), left, right), theirs, rtol=1e-12)
 
 
-def test_one_gray_level_apart_everywhere_is_48_13_decibel():
+def test_psnr_of_images_one_gray_level_apart():
     pixels = np.stack([np.full((3, 4, 4), 200, np.uint8), np.full((3, 4, 4), 201, np.uint8)])
     np.testing.assert_allclose(pair_psnr(ConcatArray([pixels]), rows(0, 1), rows(1, 0)), 48.1308036, rtol=1e-8)
 
 
-def test_the_same_image_twice_has_the_highest_finite_value():
+def test_psnr_of_equal_images_is_clipped():
     pixels = np.repeat(images(1), 2, axis=0)
     assert pair_psnr(ConcatArray([pixels]), rows(0), rows(1)) == [100]
 
 
-def test_black_beside_white_stays_above_zero():
+def test_psnr_of_black_and_white_is_clipped():
     pixels = np.stack([np.zeros((3, 4, 4), np.uint8), np.full((3, 4, 4), 255, np.uint8)])
     assert pair_psnr(ConcatArray([pixels]), rows(0), rows(1)) == [1]
 
 
-def test_no_pairs_have_no_psnr():
+def test_no_pairs_give_no_psnr():
     assert pair_psnr(ConcatArray([images()]), rows(), rows()).shape == (0,)

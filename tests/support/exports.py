@@ -1,4 +1,4 @@
-"""Exports that are typed, and what is compared of them."""
+"""Runs of `kedro export`, and comparisons of features."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def frozen(architecture: str = "resnet18", stem: str = "imagenet") -> FrozenEnco
 
 
 def normalized(encoder: FrozenEncoder) -> torch.Tensor:
-    """As the header says, written out."""
+    """`PIXELS`, normalized with numpy."""
     mean, std = (np.array(values, np.float32)[:, None, None] for values in (encoder.header.mean, encoder.header.std))
     return torch.from_numpy((PIXELS.astype(np.float32) / 255 - mean) / std)
 
@@ -39,7 +39,7 @@ def assert_same(found, encoder: FrozenEncoder, tolerance: float = 1e-5) -> None:
 
 
 def type_export(folder: Path, *words: str) -> Outcome:
-    """`kedro export <words>` in this process, of the encoders in `data` below the folder."""
+    """`kedro export <words>` in this process, for the encoders in `data` below `folder`."""
     bootstrap_project(ROOT)
     from byol_kedro.cli import cli  # noqa: PLC0415  (the project has to be bootstrapped first)
 

@@ -1,4 +1,4 @@
-"""A Hugging Face hub on this machine, with the weights that a test gives it."""
+"""A local Hugging Face hub with given files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ COMMIT = "0" * 40
 
 
 def trained_weights(seed: int = 0) -> dict[str, torch.Tensor]:
-    """A state dict of NAME with its classifier, of values that no initialization gives."""
+    """A state dict of NAME with classifier; its values differ from every initialization."""
     torch.manual_seed(seed)
     model = timm.create_model(NAME.partition(".")[0], num_classes=1000)
     for tensor in model.state_dict().values():
@@ -28,7 +28,7 @@ def trained_weights(seed: int = 0) -> dict[str, torch.Tensor]:
 
 @contextmanager
 def hub(files: dict[str, bytes]) -> Iterator[tuple[str, list[str]]]:
-    """Its address and, as they come, what it was asked for; `files` by the path after the address."""
+    """Address of the hub and a list of its requests; `files` by path."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -50,7 +50,7 @@ def hub(files: dict[str, bytes]) -> Iterator[tuple[str, list[str]]]:
                 self.wfile.write(content)
 
         def log_message(self, *_: object) -> None:
-            """Nothing on the screen."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -61,7 +61,7 @@ def hub(files: dict[str, bytes]) -> Iterator[tuple[str, list[str]]]:
 
 
 def use_hub(patch: pytest.MonkeyPatch, address: str, cache: Path) -> None:
-    """The hub's library asks at `address` and keeps what it gets in `cache`; its environment is read at import."""
+    """Let huggingface_hub use `address` and `cache`; it reads its environment variables only at import."""
     template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
     patch.setattr(huggingface_hub.constants, "ENDPOINT", address)
     patch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
@@ -70,5 +70,5 @@ def use_hub(patch: pytest.MonkeyPatch, address: str, cache: Path) -> None:
 
 
 def served(name: str = NAME, weights: dict[str, torch.Tensor] | None = None) -> dict[str, bytes]:
-    """The weights where the hub has them."""
+    """The files of a hub with these weights."""
     return {f"/timm/{name}/resolve/main/model.safetensors": save(weights or trained_weights())}

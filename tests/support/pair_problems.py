@@ -1,4 +1,4 @@
-"""Pairs whose target is known."""
+"""Pairs with a known target."""
 
 import numpy as np
 
@@ -26,7 +26,7 @@ SETTINGS = PairModelParams(
 
 
 def changed(block, **values):
-    """A block with other values, validated."""
+    """A validated copy of a parameter block with other values."""
     return type(block).model_validate(block.model_dump() | values)
 
 
@@ -38,22 +38,22 @@ def linear_pairs(images=200, pairs=2000, dim=10, noise_seed=0):
     right = (left + generator.integers(1, images, pairs)) % images
     mapped = features @ np.random.default_rng(99).normal(size=(dim, 3))
     target = 0.01 * np.linalg.norm(mapped[left] - mapped[right], axis=1)
-    # Shift and scale hide from the model what only a scaler finds.
+    # Without a scaler, the model would not learn from features of this shift and scale.
     return PairSet((features * 50 + 7).astype(np.float32), left, right, target)
 
 
 def scaler_of(pairs):
-    """Of the features of all images, as if these were the train images."""
+    """Scaler fitted on the features of all images, as if they were train images."""
     return Scaler.fit(pairs.features)
 
 
 def pool_of(pairs):
-    """A pool whose train images are those of the pairs."""
+    """A pool with the images of the pairs as train images."""
     names = [f"train/{i}" for i in range(len(pairs.features))]
     return ImagePool(names, ConcatArray([pairs.features]), pairs.features)
 
 
 def empty_pair_set(dim=10):
-    """Of a split that has none."""
+    """The pairs of a split without pairs."""
     none = np.zeros(0, np.int64)
     return PairSet(np.zeros((0, dim), np.float32), none, none, np.zeros(0))

@@ -41,10 +41,10 @@ def compare_all(predictions: pd.DataFrame, seed: int, resamples: int = RESAMPLES
         predicts correctly; `points` is top-1 of a minus that of b, in percentage points, with its 95 % bootstrap
         interval; `p` is McNemar's p-value, and `p_holm` the same adjusted over all rows.
     """
-    guesses = predictions.assign(correct=predictions["truth"] == predictions["guess"])
+    compared = predictions.assign(correct=predictions["truth"] == predictions["guess"])
     correct = {
         (str(features), str(protocol)): group.set_index("name")["correct"]
-        for (features, protocol), group in guesses.groupby(CLASSIFIER, sort=False)
+        for (features, protocol), group in compared.groupby(CLASSIFIER, sort=False)
     }
     generator = np.random.default_rng(seed)
     rows = [

@@ -73,14 +73,14 @@ def fit_pair_model(
     generator = torch.Generator().manual_seed(seed)
     weights = _initial_weights([train.features.shape[1], *settings.widths, EMBEDDING_DIM], generator)
     weights[OFFSET] = torch.zeros((), requires_grad=settings.scale_target)
-    known, held = (_pair_tensors(pairs, scaler, offset, scale) for pairs in (train, validation))
+    train_tensors, validation_tensors = (_pair_tensors(pairs, scaler, offset, scale) for pairs in (train, validation))
     rows: list[tuple[int, float, float, float]] = []
 
     def note(epoch: int, lr: float, train_loss: float, validation_loss: float) -> None:
         rows.append((epoch, lr, train_loss / scale, validation_loss / scale))
         on_epoch(epoch, dict(zip(HISTORY[1:], rows[-1][1:], strict=True)))
 
-    kept = _minimize(weights, known, held, settings, generator, note)
+    kept = _minimize(weights, train_tensors, validation_tensors, settings, generator, note)
     history = pd.DataFrame(rows, columns=HISTORY)
     arrays = {name: tensor.detach().numpy() for name, tensor in kept.items()}
     offset = float(np.float32(offset + arrays.pop(OFFSET) / scale))

@@ -1,4 +1,4 @@
-"""What could break: rows without their labels, features of another encoder, an unfair untrained network."""
+"""Features, their labels and their provenance."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_every_image_has_its_features_label_and_index(encoder):
         assert [latents[name].dtype for name in ("features", "labels", "index")] == [np.float32, np.int64, np.int64]
 
 
-def test_features_name_their_encoder_and_their_images(encoder):
+def test_headers_name_encoder_and_images(encoder):
     train, test = extract(encoder, TRAIN, TEST, "cpu")
     references = references_of(encoder)
     check_same_encoder(encoder, train, test, references)
@@ -43,14 +43,14 @@ def test_features_name_their_encoder_and_their_images(encoder):
     assert {t.header["data"] for t in (train, test, references)} == {"array"}
 
 
-def test_images_without_labels_have_features_when_they_are_asked_for(encoder):
+def test_unlabeled_images_have_features_on_request(encoder):
     latents = extract_unlabeled(encoder, TEST, unlabeled=True, device="cpu")
     _, test = extract(encoder, TRAIN, TEST, "cpu")
     assert all(np.array_equal(latents[name], test[name]) for name in ("features", "labels", "index"))
     assert latents.header == test.header
 
 
-def test_images_without_labels_have_none_when_they_are_not_asked_for(encoder):
+def test_unlabeled_images_have_no_features_by_default(encoder):
     latents = extract_unlabeled(encoder, TEST, unlabeled=False, device="cpu")
     assert {name: latents[name].shape for name in ("features", "labels", "index")} == {
         "features": (0, 96),
@@ -61,19 +61,19 @@ def test_images_without_labels_have_none_when_they_are_not_asked_for(encoder):
 
 
 @pytest.mark.parametrize(("count", "lines"), [(7, 1), (0, 0)])
-def test_what_would_ask_for_them_is_said_where_there_are_any(encoder, caplog, count, lines):
+def test_the_parameter_for_unlabeled_features_is_logged(encoder, caplog, count, lines):
     caplog.set_level("INFO")
     extract_unlabeled(encoder, split("unlabeled", count), unlabeled=False, device="cpu")
     assert sum("pair_model.unlabeled=true" in message for message in caplog.messages) == lines
 
 
-def test_the_reference_does_not_depend_on_what_was_learned(encoder):
+def test_the_untrained_reference_does_not_depend_on_the_weights(encoder):
     other = Tensors(to_arrays(moved(untrained_encoder(HEADER), seed=1)), encoder.header)
     one, two = (references_of(e) for e in (encoder, other))
     assert all(np.array_equal(one[name], two[name]) for name in one.keys())  # noqa: SIM118  # Tensors is no dict
 
 
-def test_the_reference_has_features_and_labels_of_both_splits(encoder):
+def test_the_untrained_reference_has_both_splits(encoder):
     references = references_of(encoder)
     assert {name: references[name].shape for name in references.keys()} == {  # noqa: SIM118  # Tensors is no dict
         "untrained.train.features": (9, 96),
@@ -84,12 +84,12 @@ def test_the_reference_has_features_and_labels_of_both_splits(encoder):
     assert np.array_equal(references["untrained.test.labels"], TEST.labels)
 
 
-def test_a_file_that_is_no_encoder_is_one_line(encoder):
+def test_a_file_that_is_no_encoder_is_refused(encoder):
     with pytest.raises(UserError, match="the encoder's header lacks architecture"):
         extract(Tensors(encoder.arrays, {"version": "v", "fingerprint": "f"}), TRAIN, TEST, "cpu")
 
 
-def test_a_device_that_is_not_there_is_one_line(encoder, monkeypatch):
+def test_a_missing_device_is_refused(encoder, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(UserError, match="cuda is not available"):
         extract(encoder, TRAIN, TEST, "cuda")

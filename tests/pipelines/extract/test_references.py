@@ -1,4 +1,4 @@
-"""What could break: a reference left out in silence or a run that stops for it; rows that do not say what they are."""
+"""Reference networks: their weights, facts, and messages about skipped ones."""
 
 import json
 import logging
@@ -36,14 +36,14 @@ def about(latents):
     return json.loads(latents.header["references"])
 
 
-def test_what_could_not_be_had_is_named_in_the_header(encoder, monkeypatch, tmp_path):
+def test_unavailable_references_are_named_in_the_header(encoder, monkeypatch, tmp_path):
     use_hub(monkeypatch, NOBODY, tmp_path / "cache")
     assert json.loads(references_of(encoder, {"imagenet": NAME}).header["left_out"]) == ["imagenet"]
     assert json.loads(references_of(encoder, {}).header["left_out"]) == []
 
 
 @pytest.mark.parametrize("where", ["hub", "safetensors", "pth"])
-def test_features_are_those_of_the_weights_wherever_they_come_from(encoder, tmp_path, monkeypatch, where):
+def test_features_do_not_depend_on_the_source_of_the_weights(encoder, tmp_path, monkeypatch, where):
     weights, wanted = trained_weights(), NAME
     if where == "safetensors":
         save_file(weights, tmp_path / "mine.safetensors")
@@ -65,7 +65,7 @@ def test_features_are_those_of_the_weights_wherever_they_come_from(encoder, tmp_
     }
 
 
-def test_without_a_network_one_line_says_so_and_the_rest_is_there(encoder, tmp_path, monkeypatch, caplog):
+def test_without_network_access_other_references_remain(encoder, tmp_path, monkeypatch, caplog):
     use_hub(monkeypatch, NOBODY, tmp_path)
     save_file(trained_weights(), tmp_path / "mine.safetensors")
     with caplog.at_level(logging.INFO):
@@ -76,7 +76,7 @@ def test_without_a_network_one_line_says_so_and_the_rest_is_there(encoder, tmp_p
     assert line.endswith("; without network access, give a file: test_resnet.r160_in1k@FILE")
 
 
-def test_weights_that_timm_has_no_address_of_are_left_out_in_one_line(encoder, caplog):
+def test_weights_without_a_hub_address_are_skipped(encoder, caplog):
     found = references_of(encoder, {"coat": "coatnet_0_224"})
     assert list(about(found)) == ["untrained"]
     assert "timm has no hub address for them" in caplog.text
@@ -94,7 +94,7 @@ def test_a_wrong_name_or_file_is_an_error(wanted, message):
         check_references({"x": wanted})
 
 
-def test_a_file_that_holds_code_is_refused_and_not_run(encoder, tmp_path):
+def test_a_file_with_code_is_refused_and_not_run(encoder, tmp_path):
     class Trap:
         def __reduce__(self):
             return (tmp_path.joinpath("sprung").touch, ())
@@ -105,7 +105,7 @@ def test_a_file_that_holds_code_is_refused_and_not_run(encoder, tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-def test_references_become_problems_with_their_own_facts(encoder):
+def test_references_have_their_own_facts(encoder):
     found = references_of(encoder, supervised=True)
     (untrained, nothing), (supervised, facts) = references(found, TEST)
     assert (untrained.features, nothing) == ("untrained network", {})
@@ -115,7 +115,7 @@ def test_references_become_problems_with_their_own_facts(encoder):
     assert not np.array_equal(supervised.train_x, untrained.train_x)
 
 
-def test_the_supervised_network_learns_from_the_labels_of_train_alone(encoder):
+def test_the_supervised_network_uses_the_labels_of_train(encoder):
     one = references_of(encoder, supervised=True)
     unknown = replace(TRAIN, labels=np.where(np.arange(9) < 8, TRAIN.labels, -1))
     fewer = references_of(encoder, supervised=True, train=unknown)
@@ -131,7 +131,7 @@ def test_the_supervised_network_learns_from_the_labels_of_train_alone(encoder):
     ],
     ids=["an older encoder", "no labels"],
 )
-def test_where_there_is_nothing_to_train_by_one_line_says_so(encoder, header, labels, why, caplog):
+def test_a_skipped_supervised_network_is_logged(encoder, header, labels, why, caplog):
     old = Tensors(encoder.arrays, encoder.header | header)
     with caplog.at_level(logging.INFO):
         found = references_of(old, supervised=True, train=replace(TRAIN, labels=labels))
@@ -139,7 +139,7 @@ def test_where_there_is_nothing_to_train_by_one_line_says_so(encoder, header, la
     assert [message for message in caplog.messages if why in message] == caplog.messages
 
 
-def test_an_encoder_says_how_it_was_trained_where_its_header_does(encoder):
+def test_training_of_an_encoder(encoder):
     assert training_of(encoder) == (recipe(batch_size=4), 20)
     older = {name: value for name, value in encoder.header.items() if name not in TRAINING}
     assert training_of(Tensors({}, older)) is None

@@ -1,4 +1,4 @@
-"""The nodes of latent, one after the other, on images whose brightness tells the class."""
+"""The pipeline pair_model on images with a brightness for each class."""
 
 import json
 from dataclasses import replace
@@ -41,14 +41,14 @@ def with_pairs(**values):
 
 
 def unlabeled(count=0):
-    """Features of the first `count` test images, as if they had no labels."""
+    """Features of the first `count` test images, without labels."""
     test = latents("test")
     arrays = {"features": test["features"][:count], "labels": np.full(count, -1), "index": np.arange(count)}
     return Tensors(arrays, test.header)
 
 
 class Kept(MemoryDataset):
-    """Stays after its last consumer, as what lies on a disk does."""
+    """A dataset that is not released after its last use, as a file."""
 
     def _release(self):
         pass
@@ -85,7 +85,7 @@ def outcome():
     return run()
 
 
-def test_it_runs_on_saved_latents_alone():
+def test_inputs_of_the_pipeline():
     assert create_pipeline().inputs() == {
         "encoder", "latents_train", "latents_test", "latents_unlabeled", "reference_latents",
         "images_train", "images_test", "images_unlabeled", "pair_file", "pair_tensors",
@@ -93,17 +93,17 @@ def test_it_runs_on_saved_latents_alone():
     }  # fmt: skip
 
 
-def test_only_the_features_of_all_images_and_given_pairs_are_not_saved():
+def test_outputs_of_the_pipeline():
     assert create_pipeline().all_outputs() == {*SAVED, "image_pool", "given_pairs"}
 
 
-def test_the_model_names_its_encoder_and_its_shape(outcome):
+def test_header_of_the_pair_model(outcome):
     assert outcome["pair_model"].header == ENCODER_HEADER | {
         "widths": "[16, 8]", "feature_dim": "12", "weights_from": "",
     }  # fmt: skip
 
 
-def test_every_image_has_a_row_with_its_own_label(outcome):
+def test_every_image_has_a_row_with_its_label(outcome):
     table = outcome["pair_embeddings"]
     assert table["name"].tolist() == images("train").names + images("test").names
     assert table["split"].tolist() == ["train"] * 60 + ["test"] * 30
@@ -111,7 +111,7 @@ def test_every_image_has_a_row_with_its_own_label(outcome):
     assert table["class"].tolist() == [images("train").class_names[label] for label in table["label"]]
 
 
-def test_latent_vectors_have_sixteen_float32_columns(outcome):
+def test_column_types_of_the_embeddings(outcome):
     types = outcome["pair_embeddings"].dtypes.astype(str).to_dict()
     axes = {f"z{axis}": "float32" for axis in range(16)}
     about = {"name": "str", "split": "str", "label": "int64", "class": "str", "cluster": "int64"}
@@ -134,13 +134,13 @@ def test_rows_are_named_by_the_index_of_the_latents(outcome):
     pd.testing.assert_frame_equal(named, again)
 
 
-def test_metrics_are_json_without_nan_and_name_the_encoder_and_the_images(outcome):
+def test_metrics_are_json_and_name_encoder_and_images(outcome):
     metrics = outcome["pair_metrics"]
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
     assert (metrics["encoder_version"], metrics["data_fingerprint"]) == ("v1", "test-images")
 
 
-def test_metrics_count_the_pairs_and_say_the_units(outcome):
+def test_metrics_have_the_number_of_pairs_and_the_units(outcome):
     pairs = outcome["pair_metrics"]["pairs"]
     assert (pairs["train"], pairs["validation"], pairs["test"]) == (192, 48, 60)
     assert pairs["mean target"] == pytest.approx(targets(outcome["image_pairs"], "train").mean())
@@ -152,7 +152,7 @@ def targets(table, split):
     return table.loc[table["split"] == split, "target"]
 
 
-def test_metrics_are_those_of_the_test_pairs(outcome):
+def test_scores_are_computed_on_the_test_pairs(outcome):
     row, *others = outcome["pair_metrics"]["rows"]
     lines = outcome["pair_predictions"]
     unit = targets(outcome["image_pairs"], "train").mean()
@@ -160,13 +160,13 @@ def test_metrics_are_those_of_the_test_pairs(outcome):
     assert row["l1"] == pytest.approx(lines["difference"].mean() / unit)
 
 
-def test_a_line_of_the_test_pairs_has_both_names_target_output_and_difference(outcome):
+def test_predictions_have_names_target_and_difference(outcome):
     lines, pairs = outcome["pair_predictions"], outcome["image_pairs"].query("split == 'test'").reset_index(drop=True)
     pd.testing.assert_frame_equal(lines[["left", "right", "target"]], pairs[["left", "right", "target"]])
     np.testing.assert_allclose(lines["difference"], (lines["pair model"] - lines["target"]).abs())
 
 
-def test_the_output_is_the_distance_of_the_two_latent_vectors(outcome):
+def test_predictions_follow_from_the_distance_of_the_embeddings(outcome):
     z = outcome["pair_embeddings"].set_index("name").filter(regex="^z")
     lines, (offset, scale) = (
         outcome["pair_predictions"],
@@ -180,16 +180,16 @@ def test_clusters_are_compared_with_the_labels_of_test(outcome):
     assert {"method": "kmeans", "k": 3, "n": 30}.items() <= outcome["pair_metrics"]["clusters"].items()
 
 
-def test_the_list_has_a_cluster_for_each_name(outcome):
+def test_the_cluster_list_has_each_name(outcome):
     pd.testing.assert_frame_equal(outcome["cluster_list"], outcome["pair_embeddings"][["name", "cluster"]])
 
 
-def test_the_sheet_has_a_row_for_each_cluster_of_test(outcome):
+def test_the_sheet_has_a_row_for_each_cluster(outcome):
     clusters = outcome["pair_embeddings"].query("split == 'test'")["cluster"].nunique()
     assert outcome["cluster_sheet"].shape[0] == clusters * (64 + 2)
 
 
-def test_a_row_of_the_sheet_begins_with_a_image_of_its_cluster(outcome):
+def test_a_row_of_the_sheet_shows_images_of_its_cluster(outcome):
     pixels, test = images("test").pixels, outcome["pair_embeddings"].query("split == 'test'")
     for row, number in enumerate(sorted(set(test["cluster"]))):
         shown = outcome["cluster_sheet"][66 * row : 66 * row + 64 : 16, 96 : 96 + 64 : 16].transpose(2, 0, 1)
@@ -207,25 +207,25 @@ def test_the_map_shows_test_images_only(outcome):
     assert names <= set(images("test").names)
 
 
-def test_test_latents_do_not_move_the_model(outcome):
+def test_the_model_does_not_depend_on_test_features(outcome):
     test = latents("test")
     moved = Tensors(test.arrays | {"features": test["features"] + 1000}, test.header)
     again = run(latents_test=moved)["pair_model"]
     assert all(np.array_equal(outcome["pair_model"][name], again[name]) for name in again.keys())  # noqa: SIM118  # no mapping
 
 
-def test_the_pairs_of_a_given_file_are_taken_instead_of_drawn_ones():
+def test_a_pair_file_replaces_sampled_pairs():
     rows = [(f"train/{i:02}", f"train/{i + 1:02}", 20.0 + i, 20.0) for i in range(20)]
     given = run(pair_file=pd.DataFrame(rows, columns=NO_FILE.columns))
     assert given["image_pairs"]["psnr_1"].tolist() == [20.0 + i for i in range(20)]
 
 
-def test_a_pair_file_without_test_pairs_gives_a_model_and_no_scores():
+def test_a_pair_file_without_test_pairs_gives_no_scores():
     given = run(pair_file=pd.DataFrame([("train/01", "train/02", 20.0, 20.0)], columns=NO_FILE.columns))
     assert {row["l1"] for row in given["pair_metrics"]["rows"]} == {None}
 
 
-def test_without_labels_there_are_clusters_and_no_agreement():
+def test_clusters_without_labels_have_no_agreement():
     def nameless(split):
         return Tensors(latents(split).arrays | {"labels": np.full(len(images(split)), -1)}, latents(split).header)
 
@@ -241,13 +241,13 @@ def of_another_encoder(tensors):
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_a_model_is_not_fitted_to_latents_of_another_encoder(split):
+def test_features_of_another_encoder_are_not_fitted(split):
     with pytest.raises(UserError, match="extract"):
         run(**{f"latents_{split}": of_another_encoder(latents(split))})
 
 
 @pytest.mark.parametrize("other", ["pair_model", "train", "test", "others"])
-def test_latents_and_model_of_different_encoders_give_no_vectors(other, outcome):
+def test_features_and_model_of_different_encoders_are_refused(other, outcome):
     given = {
         "pair_model": outcome["pair_model"], "train": latents("train"), "test": latents("test"), "others": unlabeled(3),
     }  # fmt: skip
@@ -256,12 +256,12 @@ def test_latents_and_model_of_different_encoders_give_no_vectors(other, outcome)
         embed(**given)
 
 
-def test_latents_of_other_images_are_refused():
+def test_features_of_other_images_are_refused():
     with pytest.raises(UserError, match="run the pipeline extract again"):
         run(images_train=replace(images("train"), fingerprint="other"))
 
 
-def test_where_the_network_of_the_target_was_left_out_there_is_no_model_either(caplog):
+def test_without_the_network_of_the_target_there_is_no_model(caplog):
     left_out = reference_latents()
     left_out.header["left_out"] = '["imagenet"]'
     given = run(reference_latents=left_out, settings=with_pairs(target="cosine", reference="imagenet"))
@@ -278,7 +278,7 @@ def first(split, count):
     return kept, Tensors({name: array[:count] for name, array in all_.arrays.items()}, all_.header)
 
 
-def test_without_a_test_pair_the_model_is_fitted_as_ever_and_not_measured(outcome, caplog):
+def test_without_a_test_pair_the_model_is_fitted_but_not_evaluated(outcome, caplog):
     test, features = first("test", 1)
     given = run(images_test=test, latents_test=features)
     assert "the pair model is not evaluated: no test pair among 60 train and 1 test images" in caplog.text
@@ -288,7 +288,7 @@ def test_without_a_test_pair_the_model_is_fitted_as_ever_and_not_measured(outcom
     pd.testing.assert_frame_equal(given["pair_embeddings"][:-1], outcome["pair_embeddings"][train])
 
 
-def test_without_a_training_pair_there_is_no_model_and_nothing_of_it(caplog):
+def test_without_a_train_pair_all_outputs_are_empty(caplog):
     train, features = first("train", 1)
     given = run(images_train=train, train=features)
     assert "the pair model, the clusters and the map are skipped: no train pair" in caplog.text
@@ -302,7 +302,7 @@ def test_without_a_training_pair_there_is_no_model_and_nothing_of_it(caplog):
     assert json.loads(json.dumps(given["pair_metrics"], allow_nan=False)) == given["pair_metrics"]
 
 
-def test_each_epoch_can_be_watched(tmp_path, outcome):
+def test_epochs_are_logged_to_tensorboard(tmp_path, outcome):
     again = run(event_files=EventFolder(tmp_path), **{"params:tensorboard": True})
     (folder,) = tmp_path.glob("pair-model-*")
     curves = points(folder)
@@ -312,16 +312,16 @@ def test_each_epoch_can_be_watched(tmp_path, outcome):
     pd.testing.assert_frame_equal(again["pair_history"], outcome["pair_history"])
 
 
-def test_images_without_labels_have_vectors_and_clusters_too(outcome):
+def test_unlabeled_images_have_embeddings_and_clusters(outcome):
     table = embed(outcome["pair_model"], others=unlabeled(7))
     rest = table[table["split"] == "unlabeled"]
     assert rest["label"].tolist() == [-1] * 7
-    # They are the test images, seen again.
+    # They are the test images.
     again = table[table["split"] == "test"].head(7)
     np.testing.assert_array_equal(rest.filter(regex="^z|cluster"), again.filter(regex="^z|cluster"))
 
 
-def test_features_of_unlabeled_images_that_were_not_extracted_are_a_line(outcome, caplog):
+def test_missing_features_of_unlabeled_images_are_a_warning(outcome, caplog):
     splits = (images("train"), images("test"), images("test"))
     settings = PARAMS.model_copy(update={"unlabeled": True})
     nodes.embed_images(
@@ -330,19 +330,19 @@ def test_features_of_unlabeled_images_that_were_not_extracted_are_a_line(outcome
     assert "pair_model.unlabeled has no effect" in caplog.text
 
 
-def test_the_cosine_is_that_of_the_reference_that_is_named():
+def test_cosine_target_uses_the_named_reference():
     table = run(settings=with_pairs(target="cosine"))["image_pairs"]
     features = dict(zip(images("train").names + images("test").names, [*DATA.train_x, *DATA.test_x], strict=True))
     theirs = [cosine(features[row.left], features[row.right]) for row in table.itertuples()]
     np.testing.assert_allclose(table["target"], theirs, atol=1e-6)
 
 
-def test_a_reference_that_is_not_there_is_named_with_those_that_are():
+def test_an_unknown_reference_is_named_with_the_known_ones():
     with pytest.raises(UserError, match=r"no network 'dinov2', expected one of untrained"):
         run(settings=with_pairs(target="cosine", reference="dinov2"))
 
 
-def test_by_pair_is_seen_in_the_metrics():
+def test_metrics_name_the_split():
     assert run(settings=with_pairs(split="pair"))["pair_metrics"]["pairs"]["split by"] == "pair"
 
 
@@ -353,7 +353,7 @@ def saved_tensors(dim=12):
     return Tensors({"x1": x[left], "x2": x[right], "y": np.abs(x[left] - x[right])[:, 0].astype(float)}, {})
 
 
-def test_saved_features_of_pairs_are_fitted_instead_of_drawn_ones(caplog):
+def test_saved_features_replace_sampled_pairs(caplog):
     given = run(pair_tensors=saved_tensors())
     assert given["image_pairs"]["left"].str.startswith("pairs.pt/").all()
     assert given["pair_metrics"]["rows"][0]["n"] > 20
@@ -405,14 +405,14 @@ def train_statistics():
 
 @pytest.fixture
 def imported(tmp_path):
-    """A network, and the file of its weights as the replaced system saved them."""
+    """A network, and a file of its weights in the published format."""
     layers = [nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 16)]
     state = {f"linear{i}.{name}": w for i, n in ((1, 0), (2, 2)) for name, w in layers[n].state_dict().items()}
     torch.save(state, tmp_path / "512_16.pt")
     return nn.Sequential(*layers), str(tmp_path / "512_16.pt")
 
 
-def test_imported_weights_are_used_as_they_are(imported):
+def test_imported_weights_are_used_unchanged(imported):
     network, path = imported
     given = run(settings=params(weights_from=path))
     mean, deviation = train_statistics()
@@ -433,14 +433,14 @@ OTHER_PAIRS = {
 
 
 def of_other_pairs(name, **settings):
-    """A run whose pairs are others, of the same images and features."""
+    """A run with other pairs of the same images and features."""
     others = dict(OTHER_PAIRS[name])
     given = params(**settings, pairs=PARAMS.pairs.model_dump() | others.pop("settings", {}))
     return run(settings=given, **others)
 
 
 @pytest.mark.parametrize("name", OTHER_PAIRS)
-def test_vectors_of_imported_weights_do_not_depend_on_the_pairs(name, imported):
+def test_embeddings_of_imported_weights_do_not_depend_on_the_pairs(name, imported):
     weights = {"weights_from": imported[1]}
     one, other = (given["pair_embeddings"].filter(regex="^z") for given in (
         run(settings=params(**weights)), of_other_pairs(name, **weights)))  # fmt: skip
@@ -448,13 +448,13 @@ def test_vectors_of_imported_weights_do_not_depend_on_the_pairs(name, imported):
 
 
 @pytest.mark.parametrize("name", OTHER_PAIRS)
-def test_features_are_standardized_on_all_train_images_and_on_no_others(name):
+def test_the_scaler_is_fitted_on_all_train_images(name):
     mlp = of_other_pairs(name)["pair_model"]
     np.testing.assert_allclose([mlp["mean"], mlp["scale"]], train_statistics(), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["another split", "fewer pairs"])
-def test_what_the_references_are_fitted_to_are_the_train_images(name, monkeypatch):
+def test_the_baselines_are_fitted_on_all_train_images(name, monkeypatch):
     seen = []
     original = baselines._principal_axes
     monkeypatch.setattr(baselines, "_principal_axes", lambda *given: seen.append(given) or original(*given))
@@ -471,21 +471,21 @@ def test_weights_of_another_encoder_are_refused(tmp_path, outcome):
         run(settings=params(weights_from=str(tmp_path / "pair_model.safetensors")))
 
 
-def test_weights_of_a_run_give_its_vectors_again(tmp_path, outcome):
+def test_weights_of_a_run_reproduce_its_embeddings(tmp_path, outcome):
     mlp = outcome["pair_model"]
     save_file(mlp.arrays, tmp_path / "pair_model.safetensors", metadata=mlp.header)
     again = run(settings=params(weights_from=str(tmp_path / "pair_model.safetensors")))
     pd.testing.assert_frame_equal(again["pair_embeddings"], outcome["pair_embeddings"])
 
 
-def test_where_there_is_no_cluster_everything_still_comes_out():
+def test_all_outputs_exist_without_a_cluster():
     given = run(settings=params(clusters={"method": "hdbscan", "count": 3, "min_size": 61}))
     assert {"k": 0, "in none": 30}.items() <= given["pair_metrics"]["clusters"].items()
     assert set(given["cluster_list"]["cluster"]) == {-1}
     assert given["cluster_sheet"].ndim == 3
 
 
-def test_a_pickled_module_is_refused_with_what_to_do(tmp_path):
+def test_a_pickled_module_is_refused(tmp_path):
     torch.save(nn.Linear(12, 16), tmp_path / "512_16.pt")
     with pytest.raises(UserError, match=r"pair_model.weights_from: .* runs whatever code .*model.state_dict\(\)"):
         run(settings=params(weights_from=str(tmp_path / "512_16.pt")))

@@ -7,7 +7,6 @@ from byol_kedro.pipelines.extract.nodes import extract, extract_references, extr
 
 def create_pipeline() -> Pipeline:
     """Return the pipeline: encoder and images → latents_{train,test,unlabeled}, reference_latents."""
-    """Encoder and images → features of each split, and of the reference networks."""
     inputs = ["encoder", "images_train", "images_test"]
     return Pipeline(
         [

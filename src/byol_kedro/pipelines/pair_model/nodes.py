@@ -1,7 +1,5 @@
 """Nodes from features to embeddings, their scores, clusters and map."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,24 +7,21 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from byol_kedro.byol.finite import check_features
-from byol_kedro.datasets.events import EventFolder
 from byol_kedro.datasets.image_grid import image_grid
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.provenance import Provenance, check_same_encoder, check_same_images, image_names
 from byol_kedro.datasets.tensors import Tensors, mapped
-from byol_kedro.files.weights import read_weights
 from byol_kedro.log import get_logger
 from byol_kedro.pair_model.baselines import empty_predictions, predict_pairs
 from byol_kedro.pair_model.clusters import NOISE, agreement, nearest_to_centers
 from byol_kedro.pair_model.embeddings import embedding_table, embeddings_of, empty_embedding_table
 from byol_kedro.pair_model.given import named_pairs, saved_names, saved_pairs, unique_images
 from byol_kedro.pair_model.map import draw_embedding_map
-from byol_kedro.pair_model.model import PairModel, pair_model_from_state_dict
+from byol_kedro.pair_model.model import PairModel
 from byol_kedro.pair_model.pairs import (
     SPLITS,
     TEST,
     TRAIN,
-    VALIDATION,
     ConcatArray,
     ImagePool,
     empty_pair_table,
@@ -34,11 +29,8 @@ from byol_kedro.pair_model.pairs import (
 )
 from byol_kedro.pair_model.sampled import sample_pairs
 from byol_kedro.pair_model.scores import score_rows
-from byol_kedro.pair_model.training import empty_history, fit_pair_model
 from byol_kedro.parameters import PairModelParams
-from byol_kedro.pipelines.pair_model.event_log import event_logger
 from byol_kedro.pipelines.pair_model.inputs import (
-    check_encoder_of_weights,
     check_one_kind_of_pairs,
     check_saved_features,
     reference_features,
@@ -142,42 +134,6 @@ def pool_images(
         names += saved_names(len(saved))
         parts.append(saved)
     return ImagePool(names, ConcatArray(parts), train=parts[0])
-
-
-def fit_model(
-    encoder: Tensors,
-    image_pool: ImagePool,
-    image_pairs: pd.DataFrame,
-    event_files: EventFolder,
-    settings: PairModelParams,
-    tensorboard: bool,
-    seed: int,
-) -> tuple[Tensors, pd.DataFrame]:
-    """Fit the pair model, or read the weights of `pair_model.weights_from`.
-
-    Returns:
-        The arrays of the pair model (see `PairModel.to_arrays`), none if there is neither a train pair nor a file; and
-        the history of the training.
-    """
-    provenance = Provenance.of(encoder).to_header()
-    train = pair_set(image_pairs, TRAIN, image_pool)
-    if settings.weights_from is None and not len(train.target):
-        return Tensors({}, provenance), empty_history()
-    if settings.weights_from is None:
-        with event_logger(event_files, enabled=tensorboard) as on_epoch:
-            validation = pair_set(image_pairs, VALIDATION, image_pool)
-            model, history = fit_pair_model(train, validation, image_pool.scaler, settings, seed, on_epoch)
-    else:
-        content, origin = read_weights(Path(settings.weights_from), "pair_model.weights_from")
-        check_encoder_of_weights(encoder, origin)
-        model, history = pair_model_from_state_dict(content, settings.weights_from, image_pool.scaler), empty_history()
-    header = {
-        **provenance,
-        "widths": json.dumps(model.widths),
-        "feature_dim": str(len(model.scaler.mean)),
-        "weights_from": settings.weights_from or "",
-    }
-    return Tensors(model.to_arrays(), header), history
 
 
 def predict_test_pairs(pair_model: Tensors, image_pool: ImagePool, image_pairs: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from byol_kedro.pipelines.pair_model import nodes
+from byol_kedro.pipelines.pair_model.fit import fit_model
 
 
 def create_pipeline() -> Pipeline:
@@ -30,7 +31,7 @@ def create_pipeline() -> Pipeline:
                 name="collect_features",
             ),
             Node(
-                nodes.fit_model,
+                fit_model,
                 inputs=[
                     "encoder",
                     "image_pool",

@@ -1,4 +1,4 @@
-"""What a later stage refuses is refused before the training that it would come after."""
+"""Errors of later nodes are reported before the training."""
 
 import re
 import sys
@@ -15,24 +15,20 @@ from tests.support.kedro_runs import Outcome, artifacts, error_of
 Run = Callable[..., Outcome]
 
 
-def test_a_package_that_is_not_installed_stops_the_run_before_anything_is_read(
-    kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_package_ends_the_run(kedro_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "umap", None)
     message = error_of(kedro_run(params="pair_model.map.method=umap"))
     assert "pair_model.map.method: umap needs the package umap-learn, which is not installed" in message
     assert not artifacts(tmp_path)
 
 
-def test_a_device_that_is_not_there_stops_the_run_before_anything_is_read(kedro_run: Run, tmp_path: Path) -> None:
+def test_a_missing_device_ends_the_run(kedro_run: Run, tmp_path: Path) -> None:
     assert "device: cuda:99 is not available, PyTorch finds" in error_of(kedro_run(params="device=cuda:99"))
     assert not artifacts(tmp_path)
     assert kedro_run("--pipelines=ingest", params="device=cuda:99").exit_code == 0
 
 
-def test_a_package_that_no_stage_of_the_run_needs_is_not_asked_for(
-    kedro_run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_package_that_no_node_needs_is_not_required(kedro_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "umap", None)
     assert kedro_run("--pipelines=ingest", params="pair_model.map.method=umap").exit_code == 0
 
@@ -52,9 +48,7 @@ WEIGHTS = {
 
 
 @pytest.mark.parametrize("name", WEIGHTS)
-def test_weights_that_cannot_be_taken_stop_the_run_before_anything_is_read(
-    kedro_run: Run, tmp_path: Path, name: str
-) -> None:
+def test_invalid_weights_of_the_pair_model_end_the_run(kedro_run: Run, tmp_path: Path, name: str) -> None:
     write, expected = WEIGHTS[name]
     path = tmp_path / "weights.safetensors"
     write(path)
@@ -66,9 +60,7 @@ def test_weights_that_cannot_be_taken_stop_the_run_before_anything_is_read(
 
 
 @pytest.mark.parametrize("known", ["untrained", "supervised, untrained"])
-def test_a_target_of_features_that_the_run_does_not_compute_stops_it(
-    kedro_run: Run, tmp_path: Path, known: str
-) -> None:
+def test_an_unknown_reference_of_the_target_ends_the_run(kedro_run: Run, tmp_path: Path, known: str) -> None:
     supervised = str("supervised" in known).lower()
     given = f"pair_model.pairs.target=cosine,pair_model.pairs.reference=dino,baselines.supervised={supervised}"
     message = error_of(kedro_run(params=given))
@@ -83,9 +75,7 @@ PAIRS = {
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_a_pair_file_that_cannot_be_taken_stops_the_run_before_the_training(
-    kedro_run: Run, tmp_path: Path, name: str
-) -> None:
+def test_an_invalid_pair_file_ends_the_run_before_the_training(kedro_run: Run, tmp_path: Path, name: str) -> None:
     content, expected = PAIRS[name]
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/pairs.txt").write_text(content)
@@ -95,7 +85,7 @@ def test_a_pair_file_that_cannot_be_taken_stops_the_run_before_the_training(
     assert not list(tmp_path.glob("06_models/*"))
 
 
-def test_pairs_given_in_two_ways_stop_the_run_before_the_training(kedro_run: Run, tmp_path: Path) -> None:
+def test_pairs_given_twice_end_the_run_before_the_training(kedro_run: Run, tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/pairs.txt").write_text("train/astronaut/0000 train/astronaut/0001 20 20\n")
     torch.save({"x1": torch.ones(2, 4), "x2": torch.zeros(2, 4), "y": torch.ones(2)}, tmp_path / "raw/pairs.pt")
@@ -118,9 +108,7 @@ NARROW = {
 
 
 @pytest.mark.parametrize("name", NARROW)
-def test_features_of_another_width_than_the_encoder_will_have_stop_the_run_before_anything_is_read(
-    kedro_run: Run, tmp_path: Path, name: str
-) -> None:
+def test_files_of_another_feature_dimension_end_the_run(kedro_run: Run, tmp_path: Path, name: str) -> None:
     write, place, expected = NARROW[name]
     (tmp_path / "raw").mkdir()
     write(tmp_path / place, 7)
@@ -130,7 +118,7 @@ def test_features_of_another_width_than_the_encoder_will_have_stop_the_run_befor
     assert artifacts(tmp_path) == before
 
 
-def test_a_reference_that_cannot_be_made_stops_the_run_before_anything_is_read(kedro_run: Run, tmp_path: Path) -> None:
+def test_invalid_weights_of_a_reference_end_the_run(kedro_run: Run, tmp_path: Path) -> None:
     torch.save(trained_weights() | {"layer4.1.conv1.weight": torch.ones(1)}, tmp_path / "more.pth")
     message = error_of(kedro_run(params=f"references.mine={NAME}@{tmp_path / 'more.pth'}"))
     assert "references.mine: " in message
