@@ -1,9 +1,9 @@
-"""What a healthy training looks like, and one that collapses.
+"""Training curves of a healthy and of a collapsing training.
 
     python benchmarks/collapse.py [--epochs 4] [--every 56]
 
-Trains the sample's recipe on the built-in photographs twice: as it is, and without the predictor, which is what keeps
-BYOL from giving all images one vector (2006.07733, §5). Prints both curves side by side, as docs/recipes.md has them.
+Trains the recipe of conf/sample on the built-in photographs twice: unchanged, and without the predictor, which prevents
+BYOL from a collapse (2006.07733, §5). Prints both curves side by side, for docs/recipes.md.
 """
 
 import argparse
@@ -33,7 +33,7 @@ SEED = 0
 
 
 def sample(data_root: str, epochs: int) -> tuple[Images, Images, Pretrain]:
-    """The sample's images without and with labels, and its recipe."""
+    """Images without and with labels, and the recipe of conf/sample."""
     bootstrap_project(ROOT)
     given = {"data_root": data_root, "pretrain": {"epochs": epochs}}
     with KedroSession.create(ROOT, env="sample", runtime_params=given) as session:
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def measured(row: Row) -> tuple[str, str]:
-    """Effective rank and kNN top-1, where the row has them."""
+    """Effective rank and kNN top-1, if the row has them."""
     return ("", "") if math.isnan(row.effective_rank) else (f"{row.effective_rank:.1f}", f"{row.knn_top1:.1%}")
 
 

@@ -1,10 +1,10 @@
-"""How much of a training step is the networks' own passes.
+"""The share of the networks' passes in a training step.
 
     python benchmarks/train_step.py [--rounds 7] [--size 96] [--batch 64]
 
-Bare: both views through the online network and heads, both through the target without gradients, backward, on views
-that lie ready. Step: the same and augmentation, optimizer and target update, as training does it. Rounds are paired,
-so that another load on the machine falls on both; prints medians and the median of the rounds' ratios.
+Bare passes: forward and backward passes of both networks on prepared views. Whole step: the same with augmentation,
+optimizer and target update. Rounds are paired, so that other load on the machine affects both. Prints medians and the
+median of the ratios.
 """
 
 import argparse

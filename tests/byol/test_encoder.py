@@ -1,4 +1,4 @@
-"""What could break: names that timm and torchvision do not know, a header that loses something, foreign weights."""
+"""The header and the weights of saved encoders."""
 
 import dataclasses
 

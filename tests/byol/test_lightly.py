@@ -1,4 +1,4 @@
-"""What could break: loss, moving average and schedules that are not those of lightly, another writing of BYOL."""
+"""Loss, moving average and schedules equal those of lightly."""
 
 import copy
 

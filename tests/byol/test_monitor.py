@@ -1,4 +1,4 @@
-"""What could break: means over the wrong steps, images counted twice, a collapse that goes unseen."""
+"""Metrics and rows of the history."""
 
 import math
 
@@ -15,7 +15,7 @@ def clock(monkeypatch):
     return now
 
 
-def test_a_row_is_the_mean_since_the_row_before(clock):
+def test_a_row_is_the_mean_since_the_previous_row(clock):
     monitor = Monitor(torch.device("cpu"))
     for loss, std in ((8.0, 1.0), (4.0, 0.5), (1.0, 0.2), (3.0, 0.4)):
         clock[0] += 2.0
@@ -29,7 +29,7 @@ def test_a_row_is_the_mean_since_the_row_before(clock):
     assert (row.step, row.epoch, row.lr, row.tau) == (4, 0.4, 0.05, 0.995)
 
 
-def test_time_between_restart_and_the_next_step_alone_counts(clock):
+def test_speed_counts_time_since_the_reset(clock):
     monitor = Monitor(torch.device("cpu"))
     clock[0] += 100.0
     monitor.reset()
@@ -39,7 +39,7 @@ def test_time_between_restart_and_the_next_step_alone_counts(clock):
 
 
 @pytest.mark.parametrize(("share", "collapsed"), [(0.0, True), (0.32, True), (0.34, False), (1.0, False)])
-def test_a_collapse_is_a_third_of_the_healthy_deviation(share, collapsed):
+def test_a_collapse_is_less_than_a_third_of_the_healthy_std(share, collapsed):
     row = Row(1, 1.0, 1.0, 0.1, 0.9, 1.0, feature_std=share / math.sqrt(64))
     assert row.collapsed(64) is collapsed
 

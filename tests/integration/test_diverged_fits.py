@@ -57,7 +57,7 @@ def test_features_that_are_not_finite_end_the_training(tmp_path, monkeypatch, va
         UserError, match=rf"{words} \(the rate was [\d.]+, in float32\).*no encoder is written"
     ) as caught:
         run(tmp_path, recipe())
-    assert "there is no checkpoint of it" in str(caught.value)
+    assert "there is no checkpoint" in str(caught.value)
     assert newest(tmp_path, None) is None
 
 
@@ -79,10 +79,10 @@ def test_the_last_step_is_checked(tmp_path, monkeypatch):
 
 
 def test_a_pending_loss_is_checked_before_a_checkpoint(tmp_path, monkeypatch):
-    monkeypatch.setattr("byol_kedro.byol.schedule.Plan.read_after", lambda _, done: done == 4)
+    monkeypatch.setattr("byol_kedro.byol.schedule.Plan.logs_after", lambda _, done: done == 4)
     spoil_after(monkeypatch, 1, lambda network: network.predictor[0].bias.fill_(torch.nan))
     changes = {"checkpoint": {"steps": 2}}
-    with pytest.raises(UserError, match=r"the loss is nan after step 2 of 4; .*there is no checkpoint of it"):
+    with pytest.raises(UserError, match=r"the loss is nan after step 2 of 4; .*there is no checkpoint"):
         run(tmp_path, recipe(**changes))
 
 
