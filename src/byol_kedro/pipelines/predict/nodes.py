@@ -35,7 +35,7 @@ def predict(
     seed: int,
     device: str,
 ) -> TableStream:
-    """Path, class, confidence, embedding, nearest images, features and reason for each image, computed while saved.
+    """Predict class, embedding and nearest known images of each new image; rows are computed while they are saved.
 
     Raises:
         UserError: The probes, the pair model or the features of the known images belong to another encoder, or the
