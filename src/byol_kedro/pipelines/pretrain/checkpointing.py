@@ -38,10 +38,12 @@ class StopRequest:
     """
 
     def __init__(self) -> None:
+        """Create a request without a signal."""
         self.received: signal.Signals | None = None
         self._catches = False
 
     def __enter__(self) -> Self:
+        """Start recording signals."""
         _requests.append(self)
         self._catches = not _previous_handlers and catch_signals()
         return self
@@ -49,6 +51,7 @@ class StopRequest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Stop recording, and raise a signal that arrived too late to be checked."""
         _requests.remove(self)
         if self._catches:
             release_signals()
@@ -92,6 +95,7 @@ class Checkpointer:
     def __init__(
         self, folder: TrainingFolder, plan: Plan, stop: StopRequest, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        """Start the interval; checkpoints go to `folder`, `stop` is checked after every step, `clock` returns seconds."""
         self._folder, self._plan, self._stop, self._clock = folder, plan, stop, clock
         self._settings = plan.parameters.checkpoint
         self._last, self._steps = clock(), 0
