@@ -95,7 +95,7 @@ class Checkpointer:
     def __init__(
         self, folder: TrainingFolder, plan: Plan, stop: StopRequest, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Start the interval; checkpoints go to `folder`, `stop` is checked after every step, `clock` returns seconds."""
+        """Start the interval. `folder` receives the checkpoints; `stop` is checked after every step."""
         self._folder, self._plan, self._stop, self._clock = folder, plan, stop, clock
         self._settings = plan.parameters.checkpoint
         self._last, self._steps = clock(), 0
