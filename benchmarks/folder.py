@@ -1,11 +1,11 @@
-"""How fast a folder of JPEGs becomes an array, and what reading them as drafts costs.
+"""Measures how fast a folder of JPEGs is ingested, and the error of decoding them as drafts.
 
     python benchmarks/folder.py --count 2000
 
-makes JPEGs of 500 x 375 pixels out of the photographs that scikit-image and scikit-learn install, and makes squares of
-96 pixels of them, several times in turn: by a loop over Pillow in one process, by what ingest uses, and by
-torchvision's decoder and resize in a DataLoader with as many processes. The files are in the page cache, so it is
-decoding that is measured. Then a whole ingest of them, one that has nothing to do, and one that adds a hundredth.
+creates JPEGs of 500 x 375 pixels from the photographs that scikit-image and scikit-learn install, and resizes them to
+squares of 96 pixels, several times in turn: by a loop over Pillow in one process, by the decoder of ingest, and by
+torchvision's decoder and resize in a DataLoader with the same number of processes. The files are in the page cache, so
+the time is that of decoding. Then it measures a full ingest, one without changes, and one that adds 1 % of the files.
 """
 
 import argparse
@@ -34,12 +34,12 @@ from byol_kedro.sources.photos import PHOTOGRAPHS
 
 WIDTH, HEIGHT, SIDE = 500, 375, 96
 QUALITY = 90
-ENLARGED = 1.5  # at most; a photograph that is enlarged further has no detail to lose
-MARGIN = 1.2  # a photograph is this much larger than an image, so that parts differ
+ENLARGED = 1.5  # at most; photographs enlarged further have no detail to lose
+MARGIN = 1.2  # a photograph is at least this much larger than an image, so that crops differ
 
 
 def write_images(folder: Path, count: int) -> list[Path]:
-    """Different parts of the photographs, in turn."""
+    """Write random crops of the photographs."""
     folder.mkdir(parents=True)
     generator = np.random.default_rng(0)
     photographs = [place.read() for place in PHOTOGRAPHS.values()]
@@ -112,7 +112,7 @@ def compare(paths: list[Path], rounds: int) -> None:
 
 
 def difference(paths: list[Path]) -> None:
-    """Of a draft from all pixels, in dB, and what it costs."""
+    """Print the PSNR of drafts to full decoding, and the ratio of CPU times."""
     drafted = [decode(path, SIDE) for path in paths]
     one = time.process_time()
     for path in paths:
@@ -124,11 +124,11 @@ def difference(paths: list[Path]) -> None:
     module.DRAFT = draft
     psnr = [10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2)) for a, b in zip(drafted, whole, strict=True)]
     ratio = (two - one) / (three - two)
-    print(f"drafts: {np.mean(psnr):.1f} dB from all pixels, lowest {min(psnr):.1f}; {ratio:.2f} × the processor's time")
+    print(f"drafts: {np.mean(psnr):.1f} dB to full decoding, lowest {min(psnr):.1f}; {ratio:.2f} × the CPU time")
 
 
 def ingest(root: Path, target: Path, version: str) -> float:
-    """Seconds of what a run does with the files."""
+    """Return the seconds of an ingest."""
     given = {"image_size": SIDE, "test_fraction": 0.2, "folder": {"max_broken": 0.0}}
     parameters = Ingest.model_validate(given | {"photos": {"unlabeled": 0, "train": 1, "test": 1}})
 
@@ -145,7 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=2000, help="images")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--folder", type=Path, default=None, help="where the files are made")
+    parser.add_argument("--folder", type=Path, default=None, help="where the files are written")
     given = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
@@ -154,9 +154,9 @@ def main() -> None:
         compare(paths, given.rounds)
         difference(paths[:200])
         print(f"ingest {ingest(root / 'raw', root / 'out', '2026-01-01T00.00.00.000Z'):.2f} s")
-        print(f"again, nothing changed {ingest(root / 'raw', root / 'out', '2026-01-02T00.00.00.000Z'):.3f} s")
+        print(f"again, unchanged {ingest(root / 'raw', root / 'out', '2026-01-02T00.00.00.000Z'):.3f} s")
         write_images(root / "raw/more", max(1, given.count // 100))
-        print(f"again, a hundredth added {ingest(root / 'raw', root / 'out', '2026-01-03T00.00.00.000Z'):.2f} s")
+        print(f"again, 1 % added {ingest(root / 'raw', root / 'out', '2026-01-03T00.00.00.000Z'):.2f} s")
 
 
 if __name__ == "__main__":

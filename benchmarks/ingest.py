@@ -1,15 +1,15 @@
-"""How much memory and time ingest takes, beside a plain copy of the same bytes.
+"""Measures memory and time of ingest, compared with a plain copy of the same bytes.
 
     python benchmarks/ingest.py --count 20000
     python benchmarks/ingest.py --files 100000
 
-makes files in STL-10's layout with random pixels, then three times: copies the images' files, flushes the copies to
-the disk, and ingests through the datasets, which flush too. Each ingest runs in a process of its own; its peak memory
-is that process's, packages included. Another one then opens the unlabeled images. Needs three times
-count x 27,648 bytes in --folder.
+writes files in the layout of STL-10 with random pixels. Three times, it copies the image files, flushes the copies to
+the disk, and ingests the files with the datasets, which flush too. Each ingest runs in its own process, whose peak
+memory includes the packages. Another process then opens the unlabeled images. Needs three times count x 27,648 bytes
+in --folder.
 
-With --files it makes a folder of so many tiny files of ten classes instead, and ingests it several times: how long it
-takes to see that none has changed, beside only asking the system for the state of each file.
+With --files, it creates a folder of tiny files of ten classes instead and ingests it several times: the time to detect
+that no file has changed, compared with only reading the metadata of each file.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def write_stl10(folder: Path, count: int) -> None:
 
 
 def copy(source: Path, target: Path) -> float:
-    """Seconds that a plain copy takes, until it is on the disk."""
+    """Return the seconds of a plain copy, including the flush."""
     target.mkdir()
     start = time.perf_counter()
     for split in SPLITS:
@@ -57,8 +57,8 @@ def copy(source: Path, target: Path) -> float:
 
 
 def ingest(root: Path, target: Path) -> None:
-    """What a run does with the files; prints seconds and peak memory in bytes."""
-    from byol_kedro.datasets.images import ImagesDataset  # noqa: PLC0415  (the parent needs none of it)
+    """Ingest the files; print seconds and peak memory in bytes."""
+    from byol_kedro.datasets.images import ImagesDataset  # noqa: PLC0415  # not needed by the parent
     from byol_kedro.datasets.raw import RawImages  # noqa: PLC0415
     from byol_kedro.parameters import Ingest  # noqa: PLC0415
 
@@ -74,7 +74,7 @@ def ingest(root: Path, target: Path) -> None:
 
 
 def open_again(path: Path) -> None:
-    """What reading the images costs whoever opens them; prints seconds and bytes beyond the imports' own."""
+    """Open the images; print seconds and resident bytes beyond those of the imports."""
     from byol_kedro.datasets.images import ImagesDataset  # noqa: PLC0415
 
     before, start = resident(), time.perf_counter()
@@ -83,12 +83,12 @@ def open_again(path: Path) -> None:
 
 
 def resident() -> int:
-    """Bytes of this process that are in memory."""
+    """Return the resident bytes of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def write_files(root: Path, count: int) -> None:
-    """Tiny files in ten classes."""
+    """Write tiny files in ten classes."""
     generator = np.random.default_rng(0)
     for label in range(10):
         (root / f"train/{label}").mkdir(parents=True)
@@ -98,8 +98,8 @@ def write_files(root: Path, count: int) -> None:
 
 
 def again(root: Path, count: int, rounds: int = 5) -> None:
-    """Ingests a folder of `count` files, then so many times more."""
-    from kedro.io import Version  # noqa: PLC0415  (the parent needs none of it)
+    """Ingest a folder of `count` files, then again several times."""
+    from kedro.io import Version  # noqa: PLC0415  # not needed by the parent
 
     from byol_kedro.datasets.images import ImagesDataset  # noqa: PLC0415
     from byol_kedro.parameters import Ingest  # noqa: PLC0415
@@ -123,14 +123,14 @@ def again(root: Path, count: int, rounds: int = 5) -> None:
         asked.append(time.perf_counter() - start)
     repeated = statistics.median(seconds[1:])
     print(f"{count} files: first ingest {seconds[0]:.1f} s, again {repeated:.2f} s, median of {rounds}")
-    print(f"asking for the state of each alone {statistics.median(asked[1:]):.2f} s")
+    print(f"reading the metadata alone {statistics.median(asked[1:]):.2f} s")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20_000, help="unlabeled images; STL-10 has 100000")
-    parser.add_argument("--files", type=int, help="tiny files; ingested again and again")
-    parser.add_argument("--folder", type=Path, default=None, help="where the files are made")
+    parser.add_argument("--files", type=int, help="number of tiny files; ingested several times")
+    parser.add_argument("--folder", type=Path, default=None, help="where the files are written")
     parser.add_argument("--child", nargs=2, type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--open", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -156,7 +156,7 @@ def main() -> None:
 
 
 def measure(root: Path) -> tuple[float, ...]:
-    """Seconds of a copy, of an ingest after it, the ingest's peak memory in bytes; seconds and bytes of opening."""
+    """Return seconds of a copy and of an ingest, its peak memory in bytes, and seconds and bytes of opening."""
     target = root / "out"
     seconds = copy(root / "stl10_binary", target)
     shutil.rmtree(target)
@@ -167,7 +167,7 @@ def measure(root: Path) -> tuple[float, ...]:
 
 
 def child(*words: object) -> list[float]:
-    """The numbers that this program prints in a process of its own."""
+    """Run this program in a process and return the numbers that it prints."""
     command = [sys.executable, __file__, *map(str, words)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return [float(word) for word in done.stdout.split()]

@@ -1,11 +1,11 @@
-"""What it costs to see whether artifacts are what was written.
+"""Measures the time to verify artifacts.
 
     python benchmarks/integrity.py [--count 105000] [--folder DIR] [--data-root DIR]
 
-makes images_unlabeled of `count` images of 96×96 (2.9 GB for STL-10's number), then opens it in processes of its own:
-where the process that wrote it has noted that it is whole, where nobody has read it yet, and once more. The seconds are
-of opening, without imports, medians of three. Then sha256 alone, and a file of the size of an encoder's. With
---data-root every artifact of the runs there is checked, and the seconds are summed.
+writes images_unlabeled with `count` images of 96×96 (2.9 GB for the number of STL-10), and opens it in new processes:
+after the writing process has recorded its hash, without a record, and once more. The seconds are those of opening,
+without imports, medians of three. Then it measures SHA-256 alone, and a file of the size of an encoder. With
+--data-root, it verifies every artifact of the runs there and prints the total time.
 """
 
 import argparse
@@ -29,8 +29,8 @@ ROUNDS = 3
 
 
 def write_images(path: Path, count: int) -> float:
-    """Saves random images as ingest does; the seconds."""
-    from byol_kedro.datasets.images import ImagesDataset  # noqa: PLC0415  (the parent needs none of it)
+    """Save random images as ingest does and return the seconds."""
+    from byol_kedro.datasets.images import ImagesDataset  # noqa: PLC0415  # not needed by the parent
     from byol_kedro.parameters import Ingest  # noqa: PLC0415
     from byol_kedro.sources.source import Index, Source  # noqa: PLC0415
 
@@ -57,7 +57,7 @@ def write_images(path: Path, count: int) -> float:
 
 
 def open_images(path: Path) -> float:
-    """Seconds until they are there."""
+    """Load the images and return the seconds."""
     from byol_kedro.datasets.images import ImagesDataset  # noqa: PLC0415
 
     start = time.perf_counter()
@@ -66,7 +66,7 @@ def open_images(path: Path) -> float:
 
 
 def write_encoder(path: Path) -> None:
-    """One array with as many numbers."""
+    """Save one array of the size of an encoder."""
     from byol_kedro.datasets.tensors import Tensors, TensorsDataset  # noqa: PLC0415
 
     weights = np.random.default_rng(0).standard_normal(ENCODER, np.float32)
@@ -74,7 +74,7 @@ def write_encoder(path: Path) -> None:
 
 
 def read_encoder(path: Path) -> tuple[float, float]:
-    """Seconds of all arrays of an encoder's file the first time in a process, checked, and the second time."""
+    """Return the seconds of reading all arrays the first time in a process, with verification, and the second time."""
     from byol_kedro.datasets.tensors import TensorsDataset  # noqa: PLC0415
 
     seconds = []
@@ -88,7 +88,7 @@ def read_encoder(path: Path) -> tuple[float, float]:
 
 
 def check_artifacts(data_root: Path) -> tuple[int, int, float]:
-    """How many artifacts and bytes there are, and the seconds of checking all of them."""
+    """Verify all artifacts and return their number, their bytes and the seconds."""
     from byol_kedro.datasets.tensors import TensorsDataset  # noqa: PLC0415
     from byol_kedro.files.integrity import CHECKSUM, verify_checksum  # noqa: PLC0415
 
@@ -105,7 +105,7 @@ def check_artifacts(data_root: Path) -> tuple[int, int, float]:
 
 
 def child(cache: Path, *words: object) -> list[float]:
-    """The numbers that this program prints in a process of its own."""
+    """Run this program in a process and return the numbers that it prints."""
     command = [sys.executable, __file__, *map(str, words)]
     environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
@@ -113,7 +113,7 @@ def child(cache: Path, *words: object) -> list[float]:
 
 
 def hash_speed() -> float:
-    """Bytes a second of sha256, on one core."""
+    """Return the speed of SHA-256 on one core in bytes per second."""
     block = bytes(1 << 20)
     start, digest = time.perf_counter(), sha256()
     for _ in range(500):
@@ -124,8 +124,8 @@ def hash_speed() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=105_000)
-    parser.add_argument("--folder", type=Path, default=None, help="where the files are made")
-    parser.add_argument("--data-root", type=Path, default=None, help="of a run whose artifacts are checked")
+    parser.add_argument("--folder", type=Path, default=None, help="where the files are written")
+    parser.add_argument("--data-root", type=Path, default=None, help="data_root whose artifacts are verified")
     parser.add_argument("--open", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--write-encoder", type=Path, help=argparse.SUPPRESS)
@@ -152,14 +152,14 @@ def report(count: int, folder: Path | None, data_root: Path | None) -> None:
         caches = [root / f"reader {number}" for number in range(ROUNDS)]
         first = statistics.median(child(cache, "--open", images)[0] for cache in caches)
         second = statistics.median(child(cache, "--open", images)[0] for cache in caches)
-        print(f"opened after the run that wrote it {noted:.2f} s; by nobody before {first:.2f} s, again {second:.2f} s")
+        print(f"opened after the writing process {noted:.2f} s; without a record {first:.2f} s, again {second:.2f} s")
         print(f"sha256 alone: {hash_speed() / 1e9:.2f} GB/s")
         encoder = root / "encoder.safetensors"
         child(root / "writer", "--write-encoder", encoder)
         reads = [child(root / f"encoder {number}", "--read", encoder) for number in range(ROUNDS)]
         once, again = (statistics.median(column) for column in zip(*reads, strict=True))
         print(
-            f"an encoder of {encoder.stat().st_size / 1e6:.0f} MB read {once:.3f} s, once it is checked {again:.3f} s"
+            f"an encoder of {encoder.stat().st_size / 1e6:.0f} MB read {once:.3f} s, after verification {again:.3f} s"
         )
     if data_root:
         number, size, seconds = check_artifacts(data_root)

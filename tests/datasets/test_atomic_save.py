@@ -1,4 +1,4 @@
-"""The datasets that come from kedro-datasets, and the image: round trips, failures, previews."""
+"""Round trips, failures and previews of the datasets based on kedro-datasets, and of images."""
 
 import errno
 import inspect
@@ -39,7 +39,7 @@ def assert_same(found, expected):
 
 
 @each_kind
-def test_what_is_saved_is_loaded(tmp_path, kind):
+def test_data_round_trip(tmp_path, kind):
     dataset = dataset_of(kind, tmp_path)
     dataset.save(CASES[kind][1])
     file = f"a.{kind}/{NEW}/a.{kind}"
@@ -48,7 +48,7 @@ def test_what_is_saved_is_loaded(tmp_path, kind):
 
 
 @each_kind
-def test_a_full_disk_leaves_the_last_version_newest(tmp_path, kind, monkeypatch):
+def test_full_disk_keeps_the_last_version(tmp_path, kind, monkeypatch):
     dataset_of(kind, tmp_path, OLD).save(CASES[kind][1])
     before = files_under(tmp_path)
 
@@ -64,7 +64,7 @@ def test_a_full_disk_leaves_the_last_version_newest(tmp_path, kind, monkeypatch)
 
 
 @each_kind
-def test_a_first_save_that_fails_leaves_nothing_that_exists(tmp_path, kind, monkeypatch):
+def test_failed_first_save_leaves_nothing(tmp_path, kind, monkeypatch):
     def broken(descriptor):
         raise RuntimeError
 
@@ -76,7 +76,7 @@ def test_a_first_save_that_fails_leaves_nothing_that_exists(tmp_path, kind, monk
 
 
 @each_kind
-def test_the_preview_is_of_the_kind_that_kedro_viz_looks_for(tmp_path, kind):
+def test_preview_has_the_type_of_kedro_viz(tmp_path, kind):
     expected = CASES[kind][2]
     if expected is None:
         assert not hasattr(CASES[kind][0], "preview")
@@ -89,14 +89,14 @@ def test_the_preview_is_of_the_kind_that_kedro_viz_looks_for(tmp_path, kind):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, np.float32(1), object()])
-def test_json_refuses_what_json_has_no_word_for(tmp_path, value):
+def test_json_refuses_nan(tmp_path, value):
     dataset = JSONDataset(filepath=str(tmp_path / "a.json"), version=at(NEW))
     with pytest.raises(DatasetError):
         dataset.save({"fine": 1, "rows": [value]})
     assert files_under(tmp_path) == set()
 
 
-def test_a_table_that_breaks_while_it_is_written_leaves_nothing(tmp_path):
+def test_failed_csv_leaves_nothing(tmp_path):
     with pytest.raises(DatasetError):
         ParquetDataset(filepath=str(tmp_path / "a.parquet"), version=at(NEW)).save(pd.DataFrame({"a": [1, "b"]}))
     assert files_under(tmp_path) == set()
@@ -104,13 +104,13 @@ def test_a_table_that_breaks_while_it_is_written_leaves_nothing(tmp_path):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.lists(st.floats(allow_nan=False), min_size=1, max_size=5))
-def test_floats_come_back_from_csv_bit_for_bit(tmp_path, values):
+def test_csv_floats_are_exact(tmp_path, values):
     dataset = CSVDataset(filepath=str(tmp_path / "a.csv"))
     dataset.save(pd.DataFrame({"a": np.array(values)}))
     assert dataset.load()["a"].astype(float).tolist() == values
 
 
-def test_the_image_preview_is_the_png(tmp_path):
+def test_image_preview_is_the_png(tmp_path):
     import base64  # noqa: PLC0415  # of this test alone
 
     dataset = dataset_of("png", tmp_path)

@@ -1,4 +1,4 @@
-"""What could break: a foreign, a cut or a stale checkpoint taken; a whole one lost; the folder that grows."""
+"""Checkpoints of other trainings and damaged ones are ignored; intact ones are kept within the limit."""
 
 import errno
 import json
@@ -28,7 +28,7 @@ def files(folder):
     return sorted(path.name for path in folder.path.iterdir() if path.suffix != ".json")
 
 
-def test_what_was_written_comes_back(folder):
+def test_checkpoint_round_trip(folder):
     write(folder, 12, note="é")
     found = folder.newest()
     assert found.step == 12
@@ -38,18 +38,18 @@ def test_what_was_written_comes_back(folder):
     }
 
 
-def test_where_nothing_was_written_there_is_none(folder):
+def test_no_checkpoint_in_an_empty_folder(folder):
     assert folder.newest() is None
 
 
-def test_the_newest_by_its_step_is_taken_and_only_the_last_two_stay(folder):
+def test_only_the_newest_checkpoints_are_kept(folder):
     for step in (5, 40, 300):
         write(folder, step)
     assert folder.newest().step == 300
     assert files(folder) == ["step-000000040.safetensors", "step-000000300.safetensors"]
 
 
-def test_a_checkpoint_of_another_training_is_passed_over(tmp_path, folder, caplog):
+def test_checkpoint_of_another_training_is_ignored(tmp_path, folder, caplog):
     other = Checkpoints(tmp_path).of(WHAT | {"seed": 1})
     write(other, 9)
     write(folder, 1)
@@ -61,13 +61,13 @@ def test_a_checkpoint_of_another_training_is_passed_over(tmp_path, folder, caplo
     )
 
 
-def test_a_checkpoint_under_the_name_of_another_step_is_passed_over(folder):
+def test_checkpoint_named_for_another_step_is_ignored(folder):
     write(folder, 1)
     shutil.copy(folder.path / "step-000000001.safetensors", folder.path / "step-000000009.safetensors")
     assert folder.newest().step == 1
 
 
-def test_a_copy_by_a_name_of_its_own_is_let_be(folder):
+def test_renamed_copy_is_kept(folder):
     write(folder, 1)
     copy = folder.path / "step-000000001 (copy).safetensors"
     shutil.copy(folder.path / "step-000000001.safetensors", copy)
@@ -77,7 +77,7 @@ def test_a_copy_by_a_name_of_its_own_is_let_be(folder):
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_whatever_happens_to_the_newest_the_one_before_is_taken_and_training_goes_on(folder, damage):
+def test_damaged_newest_checkpoint_falls_back(folder, damage):
     write(folder, 1)
     write(folder, 2)
     DAMAGE[damage](folder.path / "step-000000002.safetensors")
@@ -89,7 +89,7 @@ def test_whatever_happens_to_the_newest_the_one_before_is_taken_and_training_goe
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_whatever_happens_to_what_tells_of_a_training_it_is_passed_over_and_written_anew(tmp_path, folder, damage):
+def test_damaged_identity_file_is_rewritten(tmp_path, folder, damage):
     write(folder, 1)
     DAMAGE[damage](folder.path / "training.json")
     other = Checkpoints(tmp_path).of(WHAT | {"epochs": 40})
@@ -100,7 +100,7 @@ def test_whatever_happens_to_what_tells_of_a_training_it_is_passed_over_and_writ
     assert other.differences() == "epochs (80 there, 40 here)"
 
 
-def test_what_tells_of_another_training_is_passed_over(tmp_path, folder):
+def test_identity_file_of_another_training_is_ignored(tmp_path, folder):
     write(folder, 1)
     other, third = (Checkpoints(tmp_path).of(WHAT | {"seed": seed}) for seed in (1, 2))
     write(other, 1)
@@ -125,7 +125,7 @@ def change_header(path):
 
 
 @pytest.mark.parametrize("harm", [cut, damage, change_header, lambda path: path.write_bytes(b"")])
-def test_a_cut_or_corrupt_one_is_passed_over_with_a_line_and_the_one_before_is_taken(folder, harm, caplog):
+def test_damaged_checkpoint_is_logged(folder, harm, caplog):
     write(folder, 1)
     write(folder, 2)
     before = (folder.path / "step-000000002.safetensors").read_bytes()
@@ -137,7 +137,7 @@ def test_a_cut_or_corrupt_one_is_passed_over_with_a_line_and_the_one_before_is_t
 
 
 @pytest.mark.parametrize(("keep", "stay"), [(1, [60]), (2, [50, 60])])
-def test_what_is_written_after_a_corrupt_one_was_passed_over_takes_its_place(folder, keep, stay):
+def test_damaged_checkpoint_is_replaced(folder, keep, stay):
     write(folder, 50)
     write(folder, 100)
     cut(folder.path / "step-000000100.safetensors")
@@ -148,13 +148,13 @@ def test_what_is_written_after_a_corrupt_one_was_passed_over_takes_its_place(fol
 
 
 @pytest.mark.parametrize("change", [{"epochs": 81}, {"seed": 1}, {"views.first.scale": [0.08, 0.9]}, {"tau.base": 0.9}])
-def test_a_training_that_differs_in_anything_finds_no_checkpoint_of_this_one(tmp_path, folder, change):
+def test_other_identity_has_no_checkpoint(tmp_path, folder, change):
     write(folder, 1)
     assert Checkpoints(tmp_path).of(WHAT | change).newest() is None
     assert Checkpoints(tmp_path).of(dict(reversed(WHAT.items()))).newest().step == 1
 
 
-def test_the_differences_are_told_with_both_values(tmp_path, folder):
+def test_differences_name_both_values(tmp_path, folder):
     write(folder, 1)
     other = Checkpoints(tmp_path).of(WHAT | {"epochs": 40, "tau.base": 0.9})
     assert other.differences() == "epochs (80 there, 40 here), tau.base (null there, 0.9 here)"
@@ -166,17 +166,17 @@ def test_many_differences_are_counted(tmp_path, folder):
     assert other.differences().endswith(", and 4 more")
 
 
-def test_alone_in_its_place_a_training_differs_from_nothing(folder):
+def test_no_differences_without_another_training(folder):
     write(folder, 1)
     assert folder.differences() == ""
 
 
-def test_what_a_folder_is_of_stands_in_it_as_json(folder):
+def test_folder_contains_its_identity(folder):
     write(folder, 1)
     assert json.loads((folder.path / "training.json").read_text("utf-8")) == WHAT
 
 
-def test_a_full_disk_is_an_error_of_one_line_and_the_older_one_stays_whole(folder, monkeypatch):
+def test_full_disk_keeps_the_older_checkpoint(folder, monkeypatch):
     write(folder, 1)
 
     def full(arrays, path, metadata):
@@ -190,7 +190,7 @@ def test_a_full_disk_is_an_error_of_one_line_and_the_older_one_stays_whole(folde
     assert folder.newest().step == 1
 
 
-def test_a_damaged_one_goes_only_when_the_one_in_its_place_is_whole(folder, monkeypatch):
+def test_damaged_checkpoint_stays_until_replaced(folder, monkeypatch):
     write(folder, 1)
     write(folder, 3)
 
@@ -203,20 +203,20 @@ def test_a_damaged_one_goes_only_when_the_one_in_its_place_is_whole(folder, monk
     assert files(folder) == ["step-000000001.safetensors", "step-000000003.safetensors"]
 
 
-def test_a_folder_that_nothing_can_be_written_to_is_an_error_of_one_line(tmp_path):
+def test_unwritable_folder_is_one_line(tmp_path):
     (tmp_path / "checkpoints").write_text("a file in the place of the folder")
     with pytest.raises(UserError, match="cannot be written: Not a directory"):
         write(Checkpoints(tmp_path / "checkpoints").of(WHAT), 1)
 
 
-def test_what_a_killed_process_left_goes_with_the_next_checkpoint(folder):
+def test_leftovers_are_removed(folder):
     write(folder, 1)
     (folder.path / ".step-000000002.safetensors.0a1b.tmp").write_bytes(b"half of it")
     write(folder, 2)
     assert files(folder) == ["step-000000001.safetensors", "step-000000002.safetensors"]
 
 
-def test_clearing_removes_all_of_this_training_and_nothing_of_another(tmp_path, folder):
+def test_clear_removes_only_this_training(tmp_path, folder):
     other = Checkpoints(tmp_path).of(WHAT | {"seed": 1})
     write(folder, 1)
     write(other, 1)
@@ -225,7 +225,7 @@ def test_clearing_removes_all_of_this_training_and_nothing_of_another(tmp_path, 
     assert other.newest().step == 1
 
 
-def test_the_catalog_entry_gives_a_handle_and_saves_nothing(tmp_path):
+def test_catalog_entry_is_not_saved(tmp_path):
     dataset = CheckpointsDataset(filepath=str(tmp_path / "none yet"))
     assert dataset.exists()
     assert dataset.load().of(WHAT).newest() is None

@@ -1,4 +1,4 @@
-"""What could break: damaged pixels that are handed on by the next ingest, or that stop it for good."""
+"""Damaged pixels are detected, and neither reused by the next ingest nor an obstacle to it."""
 
 import logging
 from pathlib import Path
@@ -28,7 +28,7 @@ def fault_of(folder: Path, version: str = NEW) -> str:
     return str(caught.value.__cause__)
 
 
-def test_whatever_bit_of_the_arrays_header_is_turned_it_is_one_line(tmp_path: Path) -> None:
+def test_flipped_bit_in_the_header_is_detected(tmp_path: Path) -> None:
     images_dataset(tmp_path, NEW).save(stream_of(random_pixels(4)))
     path = version_file(tmp_path, "images.npy", NEW)
     whole = path.read_bytes()
@@ -44,13 +44,13 @@ def test_whatever_bit_of_the_arrays_header_is_turned_it_is_one_line(tmp_path: Pa
 
 @pytest.mark.parametrize("bit", [0, 7])
 @pytest.mark.parametrize("position", [128, 300, -1])
-def test_a_turned_bit_of_the_pixels_is_one_line(tmp_path: Path, position: int, bit: int) -> None:
+def test_flipped_bit_in_the_pixels_is_detected(tmp_path: Path, position: int, bit: int) -> None:
     images_dataset(tmp_path, NEW).save(stream_of(random_pixels(4)))
     flip(version_file(tmp_path, "images.npy", NEW), position, bit)
     assert "images.npy has changed since it was written (fingerprint in images.json); run the" in fault_of(tmp_path)
 
 
-def test_a_header_that_promises_more_than_there_can_be_is_one_line(tmp_path: Path) -> None:
+def test_impossible_shape_is_refused(tmp_path: Path) -> None:
     images_dataset(tmp_path, NEW).save(stream_of(random_pixels(4)))
     with version_file(tmp_path, "images.npy", NEW).open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": (2**56, 3, 6, 6)}
@@ -58,7 +58,7 @@ def test_a_header_that_promises_more_than_there_can_be_is_one_line(tmp_path: Pat
     assert "128 bytes, uint8 and shape (72057594037927936, 3, 6, 6) found, 560 bytes" in fault_of(tmp_path)
 
 
-def test_images_in_another_order_are_one_line(tmp_path: Path) -> None:
+def test_reordered_images_are_detected(tmp_path: Path) -> None:
     images_dataset(tmp_path, NEW).save(stream_of(random_pixels(4)))
     path = version_file(tmp_path, "images.npy", NEW)
     stored = np.load(path, mmap_mode="r+", allow_pickle=False)
@@ -67,7 +67,7 @@ def test_images_in_another_order_are_one_line(tmp_path: Path) -> None:
     assert "has changed since it was written" in fault_of(tmp_path)
 
 
-def test_a_sidecar_with_other_labels_is_one_line(tmp_path: Path) -> None:
+def test_changed_labels_are_detected(tmp_path: Path) -> None:
     images_dataset(tmp_path, NEW).save(stream_of(random_pixels(4)))
     path = version_file(tmp_path, "images.json", NEW)
     path.write_text(path.read_text("utf-8").replace('"labels": [0, 1', '"labels": [1, 0'))
@@ -76,7 +76,7 @@ def test_a_sidecar_with_other_labels_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_ingest_reads_anew_what_is_damaged_in_the_last_version(
+def test_damaged_last_version_is_not_reused(
     tmp_path: Path, name: str, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     images_dataset(tmp_path, OLD).save(stream_of(random_pixels(5)))
@@ -93,7 +93,7 @@ def test_ingest_reads_anew_what_is_damaged_in_the_last_version(
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_of_a_damaged_version_no_image_is_taken_over(tmp_path: Path, name: str) -> None:
+def test_images_of_a_damaged_version_are_not_reused(tmp_path: Path, name: str) -> None:
     root, out = labeled_folder(tmp_path / "raw"), tmp_path / "out"
     before = colors(ingested("folder", root, out, OLD)["train"])
     path = out / "train.npy" / OLD / name.replace("images", "train")
@@ -103,9 +103,7 @@ def test_of_a_damaged_version_no_image_is_taken_over(tmp_path: Path, name: str) 
     assert sorted(colors(again)) == sorted([*before, 99])
 
 
-def test_a_copy_of_the_last_version_is_read_before_it_is_trusted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_copy_of_the_last_version_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checked, "LARGE", 1)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     images_dataset(tmp_path, OLD).save(stream_of(random_pixels(5)))
@@ -121,9 +119,7 @@ def test_a_copy_of_the_last_version_is_read_before_it_is_trusted(
 
 
 @pytest.mark.parametrize("linked", [False, True], ids=["written", "linked"])
-def test_the_run_that_ingests_does_not_read_its_pixels_again(
-    tmp_path: Path, linked: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_new_pixels_are_not_verified_again(tmp_path: Path, linked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checked, "LARGE", 1)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     if linked:

@@ -24,7 +24,7 @@ def inode(folder, version):
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_what_is_saved_is_loaded(tmp_path, data):
+def test_images_round_trip(tmp_path, data):
     count, side = (data.draw(st.integers(low, 5)) for low in (0, 1))
     pixels = data.draw(hnp.arrays(np.uint8, (count, 3, side, side)))
     labels = np.array(data.draw(st.lists(st.integers(-1, 3), min_size=count, max_size=count)), dtype=np.int64)
@@ -40,7 +40,7 @@ def test_what_is_saved_is_loaded(tmp_path, data):
     assert [fold.tolist() for fold in images.folds] == [labels[:1].tolist(), []]
 
 
-def test_the_fingerprint_is_the_sum_of_pixels_and_labels(tmp_path):
+def test_fingerprint_covers_pixels_and_labels(tmp_path):
     pixels = random_pixels(5)
     dataset = images_dataset(tmp_path, NEW)
     dataset.save(stream_of(pixels))
@@ -48,14 +48,14 @@ def test_the_fingerprint_is_the_sum_of_pixels_and_labels(tmp_path):
     assert dataset.load().fingerprint == sha256(pixels.tobytes() + labels.tobytes()).hexdigest()
 
 
-def test_pixels_that_do_not_lie_row_by_row_are_saved_as_they_look(tmp_path):
+def test_strided_pixels_are_saved_correctly(tmp_path):
     turned = random_pixels(4).transpose(0, 1, 3, 2)
     dataset = images_dataset(tmp_path, NEW)
     dataset.save(stream_of(turned))
     np.testing.assert_array_equal(np.load(dataset._get_load_path(), allow_pickle=False), turned)
 
 
-def test_loaded_pixels_are_a_map_that_cannot_be_written(tmp_path):
+def test_loaded_pixels_are_a_read_only_map(tmp_path):
     dataset = images_dataset(tmp_path, NEW)
     dataset.save(stream_of(random_pixels(4)))
     pixels = dataset.load().pixels
@@ -64,7 +64,7 @@ def test_loaded_pixels_are_a_map_that_cannot_be_written(tmp_path):
         pixels[0] = 0
 
 
-def test_an_empty_split_can_be_saved_loaded_and_previewed(tmp_path):
+def test_empty_split_round_trip(tmp_path):
     dataset = images_dataset(tmp_path, NEW)
     dataset.save(stream_of(random_pixels(0)))
     assert dataset.load().pixels.shape == (0, 3, 6, 6)
@@ -75,7 +75,7 @@ def unread() -> Iterator[np.ndarray]:
     raise AssertionError("the images were read again")
 
 
-def test_an_unchanged_origin_gives_a_link_to_the_last_version_unread(tmp_path):
+def test_unchanged_origin_is_linked_without_reading(tmp_path):
     pixels = random_pixels(5)
     images_dataset(tmp_path, OLD).save(stream_of(pixels, origin={"sides": (1, 2)}))
     dataset = images_dataset(tmp_path, NEW)
@@ -87,7 +87,7 @@ def test_an_unchanged_origin_gives_a_link_to_the_last_version_unread(tmp_path):
     np.testing.assert_array_equal(dataset.load().pixels, pixels)
 
 
-def test_a_file_system_without_links_gets_a_copy(tmp_path, monkeypatch):
+def test_file_system_without_links_gets_a_copy(tmp_path, monkeypatch):
     images_dataset(tmp_path, OLD).save(stream_of(random_pixels(5)))
 
     def refuse(*_):
@@ -99,14 +99,14 @@ def test_a_file_system_without_links_gets_a_copy(tmp_path, monkeypatch):
     np.testing.assert_array_equal(images_dataset(tmp_path, NEW).load().pixels, random_pixels(5))
 
 
-def test_a_changed_origin_is_written_anew(tmp_path):
+def test_changed_origin_is_written_again(tmp_path):
     images_dataset(tmp_path, OLD).save(stream_of(random_pixels(5)))
     images_dataset(tmp_path, NEW).save(stream_of(random_pixels(5, seed=1), origin={"made": 2}))
     np.testing.assert_array_equal(images_dataset(tmp_path, NEW).load().pixels, random_pixels(5, seed=1))
 
 
 @pytest.mark.parametrize("name", ["images.npy", "images.json"])
-def test_a_last_version_that_is_cut_is_not_linked(tmp_path, name):
+def test_truncated_last_version_is_not_linked(tmp_path, name):
     images_dataset(tmp_path, OLD).save(stream_of(random_pixels(5)))
     with (tmp_path / "images.npy" / OLD / name).open("r+b") as file:
         file.truncate(150)
@@ -115,7 +115,7 @@ def test_a_last_version_that_is_cut_is_not_linked(tmp_path, name):
 
 
 @pytest.mark.parametrize("count", [4, 6])
-def test_a_stream_that_gives_another_number_leaves_nothing(tmp_path, count):
+def test_wrong_number_of_images_leaves_nothing(tmp_path, count):
     with pytest.raises(DatasetError) as caught:
         images_dataset(tmp_path, NEW).save(stream_of(random_pixels(5), batches=lambda: iter([random_pixels(count)])))
     assert isinstance(caught.value.__cause__, UserError)
@@ -124,7 +124,7 @@ def test_a_stream_that_gives_another_number_leaves_nothing(tmp_path, count):
     assert not images_dataset(tmp_path, NEW).exists()
 
 
-def test_a_save_that_fails_in_the_middle_leaves_the_last_version_newest(tmp_path):
+def test_failed_save_keeps_the_last_version(tmp_path):
     def broken():
         yield random_pixels(2)
         raise RuntimeError("the source broke")
@@ -139,7 +139,7 @@ def test_a_save_that_fails_in_the_middle_leaves_the_last_version_newest(tmp_path
     np.testing.assert_array_equal(dataset.load().pixels, random_pixels(5))
 
 
-def test_what_a_killed_save_left_is_no_version_and_goes_with_the_next_save(tmp_path):
+def test_leftovers_are_not_a_version(tmp_path):
     images_dataset(tmp_path, OLD).save(stream_of(random_pixels(5)))
     left = tmp_path / "images.npy" / "2026-01-01T12.00.00.000Z" / ".images.npy.0a1b2c3d.tmp"
     left.parent.mkdir()
@@ -149,7 +149,7 @@ def test_what_a_killed_save_left_is_no_version_and_goes_with_the_next_save(tmp_p
     assert not left.parent.exists()
 
 
-def test_a_full_disk_says_how_much_the_images_need(tmp_path):
+def test_full_disk_reports_the_needed_space(tmp_path):
     def full():
         yield random_pixels(2)
         raise OSError(errno.ENOSPC, "full")
@@ -160,7 +160,7 @@ def test_a_full_disk_says_how_much_the_images_need(tmp_path):
     assert files_under(tmp_path) == set()
 
 
-def test_a_cut_file_says_how_much_is_missing(tmp_path):
+def test_truncated_file_reports_its_size(tmp_path):
     dataset = images_dataset(tmp_path, NEW)
     dataset.save(stream_of(random_pixels(5)))
     path = tmp_path / "images.npy" / NEW / "images.npy"
@@ -172,7 +172,7 @@ def test_a_cut_file_says_how_much_is_missing(tmp_path):
     assert f"{128 + 540} bytes" in str(caught.value.__cause__)
 
 
-def test_a_missing_sidecar_is_named(tmp_path):
+def test_missing_sidecar_is_named(tmp_path):
     dataset = images_dataset(tmp_path, NEW)
     dataset.save(stream_of(random_pixels(5)))
     (tmp_path / "images.npy" / NEW / "images.json").unlink()
@@ -180,7 +180,7 @@ def test_a_missing_sidecar_is_named(tmp_path):
         dataset.load()
 
 
-def test_the_preview_shows_names_and_classes_over_the_whole_split(tmp_path):
+def test_preview_covers_the_split(tmp_path):
     dataset = images_dataset(tmp_path, NEW)
     dataset.save(stream_of(random_pixels(30), labels=np.r_[-1, np.arange(29)]))
     preview = dataset.preview(nrows=2)
@@ -189,7 +189,7 @@ def test_the_preview_shows_names_and_classes_over_the_whole_split(tmp_path):
     json.dumps(preview)
 
 
-def test_a_hundred_thousand_names_load_in_half_a_second(tmp_path):
+def test_hundred_thousand_names_load_fast(tmp_path):
     count = 100_000
     pixels = np.zeros((count, 3, 1, 1), dtype=np.uint8)
     dataset = images_dataset(tmp_path, NEW)

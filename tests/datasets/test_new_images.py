@@ -1,4 +1,4 @@
-"""What could break: an image that is not found, or a folder without one that is taken for an empty answer."""
+"""Images in the folder for the pipeline predict are found, and an empty folder is refused."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from byol_kedro.datasets.new_images import NewImages, NewImagesDataset
 from byol_kedro.errors import UserError
 
 
-def test_the_folder_has_to_be_there_and_hold_images(tmp_path: Path) -> None:
+def test_missing_or_empty_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "notes.txt").write_text("no image")
     cases = {
@@ -21,13 +21,13 @@ def test_the_folder_has_to_be_there_and_hold_images(tmp_path: Path) -> None:
             NewImagesDataset.load.__wrapped__(NewImagesDataset(filepath=str(tmp_path / name)))
 
 
-def test_files_of_other_kinds_are_named_where_there_is_no_image(tmp_path: Path) -> None:
+def test_ignored_types_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.heic").touch()
     with pytest.raises(UserError, match=r"\(1 file of other types ignored: .heic 1\); supported file types"):
         NewImagesDataset.load.__wrapped__(NewImagesDataset(filepath=str(tmp_path)))
 
 
-def test_files_are_found_at_any_depth_and_only_images(tmp_path: Path) -> None:
+def test_images_are_found_at_any_depth(tmp_path: Path) -> None:
     for name in ("b.JPG", "deep/er/a.webp", "notes.txt", "@eaDir/b.JPG/thumb.jpg", "deep/__MACOSX/._a.webp"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()

@@ -31,7 +31,7 @@ def error_of(path):
     return str(caught.value.__cause__)
 
 
-def test_a_line_of_the_published_file_is_read(tmp_path):
+def test_published_format_is_read(tmp_path):
     path = tmp_path / "pairs.txt"
     path.write_text("124_18 68_21 24.10993725 20.06437337\n\n007 NA 1 2\n")
     table = load(path)
@@ -41,7 +41,7 @@ def test_a_line_of_the_published_file_is_read(tmp_path):
     }  # fmt: skip
 
 
-def test_names_of_digits_alone_keep_their_noughts(tmp_path):
+def test_numeric_names_keep_leading_zeros(tmp_path):
     path = tmp_path / "pairs.txt"
     path.write_text("007 008 1 2\n")
     assert load(path)[["left", "right"]].to_numpy().tolist() == [["007", "008"]]
@@ -49,7 +49,7 @@ def test_names_of_digits_alone_keep_their_noughts(tmp_path):
 
 @pytest.mark.parametrize("name", ["pairs.txt", "pairs.parquet"])
 @pytest.mark.parametrize("kind", ["a folder", "a pipe", "a device"])
-def test_what_is_no_file_is_named(tmp_path, name, kind):
+def test_other_kinds_of_files_are_refused(tmp_path, name, kind):
     (tmp_path / name).touch()
     DAMAGE[kind](tmp_path / name)
     assert f"{tmp_path / name} is {kind}; a file is expected" in error_of(tmp_path / name)
@@ -58,7 +58,7 @@ def test_what_is_no_file_is_named(tmp_path, name, kind):
 @pytest.mark.parametrize(
     "damage", [kind for kind in DAMAGE if kind not in {"missing", "a link to nothing", "a link to itself"}]
 )
-def test_whatever_happens_to_a_parquet_file_of_pairs_it_is_one_line_or_pairs(tmp_path, damage):
+def test_damaged_parquet_is_one_line(tmp_path, damage):
     path = tmp_path / "pairs.parquet"
     pd.DataFrame({"left": ["a"], "right": ["b"], "target": [1.0]}).to_parquet(path)
     for position in range(4, path.stat().st_size, 97):  # pyarrow stumbles over each of them in its own way
@@ -71,14 +71,14 @@ def test_whatever_happens_to_a_parquet_file_of_pairs_it_is_one_line_or_pairs(tmp
         assert list(load(path))[:2] == ["left", "right"]
 
 
-def test_names_that_are_no_text_are_named(tmp_path):
+def test_invalid_names_are_refused(tmp_path):
     path = tmp_path / "pairs.parquet"
     pd.DataFrame({"left": [b"\xff"], "right": [b"b"], "target": [1.0]}).to_parquet(path)
     assert "names as text and numbers expected" in error_of(path)
 
 
 @pytest.mark.parametrize("content", [None, "", "\n\n"])
-def test_without_pairs_the_table_is_empty_and_has_its_columns(tmp_path, content):
+def test_empty_table_has_its_columns(tmp_path, content):
     path = tmp_path / "pairs.txt"
     if content is not None:
         path.write_text(content)
@@ -89,7 +89,7 @@ def test_without_pairs_the_table_is_empty_and_has_its_columns(tmp_path, content)
     pd.testing.assert_series_equal(table.dtypes, load(full).dtypes)
 
 
-def test_a_missing_file_exists_for_kedro_and_says_nothing_of_what_is_done_without_it(tmp_path, caplog):
+def test_missing_file_is_silent(tmp_path, caplog):
     dataset = PairFileDataset(filepath=str(tmp_path / "none.txt"))
     with caplog.at_level(logging.INFO, "byol_kedro"):
         assert len(dataset.load()) == 0
@@ -101,13 +101,13 @@ def test_a_missing_file_exists_for_kedro_and_says_nothing_of_what_is_done_withou
     "bad", ["a b 1", "a b 1 2 3", "a b 1 2 3 4", "a b one 2", "a b 1 nan", "a b inf 1", "a b 0 1", "a b 1 -2", "a"]
 )
 @pytest.mark.parametrize("before", [0, 3])
-def test_a_bad_line_is_named_by_its_number(tmp_path, bad, before):
+def test_invalid_line_is_named_by_its_number(tmp_path, bad, before):
     path = tmp_path / "pairs.txt"
     path.write_text("a b 1 2\n" * before + f"\n{bad}\nc d 1 2\n")
     assert f"pairs.txt, line {before + 2}: " in error_of(path)
 
 
-def test_a_line_with_too_much_is_named_while_other_threads_ignore_warnings(tmp_path):
+def test_extra_fields_are_detected_in_threads(tmp_path):
     path = tmp_path / "pairs.txt"
     path.write_text("a b 1 2 3\nc d 1 2 3\n")
     stop = threading.Event()
@@ -127,7 +127,7 @@ def test_a_line_with_too_much_is_named_while_other_threads_ignore_warnings(tmp_p
 
 
 @pytest.mark.parametrize("bad", ["é b 1 2".encode("latin-1"), "a\u3000b\u30001\u30002".encode(), b"\x0c", b"\x1a"])
-def test_a_line_that_only_looks_like_a_pair_is_named_too(tmp_path, bad):
+def test_similar_line_is_refused(tmp_path, bad):
     path = tmp_path / "pairs.txt"
     path.write_bytes("a\u00a0b c 1 2\nd\x0be f 1 2\n".encode() + bad + b"\n")
     assert "pairs.txt, line 3: " in error_of(path)
@@ -135,7 +135,7 @@ def test_a_line_that_only_looks_like_a_pair_is_named_too(tmp_path, bad):
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.lists(st.sampled_from([b"a", b"1", b"2 ", b"\t", b" ", b"\n", b"\r", b"\xe9", b"\0", b'"', b"-"])))
-def test_a_file_of_any_bytes_is_pairs_or_one_line_is_named(tmp_path, data):
+def test_random_bytes_are_pairs_or_an_error(tmp_path, data):
     path = tmp_path / "pairs.txt"
     path.write_bytes(b"".join(data))
     try:
@@ -153,7 +153,7 @@ psnrs = st.floats(1e-3, 1e3)
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(st.tuples(names, names, psnrs, psnrs), min_size=1, max_size=4))
-def test_names_of_any_script_and_numbers_survive(tmp_path, rows):
+def test_unicode_names_and_numbers_round_trip(tmp_path, rows):
     path = tmp_path / "pairs.txt"
     path.write_text("".join(" ".join(map(str, row)) + "\n" for row in rows), encoding="utf-8")
     table = load(path)
@@ -161,7 +161,7 @@ def test_names_of_any_script_and_numbers_survive(tmp_path, rows):
     np.testing.assert_array_equal(table[["psnr_1", "psnr_2"]].to_numpy(), [row[2:] for row in rows])
 
 
-def test_a_hundred_thousand_lines_take_less_than_a_second(tmp_path):
+def test_hundred_thousand_lines_load_fast(tmp_path):
     path = tmp_path / "pairs.txt"
     path.write_text("".join(f"{i}_1 {i}_2 24.10993725 20.06437337\n" for i in range(100_000)))
     start = time.process_time()
@@ -169,13 +169,13 @@ def test_a_hundred_thousand_lines_take_less_than_a_second(tmp_path):
     assert time.process_time() - start < 1
 
 
-def test_a_parquet_file_is_read_too(tmp_path):
+def test_parquet_file_is_read(tmp_path):
     table = pd.DataFrame({"left": ["a"], "right": ["b"], "psnr_1": [1.5], "psnr_2": [2]})
     table.to_parquet(tmp_path / "pairs.parquet")
     assert load(tmp_path / "pairs.parquet").to_dict("list") == table.to_dict("list")
 
 
-def test_a_parquet_file_may_have_any_columns_of_numbers(tmp_path):
+def test_parquet_may_have_any_numeric_columns(tmp_path):
     table = pd.DataFrame({"left": ["a"], "right": ["b"], "target": [3], "lpips": [0.5], "who": ["me"]})
     table.to_parquet(tmp_path / "pairs.parquet")
     loaded = load(tmp_path / "pairs.parquet")
@@ -183,12 +183,12 @@ def test_a_parquet_file_may_have_any_columns_of_numbers(tmp_path):
     assert loaded["target"].dtype == np.float64
 
 
-def test_a_parquet_file_beside_the_text_file_that_is_not_there_is_read(tmp_path):
+def test_parquet_is_found_instead_of_text(tmp_path):
     pd.DataFrame({"left": ["a"], "right": ["b"], "target": [3.0]}).to_parquet(tmp_path / "pairs.parquet")
     assert load(tmp_path / "pairs.txt")["target"].tolist() == [3]
 
 
-def test_a_text_and_a_parquet_file_side_by_side_are_refused(tmp_path):
+def test_text_and_parquet_together_are_refused(tmp_path):
     (tmp_path / "pairs.parquet").touch()
     (tmp_path / "pairs.txt").touch()
     assert "both exist" in error_of(tmp_path / "pairs.txt")
@@ -204,19 +204,19 @@ def test_a_text_and_a_parquet_file_side_by_side_are_refused(tmp_path):
         ({"target": [np.nan, 1.0]}, "pairs.parquet, row 0: "),
     ],
 )
-def test_a_parquet_file_without_a_column_or_with_a_bad_row_is_named(tmp_path, change, message):
+def test_invalid_parquet_is_refused(tmp_path, change, message):
     good = {"left": ["a"] * 2, "right": ["b"] * 2, "psnr_1": [1.5] * 2, "psnr_2": [2.0, 1.0]}
     columns = {name: values for name, values in (good | change).items() if values is not None}
     pd.DataFrame(columns).to_parquet(tmp_path / "pairs.parquet")
     assert re.search(message, error_of(tmp_path / "pairs.parquet"))
 
 
-def test_what_is_no_parquet_file_is_named(tmp_path):
+def test_non_parquet_file_is_refused(tmp_path):
     (tmp_path / "pairs.parquet").write_bytes(b"nothing")
     assert "pairs.parquet is not a Parquet file" in error_of(tmp_path / "pairs.parquet")
 
 
-def test_the_file_is_never_written(tmp_path):
+def test_pair_file_is_read_only(tmp_path):
     with pytest.raises(DatasetError, match="read-only"):
         PairFileDataset(filepath=str(tmp_path / "pairs.txt")).save(pd.DataFrame())
 
@@ -232,7 +232,7 @@ def features(*shape):
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 1)])
-def test_saved_features_of_pairs_are_read(tmp_path, shape):
+def test_pair_tensors_are_read(tmp_path, shape):
     x1, x2, y = features(3, 4), features(3, 4), features(*shape).abs()
     loaded = PairTensorsDataset(filepath=str(saved(tmp_path, x1=x1, x2=x2, y=y))).load()
     np.testing.assert_array_equal(loaded["x1"], x1)
@@ -241,7 +241,7 @@ def test_saved_features_of_pairs_are_read(tmp_path, shape):
     assert (loaded["x1"].dtype, loaded["y"].dtype) == (np.float32, np.float64)
 
 
-def test_without_saved_features_there_are_no_pairs(tmp_path):
+def test_missing_pair_tensors_are_empty(tmp_path):
     dataset = PairTensorsDataset(filepath=str(tmp_path / "pairs.pt"))
     assert dataset.exists()
     assert {name: array.shape for name, array in dataset.load().arrays.items()} == {
@@ -268,12 +268,12 @@ def tensors_error(path):
         ({"y": -torch.ones(3)}, "in y, .* none below 0"),
     ],
 )
-def test_other_tensors_are_named_with_their_shapes(tmp_path, change, message):
+def test_invalid_tensors_are_named_with_their_shapes(tmp_path, change, message):
     tensors = {"x1": features(3, 4), "x2": features(3, 4), "y": torch.ones(3)} | change
     assert re.search(message, tensors_error(saved(tmp_path, **tensors)))
 
 
-def test_a_pickled_object_is_never_run_and_the_line_says_what_to_do(tmp_path):
+def test_pickled_object_is_refused(tmp_path):
     path = tmp_path / "pairs.pt"
     torch.save(torch.nn.Linear(2, 2), path)
     message = tensors_error(path)

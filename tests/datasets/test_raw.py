@@ -14,27 +14,27 @@ INGEST = ingest_parameters(16, photos={"unlabeled": 1, "train": 1, "test": 1})
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_every_source_bears_its_name(name):
+def test_source_names_match_the_registry(name):
     module, _, kind = SOURCES[name].partition(":")
     assert getattr(importlib.import_module(module), kind).name == name
 
 
-def test_loading_opens_nothing_yet(tmp_path):
+def test_load_opens_nothing(tmp_path):
     handle = RawImagesDataset(source="stl10", filepath=str(tmp_path / "none"), url="never").load()
     with pytest.raises(UserError, match="stl10_binary"):
         handle.open(INGEST, seed=0)
 
 
-def test_the_handle_opens_the_source(tmp_path):
+def test_handle_opens_the_source(tmp_path):
     source = RawImagesDataset(source="photos", filepath=str(tmp_path)).load().open(INGEST, seed=0)
     assert source.stream("test").count == 16
 
 
-def test_raw_images_are_never_written(tmp_path):
+def test_raw_images_are_read_only(tmp_path):
     with pytest.raises(DatasetError, match="read-only"):
         RawImagesDataset(source="photos", filepath=str(tmp_path)).save("anything")
 
 
-def test_the_names_of_the_sources_are_known_without_numpy():
+def test_source_names_do_not_import_numpy():
     code = "import sys, byol_kedro.sources; sys.exit('numpy' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

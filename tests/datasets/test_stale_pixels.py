@@ -1,4 +1,4 @@
-"""What could break: pixels of the last version are kept though a file has other ones under its name, size and time."""
+"""Pixels of the last version are not reused for another file of the same name, size and time."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def in_this_process(monkeypatch):
 
 
 def write_bmp(path: Path, color: int) -> Path:
-    """All of one size, whatever the color."""
+    """Write an image; all files have the same size."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (SIDE, SIDE), (color % 256, color // 256, 0)).save(path, format="BMP")
     os.utime(path, ns=DATE)
@@ -143,7 +143,7 @@ def side_of(source: str) -> int:
 
 
 def two_roots(tmp_path: Path, write: Callable[[Path, int], None]) -> tuple[Path, Path]:
-    """Their files have equal names, sizes and times, and other contents."""
+    """Two folders whose files have equal names, sizes and times, but different contents."""
     one, two = tmp_path / "one", tmp_path / "two"
     for seed, root in enumerate((one, two)):
         root.mkdir()
@@ -157,7 +157,7 @@ def two_roots(tmp_path: Path, write: Callable[[Path, int], None]) -> tuple[Path,
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 @pytest.mark.parametrize("name", WRITERS)
-def test_other_files_of_the_same_names_sizes_and_times_are_read(tmp_path, name, change):
+def test_stale_pixels_are_not_reused(tmp_path, name, change):
     source, write, inside = WRITERS[name]
     one, two = two_roots(tmp_path, write)
     old = ingested(source, one / inside, tmp_path / "out", OLD, image_size=side_of(source))
@@ -170,7 +170,7 @@ def test_other_files_of_the_same_names_sizes_and_times_are_read(tmp_path, name, 
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_root_that_is_a_link_is_read_again_when_it_leads_elsewhere(tmp_path, name):
+def test_changed_root_link_is_read_again(tmp_path, name):
     source, write, inside = WRITERS[name]
     one, two = two_roots(tmp_path, write)
     link = tmp_path / "link"
@@ -183,7 +183,7 @@ def test_a_root_that_is_a_link_is_read_again_when_it_leads_elsewhere(tmp_path, n
     assert [new[split].fingerprint for split in SPLITS] == [right[split].fingerprint for split in SPLITS]
 
 
-def test_a_linked_folder_of_a_class_is_read_again_when_it_leads_elsewhere(tmp_path):
+def test_changed_class_link_is_read_again(tmp_path):
     one, two = two_roots(tmp_path, images)
     (one / "train/c").symlink_to(one / "unlabeled/a")
     ingested("folder", one, tmp_path / "out", OLD)
@@ -192,7 +192,7 @@ def test_a_linked_folder_of_a_class_is_read_again_when_it_leads_elsewhere(tmp_pa
     assert colors(ingested("folder", one, tmp_path / "out", NEW)["train"])[-3:] == [100, 101, 102]
 
 
-def test_files_that_are_numbered_anew_keep_their_own_pixels(tmp_path):
+def test_renumbered_files_keep_their_pixels(tmp_path):
     for number in range(60):
         write_bmp(tmp_path / f"raw/train/{'ab'[number % 2]}/{number // 2:02}.bmp", number)
     write_bmp(tmp_path / "raw/test/a/0.bmp", 99)
@@ -206,7 +206,7 @@ def test_files_that_are_numbered_anew_keep_their_own_pixels(tmp_path):
     assert colors(again) == [n for start in (0, 1) for n in range(start, 60, 2) if n // 2 != 4]
 
 
-def test_two_files_that_change_names_change_pixels(tmp_path):
+def test_swapped_files_swap_pixels(tmp_path):
     one, _ = two_roots(tmp_path, images)
     before = colors(ingested("folder", one, tmp_path / "out", OLD)["train"])
     (one / "train/a/0.bmp").rename(one / "aside")
@@ -230,8 +230,8 @@ def test_photographs_of_another_installation_are_read(tmp_path, monkeypatch):
     assert prints[0] != prints[1]
 
 
-def test_labels_that_are_written_while_the_files_are_opened_are_read_the_next_time(tmp_path, monkeypatch):
-    """What an origin says of a file is what it was before it was read."""
+def test_labels_changed_during_ingest_are_read_next_time(tmp_path, monkeypatch):
+    """The stamp of a file is taken before it is read."""
     stl10(tmp_path / "raw", 0)
     path = tmp_path / "raw/stl10_binary/train_y.bin"
     labels = np.fromfile(path, np.uint8)
@@ -250,7 +250,7 @@ def test_labels_that_are_written_while_the_files_are_opened_are_read_the_next_ti
 
 
 def notices_memory_maps(path: Path) -> bool:
-    """Whether a write through a memory map changes `ctime` here, once the one before is on the disk."""
+    """Return whether writes through a memory map change `ctime` on this file system."""
     np.save(path, np.zeros(10))
     mapped, times = np.load(path, mmap_mode="r+"), []
     for number in range(2):
@@ -260,7 +260,7 @@ def notices_memory_maps(path: Path) -> bool:
     return times[0] != times[1]
 
 
-def test_an_array_that_is_changed_through_a_memory_map_is_read_again(tmp_path):
+def test_array_changed_through_a_memory_map_is_read_again(tmp_path):
     if not notices_memory_maps(tmp_path / "probe.npy"):
         pytest.skip("this file system, as one in memory, does not notice what a memory map writes")
     arrays(tmp_path / "raw", 0)
@@ -274,13 +274,13 @@ def test_an_array_that_is_changed_through_a_memory_map_is_read_again(tmp_path):
 
 @pytest.fixture
 def coarse(monkeypatch):
-    """A file system whose metadata tells nothing."""
+    """A file system without reliable metadata."""
     monkeypatch.setattr(user_files, "COARSE", 1)
 
 
 @pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.usefixtures("coarse")
-def test_where_times_are_coarse_contents_are_compared(tmp_path, name):
+def test_contents_are_compared_with_coarse_times(tmp_path, name):
     source, write, inside = WRITERS[name]
     one, two = two_roots(tmp_path, write)
     side = side_of(source)
@@ -294,17 +294,17 @@ def test_where_times_are_coarse_contents_are_compared(tmp_path, name):
 
 
 def status(**changes: int) -> Any:
-    """Of a file, with a ctime of 123 ns after a second."""
+    """The status of a file with a precise ctime."""
     fields = {"st_ctime_ns": 10**18 + 123, "st_mtime_ns": 10**18, "st_dev": 1, "st_ino": 2, "st_size": 3}
     return SimpleNamespace(**fields | changes)
 
 
 @pytest.mark.parametrize("name", ["st_ctime_ns", "st_mtime_ns", "st_dev", "st_ino", "st_size"])
-def test_the_state_of_a_file_is_another_one_with_each_of_its_parts(name):
+def test_state_covers_all_metadata(name):
     assert user_files.state_of(status(**{name: getattr(status(), name) + 7})) != user_files.state_of(status())
 
 
 @pytest.mark.parametrize("ctime", [10**18, 10**18 + 2 * 10**9, 10**18 + 530_000_000])
-def test_a_time_of_whole_or_hundredths_of_seconds_tells_nothing(ctime):
-    """As of FAT, squashfs, sshfs (whole seconds) and exFAT (hundredths)."""
+def test_coarse_times_give_no_state(ctime):
+    """As of FAT, squashfs, sshfs (seconds) and exFAT (hundredths of a second)."""
     assert not user_files.state_of(status(st_ctime_ns=ctime))

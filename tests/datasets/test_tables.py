@@ -1,4 +1,4 @@
-"""What could break: a table that is held whole while it is written, or half of it left behind."""
+"""Tables are written in batches, and a failed one leaves nothing."""
 
 import json
 from pathlib import Path
@@ -29,25 +29,25 @@ def dataset(tmp_path: Path) -> StreamedParquetDataset:
     return StreamedParquetDataset(filepath=str(tmp_path / "deep" / "table.parquet"))
 
 
-def test_a_stream_comes_back_as_one_data_frame(dataset):
+def test_stream_is_loaded_as_a_data_frame(dataset):
     dataset.save(TableStream(SCHEMA, pieces))
     assert pa.Table.from_pandas(dataset.load(), SCHEMA).to_pylist() == ROWS
 
 
-def test_each_batch_is_a_row_group_of_its_own(dataset, tmp_path):
+def test_each_batch_is_a_row_group(dataset, tmp_path):
     dataset.save(TableStream(SCHEMA, pieces))
     groups = pq.ParquetFile(tmp_path / "deep" / "table.parquet").metadata
     assert [groups.row_group(i).num_rows for i in range(groups.num_row_groups)] == [4, 3]
 
 
-def test_a_stream_that_dies_leaves_nothing(dataset, tmp_path):
+def test_failed_stream_leaves_nothing(dataset, tmp_path):
     with pytest.raises(DatasetError):
         dataset.save(TableStream(SCHEMA, dies_in_the_middle))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("rows", "shown"), [(ROWS, ["0.png", "1.png", "2.png"]), ([], [])], ids=["some", "none"])
-def test_the_preview_is_the_first_rows_without_lists_as_json(dataset, rows, shown):
+def test_preview_shows_the_first_rows(dataset, rows, shown):
     dataset.save(TableStream(SCHEMA, lambda: iter([pa.RecordBatch.from_pylist(rows, SCHEMA)])))
     preview = json.loads(json.dumps(dataset.preview(nrows=3)))
     assert preview["columns"] == ["path", "reason"]

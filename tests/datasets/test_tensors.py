@@ -38,7 +38,7 @@ def dataset_in(folder, version=NEW):
     turned=st.booleans(),
     header=st.dictionaries(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8")), max_size=3),
 )
-def test_what_is_saved_is_loaded_however_it_lies_in_memory(tmp_path, array, turned, header):
+def test_tensors_round_trip_for_any_memory_layout(tmp_path, array, turned, header):
     array = array.T if turned else array
     dataset = TensorsDataset(filepath=str(tmp_path / "t.safetensors"))
     dataset.save(Tensors({"a": array}, header))
@@ -48,7 +48,7 @@ def test_what_is_saved_is_loaded_however_it_lies_in_memory(tmp_path, array, turn
     assert loaded.header == header | {"version": "", "fingerprint": fingerprint({"a": array})}
 
 
-def test_a_mapped_array_is_not_read_before_it_is_asked_for_and_cannot_be_written(tmp_path):
+def test_mapped_array_is_lazy_and_read_only(tmp_path):
     dataset = dataset_in(tmp_path)
     dataset.save(Tensors(ARRAYS | {"second": np.arange(4.0)}, {}))
     second = mapped(dataset.load(), "second")
@@ -57,25 +57,25 @@ def test_a_mapped_array_is_not_read_before_it_is_asked_for_and_cannot_be_written
     np.testing.assert_array_equal(second, np.arange(4.0))
 
 
-def test_an_array_that_lies_in_no_file_is_mapped_as_it_is():
+def test_array_in_memory_is_returned_unchanged():
     assert mapped(Tensors(ARRAYS, {}), "weight") is ARRAYS["weight"]
 
 
-def test_the_file_is_plain_safetensors(tmp_path):
+def test_file_is_plain_safetensors(tmp_path):
     dataset = dataset_in(tmp_path)
     dataset.save(Tensors(ARRAYS, {}))
     raw = safetensors.numpy.load_file(dataset._get_load_path())
     np.testing.assert_array_equal(raw["weight"], ARRAYS["weight"], strict=True)
 
 
-def test_the_header_gains_the_version_and_the_fingerprint(tmp_path):
+def test_header_contains_version_and_fingerprint(tmp_path):
     dataset = dataset_in(tmp_path)
     dataset.save(Tensors(ARRAYS, {"architecture": "resnet18"}))
     header = dataset.load().header
     assert header == {"architecture": "resnet18", "version": NEW, "fingerprint": fingerprint(ARRAYS)}
 
 
-def test_loading_reads_no_array_before_it_is_asked_for(tmp_path, monkeypatch):
+def test_arrays_are_read_lazily(tmp_path, monkeypatch):
     dataset = dataset_in(tmp_path)
     dataset.save(Tensors(ARRAYS, {}))
     read = []
@@ -118,18 +118,18 @@ def test_loading_reads_no_array_before_it_is_asked_for(tmp_path, monkeypatch):
     ],
     ids=["values", "name", "shape", "dtype", "fewer"],
 )
-def test_the_fingerprint_changes_with(other):
+def test_fingerprint_changes_with(other):
     assert fingerprint(other) != fingerprint(ARRAYS)
 
 
-def test_the_fingerprint_does_not_depend_on_the_order_or_on_the_byte_order():
+def test_fingerprint_does_not_depend_on_order():
     turned = {name: ARRAYS[name] for name in reversed(ARRAYS)}
     turned["weight"] = turned["weight"].astype(">f4")
     assert fingerprint(turned) == fingerprint(ARRAYS)
 
 
 @pytest.mark.parametrize("size", [0, 5, 60])
-def test_a_cut_file_is_named_with_its_size(tmp_path, size):
+def test_truncated_file_is_named_with_its_size(tmp_path, size):
     dataset = dataset_in(tmp_path)
     dataset.save(Tensors(ARRAYS, {}))
     os.truncate(dataset._get_load_path(), size)
@@ -140,14 +140,14 @@ def test_a_cut_file_is_named_with_its_size(tmp_path, size):
 
 
 def all_of(folder):
-    """Header and arrays as a load finds them, or None where it ends in one line."""
+    """Load header and arrays; None if that raises a UserError."""
     with whole_or_one_line():
         loaded = dataset_in(folder).load()
         return loaded.header, {name: loaded[name].tolist() for name in loaded.arrays}
     return None
 
 
-def test_whatever_bit_is_turned_it_is_one_line(tmp_path):
+def test_flipped_bits_are_detected(tmp_path):
     dataset = dataset_in(tmp_path, NEW)
     dataset.save(Tensors({"weight": ARRAYS["weight"][:1]}, {"std": "[0.2]"}))
     path, whole = Path(dataset._get_load_path()), all_of(tmp_path)
@@ -159,7 +159,7 @@ def test_whatever_bit_is_turned_it_is_one_line(tmp_path):
     assert all_of(tmp_path) == whole
 
 
-def test_what_is_damaged_after_it_was_loaded_is_one_line(tmp_path):
+def test_damage_after_loading_is_detected(tmp_path):
     dataset = dataset_in(tmp_path)
     dataset.save(Tensors(ARRAYS, {}))
     loaded = dataset.load()
@@ -175,7 +175,7 @@ def test_what_is_damaged_after_it_was_loaded_is_one_line(tmp_path):
         np.testing.assert_array_equal(loaded["weight"], ARRAYS["weight"])
 
 
-def test_another_entry_of_the_same_run_in_its_place_is_one_line(tmp_path):
+def test_other_entry_in_its_place_is_detected(tmp_path):
     dataset_in(tmp_path).save(Tensors(ARRAYS, {}))
     (tmp_path / "t.safetensors" / NEW / "t.safetensors").rename(tmp_path / "other")
     TensorsDataset(filepath=str(tmp_path / "u.safetensors"), version=at(NEW)).save(Tensors(ARRAYS, {}))
@@ -186,7 +186,7 @@ def test_another_entry_of_the_same_run_in_its_place_is_one_line(tmp_path):
         dataset_in(tmp_path).load()
 
 
-def test_arrays_of_every_type_are_checked(tmp_path):
+def test_all_dtypes_are_verified(tmp_path):
     types = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")
     arrays = {name: np.ones((2, 3), name) for name in types} | {"none": np.zeros((0, 4)), "one": np.array(1.5)}
     dataset_in(tmp_path).save(Tensors(arrays, {}))
@@ -196,13 +196,13 @@ def test_arrays_of_every_type_are_checked(tmp_path):
         np.testing.assert_array_equal(mapped(loaded, name), array, strict=True)
 
 
-def test_a_file_of_another_program_is_refused(tmp_path):
+def test_file_of_another_program_is_refused(tmp_path):
     safetensors.numpy.save_file(ARRAYS, tmp_path / "t.safetensors")
     with pytest.raises(DatasetError, match="written by an earlier version or another program"):
         TensorsDataset(filepath=str(tmp_path / "t.safetensors")).load()
 
 
-def test_a_failed_save_leaves_the_last_version_newest(tmp_path, monkeypatch):
+def test_failed_save_keeps_the_last_version(tmp_path, monkeypatch):
     dataset_in(tmp_path, OLD).save(Tensors(ARRAYS, {}))
     before = files_under(tmp_path)
 
@@ -218,7 +218,7 @@ def test_a_failed_save_leaves_the_last_version_newest(tmp_path, monkeypatch):
     assert dataset_in(tmp_path).load().header["version"] == OLD
 
 
-def test_the_preview_is_a_table_of_arrays_and_header(tmp_path):
+def test_preview_lists_arrays_and_header(tmp_path):
     dataset = dataset_in(tmp_path)
     dataset.save(Tensors(ARRAYS, {"architecture": "resnet18"}))
     preview = dataset.preview()
@@ -236,16 +236,16 @@ def latents(version="v1", mark="f1"):
     return Tensors({}, {"encoder_version": version, "encoder_fingerprint": mark})
 
 
-def test_what_comes_from_the_same_encoder_passes():
+def test_features_of_the_same_encoder_are_accepted():
     check_same_encoder(encoder(), latents(), latents())
 
 
 @pytest.mark.parametrize("other", [latents("v0", "f1"), latents("v1", "f0"), Tensors({}, {})])
-def test_what_comes_from_another_encoder_is_refused(other):
+def test_features_of_another_encoder_are_refused(other):
     with pytest.raises(UserError):
         check_same_encoder(encoder(), latents(), other)
 
 
-def test_the_refusal_names_both_versions_and_both_ways_out():
+def test_error_names_both_versions_and_remedies():
     with pytest.raises(UserError, match=r"encoder v0 .* encoder v1: .* extract .* --load-versions encoder:v0"):
         check_same_encoder(encoder(), latents("v0", "f0"))

@@ -13,7 +13,7 @@ FILES = {"a.bin": b"first" * 100, "b.txt": b"second"}
 
 
 def archive_of(files, **changes):
-    """Describes an archive of `files`; unpacking looks at nothing but its folder and members."""
+    """Describe an archive of `files`; only folder and members matter for extraction."""
     members = {name: Member(len(data), hashlib.md5(data).hexdigest()) for name, data in files.items()} | changes
     return Archive("http://127.0.0.1/data.tar.gz", size=0, md5="", folder="data", members=members)
 
@@ -34,7 +34,7 @@ def write(path, files, *others, folder="data"):
 
 @pytest.fixture
 def packed(tmp_path):
-    """Where the archive lies, apart from where it is unpacked."""
+    """The path of the archive, outside the folder that it is extracted to."""
     return tmp_path / "packed.tar.gz"
 
 
@@ -61,7 +61,7 @@ def names_in(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_the_members_and_nothing_else_are_unpacked(packed, root):
+def test_only_members_are_extracted(packed, root):
     write(packed, FILES | {"readme.html": b"extra", "more/a.bin": b"extra"})
     unpack(archive_of(FILES), packed, root)
     assert contents(root / "data") == FILES
@@ -69,7 +69,7 @@ def test_the_members_and_nothing_else_are_unpacked(packed, root):
 
 
 @pytest.mark.parametrize("name", ["../a.bin", "data/../../a.bin", "data/../a.bin", "/a.bin", "../data/a.bin", "a.bin"])
-def test_a_name_that_leads_elsewhere_is_not_followed(packed, root, name):
+def test_path_traversal_is_ignored(packed, root, name):
     write(packed, FILES, entry(name, data=b"e" * 500))
     unpack(archive_of(FILES), packed, root)
     assert contents(root / "data") == FILES
@@ -88,13 +88,13 @@ def test_a_name_that_leads_elsewhere_is_not_followed(packed, root, name):
         (tarfile.DIRTYPE, ""),
     ],
 )
-def test_a_member_that_is_no_plain_file_is_refused(packed, root, kind, target):
+def test_special_member_is_refused(packed, root, kind, target):
     write(packed, {"a.bin": FILES["a.bin"]}, entry("data/b.txt", kind, target))
     # The size is that of the entry, so that its kind is what counts.
     assert "data/b.txt is not a regular file" in error_of(archive_of(FILES, **{"b.txt": Member(0)}), packed, root)
 
 
-def test_a_link_in_place_of_the_folder_is_not_followed(packed, root, tmp_path):
+def test_link_in_place_of_the_folder_is_not_followed(packed, root, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     with tarfile.open(packed, "w:gz") as tar:
@@ -108,46 +108,46 @@ def test_a_link_in_place_of_the_folder_is_not_followed(packed, root, tmp_path):
     assert contents(root / "data") == FILES
 
 
-def test_a_missing_member_is_named(packed, root):
+def test_missing_member_is_named(packed, root):
     write(packed, {"a.bin": FILES["a.bin"]})
     assert "b.txt not found in the archive" in error_of(archive_of(FILES), packed, root)
 
 
-def test_members_in_another_folder_are_not_those_expected(packed, root):
+def test_members_of_another_folder_are_ignored(packed, root):
     write(packed, FILES, folder="other")
     assert "a.bin, b.txt not found" in error_of(archive_of(FILES), packed, root)
 
 
-def test_a_name_with_a_dot_before_it_is_the_same(packed, root):
+def test_leading_dot_is_ignored(packed, root):
     write(packed, FILES, folder="./data")
     unpack(archive_of(FILES), packed, root)
     assert contents(root / "data") == FILES
 
 
-def test_a_member_of_another_size_is_refused_before_it_is_written(packed, root):
+def test_member_of_another_size_is_refused(packed, root):
     write(packed, FILES | {"b.txt": b"second, and longer"})
     assert "data/b.txt is not a regular file of 6 bytes" in error_of(archive_of(FILES), packed, root)
 
 
-def test_a_member_of_another_md5_is_refused(packed, root):
+def test_member_with_another_md5_is_refused(packed, root):
     write(packed, FILES | {"b.txt": b"SECOND"})
     assert "data/b.txt has MD5 " in error_of(archive_of(FILES), packed, root)
 
 
-def test_a_member_whose_md5_is_not_known_is_taken(packed, root):
+def test_member_without_md5_is_accepted(packed, root):
     write(packed, FILES)
     unpack(archive_of(FILES, **{"b.txt": Member(6)}), packed, root)
     assert contents(root / "data") == FILES
 
 
 @pytest.mark.parametrize("kept", [0, 1, 50, 150])
-def test_an_archive_that_is_cut_is_one_line(packed, root, kept):
+def test_truncated_archive_is_refused(packed, root, kept):
     write(packed, FILES | {"c.bin": os.urandom(1000)})
     os.truncate(packed, kept)
     assert "truncated or not a tar.gz" in error_of(archive_of(FILES), packed, root)
 
 
-def test_an_archive_that_is_spoilt_far_inside_is_one_line(packed, root):
+def test_corrupt_archive_is_refused(packed, root):
     files = {"c.bin": os.urandom(400_000)}
     write(packed, files)
     data = bytearray(packed.read_bytes())
@@ -156,19 +156,19 @@ def test_an_archive_that_is_spoilt_far_inside_is_one_line(packed, root):
     assert "truncated or not a tar.gz" in error_of(archive_of(files), packed, root)
 
 
-def test_an_archive_that_goes_on_as_something_else_is_one_line(packed, root):
+def test_archive_with_trailing_garbage_is_refused(packed, root):
     files = {"c.bin": os.urandom(400_000)}
     write(packed, files)
     packed.write_bytes(gzip.compress(gzip.decompress(packed.read_bytes())[:200_000]) + b"something else")
     assert "truncated or not a tar.gz" in error_of(archive_of(files), packed, root)
 
 
-def test_what_is_no_archive_is_one_line(packed, root):
+def test_other_files_are_refused(packed, root):
     packed.write_bytes(b"<html>" * 100)
     assert "truncated or not a tar.gz" in error_of(archive_of(FILES), packed, root)
 
 
-def test_what_a_killed_process_left_is_cleared_away(packed, root):
+def test_leftovers_are_removed(packed, root):
     (root / ".data.unpacking").mkdir()
     (root / ".data.unpacking" / "half").write_bytes(b"half")
     write(packed, FILES)
@@ -177,7 +177,7 @@ def test_what_a_killed_process_left_is_cleared_away(packed, root):
     assert contents(root / "data") == FILES
 
 
-def test_a_folder_that_is_there_is_completed_and_other_files_in_it_stay(packed, root):
+def test_existing_folder_is_completed(packed, root):
     (root / "data").mkdir()
     (root / "data" / "a.bin").write_bytes(FILES["a.bin"])
     (root / "data" / "mine").write_bytes(b"mine")
@@ -186,7 +186,7 @@ def test_a_folder_that_is_there_is_completed_and_other_files_in_it_stay(packed, 
     assert contents(root / "data") == FILES | {"mine": b"mine"}
 
 
-def test_a_file_of_ones_own_is_not_overwritten_though_it_has_the_name_and_size_of_a_member(packed, root):
+def test_different_existing_file_is_not_overwritten(packed, root):
     (root / "data").mkdir()
     own = b"mine!" * 100
     (root / "data" / "a.bin").write_bytes(own)
@@ -195,7 +195,7 @@ def test_a_file_of_ones_own_is_not_overwritten_though_it_has_the_name_and_size_o
     assert contents(root / "data") == {"a.bin": own}
 
 
-def test_what_is_there_already_is_not_touched(packed, root):
+def test_existing_files_are_not_touched(packed, root):
     (root / "data").mkdir()
     (root / "data" / "a.bin").write_bytes(FILES["a.bin"])
     before = (root / "data" / "a.bin").stat()
@@ -204,7 +204,7 @@ def test_what_is_there_already_is_not_touched(packed, root):
     assert (root / "data" / "a.bin").stat() == before
 
 
-def test_a_full_disk_leaves_nothing(packed, root, monkeypatch):
+def test_full_disk_leaves_nothing(packed, root, monkeypatch):
     write(packed, FILES)
     monkeypatch.setattr("byol_kedro.files.archives.fsync", lambda path: (_ for _ in ()).throw(OSError(28, "full")))
     with pytest.raises(OSError, match="full"):

@@ -9,7 +9,7 @@ from byol_kedro.files.atomic import replacing, replacing_all
 from tests.support.image_datasets import files_under
 
 
-def test_the_file_is_there_with_its_content_when_the_block_ends(tmp_path):
+def test_file_exists_after_the_block(tmp_path):
     with replacing(tmp_path / "new" / "a.txt") as temporary:
         temporary.write_text("whole")
     assert files_under(tmp_path) == {"new", "new/a.txt"}
@@ -23,13 +23,13 @@ def write_half(path, error, needed=None):
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
-def test_whatever_stops_the_block_leaves_neither_file_nor_folder(tmp_path, error):
+def test_failed_block_leaves_nothing(tmp_path, error):
     with pytest.raises(error):
         write_half(tmp_path / "deep" / "new" / "a.txt", error)
     assert files_under(tmp_path) == set()
 
 
-def test_a_failure_keeps_the_file_that_was_there(tmp_path):
+def test_failure_keeps_the_existing_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with pytest.raises(RuntimeError):
@@ -38,7 +38,7 @@ def test_a_failure_keeps_the_file_that_was_there(tmp_path):
     assert path.read_text() == "old"
 
 
-def test_a_folder_that_another_save_uses_meanwhile_stays(tmp_path):
+def test_folder_used_by_another_save_stays(tmp_path):
     def other_save_then_failure():
         with replacing(tmp_path / "new" / "a.txt"):
             (tmp_path / "new" / "b.txt").touch()
@@ -51,7 +51,7 @@ def test_a_folder_that_another_save_uses_meanwhile_stays(tmp_path):
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 @pytest.mark.parametrize("kind", [OSError, lambda code, text: RuntimeError(f"I/O error: {text} (os error {code})")])
-def test_a_full_disk_is_one_line_that_says_what_is_needed_and_free(tmp_path, code, kind):
+def test_full_disk_reports_needed_and_free_space(tmp_path, code, kind):
     with pytest.raises(UserError) as caught:
         write_half(tmp_path / "new" / "a.bin", kind(code, os.strerror(code)), needed=3_000_000_000)
     message = str(caught.value)
@@ -61,7 +61,7 @@ def test_a_full_disk_is_one_line_that_says_what_is_needed_and_free(tmp_path, cod
     assert "\n" not in message
 
 
-def test_a_disk_without_inodes_says_so_and_not_how_many_bytes_are_free(tmp_path, monkeypatch):
+def test_missing_inodes_are_reported(tmp_path, monkeypatch):
     disk = os.statvfs(tmp_path)
     none_left = os.statvfs_result((*disk[:5], 1000, 0, 0, *disk[8:]))
     monkeypatch.setattr(os, "statvfs", lambda _: none_left)
@@ -69,7 +69,7 @@ def test_a_disk_without_inodes_says_so_and_not_how_many_bytes_are_free(tmp_path,
         write_half(tmp_path / "a.bin", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
 
-def test_of_a_disk_that_counts_no_inodes_the_bytes_are_told(tmp_path, monkeypatch):
+def test_unlimited_inodes_report_bytes(tmp_path, monkeypatch):
     disk = os.statvfs(tmp_path)
     uncounted = os.statvfs_result((disk[0], 1000, disk[2], disk[3], 3_000_000, 0, 0, 0, *disk[8:]))
     monkeypatch.setattr(os, "statvfs", lambda _: uncounted)
@@ -77,7 +77,7 @@ def test_of_a_disk_that_counts_no_inodes_the_bytes_are_told(tmp_path, monkeypatc
         write_half(tmp_path / "a.bin", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
 
-def test_a_disk_without_room_for_a_folder_is_full_too(tmp_path, monkeypatch):
+def test_full_disk_at_mkdir_is_reported(tmp_path, monkeypatch):
     make = Path.mkdir
 
     def only_the_first(self, **options):
@@ -92,13 +92,13 @@ def test_a_disk_without_room_for_a_folder_is_full_too(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.EFBIG])
-def test_what_the_file_system_refuses_is_one_line_that_names_the_file(tmp_path, code):
+def test_refused_write_names_the_file(tmp_path, code):
     with pytest.raises(UserError, match=rf"a\.bin cannot be written: .*{os.strerror(code)}"):
         write_half(tmp_path / "a.bin", OSError(code, os.strerror(code)))
     assert files_under(tmp_path) == set()
 
 
-def test_a_place_below_a_file_is_one_line(tmp_path):
+def test_path_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cannot be written: .*Not a directory"):
         write_half(tmp_path / "file" / "new" / "a.bin", None)
@@ -110,7 +110,7 @@ def write_empty(paths):
             temporary.touch()
 
 
-def test_of_two_files_none_is_left_when_the_second_cannot_be_moved(tmp_path, monkeypatch):
+def test_failed_move_leaves_neither_file(tmp_path, monkeypatch):
     move = Path.replace
 
     def only_the_first(self: Path, target: Path) -> Path:
@@ -125,7 +125,7 @@ def test_of_two_files_none_is_left_when_the_second_cannot_be_moved(tmp_path, mon
     assert files_under(tmp_path) == set()
 
 
-def test_every_file_is_flushed_before_any_is_moved(tmp_path, monkeypatch):
+def test_files_are_flushed_before_they_are_moved(tmp_path, monkeypatch):
     events = []
     move, sync = Path.replace, os.fsync
     monkeypatch.setattr(Path, "replace", lambda self, target: (events.append("move"), move(self, target))[1])

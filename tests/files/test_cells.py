@@ -1,4 +1,4 @@
-"""What could break: a spreadsheet that computes the name of a file, or a number or a name that is not read back."""
+"""Texts in CSV files are not evaluated by spreadsheets, and are restored when they are read."""
 
 import csv
 from pathlib import Path
@@ -27,7 +27,7 @@ def cells_in(path: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("text", FORMULAS)
-def test_what_a_spreadsheet_would_compute_begins_with_an_apostrophe_in_the_file(tmp_path: Path, text: str) -> None:
+def test_formulas_are_escaped(tmp_path: Path, text: str) -> None:
     dataset = CSVDataset(filepath=str(tmp_path / "a.csv"))
     dataset.save(pd.DataFrame({"name": [text, "plain"], "n": [-1, 2]}))
     assert cells_in(tmp_path / "a.csv")[1:] == [[f"'{text}", "-1"], ["plain", "2"]]
@@ -35,18 +35,18 @@ def test_what_a_spreadsheet_would_compute_begins_with_an_apostrophe_in_the_file(
 
 
 @pytest.mark.parametrize("text", PLAIN)
-def test_any_other_text_is_written_as_it_is(text: str) -> None:
+def test_other_texts_are_unchanged(text: str) -> None:
     assert guarded(text) == unguarded(text) == text
 
 
 @given(text=TEXTS)
-def test_every_text_is_read_back(text: str) -> None:
+def test_texts_are_restored(text: str) -> None:
     assert unguarded(guarded(text)) == text
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.lists(st.sampled_from(FORMULAS), min_size=1, max_size=4))
-def test_numbers_are_written_as_before_whatever_stands_beside_them(tmp_path: Path, names: list[str]) -> None:
+def test_numbers_are_unchanged(tmp_path: Path, names: list[str]) -> None:
     numbers = [-0.1 - index for index in range(len(names))]
     table = pd.DataFrame({
         "name": names, "float": numbers, "none": [np.nan] * len(names), "true": True,
@@ -60,18 +60,18 @@ def test_numbers_are_written_as_before_whatever_stands_beside_them(tmp_path: Pat
     assert dataset.load()["float"].tolist() == numbers
 
 
-def test_a_category_is_a_text_too(tmp_path: Path) -> None:
+def test_categories_are_escaped(tmp_path: Path) -> None:
     CSVDataset(filepath=str(tmp_path / "a.csv")).save(pd.DataFrame({"class": pd.Categorical(["=a", "b", "=a"])}))
     assert [row[0] for row in cells_in(tmp_path / "a.csv")[1:]] == ["'=a", "b", "'=a"]
 
 
-def test_the_list_of_runs_is_guarded_too(tmp_path: Path) -> None:
+def test_list_of_runs_is_escaped(tmp_path: Path) -> None:
     RunBuilder(tmp_path).died("2026-03-01T10.00.00.000Z", command="=cmd")
     (row,) = csv.DictReader(type_results(tmp_path, "--format=csv").lines)
     assert row["command"] == "'=cmd"
 
 
-def test_the_list_of_clusters_is_guarded(tmp_path: Path) -> None:
+def test_cluster_list_is_escaped(tmp_path: Path) -> None:
     from byol_kedro.runs.history import open_catalog, versioned_entries  # noqa: PLC0415  (the project has to be bootstrapped first)
 
     place = {"env": "test", "conf_source": None, "runtime_params": {"data_root": str(tmp_path)}}

@@ -1,4 +1,4 @@
-"""What could break: a changed file that is taken for a checked one, or gigabytes read at every load."""
+"""Changed files are always detected, and unchanged ones are read only once."""
 
 import os
 import time
@@ -110,7 +110,7 @@ def change_by_another_name(path: Path) -> None:
     [overwrite, overwrite_and_restore_mtime, replace_and_restore_mtime, change_by_another_name],
 )
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["the same process", "another process"])
-def test_every_change_shows_even_right_after_the_check(large, reader, change, elsewhere, monkeypatch):
+def test_change_after_verification_is_detected(large, reader, change, elsewhere, monkeypatch):
     proof = hash_of(large)
     assert matches(large, proof, reader)
     change(large)
@@ -120,7 +120,7 @@ def test_every_change_shows_even_right_after_the_check(large, reader, change, el
 
 
 @pytest.mark.parametrize("change", [overwrite, overwrite_and_restore_mtime])
-def test_a_change_right_after_the_write_shows(large, reader, change):
+def test_change_after_writing_is_detected(large, reader, change):
     for _ in range(20):
         large.write_bytes(b"content")
         proof = hash_of(large)
@@ -129,7 +129,7 @@ def test_a_change_right_after_the_write_shows(large, reader, change):
         assert not matches(large, proof, reader)
 
 
-def test_a_change_right_after_a_small_file_was_written_and_loaded_shows(large, reader, monkeypatch):
+def test_change_of_a_new_small_file_is_detected(large, reader, monkeypatch):
     monkeypatch.setattr(checked, "LARGE", 100)
     for _ in range(20):
         large.write_bytes(b"content")
@@ -139,8 +139,8 @@ def test_a_change_right_after_a_small_file_was_written_and_loaded_shows(large, r
         assert not matches(large, proof, reader)
 
 
-def test_where_a_file_system_keeps_whole_seconds_nothing_is_remembered_for_two(large, reader, monkeypatch):
-    """Else a second write within the second would not show."""
+def test_recent_file_with_coarse_times_is_not_remembered(large, reader, monkeypatch):
+    """Otherwise a second write within the same second would not be detected."""
     status = large.stat()
 
     class Whole:
@@ -168,7 +168,7 @@ def not_text(cache: Path) -> None:
         path.write_bytes(b"\xff\xfe")
 
 
-def test_without_a_place_to_remember_it_is_read_by_every_process(large, reader, monkeypatch):
+def test_file_is_read_by_each_process_without_a_cache(large, reader, monkeypatch):
     read_only(large.parent / "cache")
     for _ in range(2):
         another_process(monkeypatch)
@@ -177,7 +177,7 @@ def test_without_a_place_to_remember_it_is_read_by_every_process(large, reader, 
 
 
 @pytest.mark.parametrize("harm", [cut, not_text])
-def test_what_is_remembered_and_damaged_counts_for_nothing(large, reader, harm, monkeypatch):
+def test_damaged_cache_is_ignored(large, reader, harm, monkeypatch):
     matches(large, hash_of(large), reader)
     harm(large.parent / "cache")
     another_process(monkeypatch)
@@ -185,12 +185,12 @@ def test_what_is_remembered_and_damaged_counts_for_nothing(large, reader, harm, 
     assert reader.times == 2
 
 
-def test_nothing_is_written_beside_the_file(large, reader):
+def test_cache_is_not_next_to_the_file(large, reader):
     matches(large, hash_of(large), reader)
     assert {path.name for path in large.parent.iterdir()} == {"file", "cache"}
 
 
-def test_a_user_without_a_home_has_no_cache(large, reader, monkeypatch, tmp_path):
+def test_no_cache_without_a_home_folder(large, reader, monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     monkeypatch.chdir(tmp_path)

@@ -12,7 +12,7 @@ FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "BMP": "bmp", "TIFF": "t
 
 
 def smooth(width=45, height=30, channels=3, seed=0):
-    """An image without sharp edges, so that a resampling has one right answer up to rounding."""
+    """An image without sharp edges, so that resampling is unambiguous up to rounding."""
     small = np.random.default_rng(seed).integers(0, 256, (4, 6, channels), dtype=np.uint8)
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
     return Image.fromarray(small.squeeze(), mode=None).convert(mode).resize((width, height), Image.Resampling.BILINEAR)
@@ -25,7 +25,7 @@ def saved(folder, image, name="image.png", **options):
 
 
 def reference(image, size):
-    """The middle square of an RGB image, by whole pixels, then resampled."""
+    """Crop the center square of an RGB image at whole pixels, then resize it."""
     side = min(image.size)
     left, top = ((length - side) // 2 for length in image.size)
     square = image.crop((left, top, left + side, top + side))
@@ -37,7 +37,7 @@ def psnr(a, b):
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_each_format_gives_the_middle_square_that_pillow_gives(tmp_path, kind):
+def test_each_format_gives_pillows_center_square(tmp_path, kind):
     path = saved(tmp_path, smooth(44), f"image.{FORMATS[kind]}", format=kind)
     with Image.open(path) as file:
         expected = reference(file.convert("RGB"), 16)
@@ -49,18 +49,18 @@ def test_each_format_gives_the_middle_square_that_pillow_gives(tmp_path, kind):
 
 
 @pytest.mark.parametrize("size", [(45, 30), (30, 45), (16, 200), (200, 16), (7, 5), (1, 9)])
-def test_every_shape_becomes_a_square(tmp_path, size):
+def test_any_shape_becomes_a_square(tmp_path, size):
     assert decode(saved(tmp_path, smooth(*size)), 16).shape == (3, 16, 16)
 
 
-def test_a_image_of_the_right_size_is_unchanged(tmp_path):
+def test_image_of_the_right_size_is_unchanged(tmp_path):
     image = smooth(16, 16)
     np.testing.assert_array_equal(decode(saved(tmp_path, image), 16), np.asarray(image).transpose(2, 0, 1))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["jpg", "png", "webp", "tif"])
-def test_images_stand_as_their_exif_says(tmp_path, orientation, kind):
+def test_exif_orientation_is_applied(tmp_path, orientation, kind):
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = saved(tmp_path, smooth(), f"image.{kind}", exif=exif)
@@ -68,14 +68,14 @@ def test_images_stand_as_their_exif_says(tmp_path, orientation, kind):
     assert np.abs(decode(path, 16).astype(int) - decode(upright, 16)).max() <= 1
 
 
-def test_a_broken_exif_leaves_the_image_as_it_is(tmp_path):
+def test_damaged_exif_is_ignored(tmp_path):
     path = saved(tmp_path, smooth(), "image.jpg", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
     plain = saved(tmp_path, smooth(), "plain.jpg")
     np.testing.assert_array_equal(decode(path, 16), decode(plain, 16))
 
 
 @pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "YCbCr", "LA", "RGBA", "PA", "I;16"])
-def test_every_kind_of_pixels_becomes_rgb(tmp_path, mode):
+def test_every_mode_becomes_rgb(tmp_path, mode):
     image = Image.fromarray(np.full((16, 16), 32896, np.uint16)) if mode == "I;16" else smooth(16, 16).convert(mode)
     kind = "jpg" if mode in {"CMYK", "YCbCr"} else "tif" if mode == "PA" else "png"
     if mode == "PA":
@@ -89,13 +89,13 @@ def test_every_kind_of_pixels_becomes_rgb(tmp_path, mode):
             np.testing.assert_array_equal(decoded, np.asarray(file.convert("RGB")).transpose(2, 0, 1))
 
 
-def test_sixteen_bits_keep_their_whole_range(tmp_path):
+def test_sixteen_bits_keep_their_range(tmp_path):
     values = np.linspace(0, 65535, 256).astype(np.uint16).reshape(16, 16)
     image = decode(saved(tmp_path, Image.fromarray(values)), 16)
     np.testing.assert_array_equal(image[0], np.rint(values / 257).astype(np.uint8))
 
 
-def test_twelve_bits_in_a_tiff_keep_their_whole_range(tmp_path):
+def test_twelve_bit_tiff_keeps_its_range(tmp_path):
     path = tmp_path / "image.tif"
     values = np.linspace(0, 4095, 256).astype(int).reshape(16, 16)
     pairs = values.reshape(-1, 2)
@@ -111,13 +111,13 @@ def test_twelve_bits_in_a_tiff_keep_their_whole_range(tmp_path):
     np.testing.assert_array_equal(decode(path, 16)[0], np.rint(values * (255 / 4095)).astype(np.uint8))
 
 
-def test_where_white_is_zero_black_and_white_are_not_exchanged(tmp_path):
+def test_white_is_zero_is_inverted(tmp_path):
     values = np.full((16, 16), 65535, np.uint16)
     path = saved(tmp_path, Image.fromarray(values), "image.tif", tiffinfo={262: 0})
     assert decode(path, 16).max() == 0
 
 
-def test_what_shines_through_lies_on_white(tmp_path):
+def test_transparency_is_composited_onto_white(tmp_path):
     rgba = np.zeros((16, 16, 4), np.uint8)
     rgba[:, :8, 3] = 255  # black on the left, nothing on the right
     image = decode(saved(tmp_path, Image.fromarray(rgba)), 16)
@@ -125,7 +125,7 @@ def test_what_shines_through_lies_on_white(tmp_path):
     assert image[:, :, 8:].min() == 255
 
 
-def test_color_behind_what_is_transparent_does_not_bleed(tmp_path):
+def test_transparent_color_does_not_bleed(tmp_path):
     rgba = np.zeros((64, 64, 4), np.uint8)
     rgba[..., 0] = 255  # red everywhere, seen on the left alone
     rgba[:, :32, 3] = 255
@@ -134,7 +134,7 @@ def test_color_behind_what_is_transparent_does_not_bleed(tmp_path):
 
 
 @pytest.mark.parametrize("color", [0, (0,), b"\0"])
-def test_a_transparent_color_of_a_palette_is_white(tmp_path, color):
+def test_transparent_palette_color_is_white(tmp_path, color):
     image = Image.new("P", (16, 16), 0)
     image.putpalette([0, 0, 200] * 256)
     path = saved(tmp_path, image, "image.gif" if color == 0 else "image.png", transparency=0)
@@ -142,20 +142,20 @@ def test_a_transparent_color_of_a_palette_is_white(tmp_path, color):
 
 
 @pytest.mark.parametrize("kind", ["gif", "webp", "png", "tif"])
-def test_the_first_of_several_frames_is_taken(tmp_path, kind):
+def test_first_frame_is_used(tmp_path, kind):
     frames = [Image.new("RGB", (16, 16), color) for color in ("black", "white")]
     path = saved(tmp_path, frames[0], f"image.{kind}", save_all=True, append_images=frames[1:])
     assert decode(path, 16).max() < 8
 
 
-def test_a_camera_s_jpeg_with_a_second_image_is_read(tmp_path):
+def test_multi_picture_jpeg_is_read(tmp_path):
     frames = [Image.new("RGB", (64, 64), color) for color in ("black", "white")]
     path = saved(tmp_path, frames[0], "image.jpg", format="MPO", save_all=True, append_images=frames[1:])
     assert decode(path, 16).max() < 8
 
 
 @pytest.mark.parametrize("size", [(500, 375), (501, 373), (375, 500), (1000, 750)])
-def test_a_draft_of_a_jpeg_is_as_good_as_all_of_its_pixels(tmp_path, size, monkeypatch):
+def test_draft_is_close_to_full_decoding(tmp_path, size, monkeypatch):
     image = smooth(*size).convert("RGB")
     path = saved(tmp_path, image, "image.jpg", quality=90)
     drafted = decode(path, 96)
@@ -163,7 +163,7 @@ def test_a_draft_of_a_jpeg_is_as_good_as_all_of_its_pixels(tmp_path, size, monke
     assert psnr(drafted, decode(path, 96)) > 50
 
 
-def test_a_draft_does_not_shift_the_image(tmp_path):
+def test_draft_does_not_shift_the_image(tmp_path):
     # 373 pixels in a draft by 2 are 187, half a pixel more than there is; taken whole, stripes wander.
     stripes = np.round(127.5 + 127.5 * np.cos(np.arange(373) * np.pi / 8)).astype(np.uint8)
     image = Image.fromarray(np.tile(stripes, (373, 1))).convert("RGB")
@@ -171,7 +171,7 @@ def test_a_draft_does_not_shift_the_image(tmp_path):
     assert psnr(decode(path, 96), reference(image, 96)) > 35
 
 
-def test_of_a_image_with_odd_metadata_the_pixels_are_read_without_a_warning(tmp_path):
+def test_odd_metadata_give_no_warning(tmp_path):
     path = saved(tmp_path, smooth(), "image.jpg", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -180,7 +180,7 @@ def test_of_a_image_with_odd_metadata_the_pixels_are_read_without_a_warning(tmp_
     np.testing.assert_array_equal(image, decode(plain, 16), strict=True)
 
 
-def test_the_reason_is_one_line_without_the_path(tmp_path):
+def test_reason_is_one_line_without_the_path(tmp_path):
     path = tmp_path / "a\nb.png"
     path.write_bytes(b"no image")
     with pytest.raises(UnreadableImage) as caught:
@@ -188,7 +188,7 @@ def test_the_reason_is_one_line_without_the_path(tmp_path):
     assert str(caught.value) == "not an image: JPEG, PNG, WebP, BMP, TIFF or GIF expected"
 
 
-def test_a_pipe_is_not_waited_for(tmp_path):
+def test_pipe_does_not_block(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
     with pytest.raises(UnreadableImage):
         decode(tmp_path / "pipe.jpg", 16)

@@ -27,34 +27,34 @@ def reds(decoded):
     return [-1 if isinstance(one, UnreadableImage) else int(one[0, 0, 0]) for one in decoded]
 
 
-def test_images_come_in_the_order_of_their_paths(images):
+def test_images_are_in_the_order_of_their_paths(images):
     assert reds(decode_all(images, 8, processes=3)) == list(range(40))
 
 
-def test_each_is_what_one_process_decodes(images):
+def test_result_equals_that_of_one_process(images):
     for path, image in zip(images, decode_all(images, 8), strict=True):
         np.testing.assert_array_equal(image, decode(path, 8), strict=True)
 
 
-def test_a_image_that_cannot_be_read_stands_in_its_place(images, tmp_path):
+def test_unreadable_image_is_in_its_place(images, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"no image")
     decoded = list(decode_all([*images[:9], tmp_path / "bad.png", *images[9:]], 8))
     assert reds(decoded) == [*range(9), -1, *range(9, 40)]
     assert str(decoded[9]).startswith("not an image")
 
 
-def test_no_paths_are_no_images():
+def test_no_paths_give_no_images():
     assert list(decode_all([], 8)) == []
 
 
-def test_names_in_any_script_and_of_any_bytes_are_found(tmp_path):
+def test_any_file_name_is_found(tmp_path):
     names = ["слон.png", "象.png", "a b'\"\\\n.png", os.fsdecode(b"\xff.png"), "é" * 100 + ".png"]
     for name in names:
         Image.new("RGB", (8, 8), (7, 0, 0)).save(tmp_path / name, format="PNG")
     assert reds(decode_all((tmp_path / name for name in names), 8)) == [7] * len(names)
 
 
-def test_few_paths_are_taken_before_images_are_asked_for(images):
+def test_paths_are_consumed_lazily(images):
     taken = 0
 
     def endless():
@@ -74,7 +74,7 @@ def children():
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for the processes")
-def test_no_process_is_left_when_the_reader_stops_early(images):
+def test_processes_stop_with_the_generator(images):
     before = children()
     decoded = decode_all(images, 8, processes=2)
     next(decoded)
@@ -84,7 +84,7 @@ def test_no_process_is_left_when_the_reader_stops_early(images):
     assert children() == before
 
 
-def test_a_file_that_every_decoder_dies_of_costs_one_image(images, tmp_path, monkeypatch):
+def test_crashing_file_is_one_unreadable_image(images, tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text(
         "import os, pathlib\nstat, deadly = pathlib.Path.stat, {'5.png', '6.png'}\n"
         "pathlib.Path.stat = lambda path, **how: os.abort() if path.name in deadly else stat(path, **how)\n"
@@ -95,7 +95,7 @@ def test_a_file_that_every_decoder_dies_of_costs_one_image(images, tmp_path, mon
     assert str(found[5]) == "the decoder crashed (SIGABRT)"
 
 
-def test_a_file_that_one_decoder_dies_of_is_given_to_another(images, tmp_path, monkeypatch):
+def test_file_is_retried_after_a_crash(images, tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text(
         "import os, pathlib\nstat = pathlib.Path.stat\n"
         "def first(path, **how):\n"
@@ -111,20 +111,20 @@ def test_a_file_that_one_decoder_dies_of_is_given_to_another(images, tmp_path, m
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="asks Linux for the processes")
-def test_ctrl_c_on_a_terminal_does_not_reach_a_decoder(images):
+def test_ctrl_c_does_not_reach_decoders(images):
     before = children()
     decoded = decode_all(images, 8, processes=1)
     next(decoded)
     assert os.getpgrp() not in {os.getpgid(int(process)) for process in children() - before}
 
 
-def test_a_decoder_that_cannot_start_is_no_unreadable_image(images, monkeypatch):
+def test_decoder_that_cannot_start_is_an_error(images, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(RuntimeError, match="did not start"):
         list(decode_all(images, 8))
 
 
-def test_a_script_without_a_main_guard_can_decode(images, tmp_path):
+def test_script_without_main_guard_can_decode(images, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "from pathlib import Path\nfrom byol_kedro.files.decoders import decode_all\n"

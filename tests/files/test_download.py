@@ -18,7 +18,7 @@ from tests.support.web import Answer, serve
 pytestmark = pytest.mark.usefixtures("waits")
 
 
-def test_a_file_arrives_and_nothing_else_is_left(path):
+def test_file_is_downloaded_and_nothing_else_left(path):
     with serve(FILE) as web:
         fetch(web.url, path)
     assert path.read_bytes() == FILE
@@ -27,7 +27,7 @@ def test_a_file_arrives_and_nothing_else_is_left(path):
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_what_breaks_off_twice_goes_on_where_it_ended(path, reset):
+def test_interrupted_download_is_resumed(path, reset):
     with serve(FILE, Answer(cut=100_000, reset=reset), Answer(cut=50_000, reset=reset)) as web:
         fetch(web.url, path)
     assert path.read_bytes() == FILE
@@ -35,20 +35,20 @@ def test_what_breaks_off_twice_goes_on_where_it_ended(path, reset):
         assert web.asked == [None, "bytes=100000-", "bytes=150000-"]
 
 
-def test_a_server_that_ignores_ranges_is_asked_for_the_whole(path):
+def test_server_without_ranges_restarts(path):
     with serve(FILE, Answer(cut=100_000), Answer(ranges=False)) as web:
         fetch(web.url, path)
     assert path.read_bytes() == FILE
     assert len(web.asked) == 2
 
 
-def test_a_server_that_ignores_ranges_and_always_breaks_off_is_given_up(path):
+def test_server_without_progress_is_given_up(path):
     with serve(FILE, *[Answer(cut=100_000, ranges=False)] * 50) as web:
         assert f"{MAX_TRIES} tries in a row without progress" in error_of(web.url, path)
     assert len(web.asked) == 1 + MAX_TRIES  # the first brought something
 
 
-def test_tries_are_counted_anew_whenever_something_has_come(path):
+def test_progress_resets_the_tries(path):
     breaks = [Answer(cut=20_000), *[Answer(cut=0)] * (MAX_TRIES - 1)]
     with serve(FILE, *breaks * 3) as web:
         fetch(web.url, path)
@@ -56,20 +56,20 @@ def test_tries_are_counted_anew_whenever_something_has_come(path):
 
 
 @pytest.mark.parametrize("shift", [-7, 7])
-def test_another_range_than_asked_for_is_not_taken(path, shift):
+def test_wrong_range_is_refused(path, shift):
     with serve(FILE, Answer(cut=100_000), Answer(shift=shift)) as web:
         fetch(web.url, path)
     assert path.read_bytes() == FILE
     assert web.asked == [None, "bytes=100000-", None]
 
 
-def test_a_file_without_length_is_taken(path):
+def test_file_without_length_is_accepted(path):
     with serve(FILE, Answer(length=None)) as web:
         fetch(web.url, path)
     assert path.read_bytes() == FILE
 
 
-def test_a_range_that_cannot_be_had_is_asked_for_as_a_whole(path):
+def test_unsatisfiable_range_restarts(path):
     part_of(path).write_bytes(FILE[:1000])
     with serve(FILE, Answer(416)) as web:
         fetch(web.url, path)
@@ -77,7 +77,7 @@ def test_a_range_that_cannot_be_had_is_asked_for_as_a_whole(path):
     assert web.asked == ["bytes=1000-", None]
 
 
-def test_a_part_that_is_too_long_is_not_gone_on_with(path):
+def test_too_long_part_is_discarded(path):
     part_of(path).write_bytes(FILE + b"more")
     with serve(FILE) as web:
         fetch(web.url, path)
@@ -85,7 +85,7 @@ def test_a_part_that_is_too_long_is_not_gone_on_with(path):
     assert web.asked == [None]
 
 
-def test_a_part_that_is_whole_is_not_fetched_again(path):
+def test_complete_part_is_not_downloaded_again(path):
     part_of(path).write_bytes(FILE)
     with serve(FILE) as web:
         fetch(web.url, path)
@@ -93,7 +93,7 @@ def test_a_part_that_is_whole_is_not_fetched_again(path):
     assert web.asked == []
 
 
-def test_a_part_of_another_file_is_found_by_the_md5(path):
+def test_part_of_another_file_is_detected_by_md5(path):
     part_of(path).write_bytes(b"another")
     with serve(FILE) as web:
         assert "the server sent another file" in error_of(web.url, path)
@@ -101,7 +101,7 @@ def test_a_part_of_another_file_is_found_by_the_md5(path):
     assert path.read_bytes() == FILE
 
 
-def test_the_range_goes_with_a_redirection(path):
+def test_range_is_kept_in_a_redirect(path):
     part_of(path).write_bytes(FILE[:1000])
     with serve(FILE) as web, serve(b"", Answer(302, headers={"Location": web.url})) as first:
         fetch(first.url, path)
@@ -109,14 +109,14 @@ def test_the_range_goes_with_a_redirection(path):
     assert path.read_bytes() == FILE
 
 
-def test_a_file_that_the_server_calls_gzip_is_not_unpacked_on_the_way(path):
+def test_gzip_encoding_is_not_decoded(path):
     with serve(FILE, Answer(headers={"Content-Encoding": "x-gzip"})) as web:
         fetch(web.url, path)
     assert path.read_bytes() == FILE
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
-def test_a_new_process_goes_on_where_a_killed_one_ended(path, end):
+def test_new_process_resumes_after_a_kill(path, end):
     # A shell's background job, and so what it starts, ignores SIGINT.
     code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     code += "from byol_kedro.files.download import download; import pathlib, sys; _, url, path, md5 = sys.argv; "
@@ -148,7 +148,7 @@ ANSWERS = st.builds(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(answers=st.lists(ANSWERS, max_size=8), part=st.integers(0, 1100))
-def test_whatever_a_server_does_the_file_is_whole_or_not_there(answers, part):
+def test_file_is_complete_or_missing_for_any_server(answers, part):
     file = FILE[:1000]
     with tempfile.TemporaryDirectory() as folder, serve(file, *answers) as web:
         path = Path(folder) / "file"

@@ -50,7 +50,7 @@ def web(packed):
 
 
 def error_of(archive, root, url):
-    """The one line; nothing but what was there before is there afterwards."""
+    """Return the message of the error, which must leave no files."""
     before = files_under(root)
     with pytest.raises(UserError) as caught:
         fetch_and_unpack(archive, root, url)
@@ -63,7 +63,7 @@ def unpacked(archive):
     return {f"stl10_binary/{name}" for name in archive.members} | {"stl10_binary"}
 
 
-def test_stl10_that_is_missing_is_fetched_and_read(root, tmp_path, archive, web, monkeypatch):
+def test_missing_stl10_is_downloaded_and_read(root, tmp_path, archive, web, monkeypatch):
     monkeypatch.setattr(stl10, "STL10", archive)
     handle = RawImagesDataset(source="stl10", filepath=str(root), url=web.url).load()
     source = handle.open(Ingest.model_construct(image_size=STL10_SIDE), seed=0)
@@ -72,25 +72,25 @@ def test_stl10_that_is_missing_is_fetched_and_read(root, tmp_path, archive, web,
     np.testing.assert_array_equal(read, raw.reshape(-1, 3, STL10_SIDE, STL10_SIDE).swapaxes(2, 3))
 
 
-def test_the_archive_is_kept_and_nothing_else_is_left(root, archive, web):
+def test_only_the_archive_is_kept(root, archive, web):
     fetch_and_unpack(archive, root, web.url)
     assert files_under(root) == unpacked(archive) | {archive.name}
 
 
-def test_its_own_address_is_the_default(root, archive, web):
+def test_published_address_is_the_default(root, archive, web):
     own = archive.__class__(**(vars(archive) | {"url": web.url}))
     fetch_and_unpack(own, root, None)
     assert web.asked == [None]
 
 
-def test_two_breaks_are_gone_over(root, archive, web):
+def test_interrupted_download_is_resumed(root, archive, web):
     web.answers += [Answer(cut=1000), Answer(cut=2000)]
     fetch_and_unpack(archive, root, web.url)
     assert web.asked == [None, "bytes=1000-", "bytes=3000-"]
     assert unpacked(archive) <= files_under(root)
 
 
-def test_the_line_before_says_what_how_big_from_where_to_where(root, archive, web, caplog):
+def test_download_is_logged(root, archive, web, caplog):
     caplog.set_level("INFO")
     fetch_and_unpack(archive, root, web.url)
     (line,) = (record.getMessage() for record in caplog.records if record.getMessage().startswith("downloading"))
@@ -99,14 +99,14 @@ def test_the_line_before_says_what_how_big_from_where_to_where(root, archive, we
     assert line.endswith(f" from {web.url} to {root}")
 
 
-def test_an_archive_put_there_by_hand_needs_no_net(root, packed, archive):
+def test_local_archive_needs_no_network(root, packed, archive):
     root.mkdir()
     shutil.copy(packed[0], root)
     fetch_and_unpack(archive, root, NOWHERE)
     assert files_under(root) == unpacked(archive) | {archive.name}
 
 
-def test_an_archive_at_a_file_address_is_unpacked_where_it_lies(root, tmp_path, packed, archive):
+def test_file_address_is_not_copied(root, tmp_path, packed, archive):
     place = tmp_path / "mirror with spaces" / "another name.tgz"
     place.parent.mkdir()
     shutil.copy(packed[0], place)
@@ -115,13 +115,13 @@ def test_an_archive_at_a_file_address_is_unpacked_where_it_lies(root, tmp_path, 
     assert place.exists()
 
 
-def test_a_file_address_where_nothing_is_says_so(root, tmp_path, archive):
+def test_missing_file_address_is_named(root, tmp_path, archive):
     root.mkdir()
     assert f"{tmp_path / 'none.tar.gz'} does not exist" in error_of(archive, root, f"file://{tmp_path}/none.tar.gz")
 
 
-def test_what_is_there_is_not_asked_for(tmp_path, archive, web):
-    """Also where the files are the user's own, of other sizes."""
+def test_existing_files_are_not_downloaded(tmp_path, archive, web):
+    """Also if they are files of the user with other sizes."""
     write_stl10(tmp_path / "own", count=30)
     before = files_under(tmp_path / "own")
     fetch_and_unpack(archive, tmp_path / "own", web.url)
@@ -129,14 +129,14 @@ def test_what_is_there_is_not_asked_for(tmp_path, archive, web):
     assert files_under(tmp_path / "own") == before
 
 
-def test_a_folder_that_lacks_a_file_is_completed(root, packed, archive, web):
+def test_incomplete_folder_is_completed(root, packed, archive, web):
     shutil.copytree(packed[0].parent / "stl10_binary", root / "stl10_binary")
     (root / "stl10_binary" / "unlabeled_X.bin").unlink()
     fetch_and_unpack(archive, root, web.url)
     assert files_under(root) == unpacked(archive) | {archive.name}
 
 
-def test_files_of_ones_own_are_never_mixed_with_others(root, archive, web):
+def test_files_of_the_user_are_never_mixed(root, archive, web):
     folder = write_stl10(root, count=30)
     (folder / "class_names.txt").unlink()
     message = error_of(archive, root, web.url)
@@ -145,13 +145,13 @@ def test_files_of_ones_own_are_never_mixed_with_others(root, archive, web):
     assert web.asked == []
 
 
-def test_never_forbids_the_net_and_makes_nothing(root, archive):
+def test_never_forbids_downloads(root, archive):
     message = error_of(archive, root, NEVER)
     assert "raw_url: never forbids downloads; copy stl10_binary.tar.gz to" in message
     assert not root.exists()
 
 
-def test_never_lets_an_archive_be_unpacked_that_is_there(root, packed, archive):
+def test_never_allows_a_local_archive(root, packed, archive):
     root.mkdir()
     shutil.copy(packed[0], root)
     fetch_and_unpack(archive, root, NEVER)
@@ -159,7 +159,7 @@ def test_never_lets_an_archive_be_unpacked_that_is_there(root, packed, archive):
 
 
 @pytest.mark.parametrize("change", [b"", b"more"])
-def test_a_wrong_archive_that_the_user_put_there_stays_and_is_named(root, archive, change):
+def test_wrong_local_archive_is_kept_and_named(root, archive, change):
     root.mkdir()
     (root / archive.name).write_bytes(bytes(archive.size) + change)
     message = error_of(archive, root, NOWHERE)
@@ -167,7 +167,7 @@ def test_a_wrong_archive_that_the_user_put_there_stays_and_is_named(root, archiv
     assert "remove it to download that one" in message
 
 
-def test_a_404_says_what_else_can_be_done(root, archive, web):
+def test_missing_archive_suggests_alternatives(root, archive, web):
     root.mkdir()
     web.answers += [Answer(404)]
     message = error_of(archive, root, web.url)
@@ -175,13 +175,13 @@ def test_a_404_says_what_else_can_be_done(root, archive, web):
     assert "raw_url=" in message
 
 
-def test_a_wrong_file_leaves_nothing(root, archive, web):
+def test_wrong_download_leaves_nothing(root, archive, web):
     root.mkdir()
     web.answers += [Answer(body=bytes(archive.size))]
     assert "was removed" in error_of(archive, root, web.url)
 
 
-def test_too_small_a_disk_is_found_before_anything_is_fetched(root, archive, web, monkeypatch):
+def test_disk_space_is_checked_before_the_download(root, archive, web, monkeypatch):
     root.mkdir()
     monkeypatch.setattr(
         shutil, "disk_usage", lambda path: SimpleNamespace(free=archive.size + archive.unpacked_size - 1)
@@ -190,7 +190,7 @@ def test_too_small_a_disk_is_found_before_anything_is_fetched(root, archive, web
     assert web.asked == []
 
 
-def test_what_has_been_fetched_needs_no_room_again(root, packed, archive, web, monkeypatch):
+def test_partial_file_counts_as_space(root, packed, archive, web, monkeypatch):
     root.mkdir()
     (root / f"{archive.name}.part").write_bytes(packed[0].read_bytes()[:1000])
     monkeypatch.setattr(
@@ -200,7 +200,7 @@ def test_what_has_been_fetched_needs_no_room_again(root, packed, archive, web, m
     assert web.asked == ["bytes=1000-"]
 
 
-def test_a_disk_that_fills_up_keeps_what_came(root, archive, web, monkeypatch):
+def test_full_disk_keeps_the_partial_file(root, archive, web, monkeypatch):
     web.answers += [Answer(cut=1000)]
 
     def full(bar, done):
@@ -216,13 +216,13 @@ def test_a_disk_that_fills_up_keeps_what_came(root, archive, web, monkeypatch):
     assert files_under(root) == unpacked(archive) | {archive.name}
 
 
-def test_a_root_that_cannot_be_made_is_one_line(tmp_path, archive):
+def test_root_that_cannot_be_created_is_one_line(tmp_path, archive):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"file/raw: Not a directory; choose another folder with --params raw_root="):
         fetch_and_unpack(archive, tmp_path / "file" / "raw", NOWHERE)
 
 
-def test_of_two_at_once_one_fetches_and_unpacks_and_the_other_waits(root, archive, web, monkeypatch):
+def test_concurrent_downloads_wait(root, archive, web, monkeypatch):
     calls = []
     monkeypatch.setattr(fetch, "unpack", lambda *given: (calls.append(given), unpack(*given)))
     web.answers += [Answer(cut=1000, hang=True)]
@@ -239,7 +239,7 @@ def test_of_two_at_once_one_fetches_and_unpacks_and_the_other_waits(root, archiv
     assert files_under(root) == unpacked(archive) | {archive.name}
 
 
-def test_kedro_run_fetches_what_is_missing(kedro_run, tmp_path, archive, web, monkeypatch):
+def test_kedro_run_downloads_missing_files(kedro_run, tmp_path, archive, web, monkeypatch):
     monkeypatch.setattr(stl10, "STL10", archive)
     params = f"source=stl10,raw_url={web.url},ingest.image_size={STL10_SIDE}"
     outcome = kedro_run("--pipelines=ingest", params=params)

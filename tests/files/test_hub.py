@@ -1,4 +1,4 @@
-"""What could break: weights that do not come whole, a machine without a network that waits or says too much."""
+"""Weights from the Hugging Face Hub, with and without a network."""
 
 import logging
 import time
@@ -13,7 +13,7 @@ REPOSITORY = f"timm/{NAME}"
 NOBODY = "http://127.0.0.1:9"  # the discard port: a connection is refused at once
 
 
-def test_weights_come_from_the_hub_and_then_from_its_cache(tmp_path, monkeypatch):
+def test_weights_are_downloaded_and_cached(tmp_path, monkeypatch):
     with hub(served()) as (address, asked):
         use_hub(monkeypatch, address, tmp_path)
         first = hub_weights(REPOSITORY)
@@ -24,7 +24,7 @@ def test_weights_come_from_the_hub_and_then_from_its_cache(tmp_path, monkeypatch
     assert all(tensor.equal(expected[name]) for name, tensor in load_file(first).items())
 
 
-def test_weights_in_the_cache_need_no_network(tmp_path, monkeypatch):
+def test_cached_weights_need_no_network(tmp_path, monkeypatch):
     with hub(served()) as (address, _):
         use_hub(monkeypatch, address, tmp_path)
         first = hub_weights(REPOSITORY)
@@ -32,7 +32,7 @@ def test_weights_in_the_cache_need_no_network(tmp_path, monkeypatch):
     assert hub_weights(REPOSITORY) == first
 
 
-def test_without_a_network_there_is_one_line_at_once_and_no_other(tmp_path, monkeypatch, caplog):
+def test_missing_network_is_one_line(tmp_path, monkeypatch, caplog):
     use_hub(monkeypatch, NOBODY, tmp_path)
     start = time.monotonic()
     with caplog.at_level(logging.INFO), pytest.raises(WeightsUnavailableError, match=r"^\w+: .+$") as caught:
@@ -42,14 +42,14 @@ def test_without_a_network_there_is_one_line_at_once_and_no_other(tmp_path, monk
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_what_the_hub_does_not_have_is_not_at_hand(tmp_path, monkeypatch):
+def test_missing_repository_is_unavailable(tmp_path, monkeypatch):
     with hub({}) as (address, _):
         use_hub(monkeypatch, address, tmp_path)
         with pytest.raises(WeightsUnavailableError, match="404"):
             hub_weights(REPOSITORY)
 
 
-def test_nothing_but_safetensors_is_asked_for(tmp_path, monkeypatch):
+def test_only_safetensors_are_downloaded(tmp_path, monkeypatch):
     with hub({f"/{REPOSITORY}/resolve/main/pytorch_model.bin": b"code"}) as (address, asked):
         use_hub(monkeypatch, address, tmp_path)
         with pytest.raises(WeightsUnavailableError):

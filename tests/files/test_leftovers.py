@@ -1,4 +1,4 @@
-"""What could break: temporary files of killed processes that stay for good, or those of a living one that go."""
+"""Temporary files of killed processes are removed, those of live processes are kept."""
 
 import errno
 import multiprocessing
@@ -27,7 +27,7 @@ def write_slowly(paths):
 
 @pytest.fixture
 def writing():
-    """Starts a process that is writing to `paths` when the call returns; it is killed at the end of the test."""
+    """Start a process that writes to `paths`; it is killed at the end of the test."""
     processes = []
 
     def start(*paths):
@@ -53,7 +53,7 @@ def killed(process, number=signal.SIGKILL):
 
 @each_kind
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_what_a_killed_run_left_of_an_entry_goes_with_the_next_save(tmp_path, kind, number, writing):
+def test_leftovers_are_removed_by_the_next_save(tmp_path, kind, number, writing):
     entry = tmp_path / f"a.{kind}"
     killed(writing(entry / OLD / entry.name, entry / OLD / "sidecar"), number)
     assert files_under(entry / OLD)
@@ -63,7 +63,7 @@ def test_what_a_killed_run_left_of_an_entry_goes_with_the_next_save(tmp_path, ki
 
 
 @each_kind
-def test_what_a_living_run_writes_is_left_alone_by_one_beside_it(tmp_path, kind, writing):
+def test_files_of_a_live_process_are_kept(tmp_path, kind, writing):
     entry = tmp_path / f"a.{kind}"
     writing(entry / OLD / entry.name, entry / OLD / "sidecar")
     before = files_under(entry / OLD)
@@ -71,7 +71,7 @@ def test_what_a_living_run_writes_is_left_alone_by_one_beside_it(tmp_path, kind,
     assert files_under(entry / OLD) == before
 
 
-def test_what_lies_behind_a_version_that_is_a_link_is_left_alone(tmp_path, writing):
+def test_targets_of_links_are_kept(tmp_path, writing):
     killed(writing(tmp_path / "outside" / "a.json"))
     before = files_under(tmp_path / "outside")
     (tmp_path / "a.json").mkdir()
@@ -80,7 +80,7 @@ def test_what_lies_behind_a_version_that_is_a_link_is_left_alone(tmp_path, writi
     assert files_under(tmp_path / "outside") == before
 
 
-def test_of_a_users_folder_only_what_was_to_become_the_same_file_goes(tmp_path, writing):
+def test_only_leftovers_of_the_same_file_are_removed(tmp_path, writing):
     killed(writing(tmp_path / "encoder.onnx"))
     killed(writing(tmp_path / "other.onnx"))
     (tmp_path / ".mine.tmp").touch()
@@ -91,7 +91,7 @@ def test_of_a_users_folder_only_what_was_to_become_the_same_file_goes(tmp_path, 
 
 
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
-def test_where_the_file_system_has_no_locks_it_is_written_all_the_same(tmp_path, writing, monkeypatch, code):
+def test_files_are_written_without_lock_support(tmp_path, writing, monkeypatch, code):
     killed(writing(tmp_path / "a"))
     before = files_under(tmp_path)
 
@@ -107,7 +107,7 @@ def test_where_the_file_system_has_no_locks_it_is_written_all_the_same(tmp_path,
         pass
 
 
-def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path):
+def test_concurrent_writers_do_not_interfere(tmp_path):
     with replacing(tmp_path / "a") as first, replacing(tmp_path / "a") as second:
         first.write_text("first")
         second.write_text("second")
@@ -115,7 +115,7 @@ def test_two_writers_of_one_file_do_not_disturb_each_other(tmp_path):
     assert (tmp_path / "a").read_text() == "first"
 
 
-def test_a_training_removes_what_it_left_when_it_was_killed_and_nothing_of_a_living_one(tmp_path, writing):
+def test_training_removes_its_own_leftovers_only(tmp_path, writing):
     folder = Checkpoints(tmp_path).of({"epochs": 1})
     folder.write(1, {}, {}, 2)
     killed(writing(folder.path / "step-000000002.safetensors"))
@@ -126,7 +126,7 @@ def test_a_training_removes_what_it_left_when_it_was_killed_and_nothing_of_a_liv
     assert sum("step-000000004" in name for name in names) == 2  # the file and its lock
 
 
-def test_it_says_whether_there_was_anything(tmp_path, writing):
+def test_return_value_says_whether_files_were_removed(tmp_path, writing):
     assert not remove_leftovers(tmp_path / "none")
     living = writing(tmp_path / "a")
     assert not remove_leftovers(tmp_path)

@@ -1,4 +1,4 @@
-"""What could break: a token in an address that stands on a screen, in a log, a manifest or a report."""
+"""Secrets in addresses are never shown on a terminal, in logs, manifests or reports."""
 
 import csv
 import string
@@ -52,17 +52,17 @@ SHOWN = "https://***@127.0.0.1:9/stl10_binary.tar.gz?token=***"
         (r"--params=raw_url=https://host/a?a=b\,c=d,seed=1", "--params=raw_url=https://host/a?a=***,seed=1"),
     ],
 )  # fmt: skip
-def test_user_password_and_the_values_of_a_query_are_masked_and_nothing_else(address: str, shown: str) -> None:
+def test_only_secrets_are_masked(address: str, shown: str) -> None:
     assert masked(address) == shown
     assert masked_values({"parameters": [address]}) == {"parameters": [shown]}
 
 
-def test_what_lacks_its_scheme_is_masked_where_an_address_is_meant() -> None:
+def test_address_without_scheme_is_masked() -> None:
     assert masked_address("me:pw@host/a?b=c") == "***@host/a?b=***"
     assert masked_address("host/a") == "host/a"
 
 
-def test_a_command_and_a_sentence_keep_all_else() -> None:
+def test_other_text_is_kept() -> None:
     assert masked_text("kedro run '--params=raw_url=https://me:pw@h/a?b=c,seed=1' --env=x") == (
         "kedro run '--params=raw_url=https://***@h/a?b=***,seed=1' --env=x"
     )
@@ -75,13 +75,13 @@ LETTERS = string.ascii_letters + string.digits + "!$()*+-._~%:@="
 
 
 @given(secret=st.text(LETTERS, min_size=1), form=st.sampled_from(["https://{}@h/a", "http://h/a?t={}", "http://h/#{}"]))
-def test_whatever_a_secret_looks_like_it_is_not_shown(secret: str, form: str) -> None:
+def test_secret_of_any_form_is_masked(secret: str, form: str) -> None:
     address = form.format(f"QQ{secret}QQ")
     _shows_nothing(address)
 
 
 @given(secret=st.text(LETTERS + "/?#", min_size=1))
-def test_a_password_that_should_have_been_quoted_is_not_shown_either(secret: str) -> None:
+def test_unquoted_password_is_masked(secret: str) -> None:
     _shows_nothing(f"https://me:QQ{secret}QQ@h/a")
 
 
@@ -95,7 +95,7 @@ def everything(root: Path) -> bytes:
     return b"".join(path.read_bytes() for path in root.rglob("*") if path.is_file())
 
 
-def test_a_run_writes_it_down_nowhere_and_results_show_it_nowhere(
+def test_secret_is_not_stored_or_shown(
     tmp_path: Path, kedro_run: Callable[..., Outcome], caplog: pytest.LogCaptureFixture
 ) -> None:
     for seed in (1, 2):
@@ -110,7 +110,7 @@ def test_a_run_writes_it_down_nowhere_and_results_show_it_nowhere(
 
 
 @pytest.mark.parametrize("words", [[], ["--format=json"], ["--format=csv"], ["--format=markdown"]])
-def test_a_manifest_of_before_is_masked_when_it_is_shown(tmp_path: Path, words: list[str]) -> None:
+def test_old_manifest_is_masked_when_shown(tmp_path: Path, words: list[str]) -> None:
     builder = RunBuilder(tmp_path)
     builder.died("2026-03-01T10.00.00.000Z", command=f"kedro run '--params=raw_url={ADDRESS}'")
     outcome = type_results(tmp_path, *words)
@@ -128,7 +128,7 @@ def test_a_manifest_of_before_is_masked_when_it_is_shown(tmp_path: Path, words: 
         (["--pipelines=ingest"], f"source=stl10,raw_url={ADDRESS}"),
     ],
 )
-def test_no_error_shows_it(
+def test_errors_do_not_show_secrets(
     kedro_run: Callable[..., Outcome], words: list[str], params: str, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
@@ -142,26 +142,26 @@ def test_no_error_shows_it(
 @pytest.mark.parametrize(
     "answer", [Answer(status=404), Answer(headers={"Content-Type": "text/html"}), Answer(length=7), Answer(body=b"x")]
 )
-def test_no_answer_of_a_server_brings_it_to_the_screen(tmp_path: Path, answer: Answer, caplog) -> None:
+def test_server_messages_do_not_show_secrets(tmp_path: Path, answer: Answer, caplog) -> None:
     with serve(FILE, answer) as web:
         message = error_of(f"{web.url}?token={SECRET}", tmp_path / "file")
     assert "token=***" in message
     assert SECRET not in message + caplog.text
 
 
-def test_kedro_and_python_do_not_show_it_either() -> None:
+def test_kedro_and_repr_do_not_show_secrets() -> None:
     assert SECRET not in str(RawImagesDataset(source="stl10", filepath="x", url=ADDRESS))
     assert SECRET not in repr(RawImages("stl10", Path("x"), ADDRESS))
 
 
-def test_a_command_that_is_suggested_has_it_masked() -> None:
+def test_suggested_commands_are_masked() -> None:
     command = suggested(["ingest"], {"env": "test", "runtime_params": {"raw_url": ADDRESS, "seed": 1}})
     assert "***" in command
     assert "seed=1" in command
     assert SECRET not in command
 
 
-def test_the_csv_of_the_list_is_read_as_any_other(tmp_path: Path) -> None:
+def test_csv_list_is_readable(tmp_path: Path) -> None:
     builder = RunBuilder(tmp_path)
     builder.died("2026-03-01T10.00.00.000Z", command=f"kedro run --params=raw_url={ADDRESS}")
     (row,) = csv.DictReader(type_results(tmp_path, "--format=csv").lines)

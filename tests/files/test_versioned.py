@@ -1,4 +1,4 @@
-"""Which folders are versions of an entry, for every kind of entry, wherever its files lie."""
+"""Which folders are versions, for every versioned dataset."""
 
 import pytest
 
@@ -29,7 +29,7 @@ def versions_of(kind, folder):
 
 @each_kind
 @pytest.mark.parametrize("name", PATTERNS)
-def test_a_folder_whose_name_is_a_pattern_is_a_folder_as_any_other(tmp_path, kind, name):
+def test_glob_characters_in_paths_are_literal(tmp_path, kind, name):
     for other in ("run1", "aab", "whatx", "x", "b", "back", "a"):
         dataset_of(kind, tmp_path / other, "2026-01-03T00.00.00.000Z").save(KINDS[kind][1])
     for version in (OLD, NEW):
@@ -45,7 +45,7 @@ def test_a_folder_whose_name_is_a_pattern_is_a_folder_as_any_other(tmp_path, kin
 @pytest.mark.parametrize(
     "name", [f"{NEW} copy", f"{NEW} (1)", f"{NEW}.bak", f".{NEW}", f"{NEW}~", NEW[:-1], NEW.lower(), "zzz", "2027", "²"]
 )
-def test_what_is_named_otherwise_is_no_version(tmp_path, kind, name):
+def test_other_names_are_not_versions(tmp_path, kind, name):
     for version in (OLD, NEW):
         dataset_of(kind, tmp_path, version).save(KINDS[kind][1])
     entry = tmp_path / f"a.{kind}"
@@ -55,19 +55,19 @@ def test_what_is_named_otherwise_is_no_version(tmp_path, kind, name):
 
 
 @each_kind
-def test_a_folder_without_the_entrys_file_is_no_version(tmp_path, kind):
+def test_folder_without_the_file_is_not_a_version(tmp_path, kind):
     dataset_of(kind, tmp_path, OLD).save(KINDS[kind][1])
     (tmp_path / f"a.{kind}" / NEW).mkdir()
     assert versions_of(kind, tmp_path) == [OLD]
 
 
 @each_kind
-def test_a_file_in_the_place_of_all_versions_is_none(tmp_path, kind):
+def test_file_in_place_of_the_folder_has_no_versions(tmp_path, kind):
     (tmp_path / f"a.{kind}").write_text("a file")
     assert not dataset_of(kind, tmp_path).exists()
 
 
-def test_every_versioned_entry_of_the_catalog_is_of_a_kind_that_is_tested():
+def test_all_versioned_dataset_types_are_tested():
     from byol_kedro.runs.history import open_catalog, versioned_entries  # noqa: PLC0415  (the project has to be bootstrapped first)
 
     assert layout()
@@ -78,10 +78,10 @@ def test_every_versioned_entry_of_the_catalog_is_of_a_kind_that_is_tested():
 
 
 @pytest.mark.parametrize("name", [OLD, "1999-12-31T23.59.59.999Z"])
-def test_what_kedro_names_a_version_is_one(name):
+def test_kedro_versions_are_recognized(name):
     assert is_version(name)
 
 
-def test_a_time_that_there_is_not_names_no_version():
+def test_invalid_date_is_not_a_version():
     assert not is_version("2026-02-30T00.00.00.000Z")
     assert not is_version("2026-01-01T24.00.00.000Z")

@@ -1,4 +1,4 @@
-"""What could break: code that runs when weights are read; a file that is not there passed over."""
+"""Reading weights never runs code, and damaged files are detected."""
 
 import argparse
 import collections
@@ -23,20 +23,20 @@ RAN = []
 
 
 class Trap:
-    """What is unpickled runs code."""
+    """Runs code when it is unpickled."""
 
     def __reduce__(self):
         return RAN.append, ("it ran",)
 
 
-def test_a_file_of_torch_save_comes_back(tmp_path):
+def test_torch_file_is_read(tmp_path):
     torch.save(STATE, tmp_path / "w.pth")
     content, header = read_weights(tmp_path / "w.pth", NAME)
     assert torch.equal(content["conv1.weight"], STATE["conv1.weight"])
     assert header == {}
 
 
-def test_safetensors_come_back_with_their_header(tmp_path):
+def test_safetensors_file_is_read_with_its_header(tmp_path):
     save_file(STATE, tmp_path / "w.safetensors", metadata={"architecture": "resnet18"})
     content, header = read_weights(tmp_path / "w.safetensors", NAME)
     assert torch.equal(content["conv1.weight"], STATE["conv1.weight"])
@@ -45,7 +45,7 @@ def test_safetensors_come_back_with_their_header(tmp_path):
 
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("content", [Trap(), {"a": Trap()}, torch.nn.Linear(1, 1)], ids=["trap", "dict", "module"])
-def test_a_file_that_would_run_code_is_refused_and_runs_none(tmp_path, content, zipped):
+def test_file_with_code_is_refused(tmp_path, content, zipped):
     torch.save(content, tmp_path / "w.pth", _use_new_zipfile_serialization=zipped)
     with pytest.raises(UserError, match=r"code.*torch.save\(model.state_dict\(\), path\)") as refused:
         read_weights(tmp_path / "w.pth", NAME)
@@ -55,7 +55,7 @@ def test_a_file_that_would_run_code_is_refused_and_runs_none(tmp_path, content, 
 
 @pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
 @pytest.mark.parametrize("bytes_left", [0, 100])
-def test_a_cut_file_is_an_error_of_one_line(tmp_path, name, bytes_left):
+def test_truncated_file_is_one_line(tmp_path, name, bytes_left):
     path = tmp_path / name
     if name == "w.pth":
         torch.save(STATE, path)
@@ -67,7 +67,7 @@ def test_a_cut_file_is_an_error_of_one_line(tmp_path, name, bytes_left):
 
 
 @pytest.mark.parametrize("sums", [True, False])
-def test_a_turned_bit_in_a_file_of_torch_save_is_an_error_where_there_are_sums(tmp_path, sums):
+def test_flipped_bit_in_a_torch_file_is_detected(tmp_path, sums):
     torch.serialization.set_crc32_options(sums)
     try:
         torch.save(STATE, tmp_path / "w.pth")
@@ -94,7 +94,7 @@ class Reduced:
 
 
 @pytest.mark.parametrize("beside", [{}, {"args": argparse.Namespace(lr=0.1)}])
-def test_settings_beside_a_trap_do_not_open_it(tmp_path, beside):
+def test_settings_do_not_enable_code(tmp_path, beside):
     content = {
         "state_dict": STATE,
         **beside,
@@ -110,7 +110,7 @@ def test_settings_beside_a_trap_do_not_open_it(tmp_path, beside):
     assert resave in str(refused.value)
 
 
-def test_no_function_of_a_package_of_settings_is_called(tmp_path, monkeypatch):
+def test_functions_of_settings_packages_are_not_called(tmp_path, monkeypatch):
     torch.save({"state_dict": STATE, "args": Reduced(np.testing.measure, "1 + 1")}, tmp_path / "w.ckpt")
     called = []
     monkeypatch.setattr(np.testing, "measure", called.append)
@@ -119,7 +119,7 @@ def test_no_function_of_a_package_of_settings_is_called(tmp_path, monkeypatch):
     assert called == []
 
 
-def test_the_settings_that_trainers_save_are_passed_over(tmp_path):
+def test_settings_of_trainers_are_skipped(tmp_path):
     settings = {
         "namespace": argparse.Namespace(lr=0.1, of=argparse.Namespace(path=tmp_path)),
         "defaultdict": collections.defaultdict(dict, {"a": {"b": 1}}),
@@ -140,13 +140,13 @@ def own_file(path):
     return path
 
 
-def test_a_file_of_this_project_comes_back_under_any_name(tmp_path):
+def test_renamed_file_of_this_project_is_read(tmp_path):
     content, header = read_weights(own_file(tmp_path / "mine.safetensors"), NAME)
     assert torch.equal(content["conv1.weight"], STATE["conv1.weight"])
     assert header.keys() == {"architecture", "fingerprint"}
 
 
-def test_whatever_bit_of_a_file_of_this_project_is_turned_it_is_an_error(tmp_path):
+def test_any_flipped_bit_is_detected(tmp_path):
     path = own_file(tmp_path / "mine.safetensors")
     for position in range(path.stat().st_size):
         flip(path, position, bit=position % 8)
@@ -156,18 +156,18 @@ def test_whatever_bit_of_a_file_of_this_project_is_turned_it_is_an_error(tmp_pat
     assert read_weights(path, NAME)
 
 
-def test_a_file_that_has_a_fingerprint_and_no_digest_was_made_before(tmp_path):
+def test_file_without_digest_is_refused(tmp_path):
     save_file(STATE, tmp_path / "w.safetensors", metadata={"fingerprint": "f"})
     with pytest.raises(UserError, match=r"has no digest in its header: .* by an earlier version .*; choose"):
         read_weights(tmp_path / "w.safetensors", NAME)
 
 
-def test_a_missing_file_is_an_error(tmp_path):
+def test_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=f"{NAME}: .*none.pth does not exist"):
         read_weights(tmp_path / "none.pth", NAME)
 
 
-def test_a_file_that_may_not_be_read_is_not_called_cut(tmp_path, monkeypatch):
+def test_unreadable_file_is_not_called_truncated(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
@@ -177,7 +177,7 @@ def test_a_file_that_may_not_be_read_is_not_called_cut(tmp_path, monkeypatch):
         read_weights(tmp_path / "w.pth", NAME)
 
 
-def test_a_lone_tensor_is_no_state_dict(tmp_path):
+def test_single_tensor_is_refused(tmp_path):
     torch.save(torch.zeros(2), tmp_path / "w.pth")
     with pytest.raises(UserError, match="contains a Tensor, a state dict is expected"):
         read_weights(tmp_path / "w.pth", NAME)

@@ -11,7 +11,7 @@ def test_finished_training_is_reused_under_a_new_version(chain_copy: Path, caplo
         outcome = type_kedro_run(chain_copy, "--pipelines=pretrain")
     again = Chain(chain_copy, outcome)
     assert outcome.exit_code == 0, outcome.output
-    assert "this training is finished" in caplog.text
+    assert "this training is already finished" in caplog.text
     first, second = (header(path) for path in again.versions("encoder"))
     assert first["version"] != second["version"]
     assert first["fingerprint"] == second["fingerprint"]

@@ -1,4 +1,4 @@
-"""The example of docs/data.md works as it is written."""
+"""The example in docs/data.md works as printed."""
 
 import re
 import sys
@@ -12,7 +12,7 @@ from tests.support.image_folders import SIDE, SPLITS, ingested
 from tests.support.kedro_runs import ROOT
 
 
-def test_the_diff_that_adds_a_source_adds_one(tmp_path, monkeypatch):
+def test_the_example_adds_a_source(tmp_path, monkeypatch):
     (diff,) = re.findall(r"```diff\n(.*?)```", (ROOT / "docs/data.md").read_text("utf-8"), flags=re.DOTALL)
     registration, code = diff.split("+++ b/src/byol_kedro/sources/raw.py\n")
     (entry,) = re.findall(r'^\+    "(\w+)": "([\w.:]+)",$', registration, flags=re.MULTILINE)

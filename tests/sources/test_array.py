@@ -9,7 +9,7 @@ from tests.support.written_sources import SIDE, pixels_of, write_npy, write_npz
 
 @pytest.mark.parametrize("write", [write_npy, write_npz])
 @pytest.mark.parametrize("channels_last", [False, True])
-def test_arrays_give_their_images_and_labels(tmp_path, monkeypatch, write, channels_last):
+def test_images_and_labels_are_read(tmp_path, monkeypatch, write, channels_last):
     monkeypatch.setattr(module, "BATCH_BYTES", 3 * 3 * SIDE**2)  # three images
     pixels = {split: pixels_of(7, seed) for seed, split in enumerate(SPLITS)}
     labels = np.array([0, 1, 2, 0, 1, 2, 0])
@@ -25,7 +25,7 @@ def test_arrays_give_their_images_and_labels(tmp_path, monkeypatch, write, chann
     assert images["test"].names[3] == "test/00003"
 
 
-def test_without_test_a_part_of_each_class_is_held_out(tmp_path):
+def test_part_of_each_class_is_held_out_without_test(tmp_path):
     pixels, labels = pixels_of(16), np.arange(16) % 2
     images = ingested("array", write_npy(tmp_path / "raw", train=pixels, train_labels=labels), tmp_path / "out")
     assert [np.bincount(images[split].labels).tolist() for split in ("train", "test")] == [[6, 6], [2, 2]]
@@ -36,7 +36,7 @@ def test_without_test_a_part_of_each_class_is_held_out(tmp_path):
         np.testing.assert_array_equal(images[split].labels, labels[rows])
 
 
-def test_one_file_of_images_is_all_without_label(tmp_path):
+def test_single_npy_is_unlabeled(tmp_path):
     root = write_npy(tmp_path / "raw", images=pixels_of(8))
     images = ingested("array", root / "images.npy", tmp_path / "out")
     assert [len(images[split]) for split in SPLITS] == [0, 6, 2]
@@ -44,19 +44,19 @@ def test_one_file_of_images_is_all_without_label(tmp_path):
     assert images["train"].class_names == []
 
 
-def test_names_of_classes_are_read(tmp_path):
+def test_class_names_are_read(tmp_path):
     root = write_npy(tmp_path / "raw", train=pixels_of(4), train_labels=np.array([0, 0, 1, 1]))
     (root / "class_names.txt").write_text("cat\n\ndog\n", encoding="utf-8")
     assert ingested("array", root, tmp_path / "out")["train"].class_names == ["cat", "dog"]
 
 
-def test_names_of_classes_are_read_as_windows_writes_them(tmp_path):
+def test_class_names_with_byte_order_mark_are_read(tmp_path):
     root = write_npy(tmp_path / "raw", train=pixels_of(4), train_labels=np.array([0, 0, 1, 1]))
     (root / "class_names.txt").write_bytes("\ufeffcafe\u0301\r\nthé\r\n".encode())
     assert ingested("array", root, tmp_path / "out")["train"].class_names == ["café", "thé"]
 
 
-def test_an_npz_that_lies_alone_in_raw_root_is_read_with_the_names_beside_it(tmp_path):
+def test_single_npz_in_raw_root_is_read_with_class_names(tmp_path):
     pixels, labels = pixels_of(6), np.arange(6) % 2
     root = write_npz(tmp_path / "raw", train=pixels, train_labels=labels, test=pixels, test_labels=labels).parent
     (root / "class_names.txt").write_text("cat\ndog\n", encoding="utf-8")
@@ -69,7 +69,7 @@ def test_an_npz_that_lies_alone_in_raw_root_is_read_with_the_names_beside_it(tmp
 
 
 @pytest.mark.parametrize("write", [write_npy, write_npz])
-def test_arrays_of_other_names_are_spoken_of(tmp_path, write, caplog):
+def test_ignored_arrays_are_logged(tmp_path, write, caplog):
     root = write(tmp_path / "raw", train=pixels_of(6), train_lables=np.arange(6) % 2)
     with caplog.at_level("INFO"):
         ingested("array", root, tmp_path / "out")
@@ -77,12 +77,12 @@ def test_arrays_of_other_names_are_spoken_of(tmp_path, write, caplog):
     assert f"{root}: {other} ignored, only train read" in caplog.text
 
 
-def test_a_class_between_others_need_not_occur(tmp_path):
+def test_class_without_images_is_accepted(tmp_path):
     root = write_npy(tmp_path / "raw", train=pixels_of(6), train_labels=np.array([0, 0, 0, 2, 2, 2]))
     assert ingested("array", root, tmp_path / "out")["train"].class_names == ["0", "1", "2"]
 
 
-def test_untouched_files_give_a_link(tmp_path):
+def test_unchanged_files_are_linked(tmp_path):
     root = write_npy(tmp_path / "raw", train=pixels_of(8))
     for version in (OLD, NEW):
         ingested("array", root, tmp_path / "out", version)
@@ -90,7 +90,7 @@ def test_untouched_files_give_a_link(tmp_path):
     assert links == [2, 2, 2]
 
 
-def test_other_labels_are_no_link(tmp_path):
+def test_changed_labels_are_not_linked(tmp_path):
     for version, label in ((OLD, 0), (NEW, 1)):
         root = write_npy(tmp_path / "raw", train=pixels_of(8), train_labels=np.array([0, 1] * 3 + [label, 1]))
         images = ingested("array", root, tmp_path / "out", version)

@@ -1,4 +1,4 @@
-"""Each array that cannot be taken is one clear line, and nothing is written."""
+"""Invalid arrays are one clear error, and nothing is written."""
 
 import io
 import os
@@ -43,7 +43,7 @@ def names_of_classes(content: str | bytes, labels: np.ndarray = LABELS) -> Spoil
 
 
 def claims(shape: tuple[int, ...]) -> Spoil:
-    """A train.npy of no more than a header, which claims a shape."""
+    """Write a train.npy that consists of a header with this shape."""
 
     def write(root: Path) -> None:
         root.mkdir()
@@ -125,7 +125,7 @@ ARRAYS: dict[str, tuple[Spoil, str]] = {
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-def test_arrays_that_cannot_be_taken_are_one_line(tmp_path, name):
+def test_invalid_arrays_are_refused(tmp_path, name):
     spoil, expected = ARRAYS[name]
     spoil(tmp_path / "raw")
     message = error_of("array", tmp_path / "raw", tmp_path / "out")
@@ -133,7 +133,7 @@ def test_arrays_that_cannot_be_taken_are_one_line(tmp_path, name):
 
 
 def wrong_sum(data: bytes) -> bytes:
-    """An image changed behind the archive's back."""
+    """Change an image without updating the checksum."""
     return data.replace(PIXELS[3].tobytes(), PIXELS[4].tobytes())
 
 
@@ -143,7 +143,7 @@ def wrong_sum(data: bytes) -> bytes:
      (lambda _: b"", "truncated or not an .npz"), (wrong_sum, "Bad CRC-32")],
     ids=["text", "cut", "empty", "changed"],
 )  # fmt: skip
-def test_a_damaged_npz_is_one_line(tmp_path, change, expected):
+def test_damaged_npz_is_refused(tmp_path, change, expected):
     path = write_npz(tmp_path / "raw", train=PIXELS)
     with zipfile.ZipFile(path, "w") as archive:
         file = io.BytesIO()

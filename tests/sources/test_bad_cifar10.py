@@ -1,4 +1,4 @@
-"""Each CIFAR-10 that cannot be taken is one clear line, and nothing is written."""
+"""Invalid CIFAR-10 files are one clear error, and nothing is written."""
 
 import os
 
@@ -43,13 +43,13 @@ CIFAR10: dict[str, tuple[Spoil, str]] = {
 
 
 @pytest.mark.parametrize("name", CIFAR10)
-def test_a_cifar10_that_cannot_be_taken_is_one_line(tmp_path, name):
+def test_invalid_cifar10_is_refused(tmp_path, name):
     spoil, expected = CIFAR10[name]
     spoil(tmp_path / "raw")
     message = error_of("cifar10", tmp_path / "raw", tmp_path / "out")
     assert expected.replace("RAW", str(tmp_path / "raw")) in message
 
 
-def test_cifar10_has_one_size(tmp_path):
+def test_other_image_sizes_are_refused(tmp_path):
     message = error_of("cifar10", write_binary(tmp_path / "raw"), tmp_path / "out", image_size=96)
     assert message.endswith("set ingest.image_size: 32")

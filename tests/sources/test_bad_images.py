@@ -1,4 +1,4 @@
-"""Each bad image or folder of images is one clear line, and nothing is written."""
+"""Invalid images and folders are one clear error, and nothing is written."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ def in_this_process(monkeypatch):
 
 
 @pytest.mark.parametrize("name", BAD_IMAGES)
-def test_a_bad_image_is_named_with_what_is_wrong(tmp_path, name):
+def test_bad_image_is_named_with_its_reason(tmp_path, name):
     file, write, expected = BAD_IMAGES[name]
     root = labeled_folder(tmp_path / "raw")
     write_tree(root, ["test/a/0.png", "unlabeled/0.png"])
@@ -30,7 +30,7 @@ def test_a_bad_image_is_named_with_what_is_wrong(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", BAD_IMAGES)
-def test_a_bad_image_is_unreadable_to_whoever_decodes_it(tmp_path, name):
+def test_decode_refuses_bad_images(tmp_path, name):
     file, write, _ = BAD_IMAGES[name]
     write(tmp_path / file)
     with pytest.raises(UnreadableImage):
@@ -78,14 +78,14 @@ FOLDERS: dict[str, tuple[Spoil, str]] = {
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_a_folder_that_cannot_be_taken_is_one_line(tmp_path, name):
+def test_invalid_folder_is_refused(tmp_path, name):
     spoil, expected = FOLDERS[name]
     spoil(tmp_path / "raw")
     message = error_of("folder", tmp_path / "raw", tmp_path / "out")
     assert expected.replace("RAW", str(tmp_path / "raw")) in message
 
 
-def test_of_many_broken_images_the_first_ten_are_named_and_no_more_are_read(tmp_path):
+def test_ingest_stops_at_ten_broken_images(tmp_path):
     write_broken(tmp_path / "raw")
     write_image(tmp_path / "raw/test/a/0.png", 99)
     message = error_of("folder", tmp_path / "raw", tmp_path / "out", max_broken=0.1)
@@ -103,7 +103,7 @@ def with_broken(root: Path, good: int, broken: int) -> Path:
 
 
 @pytest.mark.parametrize(("good", "part"), [(13, 0.01), (1, 0.01), (98, 0.01), (0, 1.0)])
-def test_one_broken_image_is_left_out_however_few_there_are(tmp_path, good, part):
+def test_one_broken_image_is_always_skipped(tmp_path, good, part):
     root = with_broken(tmp_path / "raw", good, 1)
     images = ingested("folder", root, tmp_path / "out", max_broken=part)["unlabeled"]
     assert len(images) == good
@@ -123,16 +123,14 @@ def test_one_broken_image_is_left_out_however_few_there_are(tmp_path, good, part
         (0, 1, 0.01, "1 of 1 images for unlabeled in RAW cannot be read, 0 are allowed"),
     ],
 )
-def test_none_may_be_broken_where_that_is_asked_for_nor_two_of_a_few_nor_the_only_one(
-    tmp_path, good, broken, part, found
-):
+def test_too_many_broken_images_are_refused(tmp_path, good, broken, part, found):
     root = with_broken(tmp_path / "raw", good, broken)
     message = error_of("folder", root, tmp_path / "out", max_broken=part)
     assert found.replace("RAW", str(root)) in message
 
 
 @pytest.mark.parametrize(("good", "broken", "enough"), [(71, 9, 0.12), (71, 29, 0.29), (0, 3, 1.0), (997, 3, 0.01)])
-def test_what_the_error_says_to_allow_is_enough(tmp_path, monkeypatch, good, broken, enough):
+def test_suggested_max_broken_is_sufficient(tmp_path, monkeypatch, good, broken, enough):
     monkeypatch.setattr(folder, "SHOWN", 100)
     root = with_broken(tmp_path / "raw", good, broken)
     message = error_of("folder", root, tmp_path / "out", max_broken=0.001)
@@ -140,7 +138,7 @@ def test_what_the_error_says_to_allow_is_enough(tmp_path, monkeypatch, good, bro
     assert len(ingested("folder", root, tmp_path / "out", max_broken=enough)["unlabeled"].broken) == broken
 
 
-def test_a_raw_root_that_this_user_may_not_read_is_named(tmp_path, monkeypatch):
+def test_unreadable_raw_root_is_named(tmp_path, monkeypatch):
     root = labeled_folder(tmp_path / "raw")
 
     def refuse(path):
@@ -151,7 +149,7 @@ def test_a_raw_root_that_this_user_may_not_read_is_named(tmp_path, monkeypatch):
     assert message == f"{root}: Permission denied; fix its permissions or choose another path"
 
 
-def test_a_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+def test_unreadable_folder_is_named(tmp_path, monkeypatch):
     root = labeled_folder(tmp_path / "raw")
     scandir = os.scandir
 

@@ -15,14 +15,14 @@ from tests.support.image_folders import ingested
 from tests.support.written_sources import N, contents, python2_pickle, write_binary, write_python
 
 
-def test_the_pickle_of_these_tests_is_one_that_python_reads_likewise():
+def test_pickle_of_the_tests_is_read_by_python():
     labels, pixels = contents()["test_batch"]
     loaded = pickle.loads(python2_pickle(labels, pixels), encoding="bytes")
     assert loaded[b"labels"] == labels.tolist()
     np.testing.assert_array_equal(loaded[b"data"], pixels)
 
 
-def test_the_binary_version_is_fetched_where_none_is_there(tmp_path, monkeypatch):
+def test_binary_version_is_downloaded(tmp_path, monkeypatch):
     folder = write_binary(tmp_path / "made") / CIFAR10.folder
     path = tmp_path / "cifar-10-binary.tar.gz"
     with tarfile.open(path, "w:gz") as file:
@@ -34,12 +34,12 @@ def test_the_binary_version_is_fetched_where_none_is_there(tmp_path, monkeypatch
     assert handle.open(ingest_parameters(SIDE), seed=0).stream("test").count == N
 
 
-def test_the_python_version_alone_needs_no_other(tmp_path):
+def test_python_version_needs_no_download(tmp_path):
     assert Cifar10Source.archive(write_python(tmp_path)) is None
     assert Cifar10Source.archive(write_binary(tmp_path)) is CIFAR10
 
 
-def test_what_is_fetched_are_six_batches_of_ten_thousand():
+def test_archive_has_six_batches_of_ten_thousand():
     assert {name: member.size for name, member in CIFAR10.members.items()} == {
         **{f"data_batch_{number}.bin": 30_730_000 for number in range(1, 6)},
         "test_batch.bin": 30_730_000,
@@ -47,7 +47,7 @@ def test_what_is_fetched_are_six_batches_of_ten_thousand():
 
 
 @pytest.mark.parametrize("write", [write_binary, write_python])
-def test_both_versions_give_labels_and_images_in_their_order(tmp_path, write):
+def test_both_versions_are_read_in_order(tmp_path, write):
     images = ingested("cifar10", write(tmp_path / "raw"), tmp_path / "out", image_size=SIDE)
     batches = contents()
     for split in ("train", "test"):

@@ -1,4 +1,4 @@
-"""What could break: an image that could not be read once stays out though it can be read now, or moves others."""
+"""Images that were unreadable are tried again, without moving other images between splits."""
 
 import errno
 
@@ -18,7 +18,7 @@ HALF = ingest_parameters(SIDE, max_broken=0.5)
 
 
 class Net:
-    """A folder on the net: files whose names are in `away` cannot be decoded, those in `closed` not even be opened."""
+    """A network folder: files in `away` cannot be decoded, files in `closed` cannot be opened."""
 
     def __init__(self, monkeypatch):
         self.away, self.closed, self.decoded = set(), set(), []
@@ -28,7 +28,7 @@ class Net:
         self.close(hold_out, "open_regular")
 
     def close(self, place, name):
-        """Lets a function of a path fail for what is closed."""
+        """Make a function of a path fail for files in `closed`."""
         really = getattr(place, name)
 
         def function(path):
@@ -56,14 +56,14 @@ def net(monkeypatch):
 
 @pytest.fixture
 def root(tmp_path):
-    """With a test folder."""
+    """A folder with test images."""
     train = [f"train/{label}/{n}.png" for label in "ab" for n in range(5)]
     return write_tree(tmp_path / "raw", [*train, "test/a/t.png"])
 
 
 @pytest.fixture
 def undivided(tmp_path):
-    """Without one: a quarter of each class is held out."""
+    """A folder without test images, where a quarter of each class is held out."""
     return labeled_folder(tmp_path / "raw", per_class=8)
 
 
@@ -79,7 +79,7 @@ def contents(images):
     return [(images[split].fingerprint, images[split].names) for split in SPLITS]
 
 
-def test_what_could_not_be_read_once_is_there_when_it_can_be_read(root, net):
+def test_image_that_became_readable_is_added(root, net):
     net.away = {"b/2.png"}
     assert ingest(root, OLD)["train"].broken == {"train/b/2.png": "Input/output error"}
     net.away, net.decoded = set(), []
@@ -89,7 +89,7 @@ def test_what_could_not_be_read_once_is_there_when_it_can_be_read(root, net):
     assert set(net.decoded) == {"b/2.png"}
 
 
-def test_what_can_still_not_be_read_is_tried_alone_and_the_rest_linked(root, net):
+def test_only_unreadable_images_are_tried_again(root, net):
     net.away = {"b/2.png"}
     ingest(root, OLD)
     net.decoded = []
@@ -98,14 +98,14 @@ def test_what_can_still_not_be_read_is_tried_alone_and_the_rest_linked(root, net
     assert [links(root, split, NEW) for split in SPLITS] == [2, 2, 2]
 
 
-def test_a_reason_is_that_of_now(root, net):
+def test_reason_is_updated(root, net):
     net.away = {"b/2.png"}
     ingest(root, OLD)
     net.reason = "Connection timed out"
     assert ingest(root, NEW)["train"].broken == {"train/b/2.png": "Connection timed out"}
 
 
-def test_a_link_whose_end_comes_back_is_followed(root, net):
+def test_link_to_a_restored_target_is_followed(root, net):
     (root / "train/a/0.png").rename(root.parent / "0.png")
     (root / "train/a/0.png").symlink_to(root.parent / "1.png")
     assert ingest(root, OLD)["train"].broken == {"train/a/0.png": "No such file or directory"}
@@ -113,7 +113,7 @@ def test_a_link_whose_end_comes_back_is_followed(root, net):
     assert colors(ingest(root, NEW)["train"]) == list(range(10))
 
 
-def test_too_many_that_can_still_not_be_read_are_an_error_again(root, net):
+def test_too_many_unreadable_images_are_refused_again(root, net):
     net.away = {"b/2.png", "b/3.png"}
     for version in (OLD, NEW):
         with pytest.raises(DatasetError) as caught:
@@ -122,7 +122,7 @@ def test_too_many_that_can_still_not_be_read_are_an_error_again(root, net):
 
 
 @pytest.mark.parametrize("how", ["away", "closed"])
-def test_where_images_are_held_out_both_splits_are_as_if_it_had_never_failed(undivided, net, how):
+def test_held_out_splits_recover_after_a_failure(undivided, net, how):
     right = ingested("folder", undivided, undivided.parent / "right")
     for name in (f"{label}/{n}.png" for label in "ab" for n in range(8)):
         setattr(net, how, {name})
@@ -134,8 +134,8 @@ def test_where_images_are_held_out_both_splits_are_as_if_it_had_never_failed(und
         assert contents(ingested("folder", undivided, out, NEW, max_broken=0.5)) == contents(right)
 
 
-def test_what_cannot_be_opened_to_be_held_out_is_not_decoded_either(undivided, net):
-    """It would be in train though its content may belong to test."""
+def test_undecided_image_is_not_decoded(undivided, net):
+    """It would be in train although its content may belong to test."""
     net.closed = {"a/3.png"}
     stream = module.FolderSource(undivided, HALF, 0).stream("train")
     assert "train/a/3.png" in stream.index.names
@@ -144,7 +144,7 @@ def test_what_cannot_be_opened_to_be_held_out_is_not_decoded_either(undivided, n
     assert "a/3.png" not in net.decoded
 
 
-def test_halves_that_can_still_not_be_decided_are_linked(undivided, net):
+def test_undecided_splits_are_linked(undivided, net):
     net.closed = {"a/3.png"}
     ingest(undivided, OLD)
     net.decoded = []
@@ -153,8 +153,8 @@ def test_halves_that_can_still_not_be_decided_are_linked(undivided, net):
     assert net.decoded == []
 
 
-def test_one_half_is_not_decided_anew_beside_one_that_is_kept(undivided, net):
-    """Train is linked; of test one image came back, while one of train went away, without which it is divided else."""
+def test_splits_are_never_decided_differently(undivided, net):
+    """Train would be linked; one image of test is readable again, and one of train is not, which changes the split."""
     right = ingested("folder", undivided, undivided.parent / "right")
     net.away = {right["test"].names[0].removeprefix("train/")}
     assert ingest(undivided, OLD)["test"].broken
@@ -168,8 +168,8 @@ def test_one_half_is_not_decided_anew_beside_one_that_is_kept(undivided, net):
     assert contents(ingest(undivided, "2026-01-03T00.00.00.000Z")) == contents(right)
 
 
-def test_where_times_are_coarse_a_file_that_cannot_be_read_is_none_and_comes_back(root, net, monkeypatch):
-    """The key of such a file would be that of any content."""
+def test_unreadable_file_with_coarse_times_comes_back(root, net, monkeypatch):
+    """Its key would be the same for every content."""
     monkeypatch.setattr(user_files, "COARSE", 1)
     net.close(module, "content_hash")
     net.closed = {"b/2.png"}

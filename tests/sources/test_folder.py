@@ -1,4 +1,4 @@
-"""What could break: an image in the wrong split or class, or one that is left out without a word."""
+"""Splits, classes and ignored files of a folder."""
 
 import logging
 import os
@@ -29,7 +29,7 @@ def ingest(tmp_path, **changes):
     return ingested("folder", tmp_path / "raw", tmp_path / "out", **changes)
 
 
-def test_classes_are_the_folders_below_train_and_test(tmp_path):
+def test_classes_are_folders_below_train_and_test(tmp_path):
     write_tree(
         tmp_path / "raw", ["train/b/0.png", "train/a/x/1.png", "train/b/2.png", "test/a/3.png", "unlabeled/4.png"]
     )
@@ -42,7 +42,7 @@ def test_classes_are_the_folders_below_train_and_test(tmp_path):
     assert [colors(images[split]) for split in SPLITS] == [[4], [1, 0, 2], [3]]
 
 
-def test_without_test_a_part_of_each_class_is_held_out(tmp_path):
+def test_part_of_each_class_is_held_out_without_test(tmp_path):
     labeled_folder(tmp_path / "raw", per_class=8, classes="abc")
     images = ingest(tmp_path, test_fraction=0.25)
     assert np.bincount(images["train"].labels).tolist() == [6, 6, 6]
@@ -53,7 +53,7 @@ def test_without_test_a_part_of_each_class_is_held_out(tmp_path):
     assert [split for split in SPLITS if images[split].held_out] == ["test"]
 
 
-def test_what_is_held_out_depends_on_the_images_and_not_on_their_names(tmp_path):
+def test_held_out_images_do_not_depend_on_names(tmp_path):
     names = [f"train/{label}/{n}.png" for label in "ab" for n in range(8)]
     write_tree(tmp_path / "one/raw", names)
     write_tree(tmp_path / "two/raw", [name.replace(".png", "_renamed.png") for name in names])
@@ -63,7 +63,7 @@ def test_what_is_held_out_depends_on_the_images_and_not_on_their_names(tmp_path)
     assert len(moved) <= 1  # the image that was added may take one's place
 
 
-def test_the_same_image_twice_is_on_one_side(tmp_path):
+def test_copies_are_in_the_same_split(tmp_path):
     for n in range(10):
         for copy in "xyz":
             write_image(tmp_path / f"raw/train/{'ab'[n % 2]}/{n}{copy}.png", n)
@@ -72,7 +72,7 @@ def test_the_same_image_twice_is_on_one_side(tmp_path):
     assert len(images["test"])
 
 
-def test_a_folder_of_images_is_all_without_label(tmp_path):
+def test_folder_without_splits_is_unlabeled(tmp_path):
     write_tree(tmp_path / "raw", [f"{n}.png" for n in range(8)])
     images = ingest(tmp_path, test_fraction=0.25)
     assert [len(images[split]) for split in SPLITS] == [0, 6, 2]
@@ -80,7 +80,7 @@ def test_a_folder_of_images_is_all_without_label(tmp_path):
     assert images["train"].class_names == []
 
 
-def test_folders_of_classes_outside_train_are_spoken_of(tmp_path, caplog):
+def test_class_folders_outside_train_are_logged(tmp_path, caplog):
     write_tree(tmp_path / "raw", ["cat/0.png", "cat/1.png", "dog/2.png", "dog/3.png"])
     with caplog.at_level(logging.INFO):
         images = ingest(tmp_path)
@@ -89,19 +89,19 @@ def test_folders_of_classes_outside_train_are_spoken_of(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("name", ["unlabeled/{}.png", "train/{}.png", "train/only/{}.png"])
-def test_nothing_to_tell_apart_is_no_class(tmp_path, name):
+def test_single_class_folder_is_no_class(tmp_path, name):
     write_tree(tmp_path / "raw", [name.format(n) for n in range(4)])
     images = ingest(tmp_path, test_fraction=0.25)
     assert [len(images[split]) for split in SPLITS] == [0, 3, 1]
     assert (images["train"].labels == -1).all()
 
 
-def test_unlabeled_images_beside_train_stay_unlabeled(tmp_path):
+def test_unlabeled_folder_stays_unlabeled(tmp_path):
     write_tree(tmp_path / "raw", ["train/0.png", "train/1.png", "unlabeled/2.png"])
     assert [len(images) for images in ingest(tmp_path).values()] == [1, 1, 1]
 
 
-def test_what_else_lies_there_is_spoken_of_but_for_pairs(tmp_path, caplog):
+def test_ignored_files_are_logged_except_pairs(tmp_path, caplog):
     root = labeled_folder(tmp_path / "raw")
     for name in ("pairs.txt", "pairs.parquet", "pairs.pt", "notes.md"):
         (root / name).write_bytes(b"")
@@ -110,21 +110,21 @@ def test_what_else_lies_there_is_spoken_of_but_for_pairs(tmp_path, caplog):
     assert "notes.md ignored, since there are the folders train" in caplog.text
 
 
-def test_pairs_beside_loose_images_are_not_counted_as_passed_over(tmp_path):
+def test_pair_files_are_not_counted_as_ignored(tmp_path):
     root = write_tree(tmp_path / "raw", [f"{n}.png" for n in range(4)])
     for name in ("pairs.txt", "notes.txt"):
         (root / name).write_bytes(b"")
     assert ingest(tmp_path)["train"].ignored == {".txt": 1}
 
 
-def test_a_test_folder_is_taken_as_it_is(tmp_path):
+def test_test_folder_is_used_unchanged(tmp_path):
     write_tree(tmp_path / "raw", ["train/0.png", "train/1.png", "test/2.png"])
     images = ingest(tmp_path)
     assert [len(images[split]) for split in SPLITS] == [0, 2, 1]
     assert not images["test"].held_out
 
 
-def test_what_is_no_image_is_counted(tmp_path):
+def test_other_files_are_counted(tmp_path):
     root = labeled_folder(tmp_path / "raw")
     for name in ("train/Thumbs.db", "train/a/notes.txt", "train/b/notes.txt", "train/a/README", "train/a/.x.png"):
         (root / name).write_bytes(b"")
@@ -141,7 +141,7 @@ SYSTEM = [
 
 
 @pytest.mark.parametrize("name", SYSTEM)
-def test_a_folder_of_the_system_is_no_class_and_its_images_are_not_read(tmp_path, name, caplog):
+def test_system_folders_are_ignored(tmp_path, name, caplog):
     root = labeled_folder(tmp_path / "raw")
     # Beside the splits, beside the classes, within a class; whole trees of images, as thumbnails and deleted ones are.
     for above in (".", "train", "train/a", "unlabeled"):
@@ -156,7 +156,7 @@ def test_a_folder_of_the_system_is_no_class_and_its_images_are_not_read(tmp_path
     assert "no images in" not in caplog.text
 
 
-def test_a_folder_of_the_system_that_may_not_be_read_does_not_end_ingest(tmp_path, monkeypatch):
+def test_unreadable_system_folder_is_ignored(tmp_path, monkeypatch):
     (write_tree(tmp_path / "raw", ["0.png", "1.png"]) / "lost+found").mkdir()
     scandir = os.scandir
 
@@ -169,14 +169,14 @@ def test_a_folder_of_the_system_that_may_not_be_read_does_not_end_ingest(tmp_pat
     assert len(ingest(tmp_path)["train"]) == 1
 
 
-def test_a_file_or_a_class_whose_name_only_resembles_one_of_the_system_is_read(tmp_path):
+def test_names_similar_to_system_folders_are_read(tmp_path):
     write_tree(tmp_path / "raw", ["train/@eaDirs/lost+found.png", "train/recycle/0.png", "train/#1/0.png"])
     images = ingest(tmp_path)
     assert images["train"].class_names == ["#1", "@eaDirs", "recycle"]
     assert len(images["train"]) == 3
 
 
-def test_broken_images_are_left_out_and_named(tmp_path):
+def test_broken_images_are_skipped_and_listed(tmp_path):
     root = write_tree(tmp_path / "raw", [f"train/{label}/{n}.png" for label in "ab" for n in range(5)])
     write_image(root / "test/a/0.png", 99)
     (root / "train/a/2.png").write_bytes(b"no image")
@@ -191,7 +191,7 @@ def test_broken_images_are_left_out_and_named(tmp_path):
     assert "train/a/2.png" not in images.names
 
 
-def test_links_are_followed_and_circles_are_not(tmp_path):
+def test_links_are_followed_but_not_cycles(tmp_path):
     root = write_tree(tmp_path / "raw", ["train/a/0.png", "train/b/1.png"])
     write_tree(tmp_path / "elsewhere", ["2.png"])
     (root / "train/a/up").symlink_to(root / "train")
@@ -204,13 +204,13 @@ def test_links_are_followed_and_circles_are_not(tmp_path):
     assert images["train"].ignored == {"folders linked a second time": 1}
 
 
-def test_names_that_differ_in_case_alone_are_two_images(tmp_path):
+def test_names_are_case_sensitive(tmp_path):
     write_tree(tmp_path / "raw", ["train/a/x.png", "train/a/X.PNG", "train/b/y.png", "train/b/Y.png"])
     images = ingest(tmp_path)
     assert len(set(images["train"].names + images["test"].names)) == 4
 
 
-def test_names_of_any_script_are_kept_and_strange_bytes_are_written_out(tmp_path):
+def test_unprintable_names_are_escaped(tmp_path):
     names = ["слон.png", "象 🐘.png", "a\nb.png", os.fsdecode(b"\xff.png")]
     write_tree(tmp_path / "raw", [f"train/{label}/{name}" for label in ("كلب", "b") for name in names])
     images = ingest(tmp_path)
@@ -220,21 +220,21 @@ def test_names_of_any_script_are_kept_and_strange_bytes_are_written_out(tmp_path
     assert images["train"].class_names == ["b", "كلب"]
 
 
-def test_a_class_is_the_same_however_its_accent_is_stored(tmp_path):
+def test_class_names_are_unicode_normalized(tmp_path):
     composed, apart = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
     write_tree(tmp_path / "raw", [f"train/{composed}/0.png", "train/thé/1.png", f"test/{apart}/2.png"])
     images = ingest(tmp_path)
     assert images["test"].labels.tolist() == [0]
 
 
-def test_an_empty_class_is_none(tmp_path, caplog):
+def test_empty_class_folder_is_ignored(tmp_path, caplog):
     (labeled_folder(tmp_path / "raw") / "train/c").mkdir()
     with caplog.at_level(logging.INFO):
         assert ingest(tmp_path)["train"].class_names == ["a", "b"]
     assert "train: no images in c, ignored" in caplog.text
 
 
-def test_images_of_several_sizes_become_squares_of_one(tmp_path):
+def test_images_are_resized_to_squares(tmp_path):
     root = tmp_path / "raw"
     for n, size in enumerate([(30, 20), (9, 90), (8, 8), (200, 100)]):
         (root / f"train/{'ab'[n % 2]}").mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What could break: a folder read again though nothing is new in it, or pixels kept of a file that has changed."""
+"""A second ingest of a folder reuses unchanged images, and only these."""
 
 import os
 
@@ -31,7 +31,7 @@ def link_count(tmp_path, split, version):
     return (tmp_path / f"out/{split}.npy" / version / f"{split}.npy").stat().st_nlink
 
 
-def test_an_unchanged_folder_is_linked_and_no_file_is_opened(tmp_path, monkeypatch):
+def test_unchanged_folder_is_linked_without_opening_files(tmp_path, monkeypatch):
     labeled_folder(tmp_path / "raw")
     ingest(tmp_path, OLD)
     monkeypatch.setattr(module, "decode_all", None)
@@ -43,7 +43,7 @@ def test_an_unchanged_folder_is_linked_and_no_file_is_opened(tmp_path, monkeypat
 @pytest.mark.parametrize(
     "changes", [{"image_size": 9}, {"test_fraction": 0.5}, {"max_broken": 0.5}], ids=lambda changes: next(iter(changes))
 )
-def test_other_parameters_are_no_link(tmp_path, changes):
+def test_changed_parameters_are_not_linked(tmp_path, changes):
     labeled_folder(tmp_path / "raw")
     ingest(tmp_path, OLD)
     ingest(tmp_path, NEW, **changes)
@@ -51,7 +51,7 @@ def test_other_parameters_are_no_link(tmp_path, changes):
 
 
 def decoded_names(monkeypatch):
-    """Collects the names of the files that are decoded from now on."""
+    """Collect the names of the decoded files."""
     names = []
 
     def decode_all(paths, size):
@@ -64,7 +64,7 @@ def decoded_names(monkeypatch):
     return names
 
 
-def test_only_what_is_new_or_changed_is_decoded(tmp_path, monkeypatch):
+def test_only_changed_files_are_decoded(tmp_path, monkeypatch):
     root = write_tree(tmp_path / "raw", [f"train/{label}/{label}{n}.png" for label in "ab" for n in range(5)])
     write_image(root / "test/a/t.png", 99)
     ingest(tmp_path, OLD)
@@ -80,7 +80,7 @@ def test_only_what_is_new_or_changed_is_decoded(tmp_path, monkeypatch):
     assert images.labels.tolist() == [0] * 6 + [1] * 5
 
 
-def test_how_much_was_taken_over_is_said(tmp_path, caplog):
+def test_number_of_reused_images_is_logged(tmp_path, caplog):
     caplog.set_level("INFO")
     root = write_tree(
         tmp_path / "raw", [f"train/{label}/{n}.png" for label in "ab" for n in range(5)] + ["test/a/t.png"]
@@ -92,7 +92,7 @@ def test_how_much_was_taken_over_is_said(tmp_path, caplog):
     assert [line for line in caplog.messages if "unchanged" in line] == ["train: 1 decoded, 10 unchanged"]
 
 
-def test_what_was_broken_before_is_tried_again(tmp_path, monkeypatch):
+def test_broken_images_are_tried_again(tmp_path, monkeypatch):
     root = write_tree(tmp_path / "raw", ["train/a/0.png", "train/b/1.png", "test/a/2.png"])
     (root / "train/b/bad.png").write_bytes(b"no image")
     ingest(tmp_path, OLD, max_broken=0.5)
@@ -104,7 +104,7 @@ def test_what_was_broken_before_is_tried_again(tmp_path, monkeypatch):
     assert colors(images) == [0, 3, 1]
 
 
-def test_a_label_follows_its_folder_when_pixels_are_used_again(tmp_path):
+def test_labels_of_reused_images_are_updated(tmp_path):
     root = write_tree(tmp_path / "raw", ["train/b/0.png", "train/c/1.png", "test/b/2.png"])
     ingest(tmp_path, OLD)
     write_image(root / "train/a/3.png", 3)
@@ -113,7 +113,7 @@ def test_a_label_follows_its_folder_when_pixels_are_used_again(tmp_path):
     assert dict(zip(colors(images), images.labels.tolist(), strict=True)) == {3: 0, 0: 1, 1: 2}
 
 
-def test_pixels_of_a_whole_new_version_and_of_one_that_was_added_to_are_the_same(tmp_path):
+def test_partial_and_full_ingest_give_equal_pixels(tmp_path):
     root = labeled_folder(tmp_path / "raw", per_class=6)
     ingest(tmp_path, OLD)
     write_image(root / "train/a/new.png", 77)

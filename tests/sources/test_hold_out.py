@@ -19,7 +19,7 @@ def digests_of(count, seed=0):
 
 
 @given(labels=CLASSES, fraction=st.floats(0.01, 0.99))
-def test_each_class_gives_its_part_and_keeps_some(labels, fraction):
+def test_part_of_each_class_is_held_out(labels, fraction):
     chosen = held_out(digests_of(len(labels)), labels, fraction)
     for label in np.unique(labels):
         there, given_up = (labels == label).sum(), chosen[labels == label].sum()
@@ -27,7 +27,7 @@ def test_each_class_gives_its_part_and_keeps_some(labels, fraction):
 
 
 @given(labels=CLASSES, order=st.randoms(use_true_random=False))
-def test_the_order_of_the_images_does_not_matter(labels, order):
+def test_order_of_images_does_not_matter(labels, order):
     digests, positions = digests_of(len(labels)), list(range(len(labels)))
     order.shuffle(positions)
     one, two = held_out(digests, labels, 0.3), held_out(digests[positions], labels[positions], 0.3)
@@ -35,18 +35,18 @@ def test_the_order_of_the_images_does_not_matter(labels, order):
 
 
 @given(st.lists(st.integers(0, 5), min_size=2, max_size=30))
-def test_equal_images_of_a_class_are_on_one_side(numbers):
+def test_equal_images_are_in_the_same_split(numbers):
     chosen = held_out(np.array(numbers, np.uint64), np.zeros(len(numbers), np.int64), 0.4)
     assert all(len({bool(c) for c, n in zip(chosen, numbers, strict=True) if n == number}) == 1 for number in numbers)
 
 
-def test_a_image_that_is_added_moves_at_most_one_other():
+def test_added_image_moves_at_most_one_other():
     digests, labels = digests_of(101), np.zeros(101, np.int64)
     before, after = held_out(digests[:100], labels[:100], 0.25), held_out(digests, labels, 0.25)
     assert (before != after[:100]).sum() <= 1
 
 
-def test_files_are_told_apart_by_both_ends_and_their_length(tmp_path):
+def test_digest_covers_both_ends_and_the_size(tmp_path):
     contents = [
         b"a" * 10,
         b"a" * 11,
@@ -61,7 +61,7 @@ def test_files_are_told_apart_by_both_ends_and_their_length(tmp_path):
     assert len(digests) == len(contents)
 
 
-def test_a_name_is_nothing_to_a_digest(tmp_path):
+def test_digest_does_not_depend_on_the_name(tmp_path):
     for name in "ab":
         (tmp_path / name).write_bytes(b"the same")
     assert digest_file(tmp_path / "a") == digest_file(tmp_path / "b")
@@ -77,7 +77,7 @@ def division(folder, files, unreadable=None):
     return HoldOut(folder, files, np.zeros(len(files), np.int64), 0.25, {} if unreadable is None else unreadable)
 
 
-def test_a_file_that_cannot_be_read_is_not_held_out_and_has_no_say(tmp_path):
+def test_unreadable_file_does_not_influence_the_split(tmp_path):
     files = files_in(tmp_path)
     for gone in map(str, range(8)):
         (tmp_path / gone).rename(tmp_path / "aside")
@@ -91,12 +91,12 @@ def test_a_file_that_cannot_be_read_is_not_held_out_and_has_no_say(tmp_path):
         (tmp_path / "aside").rename(tmp_path / gone)
 
 
-def test_a_pipe_is_not_waited_for(tmp_path):
+def test_pipe_does_not_block(tmp_path):
     os.mkfifo(tmp_path / "x")
     assert division(tmp_path, [File("x", "")]).undecided == {"x": "not a regular file"}
 
 
-def test_a_division_agrees_with_one_that_could_read_the_same_files(tmp_path):
+def test_unchanged_if_the_same_files_are_readable(tmp_path):
     files = files_in(tmp_path)
     reason = {"3": "No such file or directory"}
     assert division(tmp_path, files).is_unchanged({})
@@ -110,8 +110,8 @@ def test_a_division_agrees_with_one_that_could_read_the_same_files(tmp_path):
         assert not now.is_unchanged({})
 
 
-def test_two_halves_that_were_divided_differently_are_refused(tmp_path):
-    """Of the one half it has been said that it is as before; the other would now be decided with a file less."""
+def test_different_splits_are_refused(tmp_path):
+    """One split was declared unchanged; the other would now be decided with one file less."""
     files = files_in(tmp_path)
     now = division(tmp_path, files)
     assert now.is_unchanged({})

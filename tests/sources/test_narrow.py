@@ -1,4 +1,4 @@
-"""What could break: an image that comes out black or flat without a word, or a word about one that does not."""
+"""Images that look black or flat because of their range of values are detected."""
 
 import logging
 
@@ -54,25 +54,25 @@ AS_IT_SHOULD_BE = {
 
 
 @pytest.mark.parametrize("name", NARROW)
-def test_values_that_use_a_small_part_of_their_range_are_marked(tmp_path, name):
+def test_narrow_range_is_detected(tmp_path, name):
     pixels = decode(NARROW[name](tmp_path / "image.png"), SIDE)
     assert isinstance(pixels, NarrowPixels)
     assert pixels.shape == (3, SIDE, SIDE)
 
 
 @pytest.mark.parametrize("name", AS_IT_SHOULD_BE)
-def test_others_are_not(tmp_path, name):
+def test_full_range_is_not_narrow(tmp_path, name):
     assert type(decode(AS_IT_SHOULD_BE[name](tmp_path / "image.png"), SIDE)) is np.ndarray
 
 
 @pytest.mark.parametrize("write", [write_png, write_tiff])
-def test_all_16_bits_are_read_as_they_are(tmp_path, write):
+def test_full_16_bit_range_is_scaled(tmp_path, write):
     values = ramp(0, WHOLE)
     np.testing.assert_array_equal(decode(write(tmp_path / "image", values), SIDE)[0], np.rint(values / 257))
 
 
 @pytest.mark.parametrize("mode", ["I;16", "I;16B", "I;16L"])
-def test_an_image_of_pillow_is_marked_as_its_file_is(mode):
+def test_pil_image_is_marked_like_its_file(mode):
     values = ramp(0, TWELVE)
     image = Image.frombytes(mode, (SIDE, SIDE), values.astype(">u2" if mode == "I;16B" else "<u2").tobytes())
     pixels = center_square(image, SIDE)
@@ -81,18 +81,18 @@ def test_an_image_of_pillow_is_marked_as_its_file_is(mode):
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])
-def test_an_image_whose_range_is_not_known_is_none(mode):
+def test_image_of_unknown_range_is_refused(mode):
     with pytest.raises(UnreadableImage, match="pixels are signed, float or 32-bit"):
         center_square(Image.new(mode, (SIDE, SIDE), 1), SIDE)
 
 
 @pytest.mark.parametrize("size", [(0, 8), (8, 0), (0, 0)])
-def test_an_image_without_a_pixel_is_none(size):
+def test_empty_image_is_refused(size):
     with pytest.raises(UnreadableImage, match=rf"the image is empty \({size[0]} x {size[1]}\)"):
         center_square(Image.new("RGB", size), 8)
 
 
-def test_a_mark_comes_through_the_decoding_processes(tmp_path):
+def test_narrow_pixels_pass_through_decoder_processes(tmp_path):
     paths = [write_png(tmp_path / f"{n}.png", ramp(0, most)) for n, most in enumerate((TWELVE, WHOLE, TWELVE))]
     found = list(decoders.decode_all(paths, SIDE, processes=1))
     assert [isinstance(pixels, NarrowPixels) for pixels in found] == [True, False, True]
@@ -117,7 +117,7 @@ WORDS = (
 )
 
 
-def test_ingest_counts_them_and_again_when_nothing_or_little_has_changed(tmp_path, caplog, monkeypatch):
+def test_narrow_images_are_counted_at_each_ingest(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(folder_module, "decode_all", decode_here)
     for n, most in enumerate((WHOLE, TWELVE, TWELVE, WHOLE, TWELVE)):
         write_png(tmp_path / f"raw/train/{'ab'[n > 2]}/{n}.png", ramp(0, most))
@@ -142,7 +142,7 @@ def test_ingest_counts_them_and_again_when_nothing_or_little_has_changed(tmp_pat
 
 @pytest.mark.parametrize("write", [write_npy, write_npz])
 @pytest.mark.parametrize("channels_last", [False, True])
-def test_an_array_of_0_to_1_is_counted_image_by_image(tmp_path, write, channels_last, caplog, monkeypatch):
+def test_narrow_images_of_arrays_are_counted(tmp_path, write, channels_last, caplog, monkeypatch):
     monkeypatch.setattr(array_module, "BATCH_BYTES", 3 * 3 * SIDE**2)
     pixels = np.random.default_rng(0).integers(0, 256, (11, 3, SIDE, SIDE), dtype=np.uint8)
     narrow = [0, 1, 4, 10]
@@ -156,7 +156,7 @@ def test_an_array_of_0_to_1_is_counted_image_by_image(tmp_path, write, channels_
     assert told(images, caplog)[0].startswith("train: 4 of 11 images use a small part of their range of values")
 
 
-def test_of_a_held_out_part_each_split_counts_its_own(tmp_path):
+def test_narrow_images_are_counted_per_split(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 2, (16, 3, SIDE, SIDE), dtype=np.uint8)
     images = ingested("array", write_npy(tmp_path / "raw", train=pixels), tmp_path / "out", image_size=SIDE)
     assert [len(images[split].narrow) for split in SPLITS] == [0, 12, 4]

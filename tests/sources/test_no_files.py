@@ -1,4 +1,4 @@
-"""What could break: a command waits for ever at a pipe, or reads a device to the end that it has not."""
+"""Pipes, devices, sockets and folders in place of a file are refused without blocking."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from byol_kedro.files.fetch import NEVER, fetch_and_unpack
 from byol_kedro.files.user_files import is_regular
 from byol_kedro.files.weights import read_weights
 from byol_kedro.pipelines.extract.references import check_references
-from byol_kedro.pipelines.pretrain.resume import file_mark
+from byol_kedro.pipelines.pretrain.resume import file_hash
 from byol_kedro.sources.cifar10 import BATCHES, CIFAR10
 from byol_kedro.sources.stl10 import STL10
 from tests.support.image_datasets import ingest_parameters, write_stl10
@@ -33,10 +33,10 @@ NOWHERE = "http://127.0.0.1:9/x"  # the port of "discard"; nothing listens there
 
 @pytest.fixture(autouse=True)
 def in_time():
-    """What waits is an error."""
+    """Fail if a test blocks."""
 
     def stop(*_):
-        raise AssertionError("it waits")
+        raise AssertionError("blocked")
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, 10)
@@ -65,7 +65,7 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 def opened(source: str, side: int = SIDE) -> Callable[[Path], object]:
-    """What ingest does first, in the folder of a file that may be inside a folder of its own."""
+    """Open a source, whose files may be in a folder inside `raw_root`."""
     above = {"stl10": 2, "cifar10": 2}.get(source, 1)
     return lambda path: RawImages(source, path.parents[above - 1], NEVER).open(ingest_parameters(side), 0)
 
@@ -103,9 +103,9 @@ def _whole(part: Path) -> Path:
     return part.with_suffix("")
 
 
-# What lies around it, the file that is replaced, and what reads it.
+# Setup, the file that is replaced, and what reads it.
 READERS: dict[str, tuple[Callable[[Path], object], str, Callable[[Path], object]]] = {
-    "init_from, its content": (nothing, "x.pth", lambda path: file_mark(str(path))),
+    "init_from, its content": (nothing, "x.pth", lambda path: file_hash(str(path))),
     "weights": (nothing, "x.pth", lambda path: read_weights(path, "pretrain.init_from")),
     "weights of safetensors": (nothing, "x.safetensors", lambda path: read_weights(path, "pair_model.weights_from")),
     "references": (nothing, "x.pth", lambda path: check_references({"mine": f"resnet18@{path}"})),
@@ -128,7 +128,7 @@ READERS: dict[str, tuple[Callable[[Path], object], str, Callable[[Path], object]
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", READERS)
-def test_what_is_no_file_is_named_and_not_read(tmp_path, name, kind):
+def test_other_kinds_of_files_are_refused(tmp_path, name, kind):
     surroundings, file, read = READERS[name]
     make, words = KINDS[kind]
     surroundings(tmp_path)
@@ -142,7 +142,7 @@ def test_what_is_no_file_is_named_and_not_read(tmp_path, name, kind):
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "socket"])
-def test_an_older_encoder_is_not_taken_for_a_newest_that_is_no_file(tmp_path, kind):
+def test_invalid_newest_encoder_is_not_replaced_by_an_older_one(tmp_path, kind):
     make, words = KINDS[kind]
     for version in ("2026-01-01T00.00.00.000Z", "2026-01-02T00.00.00.000Z"):
         (tmp_path / "encoder.safetensors" / version).mkdir(parents=True)
@@ -153,7 +153,7 @@ def test_an_older_encoder_is_not_taken_for_a_newest_that_is_no_file(tmp_path, ki
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"folder"}))
-def test_an_encoder_that_is_no_file_is_named(tmp_path, kind):
+def test_encoder_of_another_kind_is_refused(tmp_path, kind):
     make, words = KINDS[kind]
     make(tmp_path / "x")
     with pytest.raises(UserError, match=f"^load_encoder: .*x {words}"):
@@ -162,8 +162,8 @@ def test_an_encoder_that_is_no_file_is_named(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"folder"}))
 @pytest.mark.parametrize("test", [True, False])
-def test_an_image_that_is_no_file_is_left_out(tmp_path, kind, test):
-    """Also where its content would decide what is held out."""
+def test_image_of_another_kind_is_skipped(tmp_path, kind, test):
+    """Also if its content would determine what is held out."""
     root = write_tree(tmp_path / "raw", [f"train/{label}/{n}.png" for label in "ab" for n in range(5)])
     if test:
         write_tree(root, ["test/a/0.png"])
@@ -175,8 +175,8 @@ def test_an_image_that_is_no_file_is_left_out(tmp_path, kind, test):
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "socket", "folder"])
-def test_nothing_is_written_in_the_place_of_what_is_no_file(tmp_path, kind):
-    """As by `kedro export --output /dev/null`, which would remove it."""
+def test_special_files_are_not_replaced(tmp_path, kind):
+    """For example by `kedro export --output /dev/null`."""
     KINDS[kind][0](tmp_path / "x")
     before = (tmp_path / "x").lstat()
     with (
@@ -188,7 +188,7 @@ def test_nothing_is_written_in_the_place_of_what_is_no_file(tmp_path, kind):
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
-def test_a_file_is_one_and_nothing_is_none(tmp_path):
+def test_is_regular_is_true_for_files_and_links(tmp_path):
     (tmp_path / "x").write_text("")
     (tmp_path / "link").symlink_to("x")
     assert is_regular(tmp_path / "x")

@@ -1,4 +1,4 @@
-"""What could break: an image that a run has drawn is learned from, or one of the user's is left out without a word."""
+"""Outputs of runs are never used as images, and images of the user are never ignored silently."""
 
 import logging
 import shutil
@@ -26,7 +26,7 @@ def in_this_process(monkeypatch):
 
 
 def write_outputs(data_root: Path, *versions: str) -> Path:
-    """What runs write, as far as it matters here."""
+    """Write the outputs of runs that matter here."""
     for version in versions or (OLD, NEW):
         for number, name in enumerate(IMAGES):
             write_image(data_root / name / version / Path(name).name, 900 + number)
@@ -42,17 +42,17 @@ def ingest(root: Path, out: Path, version: str = NEW):
 
 
 def found(root: Path) -> list[int]:
-    """The colors of all images that ingest takes."""
+    """Return the colors of all ingested images."""
     images = ingest(root, root.parent / "out")
     return sorted(color for split in SPLITS for color in colors(images[split]))
 
 
-def test_a_manifest_lies_where_the_catalog_puts_it():
+def test_manifest_path_matches_the_catalog():
     entry = yaml.safe_load((ROOT / "conf/base/catalog.yml").read_text("utf-8"))["run_manifest"]
     assert entry["filepath"] == f"${{_root}}/{MANIFEST}"
 
 
-def test_every_entry_lies_in_a_folder_that_is_known_for_an_output():
+def test_all_catalog_folders_are_output_folders():
     from byol_kedro.sources.outputs import _LAYER  # noqa: PLC0415
 
     catalog = yaml.safe_load((ROOT / "conf/base/catalog.yml").read_text("utf-8"))
@@ -71,14 +71,14 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_loose_images_are_all_that_is_taken_wherever_runs_write(tmp_path, place):
+def test_outputs_below_unlabeled_images_are_ignored(tmp_path, place):
     root = write_tree(tmp_path / "raw", [f"{n}.png" for n in range(6)] + ["deep/6.png"])
     write_outputs(root / PLACES[place])
     assert found(root) == list(range(7))
 
 
 @pytest.mark.parametrize("place", ["train", "unlabeled", "test", "train/a", "unlabeled/deep", "."])
-def test_images_in_splits_are_all_that_is_taken_wherever_runs_write(tmp_path, place):
+def test_outputs_below_splits_are_ignored(tmp_path, place):
     names = [f"train/{label}/{n}.png" for label in "ab" for n in range(3)] + ["test/a/0.png", "unlabeled/deep/0.png"]
     root = write_tree(tmp_path / "raw", names)
     write_outputs(root / place / ("runs" if place in ("train/a", "unlabeled/deep") else "."))
@@ -87,7 +87,7 @@ def test_images_in_splits_are_all_that_is_taken_wherever_runs_write(tmp_path, pl
     assert images["train"].class_names == ["a", "b"]
 
 
-def test_how_many_places_were_passed_over_is_said(tmp_path, caplog):
+def test_ignored_outputs_are_counted(tmp_path, caplog):
     root = write_tree(tmp_path / "raw", ["train/0.png", "train/1.png", "unlabeled/2.png", "unlabeled/x.heic"])
     write_outputs(root / "unlabeled/one")
     write_outputs(root / "unlabeled/two")
@@ -98,7 +98,7 @@ def test_how_many_places_were_passed_over_is_said(tmp_path, caplog):
     assert "1 file of other types ignored: .heic 1; outputs of runs ignored in 2 places" in caplog.text
 
 
-def test_a_further_run_changes_nothing(tmp_path):
+def test_new_outputs_do_not_change_the_images(tmp_path):
     root = write_tree(tmp_path / "raw", [f"{n}.png" for n in range(6)])
     write_outputs(root, OLD)
     ingest(root, tmp_path / "out", OLD)
@@ -109,13 +109,13 @@ def test_a_further_run_changes_nothing(tmp_path):
     assert (tmp_path / f"out/train.npy/{NEW}/train.npy").stat().st_nlink == 2
 
 
-def test_images_below_a_data_root_are_read_where_they_are_asked_for(tmp_path):
-    """As of the default: data/01_raw below data."""
+def test_raw_root_inside_a_data_root_is_read(tmp_path):
+    """By default, raw_root is data/01_raw in the data_root data."""
     root = write_tree(write_outputs(tmp_path / "data") / "01_raw", [f"{n}.png" for n in range(6)])
     assert found(root) == list(range(6))
 
 
-def test_an_image_beside_outputs_is_neither_read_nor_left_out_in_silence(tmp_path):
+def test_image_beside_outputs_is_an_error(tmp_path):
     root = write_tree(tmp_path / "raw", [f"{n}.png" for n in range(6)])
     write_image(write_outputs(root / "runs") / "mine/x.png")
     with pytest.raises(UserError, match=r"raw/runs is a data_root, .* but it contains mine/x.png; move this image"):
@@ -125,7 +125,7 @@ def test_an_image_beside_outputs_is_neither_read_nor_left_out_in_silence(tmp_pat
 @pytest.mark.parametrize(
     "place", ["02_intermediate", "02_intermediate/sample_grid.png", f"02_intermediate/sample_grid.png/{NEW}"]
 )
-def test_outputs_that_are_asked_for_are_refused(tmp_path, place):
+def test_output_folder_as_root_is_refused(tmp_path, place):
     outputs = write_outputs(tmp_path / "data") / place
     write_tree(tmp_path / "raw", ["train/0.png", "train/1.png"])
     (tmp_path / "link").symlink_to(outputs)
@@ -150,7 +150,7 @@ LINKS = {
 
 
 @pytest.mark.parametrize("name", LINKS)
-def test_a_link_into_outputs_is_not_followed(tmp_path, name):
+def test_links_to_outputs_are_not_followed(tmp_path, name):
     root = write_tree(tmp_path / "raw", [f"{n}.png" for n in range(6)])
     write_outputs(tmp_path / "data")
     (tmp_path / "first").symlink_to(tmp_path / "data" / LINKS[name])
@@ -158,7 +158,7 @@ def test_a_link_into_outputs_is_not_followed(tmp_path, name):
     assert found(root) == list(range(6))
 
 
-def test_links_to_images_of_ones_own_are_followed(tmp_path):
+def test_links_to_other_images_are_followed(tmp_path):
     write_outputs(tmp_path / "data")
     write_tree(tmp_path / "data/mine", ["0.png", "1.png"])
     root = write_tree(tmp_path / "raw", ["2.png", "3.png"])
@@ -167,7 +167,7 @@ def test_links_to_images_of_ones_own_are_followed(tmp_path):
     assert found(root) == [0, 0, 1, 1, 1]
 
 
-def test_an_entry_that_was_copied_elsewhere_is_still_an_output(tmp_path):
+def test_copied_outputs_are_recognized(tmp_path):
     root = write_tree(tmp_path / "raw", [f"{n}.png" for n in range(6)])
     write_outputs(tmp_path / "data")
     for name in IMAGES:
@@ -175,15 +175,15 @@ def test_an_entry_that_was_copied_elsewhere_is_still_an_output(tmp_path):
     assert found(root) == list(range(6))
 
 
-def test_folders_that_only_look_like_outputs_are_read(tmp_path):
-    """Of another project of Kedro, or of somebody who numbers folders."""
+def test_folders_similar_to_outputs_are_read(tmp_path):
+    """For example folders of another Kedro project."""
     names = ["02_intermediate/0.png", "08_reporting/1.png", "cats.png/2.png", f"{OLD}/3.png", f"x.png/{OLD}/4.png"]
     root = write_tree(tmp_path / "raw", names)
     (root / "02_intermediate/table.csv" / OLD).mkdir(parents=True)
     assert found(root) == list(range(5))
 
 
-def test_what_is_asked_about_are_no_outputs(tmp_path):
+def test_outputs_are_ignored_by_predict(tmp_path):
     root = write_tree(tmp_path / "new", ["0.png", "deep/1.png"])
     write_outputs(root)
     write_outputs(root / "deep/runs")
@@ -192,7 +192,7 @@ def test_what_is_asked_about_are_no_outputs(tmp_path):
     assert loaded.ignored == {"outputs of runs": 2}
 
 
-def test_a_folder_of_nothing_but_outputs_is_named(tmp_path):
+def test_folder_with_only_outputs_is_refused(tmp_path):
     root = write_outputs(tmp_path / "data")
     with pytest.raises(UserError, match=r"no images found in .*/data \(ignored: 1 × outputs of runs\)"):
         RawImages("folder", root).open(ingest_parameters(SIDE), 0)

@@ -23,7 +23,7 @@ def pixels_of(source, split):
 
 
 def covered(size, split, image_size, seed):
-    """Which pixels, each with its own identity, the patches of a split are made of."""
+    """The pixels of the photograph that the patches of a split consist of."""
     identities = np.arange(size[0] * size[1]).reshape(size[1], size[0])
     seen = set()
     for left, top, side in draw_boxes(size, split, 20, image_size, np.random.default_rng(seed)).tolist():
@@ -39,34 +39,34 @@ def covered(size, split, image_size, seed):
     image_size=st.integers(8, 64),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_no_pixel_of_a_test_patch_is_in_a_patch_of_another_split(size, image_size, seed):
+def test_splits_share_no_pixel(size, image_size, seed):
     test = covered(size, "test", image_size, seed)
     assert not test & covered(size, "train", image_size, seed + 1)
     assert not test & covered(size, "unlabeled", image_size, seed + 2)
 
 
 @pytest.mark.parametrize(("split", "shade"), [("unlabeled", 0), ("train", 0), ("test", 255)])
-def test_resampling_does_not_look_over_the_border(monkeypatch, split, shade):
+def test_resampling_does_not_cross_the_border(monkeypatch, split, shade):
     halves = np.zeros((64, 101, 3), dtype=np.uint8)
     halves[:, 101 // 2 :] = 255
     monkeypatch.setattr(Photograph, "read", lambda _: Image.fromarray(halves))
     assert np.unique(pixels_of(open_source(train=40, test=40), split)).tolist() == [shade]
 
 
-def test_a_patch_of_its_own_size_is_the_photograph_itself():
+def test_patch_without_resizing_is_exact():
     photograph = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
     patch = crop(Image.fromarray(photograph), np.array([[5, 7, 8]]), 8)[0]
     np.testing.assert_array_equal(patch, photograph[7:15, 5:13].transpose(2, 0, 1))
 
 
-def test_a_reduced_patch_is_an_average():
+def test_reduced_patch_is_an_average():
     checkers = np.indices((24, 24)).sum(axis=0) % 2 * 255
     photograph = Image.fromarray(np.repeat(checkers[..., None], 3, axis=2).astype(np.uint8))
     patch = crop(photograph, np.array([[0, 0, 24]]), 8)[0]
     assert np.abs(patch.astype(int) - 127).max() <= 30
 
 
-def test_every_photograph_is_installed_and_large_enough():
+def test_all_photographs_are_installed_and_large_enough():
     for name, place in PHOTOGRAPHS.items():
         photograph = place.read()
         assert photograph.mode == "RGB", name
@@ -80,7 +80,7 @@ def test_no_patch_is_black():
         assert brightest.min() > 8
 
 
-def test_labels_names_and_images_belong_together():
+def test_labels_names_and_images_match():
     source = open_source()
     stream = source.stream("train")
     index = stream.index
@@ -91,37 +91,37 @@ def test_labels_names_and_images_belong_together():
     assert pixels_of(source, "train").shape == (stream.count, 3, 16, 16)
 
 
-def test_names_are_unique_over_all_splits():
+def test_names_are_unique():
     names = [name for split in COUNTS for name in open_source().stream(split).index.names]
     assert len(set(names)) == len(names)
 
 
-def test_the_same_seed_gives_the_same_patches_and_another_seed_others():
+def test_patches_depend_on_the_seed():
     first = pixels_of(open_source(), "train")
     np.testing.assert_array_equal(first, pixels_of(open_source(), "train"))
     assert (first != pixels_of(open_source(seed=1), "train")).any()
 
 
-def test_unlabeled_patches_are_not_the_training_patches():
+def test_unlabeled_and_training_patches_differ():
     source = open_source(unlabeled=2)
     assert (pixels_of(source, "train") != pixels_of(source, "unlabeled")).any()
 
 
-def test_no_unlabeled_patches_is_an_empty_split(tmp_path):
+def test_zero_unlabeled_patches_are_an_empty_split(tmp_path):
     dataset = images_dataset(tmp_path, NEW)
     dataset.save(open_source(unlabeled=0).stream("unlabeled"))
     assert dataset.load().pixels.shape == (0, 3, 16, 16)
 
 
 @pytest.mark.parametrize("changes", [{"seed": 1}, {"side": 17}, {"train": 3}])
-def test_a_changed_seed_or_parameter_is_cut_anew(tmp_path, changes):
+def test_changed_parameters_give_new_patches(tmp_path, changes):
     images_dataset(tmp_path, OLD).save(open_source().stream("train"))
     changed = open_source(**changes)
     images_dataset(tmp_path, NEW).save(changed.stream("train"))
     np.testing.assert_array_equal(images_dataset(tmp_path, NEW).load().pixels, pixels_of(changed, "train"))
 
 
-def test_a_photograph_that_the_package_lacks_is_named(monkeypatch):
+def test_missing_photograph_is_named(monkeypatch):
     monkeypatch.setitem(module.PHOTOGRAPHS, "gone", Photograph("skimage", "data/gone.png"))
     with pytest.raises(UserError, match=r"gone\.png is missing; install skimage"):
         open_source()

@@ -1,4 +1,4 @@
-"""What could break: a file that people have saved anew is refused, or one runs, takes the memory, or stays behind."""
+"""Pickles of arrays are read whatever wrote them; others are refused without running code or exhausting memory."""
 
 import os
 import pickle
@@ -28,7 +28,7 @@ def read(folder: Path, content: bytes):
 
 
 def of_numpy_1(content: bytes) -> bytes:
-    """As NumPy before 2.0 wrote it, whose modules had no underscore; without frames, whose lengths would differ."""
+    """Change a pickle to that of NumPy 1, whose modules had no underscore; frames are removed, since lengths differ."""
     places = [(opcode.name, start) for opcode, _, start in pickletools.genops(content)]
     ends = [start for _, start in places[1:]] + [len(content)]
     parts = [content[start:end] for (name, start), end in zip(places, ends, strict=True) if name != "FRAME"]
@@ -41,7 +41,7 @@ def of_numpy_1(content: bytes) -> bytes:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("by", [bytes, of_numpy_1], ids=["NumPy 2", "NumPy 1"])
-def test_what_python_3_saves_is_read_as_it_was(tmp_path, protocol, by):
+def test_python_3_pickles_are_read(tmp_path, protocol, by):
     found = read(tmp_path, by(pickle.dumps(SAVED | {b"data": DATA}, protocol=protocol)))
     np.testing.assert_array_equal(found.pop(b"data"), DATA)
     assert found == SAVED
@@ -49,7 +49,7 @@ def test_what_python_3_saves_is_read_as_it_was(tmp_path, protocol, by):
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("kind", ["i1", "u1", "<i4", ">i4", "<i8", ">i8", "<u2"])
-def test_whole_numbers_of_any_width_and_order_are_read(tmp_path, protocol, kind):
+def test_integers_of_any_size_and_byte_order_are_read(tmp_path, protocol, kind):
     labels = np.array(LABELS, kind)
     found = read(tmp_path, pickle.dumps({"array": labels, "list": list(labels)}, protocol=protocol))
     assert found["array"].tolist() == LABELS
@@ -67,7 +67,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("change", CHANGES)
-def test_an_array_is_read_in_the_order_that_it_was_saved_in(tmp_path, protocol, change):
+def test_memory_order_of_arrays_is_preserved(tmp_path, protocol, change):
     saved = CHANGES[change](DATA)
     np.testing.assert_array_equal(read(tmp_path, pickle.dumps({"data": saved}, protocol=protocol))["data"], saved)
 
@@ -107,7 +107,7 @@ class Runs:
 
 
 def stacked(flag: Path) -> bytes:
-    """A call as protocol 4 names it, after a name that is known."""
+    """A call named as in protocol 4, after an allowed name."""
     known, wanted = (
         unicode(module) + unicode(name) + b"\x93" for module, name in (("numpy", "dtype"), ("os", "mkdir"))
     )
@@ -132,21 +132,21 @@ RUNS = {
 
 
 @pytest.mark.parametrize("attack", RUNS)
-def test_nothing_in_a_pickle_runs(tmp_path, attack):
+def test_no_code_in_a_pickle_runs(tmp_path, attack):
     with pytest.raises(UserError, match=r"refused to load (os|posix|builtins|__builtin__)\.(mkdir|eval);"):
         read(tmp_path, RUNS[attack](tmp_path / "it ran"))
     assert not (tmp_path / "it ran").exists()
 
 
 @pytest.mark.parametrize("attack", RUNS)
-def test_an_attack_of_these_tests_would_work_on_pickle(tmp_path, attack):
+def test_attacks_work_on_an_unrestricted_pickle(tmp_path, attack):
     with suppress(TypeError):  # of what is made of the answer
         pickle.loads(RUNS[attack](tmp_path / "it ran"))
     assert (tmp_path / "it ran").exists()
 
 
 def built(kind: bytes, state: bytes = b"", length: bytes = b"K\x01") -> bytes:
-    """A dict with an array of 8 bytes, whose type is `kind`, with a `state` of its own, and whose length is pickled."""
+    """A dict with an array of 8 bytes; its dtype `kind`, its `state` and its pickled length can be replaced."""
     type_ = name("numpy", "dtype") + text(kind) + b"K\x00K\x01\x87R" + state
     array = ARRAY + b"(K\x01" + length + b"\x85" + type_ + b"\x89" + text(bytes(8)) + b"tb"
     return b"\x80\x02}" + text(b"data") + array + b"s."
@@ -177,7 +177,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("attack", REFUSED)
-def test_what_is_no_array_of_whole_numbers_is_refused_by_its_name(tmp_path, attack):
+def test_other_objects_are_refused_by_name(tmp_path, attack):
     content, expected = REFUSED[attack]
     with pytest.raises(UserError) as caught:
         read(tmp_path, content)
@@ -204,7 +204,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("damage", DAMAGED)
-def test_a_damaged_pickle_is_one_line(tmp_path, damage):
+def test_damaged_pickle_is_refused(tmp_path, damage):
     with pytest.raises(UserError, match="is truncated or not a pickle of arrays"):
         read(tmp_path, DAMAGED[damage])
 
@@ -222,7 +222,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_a_small_file_cannot_take_the_memory(tmp_path, bomb):
+def test_small_file_cannot_exhaust_memory(tmp_path, bomb):
     (tmp_path / "batch").write_bytes(BOMBS[bomb])
     program = f"""
 import resource
@@ -240,7 +240,7 @@ finally:
     assert int(done.stdout.split()[0]) < 50_000
 
 
-def test_a_file_that_changes_a_stand_in_changes_it_for_itself_alone(tmp_path):
+def test_stand_ins_are_not_shared_between_files(tmp_path):
     defaults = b"N}" + unicode("__defaults__") + unicode("<i8") + b"\x85s\x86b"
     read(tmp_path, b"\x80\x02" + name("numpy", "dtype") + defaults + b"0N.")
     found = read(tmp_path, pickle.dumps({"data": DATA}, protocol=2))

@@ -1,4 +1,4 @@
-"""Whatever lies in a folder: every image gets the label of its folder, or there is one line; never a traceback."""
+"""Random folders give correct labels or a one-line error, never a traceback."""
 
 import shutil
 import unicodedata
@@ -33,7 +33,7 @@ def in_this_process(monkeypatch):
 
 
 def grow(root: Path, tree: dict[str, bool]) -> dict[str, int]:
-    """Writes the files; returns the color of each image by its path."""
+    """Write the files and return the color of each image by path."""
     root.mkdir(parents=True)
     written = {}
     for color, (name, good) in enumerate(sorted(tree.items())):
@@ -50,7 +50,7 @@ def grow(root: Path, tree: dict[str, bool]) -> dict[str, int]:
 
 @settings(max_examples=80, deadline=None, suppress_health_check=GENTLE)
 @given(tree=TREES, twice=st.booleans())
-def test_every_image_has_the_label_of_its_folder_or_there_is_one_line(tmp_path, tree, twice):
+def test_random_folders_give_correct_labels_or_an_error(tmp_path, tree, twice):
     shutil.rmtree(tmp_path, ignore_errors=True)
     written = grow(tmp_path / "raw", tree)
     try:
@@ -89,7 +89,7 @@ ENCODED = [encoded(kind) for kind in ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF
 
 @settings(max_examples=300, deadline=None, suppress_health_check=GENTLE)
 @given(data=st.data())
-def test_a_file_of_any_bytes_is_a_image_or_unreadable(tmp_path, data):
+def test_random_bytes_are_an_image_or_unreadable(tmp_path, data):
     content = bytearray(data.draw(st.one_of(st.binary(max_size=200), st.sampled_from(ENCODED))))
     content = content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content
     for _ in range(data.draw(st.integers(0, 4))):

@@ -26,7 +26,7 @@ def error_of(root, side=STL10_SIDE):
     return str(caught.value)
 
 
-def test_images_stand_upright(tmp_path):
+def test_images_are_transposed(tmp_path):
     side = STL10_SIDE
     folder = write_stl10(tmp_path)
     image = np.zeros((3, side, side), dtype=np.uint8)
@@ -40,7 +40,7 @@ def test_images_stand_upright(tmp_path):
     np.testing.assert_array_equal(first, image)
 
 
-def test_batches_together_are_the_file_whatever_their_size(tmp_path, monkeypatch):
+def test_batches_cover_the_file(tmp_path, monkeypatch):
     folder = write_stl10(tmp_path, count=20)
     monkeypatch.setattr(module, "BATCH_BYTES", 7 * 3 * STL10_SIDE**2)
     batches = list(open_source(tmp_path).stream("test").batches())
@@ -49,14 +49,14 @@ def test_batches_together_are_the_file_whatever_their_size(tmp_path, monkeypatch
     np.testing.assert_array_equal(np.concatenate(batches), raw.swapaxes(2, 3))
 
 
-def test_labels_begin_at_nought_and_are_unknown_where_there_are_none(tmp_path):
+def test_labels_start_at_zero(tmp_path):
     write_stl10(tmp_path)
     source = open_source(tmp_path)
     assert source.stream("train").index.labels.tolist() == [*range(10)] * 2
     assert source.stream("unlabeled").index.labels.tolist() == [-1] * 20
 
 
-def test_class_names_and_the_folds_of_train_are_read(tmp_path):
+def test_class_names_and_folds_are_read(tmp_path):
     write_stl10(tmp_path)
     source = open_source(tmp_path)
     assert source.stream("train").source.class_names == [f"class{i}" for i in range(10)]
@@ -64,7 +64,7 @@ def test_class_names_and_the_folds_of_train_are_read(tmp_path):
     assert source.folds("test") == []
 
 
-def test_names_are_unique_over_all_splits(tmp_path):
+def test_names_are_unique(tmp_path):
     write_stl10(tmp_path)
     source = open_source(tmp_path)
     names = [name for split in ("unlabeled", "train", "test") for name in source.stream(split).index.names]
@@ -72,13 +72,13 @@ def test_names_are_unique_over_all_splits(tmp_path):
     assert "test/00017" in names
 
 
-def test_no_unlabeled_images_is_an_empty_split(tmp_path):
+def test_empty_unlabeled_file_is_an_empty_split(tmp_path):
     (write_stl10(tmp_path) / "unlabeled_X.bin").write_bytes(b"")
     assert open_source(tmp_path).stream("unlabeled").count == 0
 
 
 @pytest.mark.parametrize("split", ["unlabeled", "train", "test"])
-def test_a_cut_image_file_says_what_is_there_and_what_should_be(tmp_path, split):
+def test_truncated_image_file_is_refused(tmp_path, split):
     path = write_stl10(tmp_path) / f"{split}_X.bin"
     os.truncate(path, 1000)
     message = error_of(tmp_path)
@@ -87,20 +87,20 @@ def test_a_cut_image_file_says_what_is_there_and_what_should_be(tmp_path, split)
     assert "expected" in message
 
 
-def test_another_side_is_recognized(tmp_path):
+def test_other_image_size_is_suggested(tmp_path):
     write_stl10(tmp_path)
     assert f"set ingest.image_size: {STL10_SIDE}" in error_of(tmp_path, side=2 * STL10_SIDE)
 
 
 @pytest.mark.parametrize("label", [0, 11, 255])
-def test_a_label_out_of_range_is_named_with_its_position(tmp_path, label):
+def test_invalid_label_is_named_with_its_position(tmp_path, label):
     labels = np.ones(20, dtype=np.uint8)
     labels[[13, 17]] = label
     labels.tofile(write_stl10(tmp_path) / "test_y.bin")
     assert f"test_y.bin: label {label} at position 13, 1 to 10 expected" in error_of(tmp_path)
 
 
-def test_the_archive_is_the_one_that_torchvision_knows():
+def test_archive_matches_torchvision():
     theirs = torchvision.datasets.STL10
     known = dict(theirs.train_list + theirs.test_list)
     archive = Stl10Source.archive(Path())
@@ -108,7 +108,7 @@ def test_the_archive_is_the_one_that_torchvision_knows():
     assert {name: archive.members[name].md5 for name in known} == known
 
 
-def test_the_archive_has_room_for_all_images_and_labels():
+def test_archive_has_the_expected_sizes():
     sizes = {name: member.size for name, member in Stl10Source.archive(Path()).members.items()}
     for split, count in (("unlabeled", 100_000), ("train", 5_000), ("test", 8_000)):
         assert sizes[f"{split}_X.bin"] == count * 3 * 96 * 96
@@ -116,13 +116,13 @@ def test_the_archive_has_room_for_all_images_and_labels():
 
 
 @pytest.mark.parametrize("name", ["class_names.txt", "fold_indices.txt"])
-def test_a_file_that_is_no_text_is_named(tmp_path, name):
+def test_binary_text_file_is_refused(tmp_path, name):
     path = write_stl10(tmp_path) / name
     path.write_bytes(b"\x89PNG\xff")
     assert f"{path} is not UTF-8 text (byte 0); save it as UTF-8" in error_of(tmp_path)
 
 
-def test_texts_are_read_as_windows_writes_them(tmp_path):
+def test_windows_text_files_are_read(tmp_path):
     folder = write_stl10(tmp_path)
     expected = open_source(tmp_path)
     for name in ("class_names.txt", "fold_indices.txt"):
@@ -133,18 +133,18 @@ def test_texts_are_read_as_windows_writes_them(tmp_path):
     assert [fold.tolist() for fold in found.folds("train")] == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
-def test_two_classes_of_one_name_are_named(tmp_path):
+def test_duplicate_class_names_are_refused(tmp_path):
     (write_stl10(tmp_path) / "class_names.txt").write_text("".join(f"class {n % 9}\n" for n in range(10)))
     assert "classes 0 and 9 are both named class 0" in error_of(tmp_path)
 
 
-def test_nine_class_names_are_too_few(tmp_path):
+def test_missing_class_name_is_refused(tmp_path):
     (write_stl10(tmp_path) / "class_names.txt").write_text("a\n" * 9)
     assert "9 class names found, 10 expected" in error_of(tmp_path)
 
 
 @pytest.mark.parametrize(("line", "found"), [("1 20", "position 20"), ("-1 2", "position -1"), ("1 x", "integers")])
-def test_a_fold_that_points_nowhere_is_named_by_its_line(tmp_path, line, found):
+def test_invalid_fold_is_named_by_its_line(tmp_path, line, found):
     (write_stl10(tmp_path) / "fold_indices.txt").write_text(f"0 1\n{line}\n")
     message = error_of(tmp_path)
     assert "fold_indices.txt, line 2" in message
@@ -169,13 +169,13 @@ def save_twice(root, change):
     return inode(root, OLD) == inode(root, NEW)
 
 
-def test_untouched_files_give_a_link(tmp_path):
+def test_unchanged_files_are_linked(tmp_path):
     write_stl10(tmp_path)
     assert save_twice(tmp_path, lambda: None)
 
 
 @pytest.mark.parametrize("name", ["train_X.bin", "train_y.bin", "class_names.txt", "fold_indices.txt"])
-def test_a_file_with_a_new_time_is_read_anew(tmp_path, name):
+def test_touched_file_is_read_again(tmp_path, name):
     path = write_stl10(tmp_path) / name
     assert not save_twice(tmp_path, lambda: os.utime(path, ns=(0, 0)))
 

@@ -1,4 +1,4 @@
-"""What could break: names that become one, a folder that is too deep, and a path that is no line of text."""
+"""Unusual names, deep folders and long paths."""
 
 import logging
 import os
@@ -25,7 +25,7 @@ def in_this_process(monkeypatch):
 
 
 @given(st.binary(min_size=1, max_size=6), st.binary(min_size=1, max_size=6))
-def test_two_names_are_two_when_they_are_printed(one, two):
+def test_different_names_stay_different_when_escaped(one, two):
     names = {os.fsdecode(one), os.fsdecode(two)}
     assert len(set(map(printable, names))) == len(names)
     assert all(printable(name).isprintable() for name in names)
@@ -41,7 +41,7 @@ def test_two_names_are_two_when_they_are_printed(one, two):
         ("\u200b".encode(), rb"\u200b"),
     ],
 )
-def test_two_images_are_two_though_their_names_look_alike(tmp_path, one, two):
+def test_images_with_similar_names_are_distinct(tmp_path, one, two):
     for color, name in enumerate((one, two)):
         write_image(tmp_path / "raw/train" / os.fsdecode(name) / "x.png", color)
         write_image(tmp_path / "raw/test" / os.fsdecode(name) / "x.png", 10 + color)
@@ -53,7 +53,7 @@ def test_two_images_are_two_though_their_names_look_alike(tmp_path, one, two):
     assert {label: color + 10 for label, color in train.items()} == test
 
 
-def test_both_of_two_broken_images_are_named(tmp_path):
+def test_broken_images_with_similar_names_are_listed(tmp_path):
     root = labeled_folder(tmp_path / "raw")
     write_image(root / "test/a/0.png")
     for name in (b"\xff.png", rb"\xff.png"):
@@ -63,7 +63,7 @@ def test_both_of_two_broken_images_are_named(tmp_path):
 
 
 def deepen(root: Path, count: int) -> None:
-    """A folder so many folders below `root`, with an image; its path may be too long to be given at once."""
+    """Create an image nested in many folders, whose path may be too long for one call."""
     here = Path.cwd()
     try:
         os.chdir(root)
@@ -87,7 +87,7 @@ def deep(tmp_path):
 
 
 def _remove(folder: Path) -> None:
-    """`shutil.rmtree` calls itself for each folder below."""
+    """Remove nested folders; `shutil.rmtree` is recursive."""
     folders = [folder]
     while (below := folders[-1] / "d").is_dir():
         folders.append(below)
@@ -97,7 +97,7 @@ def _remove(folder: Path) -> None:
         one.rmdir()
 
 
-def test_a_folder_1500_deep_is_read(deep):
+def test_deeply_nested_folder_is_read(deep):
     (deep / "raw").mkdir()
     deepen(deep / "raw", 1500)
     for color in (8, 9):
@@ -107,7 +107,7 @@ def test_a_folder_1500_deep_is_read(deep):
     assert "d/" * 1500 + "x.png" in images["train"].names + images["test"].names
 
 
-def test_a_folder_whose_path_is_longer_than_paths_may_be_is_one_line(deep):
+def test_too_long_path_is_an_error(deep):
     (deep / "raw").mkdir()
     deepen(deep / "raw", 2200)
     message = error_of("folder", deep / "raw", deep / "out")
@@ -117,7 +117,7 @@ def test_a_folder_whose_path_is_longer_than_paths_may_be_is_one_line(deep):
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_a_raw_root_of_any_name_is_read_and_printed_on_one_line(tmp_path, caplog, name):
+def test_raw_root_of_any_name_is_read(tmp_path, caplog, name):
     root = labeled_folder(tmp_path / os.fsdecode(name))
     (root / "notes.md").write_text("")
     (root / "train/empty").mkdir()
@@ -136,8 +136,8 @@ def test_a_raw_root_of_any_name_is_read_and_printed_on_one_line(tmp_path, caplog
 
 @pytest.mark.parametrize("split", ["unlabeled", "train", "test"])
 @pytest.mark.parametrize("state", ["is", "is a link to nowhere, which is"])
-def test_a_split_that_is_no_folder_is_not_taken_for_missing(tmp_path, split, state):
-    """A link to a folder of the net that is away: without test, a part of train would be held out."""
+def test_split_that_is_not_a_folder_is_refused(tmp_path, split, state):
+    """For example a link to an unavailable network folder: without test, a part of train would be held out."""
     root = labeled_folder(tmp_path / "raw")
     write_image(root / "test/a/0.png")
     (root / split).rename(tmp_path / "aside") if (root / split).exists() else None
@@ -145,14 +145,14 @@ def test_a_split_that_is_no_folder_is_not_taken_for_missing(tmp_path, split, sta
     assert f"{root}/{split} {state} not a folder" in error_of("folder", root, tmp_path / "out")
 
 
-def test_of_a_link_to_nowhere_the_state_is_not_that_of_a_file(tmp_path):
+def test_broken_link_has_no_state(tmp_path):
     (tmp_path / "x.png").symlink_to("nowhere")
     (file,) = walk(tmp_path, Counter())
     assert (file.name, file.state, file.unreadable) == ("x.png", "", "No such file or directory")
 
 
-def test_a_link_to_nowhere_without_an_ending_is_counted_as_one(tmp_path):
-    """It may be one to a folder of the net that is away."""
+def test_broken_links_without_suffix_are_counted(tmp_path):
+    """It may be a link to an unavailable network folder."""
     (tmp_path / "2024").symlink_to("nowhere")
     (tmp_path / "notes.txt").symlink_to("nowhere")
     ignored = Counter()
@@ -161,5 +161,5 @@ def test_a_link_to_nowhere_without_an_ending_is_counted_as_one(tmp_path):
     assert ignored_text(ignored) == "2 files of other types ignored: broken links 2"
 
 
-def test_a_user_error_is_one_line_whatever_it_is_given():
+def test_user_errors_are_one_printable_line():
     assert str(UserError("a\nb\x1b[31m\udcff \x85 é 日本 \\ ü")) == r"a\nb\x1b[31m\xff \u0085 é 日本 \ ü"

@@ -1,4 +1,4 @@
-"""Files that are no good image, each with what has to be said of it."""
+"""Files that cannot be decoded, with the expected reasons."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""What can happen to a file."""
+"""Ways in which a file can be damaged."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from byol_kedro.errors import UserError
 
 @contextmanager
 def whole_or_one_line() -> Iterator[None]:
-    """Lets everything through but what the command line prints as one line."""
+    """Suppress errors that the command line prints as one line."""
     try:
         yield
     except (UserError, DatasetError) as error:
@@ -25,7 +25,7 @@ def whole_or_one_line() -> Iterator[None]:
 
 
 def flip(path: Path, position: int, bit: int = 0) -> None:
-    """Turns one bit of the byte at `position`, counted from the end where it is negative."""
+    """Flip a bit of the byte at `position`; negative positions count from the end."""
     content = bytearray(path.read_bytes())
     content[position] ^= 1 << bit
     path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Every kind of dataset, with data that it can save."""
+"""Every dataset class, with data that it can save."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Image files of 16 bits a channel, as cameras and scanners write them."""
+"""Image files with 16 bits per channel, as written by cameras and scanners."""
 
 import struct
 import zlib
@@ -13,14 +13,14 @@ SIDE = 16
 
 
 def ramp(low: int, high: int, *shape: int) -> np.ndarray:
-    """(16, 16) uint16, or (16, 16, channels), that has all of the range, in an order of its own."""
+    """Return random values (16, 16) or (16, 16, channels) uint16 that cover the range."""
     count = SIDE * SIDE * int(np.prod(shape))
     values = np.linspace(low, high, count).astype(np.uint16)
     return np.random.default_rng(0).permutation(values).reshape(SIDE, SIDE, *shape)
 
 
 def write_png(path: Path, values: np.ndarray) -> Path:
-    """Values (H, W) uint16, or (H, W, 2 to 4): gray, gray and alpha, colors, colors and alpha."""
+    """Write values (H, W) or (H, W, 2 to 4) uint16: gray, gray and alpha, RGB, RGBA."""
     height, width, *channels = values.shape
     kind = {(): 0, (2,): 4, (3,): 2, (4,): 6}[tuple(channels)]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
@@ -31,7 +31,7 @@ def write_png(path: Path, values: np.ndarray) -> Path:
 
 
 def write_tiff(path: Path, values: np.ndarray, order: str = "<", white_is_zero: bool = False) -> Path:
-    """Values (H, W) uint16, or (H, W, 3) colors, not compressed."""
+    """Write values (H, W) or (H, W, 3) uint16 without compression."""
     height, width, *channels = values.shape
     samples = channels[0] if channels else 1
     data = values.astype(f"{order}u2").tobytes()

@@ -1,4 +1,4 @@
-"""What the tests of downloads share: a file, and how it is fetched."""
+"""A file and its download, for the tests of downloads."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""TensorBoard's event files as TensorBoard reads them."""
+"""Reads event files like TensorBoard."""
 
 import io
 
@@ -12,12 +12,12 @@ def read(folder):
 
 
 def points(folder):
-    """(step, value) of every curve, by its name."""
+    """Return the (step, value) pairs of every curve by name."""
     events = read(folder)
     return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
 def image(folder, tag):
-    """(H, W, 3) uint8; there must be one alone."""
+    """Return the only image, (H, W, 3) uint8."""
     (event,) = read(folder).Images(tag)
     return np.asarray(Image.open(io.BytesIO(event.encoded_image_string)).convert("RGB"))

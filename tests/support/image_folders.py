@@ -17,7 +17,7 @@ SIDE = 8
 
 
 def decode_here(paths: Iterable[Path], size: int) -> Iterator[Decoded]:
-    """In the place of `decode_all`, whose processes take longer to start than small images to decode."""
+    """Replaces `decode_all`, whose processes take longer to start than small images to decode."""
     for path in paths:
         try:
             yield decode(path, size)
@@ -26,28 +26,28 @@ def decode_here(paths: Iterable[Path], size: int) -> Iterator[Decoded]:
 
 
 def write_image(path: Path, color: int = 0) -> Path:
-    """An image of one color, which tells it from others."""
+    """Write an image of a single color that identifies it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (SIDE, SIDE), (color % 256, color // 256, 0)).save(path, format="PNG")
     return path
 
 
 def write_tree(root: Path, names: Iterable[str]) -> Path:
-    """An image at each name, each of a color of its own."""
+    """Write an image of a different color for each name."""
     for color, name in enumerate(names):
         write_image(root / name, color)
     return root
 
 
 def labeled_folder(root: Path, per_class: int = 4, classes: str = "ab") -> Path:
-    """train/a/0.png and so on."""
+    """Write train/a/0.png and so on."""
     return write_tree(root, [f"train/{name}/{n}.png" for name in classes for n in range(per_class)])
 
 
 def ingested(
     source: str, root: Path, out: Path, version: str = NEW, image_size: int = SIDE, **changes: object
 ) -> dict[str, Images]:
-    """What ingest saves of a source, loaded again."""
+    """Ingest a source and load the result."""
     opened = RawImages(source, root).open(ingest_parameters(image_size, **changes), seed=0)
     streams = {split: opened.stream(split) for split in SPLITS}
     datasets = {split: ImagesDataset(filepath=str(out / f"{split}.npy"), version=at(version)) for split in SPLITS}
@@ -57,11 +57,11 @@ def ingested(
 
 
 def colors(images: Images) -> list[int]:
-    """Of the images of `write_image`."""
+    """Return the colors of images from `write_image`."""
     return [int(image[0, 0, 0]) + 256 * int(image[1, 0, 0]) for image in np.asarray(images.pixels)]
 
 
 def noise(path: Path, seed: int = 0) -> Path:
-    """An image of random pixels, as a file."""
+    """Write an image of random pixels."""
     Image.fromarray(np.random.default_rng(seed).integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path)
     return path

@@ -1,4 +1,4 @@
-"""Ways to spoil what a source reads, and the line that ingest ends with."""
+"""Ways to make the files of a source invalid, and the error of ingest."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ Spoil = Callable[[Path], object]
 
 
 def error_of(source: str, root: Path, out: Path, **changes: object) -> str:
-    """The one line that the pipeline ingest ends with, as a run shows it."""
+    """Run the pipeline ingest and return its error as a run shows it."""
     entries = {f"images_{s}": ImagesDataset(filepath=str(out / f"{s}.npy"), version=at(NEW)) for s in SPLITS}
     changes = {"image_size": 32 if source == "cifar10" else SIDE} | changes
     parameters = {"params:ingest": MemoryDataset(ingest_parameters(**changes)), "params:seed": MemoryDataset(0)}
@@ -29,12 +29,12 @@ def error_of(source: str, root: Path, out: Path, **changes: object) -> str:
     with pytest.raises(Exception) as caught:
         SequentialRunner().run(pipeline, catalog)
     clean_up(caught.value, pipeline, catalog)
-    mendable = as_user_error(caught.value)
-    assert mendable, repr(caught.value)
-    assert len(str(mendable).splitlines()) == 1
-    assert str(mendable).isprintable()
+    user_error = as_user_error(caught.value)
+    assert user_error, repr(caught.value)
+    assert len(str(user_error).splitlines()) == 1
+    assert str(user_error).isprintable()
     assert not out.exists() or not files_under(out) - {f"{split}.npy" for split in SPLITS}
-    return str(mendable)
+    return str(user_error)
 
 
 def tree(*names: str) -> Spoil:

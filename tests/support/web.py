@@ -1,4 +1,4 @@
-"""A server on loopback that serves one file, and misbehaves as it is told."""
+"""A local server that serves one file, with configurable errors."""
 
 import socket
 import struct
@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(frozen=True)
 class Answer:
-    """How one request is answered; as it stands, honestly.
+    """How one request is answered; by default correctly.
 
     `cut`: bytes of the body after which the connection ends, `reset` as by a cable that is pulled; `hang`: it stays
     open instead, silent. `shift`: added to where the range really begins. `length`: of Content-Length, None is no such
@@ -30,12 +30,12 @@ class Answer:
 
 
 class Web:
-    """`answers` are used up, one a request; then all is honest. `asked` holds the Range header of each request."""
+    """Serves one of `answers` per request, then correct ones. `asked` collects the Range header of each request."""
 
     def __init__(self, file: bytes, *answers: Answer) -> None:
         self.file, self.answers = file, list(answers)
         self.asked: list[str | None] = []
-        self.going = threading.Event()  # set: whatever hangs goes on
+        self.going = threading.Event()  # when set, hanging answers continue
         self.url = ""
 
 
@@ -78,7 +78,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: object) -> None:
-        """Clients that go away are what is tested."""
+        """Ignore closed connections, which are part of the tests."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Files that the sources read, as others write them."""
+"""Files of the sources array and cifar10."""
 
 import numpy as np
 
@@ -27,7 +27,7 @@ def write_npz(root, **arrays):
 
 
 def contents():
-    """Labels (N,) and pixels (N, 3072) of every batch."""
+    """Return labels (N,) and pixels (N, 3072) of every batch."""
     generator = np.random.default_rng(0)
     names = [*BATCHES["train"], *BATCHES["test"]]
     return {name: (generator.integers(0, 10, N), generator.integers(0, 256, (N, 3072), np.uint8)) for name in names}
@@ -41,7 +41,7 @@ def write_binary(root):
 
 
 def text(value):
-    """A string as Python 2 pickles it."""
+    """Pickle a string like Python 2."""
     return b"U" + bytes([len(value)]) + value if len(value) < 256 else b"T" + len(value).to_bytes(4, "little") + value
 
 
@@ -50,7 +50,7 @@ def number(value):
 
 
 def python2_pickle(labels, pixels):
-    """What Python 2 and NumPy wrote: the instructions of the published files."""
+    """Pickle a batch like Python 2 and its NumPy, with the instructions of the published files."""
     array = b"".join([
         b"cnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nq\x02K\x00\x85", text(b"b"), b"\x87R",
         b"(K\x01", number(len(pixels)), number(pixels.shape[1]), b"\x86cnumpy\ndtype\nq\x03", text(b"u1"),
