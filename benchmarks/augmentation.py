@@ -1,8 +1,8 @@
-"""Random views a second on one core, as a markdown table: `python benchmarks/augmentation.py [--size 96]`.
+"""Random views per second on one core, as a Markdown table: `python benchmarks/augmentation.py [--size 96]`.
 
-The distributions are the two views of conf/base, with the same normalization, drawn for each image by itself unless a
-line says otherwise. kornia and lightly take part where they can be imported. Times are of the thread, not of the
-clock, so that a busy machine disturbs less; in every round each contestant runs once, the table has the medians.
+The distributions are the two views of conf/base with the same normalization, drawn per image unless a row says
+otherwise. kornia and lightly are included if they can be imported. Times are CPU times of the thread, so that other
+load matters less. In every round each implementation runs once; the table has medians.
 """
 
 import argparse
@@ -30,21 +30,21 @@ MEAN, STD = (0.45, 0.44, 0.41), (0.26, 0.26, 0.27)
 BATCH, FEW = 256, 64  # images a round, in batches and one by one
 CUBIC = InterpolationMode.BICUBIC
 
-Contestant = tuple[int, Callable[[], object]]  # how many views a call makes, and the call
+Implementation = tuple[int, Callable[[], object]]  # how many views a call makes, and the call
 
 
 def jitter_of(view: View) -> dict[str, float]:
     return {name: getattr(view, name) for name in ("brightness", "contrast", "saturation", "hue")}
 
 
-def ours(images: torch.Tensor, view: View) -> Contestant:
+def ours(images: torch.Tensor, view: View) -> Implementation:
     generator = torch.Generator().manual_seed(0)
     mean, std = torch.tensor(MEAN), torch.tensor(STD)
     return len(images), lambda: augment(images, view, generator, mean=mean, std=std)
 
 
 def steps(view: View, size: int, t: ModuleType) -> list[Any]:
-    """What torchvision's two sets of transforms write alike; `t` is the module."""
+    """The transforms that both modules of torchvision have; `t` is the module."""
     blur = t.GaussianBlur(kernel_size(size), view.blur_sigma)
     return [
         t.RandomResizedCrop(size, view.scale, view.ratio, CUBIC),
@@ -56,14 +56,14 @@ def steps(view: View, size: int, t: ModuleType) -> list[Any]:
     ]
 
 
-def pil(images: torch.Tensor, view: View) -> Contestant:
+def pil(images: torch.Tensor, view: View) -> Implementation:
     chain = [*steps(view, images.shape[-1], transforms), transforms.ToTensor(), transforms.Normalize(MEAN, STD)]
     chain = transforms.Compose(chain)
     decoded = [Image.fromarray(np.asarray(image.permute(1, 2, 0))) for image in images[:FEW]]
     return FEW, lambda: torch.stack([chain(one) for one in decoded])
 
 
-def tensors(images: torch.Tensor, view: View, *, batched: bool) -> Contestant:
+def tensors(images: torch.Tensor, view: View, *, batched: bool) -> Implementation:
     to_float = v2.ToDtype(torch.float32, scale=True)
     chain = v2.Compose([*steps(view, images.shape[-1], v2), to_float, v2.Normalize(MEAN, STD)])
     if batched:
@@ -71,7 +71,7 @@ def tensors(images: torch.Tensor, view: View, *, batched: bool) -> Contestant:
     return FEW, lambda: torch.stack([chain(image) for image in images[:FEW]])
 
 
-def kornia(images: torch.Tensor, view: View) -> Contestant:
+def kornia(images: torch.Tensor, view: View) -> Implementation:
     from kornia import augmentation as k  # noqa: PLC0415  (not among the project's dependencies)
 
     size = images.shape[-1]
@@ -88,7 +88,7 @@ def kornia(images: torch.Tensor, view: View) -> Contestant:
     return len(images), lambda: chain(images.float() / 255)
 
 
-def lightly(images: torch.Tensor, view: View) -> Contestant:
+def lightly(images: torch.Tensor, view: View) -> Implementation:
     from lightly.transforms.byol_transform import BYOLView2Transform  # noqa: PLC0415  (as kornia)
 
     chain = BYOLView2Transform(
@@ -106,7 +106,7 @@ def lightly(images: torch.Tensor, view: View) -> Contestant:
     return FEW, lambda: torch.stack([chain(one) for one in decoded])
 
 
-def contestants(images: torch.Tensor, view: View) -> dict[str, Contestant]:
+def implementations(images: torch.Tensor, view: View) -> dict[str, Implementation]:
     entries = {
         "byol_kedro, batch": ours(images, view),
         "torchvision on PIL images": pil(images, view),
@@ -120,8 +120,8 @@ def contestants(images: torch.Tensor, view: View) -> dict[str, Contestant]:
     return entries
 
 
-def seconds_a_view(contestant: Contestant) -> float:
-    count, call = contestant
+def seconds_per_view(implementation: Implementation) -> float:
+    count, call = implementation
     start = time.thread_time()
     call()
     return (time.thread_time() - start) / count
@@ -129,12 +129,12 @@ def seconds_a_view(contestant: Contestant) -> float:
 
 def measure(view: View, size: int, rounds: int) -> dict[str, list[float]]:
     images = torch.randint(0, 256, (BATCH, 3, size, size), generator=torch.Generator().manual_seed(0)).byte()
-    entries = contestants(images, view)
+    entries = implementations(images, view)
     torch.manual_seed(0)
     results: dict[str, list[float]] = {name: [] for name in entries}
     for number in range(rounds + 1):
-        for name, contestant in entries.items():
-            seconds = seconds_a_view(contestant)
+        for name, implementation in entries.items():
+            seconds = seconds_per_view(implementation)
             if number:  # the first one warms up
                 results[name].append(seconds)
     return results
@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"| {arguments.size} px, one core | view | views a second | ms a view | times slower than ours |")
+    print(f"| {arguments.size} px, one core | view | views per second | ms per view | times slower than ours |")
     print("|---|---|---|---|---|")
     for label, view in (("first", VIEWS.first), ("second", VIEWS.second)):
         results = measure(view, arguments.size, arguments.rounds)

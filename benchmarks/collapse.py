@@ -1,9 +1,9 @@
-"""What a healthy training looks like, and one that collapses.
+"""Training curves of a healthy and of a collapsing training.
 
     python benchmarks/collapse.py [--epochs 4] [--every 56]
 
-Trains the sample's recipe on the built-in photographs twice: as it is, and without the predictor, which is what keeps
-BYOL from giving all images one vector (2006.07733, §5). Prints both curves side by side, as docs/recipes.md has them.
+Trains the recipe of conf/sample on the built-in photographs twice: unchanged, and without the predictor, which prevents
+BYOL from a collapse (2006.07733, §5). Prints both curves side by side, for docs/recipes.md.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from torch import nn
 
-from byol_kedro.byol.batches import place_images
+from byol_kedro.byol.batches import load_images
 from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.optimizer import create_optimizer
 from byol_kedro.byol.schedule import Plan
@@ -25,15 +25,15 @@ from byol_kedro.byol.state import TrainState, initial_state
 from byol_kedro.byol.train import train
 from byol_kedro.datasets.images import Images
 from byol_kedro.parameters import Pretrain
-from byol_kedro.pipelines.pretrain.artifacts import describe
-from byol_kedro.pipelines.pretrain.online_eval import online_measures
+from byol_kedro.pipelines.pretrain.artifacts import encoder_header
+from byol_kedro.pipelines.pretrain.online_eval import online_evaluation
 
 ROOT = Path(__file__).parents[1]
 SEED = 0
 
 
 def sample(data_root: str, epochs: int) -> tuple[Images, Images, Pretrain]:
-    """The sample's images without and with labels, and its recipe."""
+    """Images without and with labels, and the recipe of conf/sample."""
     bootstrap_project(ROOT)
     given = {"data_root": data_root, "pretrain": {"epochs": epochs}}
     with KedroSession.create(ROOT, env="sample", runtime_params=given) as session:
@@ -52,12 +52,12 @@ def without_predictor(state: TrainState, parameters: Pretrain) -> TrainState:
 def curve(unlabeled: Images, labeled: Images, parameters: Pretrain, *, predictor: bool) -> list[Row]:
     plan = Plan(parameters, len(unlabeled) + len(labeled), SEED)
     state = initial_state(parameters, labeled.pixels.shape[-1], SEED, torch.device("cpu"))
-    header = describe(state, parameters, unlabeled, labeled, SEED)
+    header = encoder_header(state, parameters, unlabeled, labeled, SEED)
     if not predictor:
         state = without_predictor(state, parameters)
-    images = place_images([unlabeled.pixels, labeled.pixels], state.device)
-    measure = online_measures(labeled, parameters.online_knn, header, SEED, state.device)
-    return train(state, images, plan, header.mean, header.std, measure=measure)
+    images = load_images([unlabeled.pixels, labeled.pixels], state.device)
+    evaluate = online_evaluation(labeled, parameters.online_knn, header, SEED, state.device)
+    return train(state, images, plan, header.mean, header.std, evaluate=evaluate)
 
 
 def main() -> None:
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def measured(row: Row) -> tuple[str, str]:
-    """Effective rank and kNN top-1, where the row has them."""
+    """Effective rank and kNN top-1, if the row has them."""
     return ("", "") if math.isnan(row.effective_rank) else (f"{row.effective_rank:.1f}", f"{row.knn_top1:.1%}")
 
 

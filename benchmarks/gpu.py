@@ -1,11 +1,11 @@
-"""How fast a training is on a GPU, by precision, with and without torch.compile, and by where the images lie.
+"""Speed of training on a GPU, by precision, with and without torch.compile, and by the location of the images.
 
     python benchmarks/gpu.py [--rounds 3] [--steps 50] [--size 96] [--batch 256] [--encoder resnet18] [--device auto]
 
-The recipe is that of conf/base. Bare: both views through online network and heads, both through the target, backward,
-on views that lie ready. Training: the whole loop. Each round does `--steps` of both, one after the other; the table has
-medians, and the time that 80 epochs over STL-10's 105,000 images would take at the measured speed, without kNN and
-checkpoints. It runs on a CPU too, where the figures mean little: --steps 2 --rounds 1 --size 32 --batch 8.
+The recipe is conf/base. Bare passes: forward and backward passes of both networks on prepared views. Training: the
+whole loop. Each round does `--steps` of both, one after the other. The table has medians, and the estimated time of 80
+epochs on STL-10's 105,000 images without kNN and checkpoints. To try it on a CPU: --steps 2 --rounds 1 --size 32
+--batch 8.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from train_step import RECIPE, bare_passes, seconds
 
 IMAGES, EPOCHS = 105_000, 80
 HALF = (0.5, 0.5, 0.5)
-LR = 0.001  # the images are noise: nothing is to be learned, nothing may diverge
+LR = 0.001  # low, since training on noise must not diverge
 
 
 def recipe(given: argparse.Namespace, precision: str, *, compiled: bool) -> Pretrain:
@@ -82,12 +82,12 @@ def main() -> None:
         shape = (given.steps * given.batch, 3, given.size, given.size)
         np.save(path, np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
         parts = [np.load(path, mmap_mode="r")]
-        there = DeviceImages(parts, device)
-        apart = PrefetchedImages(parts, CudaCopy(device)) if device.type == "cuda" else HostImages(parts, device)
-        cases = [(*case, there) for case in product(("float32", "bfloat16", "float16"), (False, True))]
-        for precision, compiled, images in [*cases, ("bfloat16", False, apart)]:
+        on_device = DeviceImages(parts, device)
+        on_host = PrefetchedImages(parts, CudaCopy(device)) if device.type == "cuda" else HostImages(parts, device)
+        cases = [(*case, on_device) for case in product(("float32", "bfloat16", "float16"), (False, True))]
+        for precision, compiled, images in [*cases, ("bfloat16", False, on_host)]:
             row = measure(recipe(given, precision, compiled=compiled), given, images, device)
-            place = "on the device" if images is there else "in a memory map"
+            place = "on the device" if images is on_device else "in a memory map"
             print("|", " | ".join([precision, "yes" if compiled else "no", place, *row]), "|", flush=True)
 
 

@@ -1,10 +1,10 @@
-"""How much of a training step is the networks' own passes.
+"""The share of the networks' passes in a training step.
 
     python benchmarks/train_step.py [--rounds 7] [--size 96] [--batch 64]
 
-Bare: both views through the online network and heads, both through the target without gradients, backward, on views
-that lie ready. Step: the same and augmentation, optimizer and target update, as training does it. Rounds are paired,
-so that another load on the machine falls on both; prints medians and the median of the rounds' ratios.
+Bare passes: forward and backward passes of both networks on prepared views. Whole step: the same with augmentation,
+optimizer and target update. Rounds are paired, so that other load on the machine affects both. Prints medians and the
+median of the ratios.
 """
 
 import argparse
@@ -18,7 +18,6 @@ import yaml
 
 from byol_kedro.byol.augmentation.augment import augment
 from byol_kedro.byol.device import autocast_dtype, resolve_device
-from byol_kedro.byol.loss import byol_loss
 from byol_kedro.byol.state import TrainState, initial_state
 from byol_kedro.byol.step import Views, train_step
 from byol_kedro.parameters import Pretrain
@@ -27,12 +26,10 @@ RECIPE = Path(__file__).parents[1] / "conf/base/parameters_pretrain.yml"
 
 
 def bare_passes(state: TrainState, views: Views, dtype: torch.dtype | None) -> None:
-    first, second = views
     state.network.zero_grad(set_to_none=True)
     with torch.autocast(state.device.type, dtype=dtype, enabled=dtype is not None):
-        predictions = state.network(first)[1], state.network(second)[1]
-        targets = state.network.target(first), state.network.target(second)
-    byol_loss(predictions, targets).backward()
+        loss, _ = state.network.loss(*views)
+    loss.backward()
 
 
 def whole_step(state: TrainState, images: torch.Tensor, parameters: Pretrain, dtype: torch.dtype | None) -> None:

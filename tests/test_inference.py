@@ -183,9 +183,9 @@ def write_heads(path: Path) -> None:
         (write_torch, "is truncated or not a safetensors file"),
         (
             write_latents,
-            r": the encoder's header lacks architecture \(15 such entries\), so it is none of this project",
+            r": the encoder's header lacks architecture \(15 entries are missing\)",
         ),
-        (write_heads, r": the encoder's .* is missing \(\d+ such arrays\), so it is no test_resnet"),
+        (write_heads, r": the encoder's .* is missing \(\d+ such arrays\), so it is not a test_resnet"),
     ],
 )
 def test_a_file_of_another_kind_is_refused(tmp_path, write, words):

@@ -1,4 +1,4 @@
-"""What could break: a cell of a notebook that prints thousands of names."""
+"""Reprs of objects with thousands of names are short."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Split(Brief):
     source: str
 
 
-def test_a_list_is_told_by_its_first_and_its_length_an_array_by_its_shape():
+def test_repr_shortens_lists_and_arrays():
     split = Split([f"train/{i}" for i in range(8000)], np.zeros((4, 3, 2, 2), np.uint8), "stl10")
     assert repr(split) == (
         "Split(names=['train/0', 'train/1', 'train/2', … (8,000)], pixels=uint8 (4, 3, 2, 2), source='stl10')"
@@ -52,7 +52,7 @@ def test_a_list_is_told_by_its_first_and_its_length_an_array_by_its_shape():
         (None, "None"),
     ],
 )
-def test_what_is_told_of(value, told):
+def test_brief(value, told):
     assert brief(value) == told
 
 
@@ -73,7 +73,7 @@ HOLDERS = [
 
 
 @pytest.mark.parametrize("kind", HOLDERS)
-def test_whatever_holds_many_names_is_told_in_one_line(kind):
+def test_repr_of_large_objects_is_short(kind):
     values = {field.name: MANY for field in dataclasses.fields(kind)}
     if kind is FrozenEncoder:
         values |= {"model": untrained_encoder(HEADER), "header": HEADER, "device": CPU}

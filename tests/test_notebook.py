@@ -1,4 +1,4 @@
-"""The notebook runs from top to bottom on a run's artifacts, and each cell shows what the text above it says."""
+"""The notebook runs on the artifacts of a run, and its cells show what their text says."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from tests.support.kedro_runs import ROOT, Chain
 
 @pytest.fixture(scope="module")
 def shown(chain: Chain) -> list[Mapping[str, str]]:
-    """What each code cell shows last, by its kind."""
+    """The last output of each code cell, by MIME type."""
     notebook = nbformat.read(ROOT / "notebooks/tour.ipynb", as_version=4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KEDRO_ENV", "test")
@@ -28,36 +28,36 @@ def text(output: Mapping[str, str]) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", output["text/plain"]).strip()
 
 
-def test_the_results_are_a_table_with_every_row(shown: list[Mapping[str, str]], chain: Chain) -> None:
+def test_results_table_has_every_row(shown: list[Mapping[str, str]], chain: Chain) -> None:
     results = pd.read_csv(chain.versions("results")[-1])
     assert f"{len(results)} rows" in text(shown[1]) or shown[1]["text/html"].count("<tr") == len(results) + 1
 
 
-def test_the_encoder_shows_its_header(shown: list[Mapping[str, str]]) -> None:
+def test_encoder_header_is_shown(shown: list[Mapping[str, str]]) -> None:
     assert "'architecture': 'resnet10t'" in text(shown[2])
 
 
-def test_the_latents_show_a_row_for_each_test_image(shown: list[Mapping[str, str]]) -> None:
+def test_latents_have_a_row_for_each_test_image(shown: list[Mapping[str, str]]) -> None:
     assert re.fullmatch(r"\(\(64, 512\), dtype\('float32'\)\)", text(shown[3]))
 
 
-def test_the_neighbors_are_a_image_and_eight_names_the_image_itself_first(shown: list[Mapping[str, str]]) -> None:
+def test_neighbors_are_a_figure_and_eight_names(shown: list[Mapping[str, str]]) -> None:
     assert "image/png" in shown[4]
     names = re.findall(r"'(test/[^']+)'", text(shown[5]))
     assert len(set(names)) == 8
 
 
-def test_the_clusters_are_counted(shown: list[Mapping[str, str]]) -> None:
+def test_clusters_are_counted(shown: list[Mapping[str, str]]) -> None:
     assert text(shown[6]).startswith("cluster")
 
 
-def test_the_map_is_a_figure(shown: list[Mapping[str, str]], chain: Chain) -> None:
+def test_map_is_a_figure(shown: list[Mapping[str, str]], chain: Chain) -> None:
     figure = shown[7]["application/vnd.plotly.v1+json"]
     expected = json.loads(chain.versions("pair_embedding_map")[-1].read_text("utf-8"))
     assert len(figure["data"]) == len(expected["data"])
     assert [trace["x"] for trace in figure["data"]] == [trace["x"] for trace in expected["data"]]
 
 
-def test_what_is_needed_for_a_browser_is_named() -> None:
+def test_jupyterlab_is_mentioned() -> None:
     first = nbformat.read(ROOT / "notebooks/tour.ipynb", as_version=4).cells[0].source
     assert first.index("pip install jupyterlab") < first.index("kedro jupyter lab --env=sample")

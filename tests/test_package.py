@@ -1,4 +1,4 @@
-"""What could break: the installed package, which has no project around it."""
+"""The installed package works outside of a project."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from tests.support.kedro_runs import ROOT
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> Path:
-    """A folder that is no project, with a configuration."""
+    """A folder with a configuration that is not a Kedro project."""
     shutil.copytree(ROOT / "conf", tmp_path / "conf")
     return tmp_path
 
@@ -29,12 +29,12 @@ def package(folder: Path, *words: str) -> list[str]:
 
 
 @pytest.mark.parametrize("words", [[], ["run"]])
-def test_run_is_what_it_does_unless_something_else_is_asked_for(elsewhere: Path, words: list[str]) -> None:
+def test_run_is_the_default_command(elsewhere: Path, words: list[str]) -> None:
     (line,) = package(elsewhere, *words, "--env=test", "--pipelines=pretrain")
     assert line.endswith("make it first with: python -m byol_kedro run --pipelines=ingest --env=test")
 
 
-def test_results_and_export_are_there(elsewhere: Path) -> None:
+def test_results_and_export_are_available(elsewhere: Path) -> None:
     (line,) = package(elsewhere, "results", "list", "--env=test")
     assert line.startswith("Error: no runs yet: nothing in data/test/08_reporting/run_manifest.json; ")
     assert line.endswith("make one with python -m byol_kedro run (--env=…)")
@@ -42,7 +42,7 @@ def test_results_and_export_are_there(elsewhere: Path) -> None:
     assert line.endswith("train one with: python -m byol_kedro run --pipelines=ingest,pretrain --env=test")
 
 
-def test_a_command_that_a_message_names_can_be_typed(elsewhere: Path) -> None:
+def test_suggested_command_works(elsewhere: Path) -> None:
     (line,) = package(elsewhere, "--env=test", "--pipelines=pretrain", "--params=data_root=a b")
     words = line.partition("make it first with: python -m byol_kedro ")[2]
     done = subprocess.run(
@@ -53,7 +53,7 @@ def test_a_command_that_a_message_names_can_be_typed(elsewhere: Path) -> None:
     assert (elsewhere / "a b/02_intermediate/images_train.npy").is_dir()
 
 
-def test_what_is_no_python_in_the_source_is_in_the_wheel() -> None:
+def test_package_data_is_complete() -> None:
     data = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["package-data"]
     folders = {ROOT / "src" / package.replace(".", "/"): patterns for package, patterns in data.items()}
     packed = {path for folder, patterns in folders.items() for pattern in patterns for path in folder.glob(pattern)}

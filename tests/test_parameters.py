@@ -1,4 +1,4 @@
-"""What could break: a parameter that arrives as another one than was typed, without a word."""
+"""Parameters of the command line reach nodes and catalog unchanged, or are refused on one line."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def project(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def read(*words: str) -> dict[str, Any]:
-    """The parameters that `kedro run` reads of these words. ClickException where it prints one line instead."""
+    """Parse the parameters of `kedro run`; raises ClickException for a user error."""
     from byol_kedro.cli import run  # noqa: PLC0415  (the project has to be bootstrapped first)
 
     return run.make_context("run", list(words)).params["params"]
@@ -54,7 +54,7 @@ def context_of(params: dict[str, Any]) -> KedroContext:
 
 
 def arrived(name: str, text: str) -> str:
-    """What the catalog takes for the folder `name` when `text` is typed."""
+    """The folder `name` in the catalog for `--params name=text`."""
     catalog = context_of(read(f"--params={name}={text}")).catalog
     if name == "predict_root":
         return str(catalog.get("new_images")._root)
@@ -67,13 +67,13 @@ def same_place(found: str, text: str) -> bool:
 
 @pytest.mark.parametrize("name", ["data_root", "predict_root"])
 @pytest.mark.parametrize("text", MEANINGFUL)
-def test_a_folder_arrives_as_it_was_typed(name: str, text: str) -> None:
+def test_folder_on_the_command_line_is_unchanged(name: str, text: str) -> None:
     assert same_place(arrived(name, text), text)
 
 
 @pytest.mark.parametrize("name", ["data_root", "predict_root"])
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_can_be_no_folder_is_one_line(name: str, text: str) -> None:
+def test_invalid_folder_is_a_user_error(name: str, text: str) -> None:
     with pytest.raises((UserError, click.ClickException)) as caught:
         arrived(name, text)
     assert len(str(caught.value).splitlines()) == 1
@@ -81,7 +81,7 @@ def test_what_can_be_no_folder_is_one_line(name: str, text: str) -> None:
 
 
 def outcome_of(name: str, text: str) -> tuple[str | None, str]:
-    """What arrives, or None and the line that is printed instead."""
+    """The value, or None and the error message."""
     try:
         return arrived(name, text), ""
     except (UserError, click.ClickException) as error:
@@ -90,7 +90,7 @@ def outcome_of(name: str, text: str) -> tuple[str | None, str]:
 
 @settings(deadline=None)
 @given(st.text(min_size=1, max_size=40), st.sampled_from(["data_root", "predict_root"]))
-def test_any_text_arrives_as_it_was_typed_or_is_one_line(text: str, name: str) -> None:
+def test_any_string_is_unchanged_or_a_user_error(text: str, name: str) -> None:
     found, line = outcome_of(name, text.replace(",", "\\,"))
     if found is None:
         assert len(line.splitlines()) == 1
@@ -100,7 +100,7 @@ def test_any_text_arrives_as_it_was_typed_or_is_one_line(text: str, name: str) -
 
 @settings(deadline=None, max_examples=30)
 @given(st.text(min_size=1, max_size=12) | st.sampled_from(MEANINGFUL), st.sampled_from(["data_root", "predict_root"]))
-def test_a_run_with_any_folder_that_holds_nothing_ends_in_one_line(text: str, name: str) -> None:
+def test_any_empty_folder_is_a_user_error(text: str, name: str) -> None:
     from byol_kedro.cli import run  # noqa: PLC0415  (the project has to be bootstrapped first)
 
     elsewhere = "--params=data_root=/nowhere" if name == "predict_root" else "--params=seed=1"
@@ -110,11 +110,11 @@ def test_a_run_with_any_folder_that_holds_nothing_ends_in_one_line(text: str, na
     assert error_of(Outcome(result.exit_code, result.output))
 
 
-def test_a_comma_in_a_value_is_typed_after_a_backslash() -> None:
+def test_backslash_escapes_a_comma() -> None:
     assert read(r"--params=raw_root=/a\,b=1,seed=2") == {"raw_root": "/a,b=1", "seed": "2"}
 
 
-def test_params_that_are_typed_twice_count_both() -> None:
+def test_repeated_params_are_merged() -> None:
     words = ("--params=seed=1", "--params", "pretrain.epochs=3,data_root=x\\", "--params=pretrain.batch_size=4")
     assert read(*words) == {"seed": "1", "data_root": "x\\", "pretrain": {"epochs": "3", "batch_size": "4"}}
 
@@ -134,7 +134,7 @@ def test_params_that_are_typed_twice_count_both() -> None:
         ([f"--params={'a.' * 5000}a=3"], ".a' is not a parameter name"),
     ],
 )
-def test_what_is_no_list_of_names_and_values_is_one_line(words: list[str], expected: str) -> None:
+def test_malformed_params_are_a_user_error(words: list[str], expected: str) -> None:
     with pytest.raises(click.ClickException) as caught:
         read(*words)
     assert expected in caught.value.message
@@ -142,7 +142,7 @@ def test_what_is_no_list_of_names_and_values_is_one_line(words: list[str], expec
 
 
 def loaded(params: dict[str, Any], name: str) -> Any:
-    """What a node gets for its input `params:<name>`."""
+    """The value that nodes get for `params:<name>`."""
     return context_of(params).catalog.load(f"params:{name}")
 
 
@@ -170,12 +170,12 @@ def loaded(params: dict[str, Any], name: str) -> Any:
         ("references.mine=resnet18.tv_in1k", "references.mine", "resnet18.tv_in1k"),
     ],
 )
-def test_a_node_gets_the_value_that_was_checked(typed: str, name: str, expected: Any) -> None:
+def test_nodes_get_validated_values(typed: str, name: str, expected: Any) -> None:
     found = loaded(read(f"--params={typed}"), name)
     assert (found, type(found)) == (expected, type(expected))
 
 
-def test_a_node_gets_the_checked_value_also_of_what_a_program_gives() -> None:
+def test_nodes_get_validated_values_from_python() -> None:
     found = loaded({"seed": 1.0, "pretrain": {"optimizer": {"lr": 1}}}, "seed")
     assert (found, type(found)) == (1, int)
 
@@ -206,7 +206,7 @@ def test_a_node_gets_the_checked_value_also_of_what_a_program_gives() -> None:
         ),
     ],
 )
-def test_what_is_none_of_the_parameter_is_one_line(kedro_run: Run, tmp_path: Path, typed: str, expected: str) -> None:
+def test_invalid_parameter_is_a_user_error(kedro_run: Run, tmp_path: Path, typed: str, expected: str) -> None:
     assert expected in error_of(kedro_run("--pipelines=report", params=typed))
     assert not artifacts(tmp_path)
 
@@ -220,12 +220,12 @@ def test_what_is_none_of_the_parameter_is_one_line(kedro_run: Run, tmp_path: Pat
         ({"raw_root": None}, "raw_root: found None, should be a valid string"),
     ],
 )
-def test_what_a_file_gives_is_not_made_into_something_else(params: dict[str, Any], expected: str) -> None:
+def test_values_in_files_are_not_converted(params: dict[str, Any], expected: str) -> None:
     with pytest.raises(UserError, match=expected):
         context_of(params)
 
 
-def test_a_whole_number_with_a_point_trains_and_is_written_down_as_one(kedro_run: Run, tmp_path: Path) -> None:
+def test_whole_float_becomes_an_integer(kedro_run: Run, tmp_path: Path) -> None:
     outcome = kedro_run("--pipelines=ingest", params="seed=1.0,ingest.image_size=16.0")
     assert outcome.exit_code == 0, outcome.output
     (manifest,) = tmp_path.glob("08_reporting/run_manifest.json/*/*.json")
@@ -233,12 +233,12 @@ def test_a_whole_number_with_a_point_trains_and_is_written_down_as_one(kedro_run
     assert json.dumps([parameters["seed"], parameters["ingest"]["image_size"]]) == "[1, 16]"
 
 
-def test_a_folder_with_a_name_that_is_too_long_is_one_line(kedro_run: Run, tmp_path: Path) -> None:
+def test_too_long_folder_name_is_a_user_error(kedro_run: Run, tmp_path: Path) -> None:
     message = error_of(kedro_run("--pipelines=ingest", params=f"data_root={tmp_path}/{'x' * 300}"))
     assert "File name too long" in message
     assert not artifacts(tmp_path)
 
 
-def test_a_number_is_a_name_of_a_folder(kedro_run: Run) -> None:
+def test_number_is_a_valid_folder_name(kedro_run: Run) -> None:
     outcome = kedro_run("--pipelines=ingest", params="source=folder,raw_root=2024")
     assert f"raw_root {ROOT / '2024'}" in error_of(outcome)

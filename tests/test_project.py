@@ -1,4 +1,4 @@
-"""The project as a whole: what it imports, what it registers, what Kedro-Viz shows of it."""
+"""The project as a whole: imports, pipelines, environments and Kedro-Viz."""
 
 import re
 import subprocess
@@ -41,7 +41,7 @@ assert outcome.exit_code == 0, outcome.output
     assert "torch" not in modules_after(code)
 
 
-def test_every_pipeline_of_the_design_is_registered() -> None:
+def test_registered_pipelines() -> None:
     bootstrap_project(ROOT)
     from kedro.framework.project import pipelines  # noqa: PLC0415  (the project has to be bootstrapped first)
 
@@ -49,7 +49,7 @@ def test_every_pipeline_of_the_design_is_registered() -> None:
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_every_pipeline_is_a_namespace_that_renames_no_entry(name: str) -> None:
+def test_pipelines_are_namespaces_without_prefixed_entries(name: str) -> None:
     pipeline = build_pipelines([name])[name]
     assert {node.namespace for node in pipeline.nodes} == {name}
     assert all(node.name.startswith(f"{name}.") and node.tags for node in pipeline.nodes)
@@ -57,19 +57,19 @@ def test_every_pipeline_is_a_namespace_that_renames_no_entry(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_every_node_is_described_in_one_line(name: str) -> None:
+def test_node_functions_start_with_a_sentence(name: str) -> None:
     for node in build_pipelines([name])[name].nodes:
         first = (node.func.__doc__ or "").splitlines()[0]
         assert first.endswith("."), node.name
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_the_parameters_of_every_environment_are_valid(environment: str) -> None:
+def test_parameters_of_every_environment_are_valid(environment: str) -> None:
     loader = OmegaConfigLoader(str(ROOT / "conf"), env=environment, **CONFIG_LOADER_ARGS)
     assert validated_parameters(loader)
 
 
-def test_every_environment_keeps_its_artifacts_apart() -> None:
+def test_environments_have_different_data_roots() -> None:
     loaders = [OmegaConfigLoader(str(ROOT / "conf"), env=env, **CONFIG_LOADER_ARGS) for env in ENVIRONMENTS]
     roots = [loader["globals"]["data_root"] for loader in loaders]
     assert len(set(roots)) == len(ENVIRONMENTS)
@@ -77,7 +77,7 @@ def test_every_environment_keeps_its_artifacts_apart() -> None:
 
 @pytest.fixture(scope="module")
 def viz(chain: Chain):
-    """Kedro-Viz's own API over the chain that has been run."""
+    """A client of Kedro-Viz for the artifacts of a complete run."""
     from fastapi.testclient import TestClient  # noqa: PLC0415  (only this fixture needs it)
     from kedro_viz.api.apps import create_api_app_from_project  # noqa: PLC0415
     from kedro_viz.server import load_and_populate_data  # noqa: PLC0415
@@ -86,7 +86,7 @@ def viz(chain: Chain):
     return TestClient(create_api_app_from_project(ROOT))
 
 
-def test_kedro_viz_shows_the_pipelines_in_layers(viz) -> None:
+def test_kedro_viz_has_pipelines_and_layers(viz) -> None:
     graph = viz.get("/api/main").json()
     assert {pipeline["id"] for pipeline in graph["pipelines"]} == PIPELINES
     assert graph["layers"] == ["raw", "images", "encoder", "latents", "evaluation", "report"]
@@ -109,7 +109,7 @@ def test_kedro_viz_previews_tables_figures_and_the_sample_grid(viz, entry: str) 
     assert detail["preview"], detail
 
 
-def test_no_entry_of_the_catalog_can_run_code_when_it_is_loaded() -> None:
+def test_no_pickle_in_catalog_and_code() -> None:
     assert "pickle" not in (ROOT / "conf/base/catalog.yml").read_text("utf-8").lower()
     for path in (ROOT / "src").rglob("*.py"):
         text = path.read_text("utf-8")
@@ -118,7 +118,7 @@ def test_no_entry_of_the_catalog_can_run_code_when_it_is_loaded() -> None:
         assert ("import pickle" in text) == (path.name == "pickled.py"), path
 
 
-def test_the_repository_holds_no_large_file() -> None:
+def test_no_large_files_in_the_repository() -> None:
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if tracked.returncode:
         pytest.skip("not a git checkout")

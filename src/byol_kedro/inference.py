@@ -14,8 +14,8 @@ from torch import nn
 
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
-from byol_kedro.byol.features import BATCH, WHOSE, encode
-from byol_kedro.byol.finite import ANY_FINITE
+from byol_kedro.byol.features import BATCH, ENCODER_FEATURES, encode
+from byol_kedro.byol.finite import FLOAT32_MAX
 from byol_kedro.errors import UserError
 from byol_kedro.files.decode import NarrowPixels, UnreadableImage, are_narrow, center_square, decode, narrow_text
 from byol_kedro.files.paths import expanded
@@ -79,9 +79,9 @@ class FrozenEncoder(Brief):
             raise TypeError(f"expected several images, found one, {images}; use encoder([…])[0] for a single image")
         narrow: list[bool] = []
         batches = self._from_array(images, narrow) if isinstance(images, np.ndarray) else self._decoded(images, narrow)
-        whose = f"{WHOSE} {self.version}".rstrip()
+        name = f"{ENCODER_FEATURES} {self.version}".rstrip()
         parts = [
-            encode(self.model, pixels, self.header, self.device, whose=whose, largest=ANY_FINITE) for pixels in batches
+            encode(self.model, pixels, self.header, self.device, name=name, max_value=FLOAT32_MAX) for pixels in batches
         ]
         if any(narrow):
             logger.warning("%s", narrow_text(sum(narrow), len(narrow)))

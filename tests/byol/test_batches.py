@@ -1,10 +1,10 @@
-"""What could break: images of the wrong part, maps read whole."""
+"""Batches from several arrays and memory maps."""
 
 import numpy as np
 import pytest
 import torch
 
-from byol_kedro.byol.batches import DeviceImages, HostImages, place_images
+from byol_kedro.byol.batches import DeviceImages, HostImages, load_images
 
 CPU = torch.device("cpu")
 
@@ -16,13 +16,13 @@ def parts(*lengths):
 
 @pytest.mark.parametrize("kind", [HostImages, DeviceImages])
 @pytest.mark.parametrize("picked", [[0, 4, 5, 6, 11], [0, 1], [7, 11], [5, 6], [5]])
-def test_a_batch_is_what_indexing_the_joined_parts_gives(kind, picked):
+def test_a_batch_equals_indexing_the_concatenation(kind, picked):
     arrays = parts(5, 1, 6)
     (batch,) = kind(arrays, CPU).batches([torch.tensor(picked)])
     assert np.array_equal(batch.numpy(), np.concatenate(arrays)[picked])
 
 
-def test_a_memory_map_is_not_read_whole(tmp_path):
+def test_a_memory_map_is_not_read_completely(tmp_path):
     np.save(tmp_path / "pixels.npy", parts(9)[0])
     mapped = np.load(tmp_path / "pixels.npy", mmap_mode="r")
 
@@ -38,13 +38,13 @@ def test_a_memory_map_is_not_read_whole(tmp_path):
             return taken
 
     watched = Watched()
-    (batch,) = place_images([watched], CPU).batches([torch.tensor([2, 7])])
+    (batch,) = load_images([watched], CPU).batches([torch.tensor([2, 7])])
     assert (len(batch), watched.rows) == (2, 2)
 
 
-def test_an_empty_part_counts_for_nothing():
+def test_an_empty_part_is_ignored():
     empty, filled = parts(0, 3)
-    images = place_images([empty, filled], CPU)
+    images = load_images([empty, filled], CPU)
     assert images.count == 3
     (batch,) = images.batches([torch.tensor([2])])
     assert np.array_equal(batch.numpy(), filled[2:])

@@ -1,4 +1,4 @@
-"""What could break: order and content of batches, errors and threads that are lost, copies that race the device."""
+"""Prefetched batches: order and content, errors, threads, copies to the device."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from byol_kedro.byol.batches import CudaCopy, HostImages, PrefetchedImages, ahead, place_images
+from byol_kedro.byol.batches import CudaCopy, HostImages, PrefetchedImages, load_images, prefetch
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.train import train
 from tests.support.trainings import CPU, images, recipe, small_state
@@ -24,7 +24,7 @@ def no_thread_is_left():
     assert background_threads() == []
 
 
-def test_results_come_in_order_from_one_thread_of_its_own():
+def test_results_are_in_order_and_from_one_thread():
     workers = []
 
     def work(item):
@@ -32,12 +32,12 @@ def test_results_come_in_order_from_one_thread_of_its_own():
         time.sleep(0.002 * (item % 3))
         return item * item
 
-    assert list(ahead(work, range(20))) == [item * item for item in range(20)]
+    assert list(prefetch(work, range(20))) == [item * item for item in range(20)]
     assert len(set(workers)) == 1
     assert workers[0] != threading.get_ident()
 
 
-def test_work_runs_ahead_by_its_depth_and_no_further():
+def test_at_most_depth_results_are_prefetched():
     begun, allowed = [], threading.Semaphore(0)
 
     def work(item):
@@ -45,7 +45,7 @@ def test_work_runs_ahead_by_its_depth_and_no_further():
         allowed.release()
         return item
 
-    with closing(ahead(work, range(100), depth=3)) as results:
+    with closing(prefetch(work, range(100), depth=3)) as results:
         next(results)
         for _ in range(4):
             assert allowed.acquire(timeout=10)
@@ -53,19 +53,19 @@ def test_work_runs_ahead_by_its_depth_and_no_further():
         assert begun == [0, 1, 2, 3]
 
 
-def test_an_error_of_the_thread_comes_where_its_result_was_due():
+def test_an_error_is_raised_in_the_place_of_its_result():
     def work(item):
         if item == 2:
             raise OSError("the disk is gone")
         return item
 
-    results = ahead(work, range(10))
+    results = prefetch(work, range(10))
     assert [next(results), next(results)] == [0, 1]
     with pytest.raises(OSError, match="the disk is gone"):
         next(results)
 
 
-def test_after_an_early_stop_nothing_more_is_worked_on():
+def test_closing_the_generator_stops_the_work():
     begun, second, gate = [], threading.Event(), threading.Event()
 
     def work(item):
@@ -74,7 +74,7 @@ def test_after_an_early_stop_nothing_more_is_worked_on():
             second.set()
             assert gate.wait(timeout=10)
 
-    results = ahead(work, range(1000))
+    results = prefetch(work, range(1000))
     next(results)
     assert second.wait(timeout=10)
     threading.Timer(0.05, gate.set).start()
@@ -101,7 +101,7 @@ class FakeCopy:
 PARTS = [images(13, seed=1), images(9, seed=2)]
 
 
-def test_prefetched_batches_are_those_that_are_gathered_when_they_are_wanted():
+def test_prefetched_batches_equal_those_on_demand():
     plan = Plan(recipe(epochs=3), 22, 0)
     copy = FakeCopy()
     ours = list(PrefetchedImages(PARTS, copy).batches(plan.batches(1)))
@@ -120,24 +120,24 @@ def trained(placed, **given):
     return state.network.state_dict()
 
 
-def test_a_training_from_prefetched_batches_ends_with_the_same_weights():
+def test_training_from_prefetched_batches_gives_the_same_weights():
     ours, theirs = trained(PrefetchedImages(PARTS, FakeCopy())), trained(HostImages(PARTS, CPU))
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, ValueError])
-def test_a_training_that_stops_takes_its_thread_with_it(error):
+def test_the_thread_ends_with_the_training(error):
     def stop(done, _row):
         if done == 3:
             assert background_threads() != []
             raise error
 
     with pytest.raises(error):
-        trained(PrefetchedImages(PARTS, FakeCopy()), watch=stop)
+        trained(PrefetchedImages(PARTS, FakeCopy()), on_step=[stop])
     assert background_threads() == []
 
 
-def test_a_image_that_cannot_be_read_stops_the_training_with_its_error():
+def test_an_unreadable_image_stops_the_training_with_its_error():
     class Broken(FakeCopy):
         def start(self, make):
             if [what for what, _ in self.events].count("start") == 3:
@@ -189,7 +189,7 @@ def cuda(monkeypatch):
     return log
 
 
-def test_a_copy_has_a_stream_of_its_own_and_the_device_waits_for_it_before_it_reads(cuda):
+def test_copies_use_their_own_stream_and_are_waited_for(cuda):
     copy = CudaCopy(torch.device("cuda"))
     begun = copy.start(lambda: torch.arange(3))
     assert cuda == ["pinned", "copying: copy, without waiting", "copying: event"]
@@ -199,15 +199,15 @@ def test_a_copy_has_a_stream_of_its_own_and_the_device_waits_for_it_before_it_re
 
 
 @pytest.mark.parametrize(("free", "kind"), [(10**9, "DeviceImages"), (10, "PrefetchedImages")])
-def test_on_a_gpu_images_lie_there_whole_where_they_fit_and_are_prefetched_where_not(monkeypatch, free, kind):
+def test_images_that_fit_are_copied_to_the_gpu_and_others_prefetched(monkeypatch, free, kind):
     made = []
     for name in ("DeviceImages", "PrefetchedImages"):
         monkeypatch.setattr(f"byol_kedro.byol.batches.{name}", lambda *_, name=name: made.append(name))
     monkeypatch.setattr("byol_kedro.byol.batches.CudaCopy", lambda _device: None)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (free, free))
-    place_images(PARTS, torch.device("cuda"))
+    load_images(PARTS, torch.device("cuda"))
     assert made == [kind]
 
 
-def test_images_on_the_host_are_gathered_in_the_thread_that_asks():
-    assert isinstance(place_images([*PARTS, np.empty((0, 3, 16, 16), np.uint8)], CPU), HostImages)
+def test_images_on_the_host_are_read_in_the_calling_thread():
+    assert isinstance(load_images([*PARTS, np.empty((0, 3, 16, 16), np.uint8)], CPU), HostImages)

@@ -1,11 +1,11 @@
-"""What could break: names of weights, what is compiled, other results than without it."""
+"""torch.compile changes neither the names of weights nor the results."""
 
 import copy
 
 import pytest
 import torch
 
-from byol_kedro.byol.networks import Byol, Target
+from byol_kedro.byol.method import Byol, Target
 from byol_kedro.byol.step import train_step
 from tests.support.trainings import compile_without_compiler, small_state, two_views
 
@@ -15,19 +15,19 @@ def compiled(monkeypatch):
     return compile_without_compiler(monkeypatch)
 
 
-def test_unasked_nothing_is_compiled(compiled):
+def test_nothing_is_compiled_by_default(compiled):
     small_state()
     assert compiled == []
 
 
-def test_the_passes_of_both_networks_are_compiled_and_names_stay(compiled):
+def test_both_networks_are_compiled_and_keep_their_names(compiled):
     state = small_state(compile=True)
     assert [type(call.__self__) for call in compiled] == [Byol, Target]
     assert list(state.network.state_dict()) == list(small_state().network.state_dict())
     assert [name for name, _ in state.network.named_modules()] == [n for n, _ in small_state().network.named_modules()]
 
 
-def test_compiled_steps_are_those_of_the_plain_network(compiled):
+def test_compiled_steps_equal_plain_steps(compiled):
     plain, state = small_state(), small_state(compile=True)
     before = copy.deepcopy(state.network.state_dict())
     for seed in range(2):

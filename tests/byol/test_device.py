@@ -1,4 +1,4 @@
-"""What could break: a GPU asked for where there is none, a precision that the device does not have."""
+"""Choice of device and precision."""
 
 import pytest
 import torch
@@ -16,27 +16,27 @@ def without_gpu(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["cuda", "cuda:1", "mps"])
-def test_a_gpu_that_is_not_there_is_one_line(monkeypatch, name):
+def test_a_missing_gpu_is_a_user_error(monkeypatch, name):
     without_gpu(monkeypatch)
-    with pytest.raises(UserError, match=f"{name} is asked for.*device=cpu") as error:
+    with pytest.raises(UserError, match=f"{name} is not available.*device=cpu") as error:
         resolve_device(name)
     assert "\n" not in str(error.value)
 
 
-def test_a_gpu_number_beyond_those_there_is_refused(monkeypatch):
+def test_a_missing_gpu_number_is_a_user_error(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     assert resolve_device("cuda:0") == torch.device("cuda:0")
     with pytest.raises(UserError, match="finds 1 CUDA device"):
         resolve_device("cuda:1")
 
 
-def test_auto_is_the_cpu_where_there_is_no_gpu(monkeypatch):
+def test_auto_is_the_cpu_without_a_gpu(monkeypatch):
     without_gpu(monkeypatch)
     assert resolve_device("auto") == CPU
 
 
 @pytest.mark.parametrize(("capability", "dtype"), [((7, 5), None), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)])
-def test_auto_is_bfloat16_on_a_gpu_that_computes_in_it_and_never_float16(monkeypatch, capability, dtype):
+def test_auto_is_bfloat16_if_the_gpu_supports_it(monkeypatch, capability, dtype):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
     assert autocast_dtype(torch.device("cuda"), "auto") is dtype
 
@@ -45,5 +45,5 @@ def test_auto_is_bfloat16_on_a_gpu_that_computes_in_it_and_never_float16(monkeyp
     ("precision", "dtype"),
     [("auto", None), ("float32", None), ("bfloat16", torch.bfloat16), ("float16", torch.float16)],
 )
-def test_the_cpu_computes_in_float32_unless_told_otherwise(precision, dtype):
+def test_auto_is_float32_on_the_cpu(precision, dtype):
     assert autocast_dtype(CPU, precision) is dtype

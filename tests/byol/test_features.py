@@ -1,4 +1,4 @@
-"""What could break: rows lost or exchanged, the normalization of another encoder, a network left in the wrong mode."""
+"""Features of a frozen encoder."""
 
 import dataclasses
 
@@ -17,7 +17,7 @@ def encoder():
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 4, 10, 11, 256])
-def test_every_image_has_its_row_whatever_the_batch_size(batch_size):
+def test_rows_are_in_order_for_any_batch_size(batch_size):
     pixels, model = images(11), encoder()
     one_by_one = np.concatenate([encode(model, pixels[i : i + 1], HEADER, CPU) for i in range(11)])
     features = encode(model, pixels, HEADER, CPU, batch_size)
@@ -25,7 +25,7 @@ def test_every_image_has_its_row_whatever_the_batch_size(batch_size):
     np.testing.assert_allclose(features, one_by_one, rtol=1e-4, atol=1e-5)
 
 
-def test_features_are_the_networks_answer_to_normalized_pixels():
+def test_features_are_the_output_for_normalized_pixels():
     pixels, model = images(5), encoder()
     x = (pixels / 255.0 - np.reshape(HEADER.mean, (3, 1, 1))) / np.reshape(HEADER.std, (3, 1, 1))
     with torch.no_grad():
@@ -39,7 +39,7 @@ def test_another_mean_gives_other_features():
     assert not np.allclose(encode(model, pixels, HEADER, CPU), encode(model, pixels, other, CPU))
 
 
-def test_a_network_in_training_is_encoded_in_evaluation_mode_and_goes_on_training():
+def test_a_network_in_training_mode_is_evaluated_and_left_in_it():
     model = encoder().train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     features = encode(model, images(5), HEADER, CPU)
@@ -48,11 +48,11 @@ def test_a_network_in_training_is_encoded_in_evaluation_mode_and_goes_on_trainin
     assert np.array_equal(features, encode(model.eval(), images(5), HEADER, CPU))
 
 
-def test_no_images_give_an_empty_table_of_the_right_width():
+def test_no_images_give_an_empty_array():
     assert encode(encoder(), images(0), HEADER, CPU).shape == (0, HEADER.feature_dim)
 
 
-def test_a_read_only_map_is_encoded_without_a_warning(tmp_path, recwarn):
+def test_a_read_only_map_is_encoded_without_warning(tmp_path, recwarn):
     np.save(tmp_path / "pixels.npy", images(5))
     mapped = np.load(tmp_path / "pixels.npy", mmap_mode="r")
     model = encoder()
@@ -61,7 +61,7 @@ def test_a_read_only_map_is_encoded_without_a_warning(tmp_path, recwarn):
     assert len(recwarn) == 0
 
 
-def test_projecting_leaves_the_projector_as_it_was():
+def test_project_does_not_change_the_projector():
     projector = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.BatchNorm1d(6)).train()
     before = {name: tensor.clone() for name, tensor in projector.state_dict().items()}
     project(projector, np.ones((10, 4), np.float32))
@@ -69,7 +69,7 @@ def test_projecting_leaves_the_projector_as_it_was():
     assert all(torch.equal(tensor, before[name]) for name, tensor in projector.state_dict().items())
 
 
-def test_each_projection_is_that_of_its_own_features_alone():
+def test_each_projection_depends_on_its_own_features_only():
     projector = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.BatchNorm1d(6)).train()
     features = np.random.default_rng(0).normal(size=(10, 4)).astype(np.float32)
     alone = np.concatenate([project(projector, row) for row in np.split(features, 10)])

@@ -1,4 +1,4 @@
-"""What could break: a checkpoint refused for its wrapping, the wrong one of two encoders, part of a larger network."""
+"""Encoders are found in the checkpoints of other projects, and never confused with others."""
 
 import argparse
 import sys
@@ -10,9 +10,10 @@ import torch
 import torchvision
 from torch import nn
 
-from byol_kedro.byol.layouts import looks_like
-from byol_kedro.byol.networks import Byol, create_encoder
-from byol_kedro.byol.pretrained_weights import pretrained_encoder, take_over
+from byol_kedro.byol.layouts import resnet_name
+from byol_kedro.byol.method import Byol
+from byol_kedro.byol.networks import create_encoder
+from byol_kedro.byol.pretrained_weights import load_matching, pretrained_encoder
 from byol_kedro.errors import UserError
 from byol_kedro.files.weights import read_weights
 
@@ -21,7 +22,7 @@ IMAGES = torch.rand((2, 3, 32, 32), generator=torch.Generator().manual_seed(0))
 
 
 def network(seed, name=NAME, **options):
-    """A timm network that nothing here would start at: no mean is 0, no deviation 1."""
+    """A timm network with BatchNorm statistics other than 0 and 1."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         made = timm.create_model(name, **options).eval()
@@ -62,7 +63,7 @@ def moco(prefix):
 
 
 def byol_pytorch():
-    """lucidrains' learner has the network twice: as itself, and within the online encoder."""
+    """lucidrains' learner contains the network twice: directly, and within the online encoder."""
     return (
         under("net.", of()) | under("online_encoder.net.", of()) | under("online_encoder.projector.", HEAD)
         | under("online_predictor.", HEAD) | under("target_encoder.net.", of(OTHER))
@@ -134,41 +135,43 @@ def expected():
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_as_a_reference_each_gives_the_features_of_its_network(layout, expected):
+def test_pretrained_encoder_reads_each_layout(layout, expected):
     found = features(pretrained_encoder(NAME, LAYOUTS[layout](), "here"))
     assert (found - expected).abs().max() == 0
 
 
 @pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "the published trainer's"])
-def test_a_training_starts_from_the_same_features(layout, expected):
+def test_load_matching_reads_each_layout(layout, expected):
     byol = Byol(create_encoder(NAME, "imagenet", False, seed=0), 24, 8, seed=0)
-    take_over(byol, LAYOUTS[layout](), "w.pth")
+    load_matching(byol, LAYOUTS[layout](), "w.pth")
     for encoder in (byol.encoder, byol.target.encoder):
         assert (features(encoder) - expected).abs().max() == 0
 
 
-MOCO_TOLD = (
-    "the tensors under 'state_dict.module.encoder_q.' are taken, left optimizer, state_dict.module.encoder_q.fc, "
+CHILDREN_NOTE = "the tensors of the file, the children of a Sequential by number, are used; unused: nothing"
+TARGET_NOTE = "the tensors under 'target_encoder.', a moving average, are used; unused: target_encoder.fc"
+MOCO_NOTE = (
+    "the tensors under 'state_dict.module.encoder_q.' are used; unused: optimizer, state_dict.module.encoder_q.fc, "
     "state_dict.module.encoder_k, state_dict.module.queue"
 )
 
 
 @pytest.mark.parametrize(
-    ("layout", "told"),
+    ("layout", "note"),
     [
         ("timm", ""),
-        ("children by number", "its tensors, the children of a Sequential by number, are taken, left is nothing"),
-        ("MoCo v1 and v2", MOCO_TOLD),
-        ("SwAV", "the tensors under 'module.' are taken, left module.projection_head, module.prototypes"),
-        ("a target alone", "the tensors under 'target_encoder.', a moving average, are taken, left target_encoder.fc"),
+        ("children by number", CHILDREN_NOTE),
+        ("MoCo v1 and v2", MOCO_NOTE),
+        ("SwAV", "the tensors under 'module.' are used; unused: module.projection_head, module.prototypes"),
+        ("a target alone", TARGET_NOTE),
     ],
 )  # fmt: skip
-def test_a_line_says_what_was_taken_and_what_was_left(layout, told):
+def test_the_note_lists_used_and_unused_tensors(layout, note):
     byol = Byol(create_encoder(NAME, "imagenet", False, seed=0), 24, 8, seed=0)
-    assert take_over(byol, LAYOUTS[layout](), "w.pth").told == (told and f"of the file {told}")
+    assert load_matching(byol, LAYOUTS[layout](), "w.pth").note == note
 
 
-def test_resnets_for_small_images_have_no_layers_for_activations():
+def test_resnets_without_modules_for_activations_are_read():
     source = network(1, "resnet18", num_classes=0)
     parts = [source.conv1, source.bn1, source.layer1, source.layer2, source.layer3, source.layer4, nn.AvgPool2d(1)]
     state = nn.Sequential(*parts).state_dict()
@@ -177,7 +180,7 @@ def test_resnets_for_small_images_have_no_layers_for_activations():
     assert (found - features(source)).abs().max() == 0
 
 
-def test_a_vision_transformer_of_dino_is_taken():
+def test_a_vision_transformer_of_dino_is_read():
     source = network(1, "test_vit", num_classes=0)
     content = {"teacher": under("backbone.", source.state_dict()) | under("head.mlp.", HEAD)}
     found = pretrained_encoder("test_vit", content, "here").state_dict()
@@ -186,54 +189,54 @@ def test_a_vision_transformer_of_dino_is_taken():
 
 @pytest.mark.parametrize("wrap", [lambda state: state, lambda state: {"state_dict": under("module.encoder_q.", state)}])
 @pytest.mark.parametrize("larger", ["resnet34", "resnet50"])
-def test_a_larger_network_is_no_smaller_one(larger, wrap):
+def test_a_larger_resnet_is_refused(larger, wrap):
     content = wrap(torchvision.models.get_model(larger).state_dict())
     byol = Byol(create_encoder("resnet18", "imagenet", False, seed=0), 24, 8, seed=0)
     message = rf"\(it looks like a {larger}\).* are unknown to it \("
-    with pytest.raises(UserError, match=rf"w.pth does not fit this network {message}encoder.layer1"):
-        take_over(byol, content, "w.pth")
-    with pytest.raises(UserError, match=rf"here is no resnet18 {message}layer1"):
+    with pytest.raises(UserError, match=rf"w.pth does not match this network {message}encoder.layer1"):
+        load_matching(byol, content, "w.pth")
+    with pytest.raises(UserError, match=rf"here is not a resnet18 {message}layer1"):
         pretrained_encoder("resnet18", content, "here")
 
 
-def test_one_block_more_is_another_network():
+def test_a_network_with_one_more_block_is_refused():
     more = under("layer4.1.", {"conv1.weight": torch.ones(2, 2, 3, 3)})
-    with pytest.raises(UserError, match=r"is no test_resnet: 1 are unknown to it \(layer4\.1\.conv1\.weight …\)"):
+    with pytest.raises(UserError, match=r"is not a test_resnet: 1 are unknown to it \(layer4\.1\.conv1\.weight …\)"):
         pretrained_encoder(NAME, of() | more, "here")
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50", "resnet101", "wide_resnet50_2", "resnext50_32x4d"])
-def test_resnets_are_known_by_their_weights(name):
+def test_resnets_are_recognized_by_their_weights(name):
     with torch.device("meta"):
-        assert looks_like(timm.create_model(name).state_dict()) == name
+        assert resnet_name(timm.create_model(name).state_dict()) == name
 
 
-def test_two_encoders_of_equal_rank_are_an_error():
+def test_two_equally_good_matches_are_an_error():
     content = under("left.", of()) | under("right.", of(OTHER))
-    with pytest.raises(UserError, match=r"encoders that differ are under 'left\.' and 'right\.' there; save the"):
+    with pytest.raises(UserError, match=r"different encoders under 'left\.' and 'right\.'; save the"):
         pretrained_encoder(NAME, content, "here")
 
 
-def test_what_has_no_name_of_the_encoder_is_shown_with_its_names():
+def test_a_file_without_any_matching_name_lists_its_names():
     content = {"model": {f"blocks.{number}.weight": torch.ones(1) for number in range(6)}}
     message = (
-        r"here is no test_resnet: its tensors are called model\.blocks\.0\.weight, model\.blocks\.1\.weight, .* and 2 "
-        r"more, expected are conv1\.0\.weight, .* under whatever prefix; give weights of test_resnet"
+        r"here is not a test_resnet: its tensors are model\.blocks\.0\.weight, model\.blocks\.1\.weight, .* and 2 "
+        r"more; expected conv1\.0\.weight, .* with any prefix; use weights of test_resnet"
     )
     with pytest.raises(UserError, match=message):
         pretrained_encoder(NAME, content, "here")
-    with pytest.raises(UserError, match=r"it holds no tensors but epoch, args"):
+    with pytest.raises(UserError, match=r"it has no tensors, only epoch, args"):
         pretrained_encoder(NAME, {"epoch": 3, "args": {}}, "here")
 
 
-def test_what_is_missing_under_a_prefix_is_named_with_it():
+def test_missing_tensors_are_named_with_their_prefix():
     state = under("module.encoder_q.", of())
     del state["module.encoder_q.layer2.0.bn1.weight"]
     with pytest.raises(UserError, match=r"\(tensors under 'module.encoder_q.'\): 1 tensors are missing \(layer2.0.bn1"):
         pretrained_encoder(NAME, state, "here")
 
 
-def test_a_file_that_holds_itself_is_read():
+def test_recursive_content_is_read():
     content = {"state_dict": of()}
     content["again"] = content
     pretrained_encoder(NAME, content, "here")
@@ -250,7 +253,7 @@ def lightning(monkeypatch):
     return module.AttributeDict
 
 
-def test_settings_beside_the_weights_do_not_matter_and_are_not_made(tmp_path, lightning, expected, monkeypatch):
+def test_settings_beside_the_weights_are_not_unpickled(tmp_path, lightning, expected, monkeypatch):
     torch.save(
         {
             "hyper_parameters": lightning(lr=0.1, args=argparse.Namespace(lr=0.1, root=tmp_path)),

@@ -1,13 +1,12 @@
-"""What could break: loss, moving average and schedules that are not those of lightly, another writing of BYOL."""
+"""Loss, moving average and schedules equal those of lightly."""
 
 import copy
 
 import pytest
 import torch
 
-from byol_kedro.byol.loss import byol_loss
+from byol_kedro.byol.method import byol_loss
 from byol_kedro.byol.schedule import learning_rate, target_tau
-from byol_kedro.byol.step import update_target
 from tests.support.trainings import small_state
 
 HOW = 'needs lightly, which is large: pip install "byol-kedro[compare]", then run this file again'
@@ -27,13 +26,13 @@ def test_the_loss_is_four_more_than_twice_lightlys_cosines():
 def test_the_target_moves_as_lightlys_momentum_encoder(tau):
     state = small_state()
     with torch.no_grad():
-        for parameter in state.online:
+        for parameter in state.network.moving_pairs[0]:
             parameter.add_(torch.randn(parameter.shape, generator=state.generator))
     theirs = copy.deepcopy(state.network)
     utils.update_momentum(theirs.encoder, theirs.target.encoder, m=tau)
     utils.update_momentum(theirs.projector, theirs.target.projector, m=tau)
-    update_target(state, tau)
-    for ours, other in zip(state.target, theirs.target.parameters(), strict=True):
+    state.network.update_target(tau)
+    for ours, other in zip(state.network.moving_pairs[1], theirs.target.parameters(), strict=True):
         torch.testing.assert_close(ours, other, rtol=1e-6, atol=1e-7)
 
 

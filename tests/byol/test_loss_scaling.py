@@ -1,4 +1,4 @@
-"""What could break: a step with an overflow that moves something, a scale that is lost, gradients of another size."""
+"""Loss scaling in float16: skipped steps, the scale, gradients."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ def step(state, *seeds, dtype=torch.float16):
 
 
 def moving(state):
-    """All that a step is to leave alone after an overflow: parameters of both networks and the optimizer's tensors."""
+    """Everything that an overflow must not change: parameters of both networks and the optimizer's tensors."""
     memory = [value for values in state.optimizer.state_dict()["state"].values() for value in values.values()]
     return [tensor.detach().clone() for tensor in [*state.network.parameters(), *memory] if tensor is not None]
 
@@ -33,10 +33,10 @@ def unchanged(before, after):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
-def test_an_overflow_leaves_weights_target_and_optimizer_alone_halves_the_scale_and_training_goes_on(optimizer):
+def test_an_overflow_skips_the_step_and_halves_the_scale(optimizer):
     state = scaled_state(optimizer=optimizer)
     step(state, 0)
-    before, target = moving(state), [tensor.clone() for tensor in state.target]
+    before, target = moving(state), [tensor.clone() for tensor in state.network.moving_pairs[1]]
     state.scaler.update(2.0**40)  # beyond float16's 65504 in any gradient
     step(state, 1)
     assert unchanged(before, moving(state))
@@ -44,11 +44,11 @@ def test_an_overflow_leaves_weights_target_and_optimizer_alone_halves_the_scale_
     state.scaler.update(256.0)
     step(state, 2)
     assert not unchanged(before, moving(state))
-    assert not any(map(torch.equal, state.target, target))
+    assert not any(map(torch.equal, state.network.moving_pairs[1], target))
     assert (state.step, state.skipped) == (3, 1)
 
 
-def test_an_overflow_in_one_micro_batch_leaves_out_the_whole_step(monkeypatch):
+def test_an_overflow_in_one_micro_batch_skips_the_step(monkeypatch):
     state = scaled_state()
     step(state, 0)
     before, backward, calls = moving(state), torch.Tensor.backward, []
@@ -65,7 +65,7 @@ def test_an_overflow_in_one_micro_batch_leaves_out_the_whole_step(monkeypatch):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
-def test_no_scale_reaches_the_weights(optimizer):
+def test_the_scale_does_not_reach_the_weights(optimizer):
     plain, scaled = small_state(optimizer=optimizer), scaled_state(1024.0, optimizer=optimizer)
     for seed in (0, 3):
         step(plain, seed, seed + 1, dtype=None)
@@ -75,7 +75,7 @@ def test_no_scale_reaches_the_weights(optimizer):
         torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-7)
 
 
-def test_passes_are_in_float16_and_weights_gradients_and_metrics_in_float32():
+def test_only_the_passes_are_in_float16():
     state, seen = scaled_state(), []
     state.network.projector.register_forward_hook(lambda _module, _given, out: seen.append(out.dtype))
     metrics = step(state, 0)
@@ -101,7 +101,7 @@ def test_a_snapshot_holds_scale_growth_and_skipped_steps():
     assert other.skipped == state.skipped == 3
 
 
-def test_the_step_asks_the_device_only_where_it_scales(monkeypatch):
+def test_a_step_waits_for_the_device_only_with_scaling(monkeypatch):
     asked = []
     item = torch.Tensor.item
     monkeypatch.setattr(torch.Tensor, "item", lambda tensor: asked.append(1) or item(tensor))

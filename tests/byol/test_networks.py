@@ -1,4 +1,4 @@
-"""What could break: names, stems, repeatability, and the target's independence of the online network."""
+"""Encoders: names, stems, reproducible weights, errors."""
 
 import pytest
 import timm
@@ -6,7 +6,8 @@ import torch
 import torchvision
 from torch import nn
 
-from byol_kedro.byol.networks import Byol, create_encoder, feature_dim, mlp_head
+from byol_kedro.byol.method import Byol
+from byol_kedro.byol.networks import create_encoder, feature_dim
 from byol_kedro.errors import UserError
 
 
@@ -46,7 +47,7 @@ def test_zero_initialized_residual_branches_let_a_block_pass_its_input():
     torch.testing.assert_close(encoder.layer1(x), x)
 
 
-def test_branches_that_are_not_zeroed_change_the_input():
+def test_branches_that_are_not_zeroed_change_their_input():
     encoder = create_encoder("resnet18", "small", False, 0)
     x = torch.rand(2, 64, 8, 8)
     assert not torch.allclose(encoder.layer1(x), x)
@@ -62,7 +63,7 @@ def test_weights_depend_on_the_seed_alone(stem):
     assert not torch.equal(once["conv1.weight"], other["conv1.weight"])
 
 
-def test_making_networks_leaves_the_global_generator_alone():
+def test_the_global_generator_is_not_used():
     torch.manual_seed(3)
     expected = torch.rand(1)
     torch.manual_seed(3)
@@ -70,7 +71,7 @@ def test_making_networks_leaves_the_global_generator_alone():
     assert torch.equal(torch.rand(1), expected)
 
 
-def test_an_unknown_architecture_is_one_line_with_close_names():
+def test_an_unknown_architecture_suggests_close_names():
     with pytest.raises(UserError, match=r"'resnet81'.*resnet18") as error:
         create_encoder("resnet81", "imagenet", True, 0)
     assert "\n" not in str(error.value)
@@ -79,7 +80,7 @@ def test_an_unknown_architecture_is_one_line_with_close_names():
 @pytest.mark.parametrize(
     ("name", "match"),
     [
-        ("resnet18.a1_in1k", r"names the weights 'a1_in1k'.* give the architecture alone, resnet18, and weights as a"),
+        ("resnet18.a1_in1k", r"includes the weights 'a1_in1k'; use the architecture alone, resnet18,"),
         ("tv_resnet34", "no architecture 'tv_resnet34'; close names: .*resnet34"),
         ("hf-hub:timm/resnet18.a1_in1k", "no architecture 'hf-hub:timm/resnet18.a1_in1k'"),
         ("hf_hub:timm/resnet18", "no architecture"),
@@ -91,7 +92,7 @@ def test_an_unknown_architecture_is_one_line_with_close_names():
         ("", "close names: resnet18, resnet50"),
     ],
 )
-def test_a_name_that_is_not_exactly_an_architectures_never_reaches_timm(monkeypatch, name, match):
+def test_only_exact_architecture_names_are_passed_to_timm(monkeypatch, name, match):
     monkeypatch.setattr(timm, "create_model", lambda *_, **__: pytest.fail("timm was asked"))
     with pytest.raises(UserError, match=match) as error:
         small(name=name)
@@ -99,7 +100,7 @@ def test_a_name_that_is_not_exactly_an_architectures_never_reaches_timm(monkeypa
 
 
 @pytest.mark.parametrize("name", ["regnetz_005", "test_vit", "test_byobnet", "inception_v3"])
-def test_options_that_a_constructor_does_not_know_are_left_out_whatever_its_error_says(name):
+def test_options_unknown_to_a_constructor_are_omitted(name):
     expected = timm.create_model(name, num_classes=0).state_dict()
     assert small(name=name, image_size=160).state_dict().keys() == expected.keys()
 
@@ -107,21 +108,19 @@ def test_options_that_a_constructor_does_not_know_are_left_out_whatever_its_erro
 @pytest.mark.parametrize(
     "error", [AssertionError("no such\nsize"), ZeroDivisionError("no such size"), TypeError("no such size")]
 )
-def test_an_error_in_a_constructor_is_one_line_that_names_the_size(monkeypatch, error):
+def test_an_error_in_a_constructor_is_a_user_error(monkeypatch, error):
     def fail(*_, **options):
         raise error
 
     monkeypatch.setattr(timm, "create_model", fail)
-    with pytest.raises(
-        UserError, match=r"test_vit cannot be built.*: no such size; take another architecture"
-    ) as found:
+    with pytest.raises(UserError, match=r"test_vit cannot be built.*: no such size; use another architecture") as found:
         small(name="test_vit", image_size=5)
     assert found.value.__cause__ is error
     assert ("images of 5 × 5 pixels" in str(found.value)) == (not isinstance(error, TypeError))
 
 
 @pytest.mark.parametrize("name", ["test_vit_relpos", "ghostnet_050", "rexnet_100"])
-def test_no_network_draws_random_numbers_as_it_is_trained(name):
+def test_networks_draw_no_random_numbers_in_training(name):
     encoder = small(name=name, image_size=64).train()
     torch.manual_seed(3)
     before = torch.get_rng_state()
@@ -138,38 +137,12 @@ def test_no_network_draws_random_numbers_as_it_is_trained(name):
         ({"name": "test_convnext", "zero_init_residual": True}, "zero_init_residual=false"),
     ],
 )
-def test_what_an_architecture_does_not_have_is_a_user_error(changes, match):
+def test_unsupported_options_are_user_errors(changes, match):
     with pytest.raises(UserError, match=match):
         small(**changes)
 
 
-def test_a_transformer_takes_images_of_the_given_size():
+def test_a_transformer_is_built_for_the_image_size():
     encoder = small(name="test_vit", image_size=32).eval()
     with torch.no_grad():
         assert encoder(torch.zeros(2, 3, 32, 32)).shape == (2, feature_dim(encoder))
-
-
-def test_a_head_has_no_norm_after_its_last_layer():
-    kinds = [type(layer) for layer in mlp_head(5, 7, 3)]
-    assert kinds == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Linear]
-
-
-def test_the_target_starts_as_a_copy_that_shares_nothing():
-    network = Byol(small(), 24, 8, 0)
-    online, target = network.moving_pairs()
-    assert len(online) == len(target)
-    for theta, xi in zip(online, target, strict=True):
-        assert torch.equal(theta, xi)
-        assert theta.data_ptr() != xi.data_ptr()
-
-
-def test_no_parameter_of_the_target_has_a_gradient():
-    assert not any(parameter.requires_grad for parameter in Byol(small(), 24, 8, 0).target.parameters())
-
-
-def test_batch_norm_of_the_target_fills_its_own_buffers():
-    network = Byol(small(), 24, 8, 0).train()
-    before = {name: tensor.clone() for name, tensor in network.named_buffers()}
-    network.target(torch.randn(8, 3, 16, 16))
-    changed = {name for name, tensor in network.named_buffers() if not torch.equal(tensor, before[name])}
-    assert changed == {name for name in before if name.startswith("target.")}

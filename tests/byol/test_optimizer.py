@@ -1,4 +1,4 @@
-"""What could break: decay on norms and biases, LARS scaling them, the target among what is optimized."""
+"""Weight decay, LARS, and the optimized parameters."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def test_norms_and_biases_are_not_decayed():
 
 @pytest.mark.parametrize("decay_all", [True, False])
 @pytest.mark.parametrize("name", ["sgd", "lars", "adamw"])
-def test_all_of_the_online_network_is_optimized_and_nothing_of_the_target(name, decay_all):
+def test_the_online_network_is_optimized_and_the_target_is_not(name, decay_all):
     network = small_state().network
     settings = recipe(optimizer={"name": name, "decay_norms_and_biases": decay_all}).optimizer
     optimizer = create_optimizer(network, settings)
@@ -38,7 +38,7 @@ def test_all_of_the_online_network_is_optimized_and_nothing_of_the_target(name, 
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
-def test_lars_scales_weights_and_leaves_norms_and_biases_to_plain_momentum(weight_decay):
+def test_lars_adapts_weights_only(weight_decay):
     state = small_state()
     settings = recipe(optimizer={"name": "lars", "weight_decay": weight_decay}).optimizer
     optimizer = create_optimizer(state.network, settings)

@@ -1,21 +1,21 @@
-"""What could break: images seen twice or never in an epoch, orders that repeat, rows and scores at wrong steps."""
+"""Images, rows and evaluations of each step."""
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from byol_kedro.byol.schedule import STEPS_A_ROW, Plan
+from byol_kedro.byol.schedule import MAX_STEPS_PER_ROW, Plan
 from byol_kedro.errors import UserError
 from tests.support.trainings import recipe
 
 
 @given(count=st.integers(4, 200), batch=st.integers(2, 9), accumulation_steps=st.integers(1, 3))
-def test_an_epoch_takes_each_image_at_most_once_in_whole_steps(count, batch, accumulation_steps):
+def test_an_epoch_uses_each_image_at_most_once(count, batch, accumulation_steps):
     if count < batch * accumulation_steps:
         return
     plan = Plan(recipe(batch_size=batch, accumulation_steps=accumulation_steps), count, seed=0)
-    micro_batches = [m for step in range(plan.steps_an_epoch) for m in plan.picked(plan.order(0), step)]
+    micro_batches = [m for step in range(plan.steps_per_epoch) for m in plan.micro_batches(plan.order(0), step)]
     seen = torch.cat(micro_batches)
     assert {len(m) for m in micro_batches} == {batch}
     assert len(seen.unique()) == len(seen) == count // (batch * accumulation_steps) * batch * accumulation_steps
@@ -23,57 +23,57 @@ def test_an_epoch_takes_each_image_at_most_once_in_whole_steps(count, batch, acc
 
 
 @pytest.mark.parametrize("step", [0, 1, 4, 5, 8])
-def test_batches_go_on_from_any_step_to_the_end_through_the_order_of_each_epoch(step):
+def test_batches_start_at_any_step(step):
     plan = Plan(recipe(epochs=2, batch_size=3, accumulation_steps=2), 26, seed=0)  # four steps an epoch
-    whole = [m for each in range(8) for m in plan.picked(plan.order(each // 4), each)]
+    whole = [m for each in range(8) for m in plan.micro_batches(plan.order(each // 4), each)]
     rest = list(plan.batches(step))
     assert len(rest) == 2 * (8 - step)
     assert all(map(torch.equal, rest, whole[2 * step :]))
 
 
-def test_the_order_depends_on_seed_and_epoch_alone():
+def test_the_order_depends_on_seed_and_epoch():
     plan, other = Plan(recipe(), 100, seed=0), Plan(recipe(), 100, seed=1)
     assert torch.equal(plan.order(3), Plan(recipe(), 100, seed=0).order(3))
     assert not torch.equal(plan.order(0), plan.order(1))
     assert not torch.equal(plan.order(0), other.order(0))
 
 
-def test_a_batch_larger_than_the_data_is_one_line_that_says_found_expected_and_what_to_do():
+def test_a_batch_larger_than_the_data_is_a_user_error():
     with pytest.raises(UserError, match=r"8 x 1 = 8 images, found 7 .*lower pretrain.batch_size, and") as error:
         Plan(recipe(), 7, seed=0)
     assert "\n" not in str(error.value)
 
 
-def test_where_micro_batches_are_accumulated_their_number_is_what_to_lower():
+def test_the_error_suggests_fewer_accumulation_steps():
     with pytest.raises(UserError, match=r"8 x 4 = 32 images, found 31 .*lower pretrain.accumulation_steps, and"):
         Plan(recipe(accumulation_steps=4), 31, seed=0)
 
 
-def test_where_a_micro_batch_alone_is_too_large_their_number_would_not_help():
+def test_the_error_suggests_a_smaller_batch_if_one_is_too_large():
     with pytest.raises(UserError, match=r"8 x 4 = 32 images, found 7 .*lower pretrain.batch_size, and"):
         Plan(recipe(accumulation_steps=4), 7, seed=0)
 
 
 @pytest.mark.parametrize("count", [0, 1])
-def test_one_image_cannot_be_trained_on_in_any_batch(count):
+def test_fewer_than_two_images_are_a_user_error(count):
     with pytest.raises(UserError, match=rf"found {count} .*; at least 2 are needed: ingest more images$"):
         Plan(recipe(batch_size=2), count, seed=0)
 
 
-def test_rates_go_from_warm_up_to_zero_and_from_base_to_one():
+def test_rates_of_the_first_and_last_steps():
     plan = Plan(recipe(epochs=10), 80, seed=0)  # 100 steps, 5 of them warm-up
     assert plan.rates(0) == pytest.approx((0.01, 0.9))
     assert plan.rates(5)[0] == pytest.approx(0.05)
     assert plan.rates(100) == pytest.approx((0.0, 1.0))
 
 
-def test_metrics_are_read_after_each_epoch_and_at_least_every_fifty_steps():
+def test_rows_come_after_each_epoch_and_at_least_every_fifty_steps():
     plan = Plan(recipe(epochs=1000), 8 * 170, seed=0)
-    read = [done for done in range(1, 341) if plan.read_after(done)]
+    read = [done for done in range(1, 341) if plan.logs_after(done)]
     assert {170, 340} <= set(read)
-    assert max(b - a for a, b in zip([0, *read], read, strict=False)) <= STEPS_A_ROW
+    assert max(b - a for a, b in zip([0, *read], read, strict=False)) <= MAX_STEPS_PER_ROW
 
 
-def test_knn_is_measured_every_so_many_epochs_and_at_the_end():
+def test_evaluation_follows_every_epochs_and_the_last_step():
     plan = Plan(recipe(epochs=5, online_knn={"every_epochs": 2}), 24, seed=0)
-    assert [done for done in range(1, 16) if plan.score_after(done)] == [6, 12, 15]
+    assert [done for done in range(1, 16) if plan.evaluates_after(done)] == [6, 12, 15]

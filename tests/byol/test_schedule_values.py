@@ -1,4 +1,4 @@
-"""What could break: the ends of the schedules, the warm-up, a constant that moves."""
+"""Tables of learning rate and τ."""
 
 import math
 
@@ -25,7 +25,7 @@ from byol_kedro.byol.schedule import learning_rate, target_tau
         (11, "constant", 1.0),
     ],
 )
-def test_learning_rate_by_a_table(step, schedule, expected):
+def test_learning_rate_table(step, schedule, expected):
     rate = learning_rate(step, steps=12, warmup=4, peak=2.0, schedule=schedule)
     assert rate == pytest.approx(2.0 * expected, abs=1e-12)
 
@@ -41,12 +41,12 @@ def test_learning_rate_by_a_table(step, schedule, expected):
         (99, "constant", 0.99),
     ],
 )
-def test_tau_by_a_table(step, schedule, expected):
+def test_tau_table(step, schedule, expected):
     assert target_tau(step, steps=100, base=0.99, schedule=schedule) == pytest.approx(expected, abs=1e-12)
 
 
 @given(st.integers(1, 500), st.data())
-def test_every_step_has_a_positive_rate_up_to_the_peak(steps, data):
+def test_rates_are_positive_and_at_most_the_peak(steps, data):
     warmup = data.draw(st.integers(0, steps))
     rates = [learning_rate(step, steps=steps, warmup=warmup, peak=0.3, schedule="cosine") for step in range(steps)]
     assert all(0 < rate <= 0.3 + 1e-12 for rate in rates)

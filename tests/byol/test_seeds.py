@@ -1,4 +1,4 @@
-"""What could break: networks that depend on what other threads draw, or that disturb them."""
+"""Networks do not depend on random numbers of other threads."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from byol_kedro.byol.networks import Byol, create_encoder
+from byol_kedro.byol.method import Byol
+from byol_kedro.byol.networks import create_encoder
 from byol_kedro.byol.pretrained_weights import pretrained_encoder
 from byol_kedro.byol.seeds import seeded
 from byol_kedro.byol.supervised import _network
@@ -40,7 +41,7 @@ def assert_equal(found, expected):
     assert [name for name in expected if not torch.equal(found[name], expected[name])] == []
 
 
-def test_the_numbers_are_those_of_torchs_global_generator():
+def test_numbers_equal_those_of_manual_seed():
     torch.manual_seed(7)
     expected = drawn()
     with seeded(7):
@@ -48,7 +49,7 @@ def test_the_numbers_are_those_of_torchs_global_generator():
     assert [i for i, (a, b) in enumerate(zip(expected, found, strict=True)) if not torch.equal(a, b)] == []
 
 
-def test_networks_that_are_made_at_the_same_time_are_those_that_are_made_one_by_one():
+def test_networks_made_in_parallel_equal_those_made_in_sequence():
     expected = [network(seed) for seed in SEEDS]
     with ThreadPoolExecutor(4) as pool:
         for _ in range(3):
@@ -56,7 +57,7 @@ def test_networks_that_are_made_at_the_same_time_are_those_that_are_made_one_by_
                 assert_equal(found, alone)
 
 
-def test_whatever_other_threads_draw_a_network_is_the_same():
+def test_other_threads_do_not_change_a_network():
     expected = network(3)
     stop = threading.Event()
 
@@ -85,7 +86,7 @@ def test_whatever_other_threads_draw_a_network_is_the_same():
     ],
     ids=["byol", "supervised", "pretrained", "torchvision"],
 )
-def test_whoever_makes_a_network_leaves_the_global_generator_as_it_was(make):
+def test_making_a_network_does_not_change_the_global_generator(make):
     torch.manual_seed(3)
     before = torch.get_rng_state()
     make()

@@ -1,4 +1,4 @@
-"""What could break: a part of the state that is not put back, or that goes on changing after the snapshot."""
+"""Snapshots restore the whole state."""
 
 import copy
 
@@ -30,7 +30,7 @@ def restored(state, monitor, **optimizer):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=str)
-def test_all_that_a_state_names_is_put_back(optimizer):
+def test_the_whole_state_is_restored(optimizer):
     state, monitor = trained(**optimizer)
     other, _ = restored(state, monitor, **optimizer)
     assert other.step == 2
@@ -45,7 +45,7 @@ def test_all_that_a_state_names_is_put_back(optimizer):
                 assert torch.equal(value, theirs["state"][index][name]), (index, name)
 
 
-def test_the_optimizers_tensors_lie_in_memory_as_before():
+def test_tensors_of_the_optimizer_keep_their_strides():
     state, monitor = trained()
     other, _ = restored(state, monitor)
     for one in (state, other):
@@ -55,7 +55,7 @@ def test_the_optimizers_tensors_lie_in_memory_as_before():
         assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
 
 
-def test_history_and_what_is_not_yet_in_it_are_put_back(monkeypatch):
+def test_history_and_pending_metrics_are_restored(monkeypatch):
     now = [100.0]
     monkeypatch.setattr("byol_kedro.byol.monitor.time.perf_counter", lambda: now[0])
     state, monitor = trained()
@@ -70,7 +70,7 @@ def test_history_and_what_is_not_yet_in_it_are_put_back(monkeypatch):
     assert (steps, seconds) == (2, pytest.approx(3.0))
 
 
-def test_a_snapshot_does_not_follow_the_training():
+def test_a_snapshot_is_a_copy():
     state, monitor = trained()
     arrays, _ = take_snapshot(state, monitor)
     before = copy.deepcopy(arrays)
@@ -79,7 +79,7 @@ def test_a_snapshot_does_not_follow_the_training():
     assert all(np.array_equal(array, before[name]) for name, array in arrays.items())
 
 
-def test_time_while_paused_is_not_the_trainings(monkeypatch):
+def test_paused_time_is_not_counted(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("byol_kedro.byol.monitor.time.perf_counter", lambda: now[0])
     monitor = Monitor(CPU)

@@ -1,4 +1,4 @@
-"""What could break: the order in a step, the moving average, accumulation, who has a gradient."""
+"""One training step: its order, the moving average, accumulation, gradients."""
 
 import copy
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from byol_kedro.byol.step import train_step, update_target
+from byol_kedro.byol.step import train_step
 from tests.support.trainings import small_state, two_views
 
 LR, TAU, DECAY, MOMENTUM = 0.1, 0.9, 0.01, 0.9
@@ -37,7 +37,7 @@ def by_hand(network, first, second, velocity):
     return float(loss.detach()), dict(zip(trained, gradients, strict=True))
 
 
-def test_three_steps_are_those_written_out_by_hand():
+def test_three_steps_equal_the_written_out_algorithm():
     state = small_state()
     reference, velocity = copy.deepcopy(state.network), {}
     for step in range(3):
@@ -50,7 +50,7 @@ def test_three_steps_are_those_written_out_by_hand():
     assert state.step == 3
 
 
-def test_gradients_are_those_written_out_by_hand_and_the_target_has_none():
+def test_gradients_equal_the_written_out_ones_and_the_target_has_none():
     state = small_state()
     reference, views = copy.deepcopy(state.network), two_views()
     train_step(state, [views], lr=LR, tau=TAU)
@@ -62,26 +62,26 @@ def test_gradients_are_those_written_out_by_hand_and_the_target_has_none():
             torch.testing.assert_close(parameter.grad, gradients[name], rtol=1e-4, atol=1e-6, msg=name)
 
 
-def test_the_target_follows_the_weights_that_the_optimizer_has_just_made():
+def test_the_target_is_updated_after_the_optimizer():
     state = small_state()
-    before = [parameter.clone() for parameter in state.target]
+    before = [parameter.clone() for parameter in state.network.moving_pairs[1]]
     train_step(state, [two_views()], lr=LR, tau=0.75)
-    for xi, old, theta in zip(state.target, before, state.online, strict=True):
+    for xi, old, theta in zip(state.network.moving_pairs[1], before, state.network.moving_pairs[0], strict=True):
         torch.testing.assert_close(xi, 0.75 * old + 0.25 * theta)
 
 
-def test_the_target_stays_where_tau_is_one():
+def test_tau_one_keeps_the_target():
     state = small_state()
-    before = [parameter.clone() for parameter in state.target]
+    before = [parameter.clone() for parameter in state.network.moving_pairs[1]]
     train_step(state, [two_views()], lr=LR, tau=1.0)
-    assert all(map(torch.equal, state.target, before))
+    assert all(map(torch.equal, state.network.moving_pairs[1], before))
 
 
-def test_the_moving_average_leaves_batch_norm_buffers_alone():
+def test_batch_norm_buffers_are_not_averaged():
     state = small_state()
     train_step(state, [two_views()], lr=LR, tau=TAU)
     before = {name: tensor.clone() for name, tensor in state.network.target.named_buffers()}
-    update_target(state, 0.5)
+    state.network.update_target(0.5)
     assert all(torch.equal(tensor, before[name]) for name, tensor in state.network.target.named_buffers())
 
 
@@ -95,7 +95,7 @@ def test_batch_norm_sees_one_view_at_a_time():
     torch.testing.assert_close(norm.running_mean, 0.1 * (0.9 * means[0] + means[1]), rtol=1e-4, atol=1e-6)
 
 
-def test_accumulation_is_one_step_along_the_mean_of_the_micro_batches_gradients():
+def test_accumulation_averages_the_gradients_of_micro_batches():
     state = small_state()
     reference, batches = copy.deepcopy(state.network), [two_views(seed=seed) for seed in (1, 2, 3)]
     train_step(state, iter(batches), lr=LR, tau=TAU)
@@ -107,7 +107,7 @@ def test_accumulation_is_one_step_along_the_mean_of_the_micro_batches_gradients(
     assert state.step == 1
 
 
-def test_bfloat16_passes_leave_weights_and_loss_in_float32():
+def test_bfloat16_passes_keep_weights_and_loss_in_float32():
     state = small_state()
     metrics = train_step(state, [two_views()], lr=LR, tau=TAU, dtype=torch.bfloat16)
     exact = train_step(small_state(), [two_views()], lr=LR, tau=TAU)

@@ -1,4 +1,4 @@
-"""What could break: another budget than BYOL's, labels that are not learned from, a result that chance decides."""
+"""The supervised reference."""
 
 import numpy as np
 import pytest
@@ -30,23 +30,23 @@ def trained(labels=LABELS, seed=0, image_passes=80, **changes):
     ("image_passes", "count", "epochs"),
     [(400, 40, 10), (400, 16, 25), (390, 40, 10), (8, 40, 1), (800, 43, 20)],  # of 43, 40 are seen in an epoch
 )
-def test_there_are_as_many_passes_as_byol_had(image_passes, count, epochs):
+def test_image_passes_equal_those_of_byol(image_passes, count, epochs):
     plan = supervised_plan(recipe(), image_passes, count, 0)
     assert plan.parameters.epochs == epochs
 
 
-def test_the_warm_up_keeps_its_share_of_the_steps():
+def test_the_warmup_keeps_its_share_of_the_steps():
     plan = supervised_plan(recipe(epochs=4, optimizer={"warmup_epochs": 1.0}), 4 * 800, 40, 0)
     peak = max(plan.rates(step)[0] for step in range(plan.steps))
     assert plan.rates(plan.steps // 4 - 1)[0] == peak == pytest.approx(0.05)
 
 
-def test_a_batch_larger_than_the_labeled_images_becomes_as_large():
+def test_the_batch_is_at_most_the_number_of_images():
     plan = supervised_plan(recipe(batch_size=64, accumulation_steps=4), 1200, 40, 0)
     assert (plan.parameters.batch_size, plan.parameters.accumulation_steps, plan.steps) == (40, 1, 30)
 
 
-def test_what_the_labels_tell_apart_the_features_tell_apart():
+def test_features_separate_the_classes():
     labels = np.random.default_rng(1).permutation(LABELS)
     test = bright_and_dark(labels, seed=2)
     features = encode(trained(image_passes=400), test, HEADER, CPU)
@@ -55,7 +55,7 @@ def test_what_the_labels_tell_apart_the_features_tell_apart():
     assert np.mean(guess == labels) > 0.95
 
 
-def test_each_image_is_trained_with_its_own_label():
+def test_images_keep_their_labels():
     told, plain = (
         [],
         dict.fromkeys(("hflip_prob", "color_jitter_prob", "grayscale_prob", "blur_prob", "solarize_prob"), 0.0),
@@ -66,20 +66,20 @@ def test_each_image_is_trained_with_its_own_label():
     assert max(told[-3:]) < 0.1  # ln 2 = 0.69 is what a coin has
 
 
-def test_other_labels_give_another_network():
+def test_other_labels_give_other_weights():
     shuffled = np.random.default_rng(1).permutation(LABELS)
     one, two = to_arrays(trained()), to_arrays(trained(shuffled))
     assert not np.array_equal(one["conv1.0.weight"], two["conv1.0.weight"])
 
 
-def test_the_same_seed_gives_the_same_network_bit_for_bit_whatever_was_drawn_before():
+def test_the_same_seed_gives_the_same_weights():
     one = to_arrays(trained(accumulation_steps=2))
     torch.rand(7)
     two = to_arrays(trained(accumulation_steps=2))
     assert all(np.array_equal(one[name], two[name]) for name in one)
 
 
-def test_it_starts_where_byol_did_and_another_seed_elsewhere():
+def test_initial_weights_equal_those_of_byol():
     still = {"optimizer": {"lr": 1e-12, "weight_decay": 0.0}}
     start = create_encoder("test_resnet", "imagenet", True, 3, image_size=16)
     near, far = (to_arrays(trained(seed=seed, **still))["conv1.0.weight"] for seed in (3, 4))
@@ -87,7 +87,7 @@ def test_it_starts_where_byol_did_and_another_seed_elsewhere():
     assert not np.allclose(far, near, atol=1e-6)
 
 
-def test_epoch_and_loss_are_told_after_each_epoch():
+def test_on_epoch_receives_epoch_and_loss():
     told = []
     plan = supervised_plan(recipe(), 80, 40, 0)
     train_supervised(bright_and_dark(LABELS), LABELS, HEADER, plan, CPU, lambda *what: told.append(what))
@@ -95,12 +95,12 @@ def test_epoch_and_loss_are_told_after_each_epoch():
     assert all(0 < loss < 10 for _, loss in told)
 
 
-def test_a_training_that_diverges_is_one_line():
+def test_divergence_is_a_user_error():
     with pytest.raises(UserError, match=r"baselines\.supervised: the loss is nan"):
         trained(optimizer={"lr": 1e20, "schedule": "constant", "warmup_epochs": 0})
 
 
-def test_the_network_comes_in_evaluation_mode_without_a_classifier():
+def test_the_encoder_is_in_evaluation_mode_without_classifier():
     model = trained()
     assert not model.training
     assert to_arrays(model).keys() == to_arrays(create_encoder("test_resnet", "imagenet", True, 0)).keys()

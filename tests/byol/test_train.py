@@ -1,4 +1,4 @@
-"""What could break: repeatability, resuming, learning at all, incomplete batches, a collapse or divergence unseen."""
+"""The training loop: reproducible, resumable, and it learns."""
 
 import copy
 import math
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from byol_kedro.byol.augmentation.augment import augment
-from byol_kedro.byol.batches import place_images
+from byol_kedro.byol.batches import load_images
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.seeds import stream_seed
 from byol_kedro.byol.state import initial_state
@@ -21,7 +21,7 @@ MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 def run(parameters, *, count=20, size=SIZE, seed=0, state=None, **given):
     state = state or small_state(seed)
     plan = Plan(parameters, count, seed)
-    rows = train(state, place_images([images(count, size)], CPU), plan, MEAN, STD, **given)
+    rows = train(state, load_images([images(count, size)], CPU), plan, MEAN, STD, **given)
     return state, rows
 
 
@@ -33,7 +33,7 @@ def equal(first, second):
     return all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_training_twice_gives_the_same_weights_bit_for_bit():
+def test_training_is_reproducible():
     (once, _), (again, _) = run(recipe()), run(recipe())
     assert equal(weights(once), weights(again))
 
@@ -47,7 +47,7 @@ class StoppedError(Exception):
     pass
 
 
-def test_training_that_stopped_goes_on_bit_for_bit_from_what_its_state_names():
+def test_a_restored_state_continues_exactly():
     straight, _ = run(recipe(epochs=3))
     state = small_state()
 
@@ -56,7 +56,7 @@ def test_training_that_stopped_goes_on_bit_for_bit_from_what_its_state_names():
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        run(recipe(epochs=3), state=state, watch=stop)
+        run(recipe(epochs=3), state=state, on_step=[stop])
     saved = copy.deepcopy((state.network.state_dict(), state.optimizer.state_dict(), state.generator.get_state()))
     fresh = small_state(seed=5)
     fresh.network.load_state_dict(saved[0])
@@ -69,7 +69,7 @@ def test_training_that_stopped_goes_on_bit_for_bit_from_what_its_state_names():
 
 # Of smaller images oneDNN's bfloat16 leaves a part of a weight's gradient as it found the memory.
 @pytest.mark.parametrize(("precision", "size"), [("float32", SIZE), ("bfloat16", 32), ("float16", SIZE)])
-def test_the_loss_falls_on_a_small_set_and_weights_stay_in_float32(precision, size):
+def test_the_loss_falls_and_weights_remain_float32(precision, size):
     mild = VIEW | {
         "scale": [0.5, 1.0],
         "color_jitter_prob": 0.0,
@@ -91,16 +91,18 @@ def test_an_incomplete_last_batch_is_dropped():
     assert state.step == rows[-1].step == 4
 
 
-def test_rows_tell_step_epoch_rates_and_what_was_measured():
+def test_rows_have_step_epoch_rates_and_evaluation():
     seen = []
-    _, rows = run(recipe(), measure=lambda network: {"knn_top1": 0.5}, watch=lambda done, row: seen.append((done, row)))
+    _, rows = run(
+        recipe(), evaluate=lambda network: {"knn_top1": 0.5}, on_step=[lambda done, row: seen.append((done, row))]
+    )
     assert [(row.step, row.epoch) for row in rows] == [(1, 0.5), (2, 1.0), (3, 1.5), (4, 2.0)]
     assert [row.knn_top1 for row in rows if not math.isnan(row.knn_top1)] == [0.5, 0.5]
     assert rows[0].lr == pytest.approx(0.05)
     assert seen == [(row.step, row) for row in rows]
 
 
-def test_a_loss_that_is_no_number_stops_the_training_with_one_line():
+def test_a_nan_loss_is_a_user_error():
     state = small_state()
     with torch.no_grad():
         state.network.predictor[0].weight.fill_(math.nan)
@@ -108,7 +110,7 @@ def test_a_loss_that_is_no_number_stops_the_training_with_one_line():
         run(recipe(), state=state)
 
 
-def test_in_float16_the_line_names_the_precision_that_does_not_overflow():
+def test_the_error_in_float16_suggests_bfloat16():
     state = small_state(precision="float16")
     with torch.no_grad():
         state.network.predictor[0].weight.fill_(math.nan)
@@ -130,14 +132,14 @@ def seen_by_the_networks(monkeypatch, parameters):
     return seen[0]
 
 
-def test_images_are_normalized_before_the_networks_see_them(monkeypatch):
+def test_views_are_normalized(monkeypatch):
     first, second = seen_by_the_networks(monkeypatch, recipe(epochs=1, batch_size=20))
     assert not torch.equal(first, second)
     for view in (first, second):
         assert -2 - 1e-5 <= view.min() < 0 < view.max() <= 2 + 1e-5
 
 
-def test_each_view_is_drawn_from_its_own_distribution(monkeypatch):
+def test_each_view_has_its_own_distribution(monkeypatch):
     plain = VIEW | {
         "scale": [1.0, 1.0],
         "color_jitter_prob": 0.0,
@@ -156,7 +158,7 @@ def test_streams_of_neighboring_seeds_and_epochs_differ():
     assert len({stream_seed(seed, 2, epoch) for seed in range(20) for epoch in range(20)}) == 400
 
 
-def test_views_are_drawn_outside_autocast_which_would_round_their_pixels(monkeypatch):
+def test_views_are_made_outside_autocast(monkeypatch):
     seen = []
 
     def spied(*given, **named):
@@ -168,6 +170,6 @@ def test_views_are_drawn_outside_autocast_which_would_round_their_pixels(monkeyp
     assert seen == [False] * 4
 
 
-def test_on_any_device_views_are_drawn_from_a_generator_on_the_cpu():
+def test_the_generator_is_on_the_cpu_for_any_device():
     state = initial_state(recipe(), SIZE, 0, torch.device("meta"))
     assert (state.device.type, state.generator.device.type) == ("meta", "cpu")

@@ -1,11 +1,11 @@
-"""What could break: a training that fails after hours of ingest, or one that no pass could tell."""
+"""Architectures that cannot be trained are refused before the run starts."""
 
 import pytest
 import torch
 from torch import nn
 
 from byol_kedro.byol import trial
-from byol_kedro.byol.trial import check_trains
+from byol_kedro.byol.trial import check_trainable
 from byol_kedro.errors import UserError
 from byol_kedro.parameters import Encoder
 
@@ -15,7 +15,7 @@ def encoder(name="test_resnet", stem="imagenet"):
 
 
 class Network(nn.Module):
-    """Features (N, 4), after a change that is the fault."""
+    """Features (N, 4), then a change that makes them invalid."""
 
     head_hidden_size = 4
 
@@ -42,44 +42,44 @@ class Infinite(torch.autograd.Function):
         return gradient * torch.inf
 
 
-def test_the_architectures_of_this_project_can_be_trained():
+def test_common_architectures_can_be_trained():
     for name, size in (("resnet10t", 16), ("resnet18", 32), ("test_vit", 32), ("test_convnext", 32)):
-        check_trains(encoder(name), size)
+        check_trainable(encoder(name), size)
 
 
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (Network(lambda x: x[:, :2]), r"it gives \(2, 2\) for 2 images, features \(2, 4\) are expected"),
-        (Network(lambda x: x[:, :, None, None]), r"it gives \(2, 4, 1, 1\)"),
-        (Network(lambda x: (x, x)), "it gives a tuple for 2 images"),
+        (Network(lambda x: x[:, :2]), r"its output for 2 images is \(2, 2\), expected features of shape \(2, 4\)"),
+        (Network(lambda x: x[:, :, None, None]), r"its output for 2 images is \(2, 4, 1, 1\)"),
+        (Network(lambda x: (x, x)), "its output for 2 images is a tuple"),
         (Network(lambda x: x / 0), "its features or their gradients are not finite"),
         (Network(Infinite.apply), "its features or their gradients are not finite"),
-        (Network(lambda x: nn.functional.dropout(x, 0.5)), "it draws random numbers as it is trained"),
+        (Network(lambda x: nn.functional.dropout(x, 0.5)), "it draws random numbers in training"),
         (Network(lambda x: x @ torch.ones(3)), "cannot be trained on images of 16 × 16 pixels: .*size mismatch"),
         (Network(lambda x: x.detach()), "does not require grad"),
         (NoCopy(), "no copy of this"),
     ],
 )
-def test_what_cannot_be_trained_is_one_line(monkeypatch, network, message):
+def test_problems_are_user_errors(monkeypatch, network, message):
     monkeypatch.setattr(trial, "create_encoder", lambda *_, **__: network)
     with pytest.raises(UserError, match=message) as error:
-        check_trains(encoder("net"), 16)
+        check_trainable(encoder("net"), 16)
     assert str(error.value).startswith("pretrain.encoder.name: net cannot be trained on images of 16 × 16 pixels: ")
-    assert str(error.value).endswith("; take another architecture or another ingest.image_size")
+    assert str(error.value).endswith("; use another architecture or another ingest.image_size")
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
     ("name", "message"), [("inception_v3", "Kernel size can't be greater"), ("halonet_h1", "AssertionError")]
 )
-def test_a_size_that_an_architecture_cannot_take_is_told(name, message):
+def test_an_unsupported_image_size_is_a_user_error(name, message):
     with pytest.raises(UserError, match=f"{name} cannot be trained on images of 32 × 32 pixels: .*{message}"):
-        check_trains(encoder(name), 32)
+        check_trainable(encoder(name), 32)
 
 
 def test_an_error_keeps_its_cause(monkeypatch):
     monkeypatch.setattr(trial, "create_encoder", lambda *_, **__: NoCopy())
     with pytest.raises(UserError) as error:
-        check_trains(encoder(), 16)
+        check_trainable(encoder(), 16)
     assert isinstance(error.value.__cause__, RuntimeError)

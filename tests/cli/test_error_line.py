@@ -1,4 +1,4 @@
-"""What could break: a traceback for what the user can put right, or a last screen that cannot be printed."""
+"""User errors are reported on one line; output is printed on any terminal."""
 
 import errno
 import os
@@ -48,7 +48,7 @@ def the_system_has_no_memory() -> None:
         (the_system_has_no_memory, "Cannot allocate memory"),
     ],
 )
-def test_memory_that_is_used_up_is_one_line(fails, found: str) -> None:
+def test_out_of_memory_is_a_user_error(fails, found: str) -> None:
     with pytest.raises(click.ClickException) as caught, print_user_errors():
         fails()
     line = caught.value.message
@@ -58,24 +58,24 @@ def test_memory_that_is_used_up_is_one_line(fails, found: str) -> None:
     assert len(line.splitlines()) == 1
 
 
-def test_another_error_of_torch_keeps_its_traceback() -> None:
+def test_other_torch_error_keeps_its_traceback() -> None:
     with pytest.raises(RuntimeError, match="size of tensor"), print_user_errors():
         torch.zeros(2) + torch.zeros(3)
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP])
-def test_a_path_that_the_system_refuses_is_one_line(code: int) -> None:
+def test_inaccessible_path_is_a_user_error(code: int) -> None:
     wrapped = DatasetError("Failed while saving")
     wrapped.__cause__ = OSError(code, os.strerror(code), "/disks/x")
     assert str(as_user_error(wrapped)).startswith(f"/disks/x: {os.strerror(code)}; ")
 
 
-def test_other_errors_of_the_system_keep_their_traceback() -> None:
+def test_other_os_error_keeps_its_traceback() -> None:
     assert as_user_error(OSError(errno.EBADF, os.strerror(errno.EBADF), "/disks/x")) is None
     assert as_user_error(OSError(errno.EROFS, os.strerror(errno.EROFS))) is None
 
 
-def test_a_name_with_the_end_of_a_line_in_it_leaves_one_line() -> None:
+def test_control_characters_in_a_message_are_escaped() -> None:
     with pytest.raises(click.ClickException) as caught, print_user_errors():
         raise UserError("a\nb\u2028c\x1b[31m: no image")
     assert caught.value.message == r"a\nb\u2028c\x1b[31m: no image"
@@ -89,7 +89,7 @@ def test_a_name_with_the_end_of_a_line_in_it_leaves_one_line() -> None:
         {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"},
     ],
 )
-def test_what_the_terminal_has_no_character_for_is_escaped(chain_copy: Path, terminal: dict[str, str]) -> None:
+def test_characters_missing_in_the_terminal_are_escaped(chain_copy: Path, terminal: dict[str, str]) -> None:
     program = [str(Path(sys.executable).with_name("kedro")), "run", "--env=test", "--pipelines=report"]
     done = subprocess.run(
         [*program, f"--params=data_root={chain_copy}"],

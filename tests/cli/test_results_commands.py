@@ -1,4 +1,4 @@
-"""`kedro results`: which runs there are and how good they were."""
+"""`kedro results` lists runs and their scores."""
 
 import json
 import os
@@ -28,7 +28,7 @@ PUBLISHED_ALGORITHM = ("BYOL", "logistic regression", "linear_adam")
 
 @pytest.fixture
 def runs(tmp_path: Path) -> RunBuilder:
-    """OLD has trained an encoder for 7 epochs, MIDDLE has died, NEW evaluates OLD's encoder."""
+    """OLD has trained an encoder for 7 epochs, MIDDLE has failed, NEW has evaluated the encoder of OLD."""
     builder = RunBuilder(tmp_path)
     builder.complete(OLD, {BYOL_LOGISTIC: right(of=300, count=200)})
     builder.encoder(OLD, recipe="seven", epochs="7")
@@ -56,11 +56,11 @@ def test_runs_are_listed_newest_first(runs: RunBuilder) -> None:
     assert [run["run_id"] for run in as_json(runs)] == [NEW, MIDDLE, OLD]
 
 
-def test_limit_leaves_the_newest(runs: RunBuilder) -> None:
+def test_limit_keeps_the_newest_runs(runs: RunBuilder) -> None:
     assert [run["run_id"] for run in as_json(runs, "--limit=1")] == [NEW]
 
 
-def test_a_run_without_results_is_not_complete(runs: RunBuilder) -> None:
+def test_run_without_results_is_not_complete(runs: RunBuilder) -> None:
     assert [run["state"] for run in as_json(runs)] == ["complete", "no results", "complete"]
 
 
@@ -69,7 +69,7 @@ def test_recipe_and_epochs_are_those_of_the_encoder(runs: RunBuilder) -> None:
     assert (newest["recipe"], newest["epochs"]) == ("seven", 7)
 
 
-def test_a_training_that_has_no_encoder_yet_is_told_by_its_own_parameters(runs: RunBuilder) -> None:
+def test_running_training_is_listed_with_its_parameters(runs: RunBuilder) -> None:
     died = as_json(runs)[1]
     assert (died["recipe"], died["epochs"], died["data"], died["encoder"]) == ("test", 2, "photos", "")
 
@@ -87,9 +87,7 @@ def test_a_training_that_has_no_encoder_yet_is_told_by_its_own_parameters(runs: 
         (["extract"], [], "only extract"),
     ],
 )
-def test_a_run_without_results_says_what_there_is_of_it(
-    tmp_path: Path, pipelines: list[str], made: list[str], state: str
-) -> None:
+def test_run_without_results_shows_its_state(tmp_path: Path, pipelines: list[str], made: list[str], state: str) -> None:
     builder = RunBuilder(tmp_path)
     builder.died(NEW, pipelines=pipelines)
     for entry in made:
@@ -97,7 +95,7 @@ def test_a_run_without_results_says_what_there_is_of_it(
     assert as_json(builder)[0]["state"] == state
 
 
-def test_results_without_a_measured_row_are_for_want_of_labels(tmp_path: Path) -> None:
+def test_results_without_labels_have_no_top1(tmp_path: Path) -> None:
     builder = RunBuilder(tmp_path)
     builder.died(NEW)
     builder.write("results", NEW, pd.DataFrame([PUBLISHED]).to_csv(index=False).encode())
@@ -106,7 +104,7 @@ def test_results_without_a_measured_row_are_for_want_of_labels(tmp_path: Path) -
 
 @pytest.fixture
 def unlabeled(tmp_path: Path) -> RunBuilder:
-    """NEW has results without a top-1, and the effective ranks of OLD."""
+    """NEW has results without top-1, and OLD the effective ranks."""
     builder = RunBuilder(tmp_path)
     rows = [{"features": "BYOL", "effective_rank": 211.43}, {"features": "untrained network", "effective_rank": 13.2}]
     builder.write("quality_metrics", OLD, json.dumps({"rows": rows}).encode())
@@ -116,16 +114,16 @@ def unlabeled(tmp_path: Path) -> RunBuilder:
 
 
 @pytest.mark.parametrize("form", ["table", "markdown"])
-def test_a_run_without_labels_is_told_by_its_effective_rank(unlabeled: RunBuilder, form: str) -> None:
+def test_run_without_labels_shows_effective_ranks(unlabeled: RunBuilder, form: str) -> None:
     output = " ".join(type_results(unlabeled.data_root, f"--format={form}").output.split())
     assert "no top-1; effective rank: BYOL 211.4, untrained 13.2" in output
 
 
-def test_a_run_without_any_score_is_no_row_of_dashes(unlabeled: RunBuilder) -> None:
+def test_run_without_scores_has_no_dashes(unlabeled: RunBuilder) -> None:
     assert "–" not in type_results(unlabeled.data_root).output
 
 
-def test_effective_ranks_are_unrounded_for_programs(unlabeled: RunBuilder) -> None:
+def test_effective_ranks_are_unrounded_in_json(unlabeled: RunBuilder) -> None:
     assert as_json(unlabeled)[0]["effective_rank"] == {"BYOL": 211.43, "untrained": 13.2}
     table = pd.read_csv(StringIO(type_results(unlabeled.data_root, "--format=csv").output))
     assert table[["byol_effective_rank", "untrained_effective_rank"]].iloc[0].tolist() == [211.43, 13.2]
@@ -133,7 +131,7 @@ def test_effective_ranks_are_unrounded_for_programs(unlabeled: RunBuilder) -> No
 
 @pytest.fixture
 def predictions(tmp_path: Path) -> RunBuilder:
-    """NEW has asked OLD's encoder, trained on a folder, about the images in /new; photos are today's source."""
+    """NEW has predicted the images in /new with the encoder of OLD, which was trained on a folder."""
     builder = RunBuilder(tmp_path)
     builder.encoder(OLD, recipe="mine", data="folder")
     asked = {"source": "photos", "predict_root": "/new", "pretrain": {"recipe": "test", "epochs": 2}}
@@ -142,13 +140,13 @@ def predictions(tmp_path: Path) -> RunBuilder:
     return builder
 
 
-def test_predictions_name_their_folder_and_what_their_encoder_was_trained_on(predictions: RunBuilder) -> None:
+def test_predictions_show_folder_and_training_data(predictions: RunBuilder) -> None:
     (run,) = as_json(predictions)
     assert [run[name] for name in ("predict_root", "recipe", "data", "encoder")] == ["/new", "mine", "folder", OLD]
 
 
 @pytest.mark.parametrize("form", ["table", "markdown"])
-def test_predictions_are_told_from_runs_that_died(predictions: RunBuilder, form: str) -> None:
+def test_predictions_are_distinguished_from_failed_runs(predictions: RunBuilder, form: str) -> None:
     output = type_results(predictions.data_root, f"--format={form}").output
     assert "predictions of /new" in output
     assert "folder" in output
@@ -156,39 +154,39 @@ def test_predictions_are_told_from_runs_that_died(predictions: RunBuilder, form:
     assert "died" not in output
 
 
-def test_scores_are_the_logistic_rows_with_their_intervals_unrounded(runs: RunBuilder) -> None:
+def test_scores_are_unrounded_in_json(runs: RunBuilder) -> None:
     table = pd.read_csv(runs.path("results", NEW))
     row = table[(table["features"] == "BYOL") & (table["protocol"] == "logistic")].iloc[0]
     expected = {"top1": row["top1"], "ci_low": row["ci_low"], "ci_high": row["ci_high"]}
     assert as_json(runs)[0]["rows"]["BYOL logistic"] == expected
 
 
-def test_published_rows_are_not_taken_for_the_runs_own(runs: RunBuilder) -> None:
+def test_published_rows_are_not_listed(runs: RunBuilder) -> None:
     assert as_json(runs)[0]["rows"]["PCA logistic"] is None
 
 
-def test_the_csv_holds_whole_values(runs: RunBuilder) -> None:
+def test_csv_has_unrounded_values(runs: RunBuilder) -> None:
     table = pd.read_csv(StringIO(type_results(runs.data_root, "--format=csv").output))
     assert list(table["run_id"]) == [NEW, MIDDLE, OLD]
     assert table["byol_knn_top1"][0] == 0.5
     assert table["command"][0].endswith(60 * "x")
 
 
-def test_markdown_holds_the_whole_command(runs: RunBuilder) -> None:
+def test_markdown_has_the_complete_command(runs: RunBuilder) -> None:
     head, rule, *rows = type_results(runs.data_root, "--format=markdown").lines
     assert len(rows) == 3
     assert {line.count("|") for line in (head, rule, *rows)} == {head.count("|")}
     assert 60 * "x" in rows[0]
 
 
-def test_the_table_fits_a_hundred_columns_and_wraps_no_number(runs: RunBuilder) -> None:
+def test_table_fits_a_hundred_columns(runs: RunBuilder) -> None:
     outcome = type_results(runs.data_root)
     assert max(map(len, outcome.lines)) <= 100
     (line,) = (line for line in outcome.lines if NEW in line)
     assert "70.3 %" in line
 
 
-def test_in_eighty_columns_only_the_command_is_cut(runs: RunBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_commands_are_truncated_in_eighty_columns(runs: RunBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("byol_kedro.cli.results_commands.WIDTH", 80)
     lines = type_results(runs.data_root).lines
     place = next(i for i, line in enumerate(lines) if NEW in line)
@@ -197,13 +195,13 @@ def test_in_eighty_columns_only_the_command_is_cut(runs: RunBuilder, monkeypatch
     assert lines[place + 2].rstrip().endswith("…")
 
 
-def test_the_table_says_which_run_has_no_results(runs: RunBuilder) -> None:
+def test_table_marks_runs_without_results(runs: RunBuilder) -> None:
     lines = type_results(runs.data_root).lines
     place = next(i for i, line in enumerate(lines) if MIDDLE in line)
     assert "no results" in lines[place + 2]
 
 
-def test_nothing_but_json_goes_to_stdout_where_kedro_logs_every_load(runs: RunBuilder, tmp_path: Path) -> None:
+def test_stdout_contains_only_json(runs: RunBuilder, tmp_path: Path) -> None:
     talkative = yaml.safe_load((ROOT / "conf/logging.yml").read_text("utf-8"))
     talkative["loggers"]["kedro.io"] = {"level": "INFO"}
     logging = tmp_path / "logging.yml"
@@ -218,7 +216,7 @@ def test_nothing_but_json_goes_to_stdout_where_kedro_logs_every_load(runs: RunBu
 
 
 @pytest.mark.parametrize("words", [["--help"], [], ["diff", "latest", "previous", "--env=test"]])
-def test_looking_at_results_needs_no_torch(runs: RunBuilder, words: list[str]) -> None:
+def test_results_does_not_import_torch(runs: RunBuilder, words: list[str]) -> None:
     words = [*words, f"--params=data_root={runs.data_root}"]
     code = (
         "import sys\nfrom kedro.framework.cli.cli import main\n"
@@ -246,14 +244,14 @@ def test_a_mistake_is_one_line(runs: RunBuilder, words: list[str], expected: str
 
 
 @pytest.mark.parametrize("words", [[], ["diff", "latest", "previous"], ["prune", "--keep=1"]])
-def test_no_runs_yet_is_one_line_that_says_where(tmp_path: Path, words: list[str]) -> None:
+def test_no_runs_yet_is_a_user_error(tmp_path: Path, words: list[str]) -> None:
     outcome = type_results(tmp_path, *words)
     assert outcome.exit_code == 1
     (line,) = outcome.lines
     assert line.startswith(f"Error: no runs yet: nothing in {tmp_path}")
 
 
-def test_previous_of_a_single_complete_run_is_an_error(tmp_path: Path) -> None:
+def test_previous_needs_two_complete_runs(tmp_path: Path) -> None:
     builder = RunBuilder(tmp_path)
     builder.complete(OLD, {BYOL_LOGISTIC: right(of=30, count=20)})
     builder.died(NEW)
@@ -262,19 +260,19 @@ def test_previous_of_a_single_complete_run_is_an_error(tmp_path: Path) -> None:
     assert line.startswith(f"Error: previous: {OLD} is the only complete run; make another or give")
 
 
-def test_latest_without_a_complete_run_is_an_error(tmp_path: Path) -> None:
+def test_latest_needs_a_complete_run(tmp_path: Path) -> None:
     RunBuilder(tmp_path).died(NEW)
     (line,) = type_results(tmp_path, "diff", "latest", NEW).lines
     assert line.startswith("Error: latest: no run is complete; make one or give a run_id")
 
 
-def test_the_environment_may_stand_before_the_command(runs: RunBuilder) -> None:
+def test_options_may_precede_the_subcommand(runs: RunBuilder) -> None:
     before = ["--env=test", f"--params=data_root={runs.data_root}"]
     outcome = type_results(runs.data_root, *before, "prune", "--keep=5", place=False)
     assert "nothing to remove" in outcome.output
 
 
-def test_list_is_a_command(runs: RunBuilder) -> None:
+def test_list_is_a_subcommand(runs: RunBuilder) -> None:
     assert type_results(runs.data_root, "list", "--limit=1").output == type_results(runs.data_root, "--limit=1").output
     newest = json.loads(type_results(runs.data_root, "list", "--format=json").output)
     assert [run["run_id"] for run in newest] == [NEW, MIDDLE, OLD]

@@ -1,4 +1,4 @@
-"""What could break: an option of `kedro run` that is dropped without a word, or answered with a traceback."""
+"""Options of `kedro run` are used, or refused on one line."""
 
 import logging
 import sys
@@ -17,7 +17,7 @@ EXAMPLE = "expected ENTRY:RUN_ID, such as encoder:2026-01-31T12.00.00.000Z"
 
 
 def read(*words: str) -> dict[str, Any]:
-    """All options that `kedro run` reads of these words."""
+    """Parse the arguments of `kedro run`."""
     bootstrap_project(ROOT)
     from byol_kedro.cli import run  # noqa: PLC0415  (the project has to be bootstrapped first)
 
@@ -26,7 +26,7 @@ def read(*words: str) -> dict[str, Any]:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Callable[[str], str]:
-    """Writes a file and gives the word that has `kedro run` read it."""
+    """Write a --config file; returns the option."""
 
     def write(text: str) -> str:
         (tmp_path / "run.yml").write_text(text, "utf-8")
@@ -35,7 +35,7 @@ def config(tmp_path: Path) -> Callable[[str], str]:
     return write
 
 
-def test_names_that_are_typed_twice_count_both() -> None:
+def test_repeated_options_are_joined() -> None:
     words = ["--pipelines=ingest", "--pipelines", "pretrain", "--nodes=a", "-n", "b", "--load-versions=encoder:1"]
     options = read(*words, "--load-versions=pca:2")
     assert options["pipelines"] == ["ingest", "pretrain"]
@@ -44,7 +44,7 @@ def test_names_that_are_typed_twice_count_both() -> None:
 
 
 @pytest.mark.parametrize("option", ["--pipelines", "--nodes", "--tags", "--to-outputs", "--load-versions"])
-def test_an_empty_choice_does_not_mean_everything(option: str) -> None:
+def test_empty_option_is_a_user_error(option: str) -> None:
     with pytest.raises(click.ClickException) as caught:
         read(f"{option}= ,")
     assert caught.value.message == f"{option} is empty; give at least one name or remove the option"
@@ -93,12 +93,12 @@ def test_an_empty_choice_does_not_mean_everything(option: str) -> None:
         (["--config=/nosuch"], "--config: the file /nosuch does not exist"),
     ],
 )
-def test_a_mistake_in_an_option_is_one_line(kedro_run: Run, tmp_path: Path, words: list[str], expected: str) -> None:
+def test_invalid_option_is_a_user_error(kedro_run: Run, tmp_path: Path, words: list[str], expected: str) -> None:
     assert expected in error_of(kedro_run(*words))
     assert not artifacts(tmp_path)
 
 
-def test_a_version_of_what_the_run_does_not_read_is_warned_of(chain_copy: Path, caplog) -> None:
+def test_unused_pin_is_warned_about(chain_copy: Path, caplog) -> None:
     words = ["--load-versions=raw_images:2026-01-31T12.00.00.000Z,pca:2026-01-31T12.00.00.000Z"]
     with caplog.at_level(logging.WARNING):
         assert type_kedro_run(chain_copy, "--pipelines=report", *words).exit_code == 0
@@ -106,14 +106,14 @@ def test_a_version_of_what_the_run_does_not_read_is_warned_of(chain_copy: Path, 
         assert f"--load-versions {name} has no effect: this run reads no version of it" in caplog.messages
 
 
-def test_a_version_that_is_read_is_not(chain_copy: Path, chain: Chain, caplog) -> None:
+def test_used_pin_is_not_warned_about(chain_copy: Path, chain: Chain, caplog) -> None:
     (version,) = {path.parent.name for path in chain.versions("encoder")}
     with caplog.at_level(logging.WARNING):
         type_kedro_run(chain_copy, "--pipelines=extract", f"--load-versions=encoder:{version}")
     assert not [message for message in caplog.messages if "no effect" in message]
 
 
-def test_a_file_of_options_is_read(config: Callable[[str], str]) -> None:
+def test_config_file_sets_options(config: Callable[[str], str]) -> None:
     text = "run:\n  env: test\n  pipelines: [ingest, pretrain]\n  nodes: a\n  only-missing-outputs: true\n"
     options = read(
         config(text + "  load_versions: pca:2\n  params: {seed: 3, pretrain.epochs: 4, pair_model: {widths: [8]}}\n")
@@ -125,9 +125,7 @@ def test_a_file_of_options_is_read(config: Callable[[str], str]) -> None:
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_what_is_typed_goes_before_the_file_and_leaves_the_rest_of_it(
-    config: Callable[[str], str], *, turned: bool
-) -> None:
+def test_command_line_overrides_the_config_file(config: Callable[[str], str], *, turned: bool) -> None:
     file = config("run: {env: test, params: {seed: 3, pretrain: {epochs: 4, batch_size: 5}}}")
     words = [file, "--env=sample", "--params=pretrain.epochs=9"]
     options = read(*(reversed(words) if turned else words))
@@ -135,13 +133,13 @@ def test_what_is_typed_goes_before_the_file_and_leaves_the_rest_of_it(
     assert options["params"] == {"seed": 3, "pretrain": {"epochs": "9", "batch_size": 5}}
 
 
-def test_a_run_from_a_file_does_what_it_says(kedro_run: Run, tmp_path: Path, config: Callable[[str], str]) -> None:
+def test_run_with_a_config_file(kedro_run: Run, tmp_path: Path, config: Callable[[str], str]) -> None:
     outcome = kedro_run(config("run: {pipelines: ingest, params: {ingest: {photos: {test: 3}}}}"))
     assert outcome.exit_code == 0, outcome.output
     assert [path for path in tmp_path.glob("*/images_test.npy/*/images_test.json") if '"photos"' in path.read_text()]
 
 
-def test_the_package_reads_the_same_file(config: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_package_reads_the_config_file(config: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
     file = config("run: {env: nosuch}")
     monkeypatch.setattr(sys, "argv", ["/x/byol_kedro/__main__.py", file])
     monkeypatch.chdir(ROOT)
@@ -177,7 +175,7 @@ def test_the_package_reads_the_same_file(config: Callable[[str], str], monkeypat
         ("run: {1: 2}", "expected names and values, name: value; found the name 1"),
     ],
 )
-def test_a_mistake_in_a_file_of_options_is_one_line(
+def test_invalid_config_file_is_a_user_error(
     kedro_run: Run, config: Callable[[str], str], text: str, expected: str
 ) -> None:
     assert expected in error_of(kedro_run(config(text)))

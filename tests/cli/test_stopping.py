@@ -1,4 +1,4 @@
-"""What could break: a second Ctrl-C that prints where a run, which is ending already, has been."""
+"""Ctrl-C ends a run with one line, a second one silently."""
 
 import signal
 import subprocess
@@ -11,7 +11,7 @@ from byol_kedro.errors import StoppedError
 from byol_kedro.runs.user_errors import as_user_error
 from tests.support.kedro_runs import ROOT
 
-# What Kedro does around a command: it looks at the end of it, and calls its plugins, before the process ends.
+# Kedro calls plugins after a command, before the process ends.
 PROGRAM = """
 import os, signal, sys, time
 import click
@@ -37,7 +37,7 @@ except SystemExit:
 @pytest.mark.parametrize(
     ("stopped", "lines"), [("press_ctrl_c()", 1), ("sys.exit(130)", 0)], ids=["anywhere", "a training"]
 )
-def test_a_second_ctrl_c_ends_the_process_without_a_word(stopped, lines):
+def test_second_ctrl_c_ends_the_process_silently(stopped, lines):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(stopped=stopped)], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -45,7 +45,7 @@ def test_a_second_ctrl_c_ends_the_process_without_a_word(stopped, lines):
     assert done.returncode == -signal.SIGINT
 
 
-def test_ctrl_c_while_a_package_in_c_is_imported_is_no_broken_installation(monkeypatch):
+def test_ctrl_c_during_an_import_is_not_an_import_error(monkeypatch):
     def imported(_):
         raise ImportError("initialization failed") from KeyboardInterrupt()
 
@@ -55,7 +55,7 @@ def test_ctrl_c_while_a_package_in_c_is_imported_is_no_broken_installation(monke
     assert isinstance(as_user_error(caught.value), StoppedError)
 
 
-def test_in_an_interactive_python_ctrl_c_stays_what_it_was():
+def test_ctrl_c_handler_is_unchanged_in_interactive_python():
     program, _, _ = PROGRAM.format(stopped="press_ctrl_c()").partition("try:")
     code = (
         f"{program}sys.ps1 = '>>> '\ntry:\n    run([])\nexcept SystemExit:\n    print(signal.getsignal(signal.SIGINT))"

@@ -23,7 +23,7 @@ def test_a_missing_package_ends_the_run(kedro_run: Run, tmp_path: Path, monkeypa
 
 
 def test_a_missing_device_ends_the_run(kedro_run: Run, tmp_path: Path) -> None:
-    assert "device: cuda:99 is asked for, PyTorch finds" in error_of(kedro_run(params="device=cuda:99"))
+    assert "device: cuda:99 is not available, PyTorch finds" in error_of(kedro_run(params="device=cuda:99"))
     assert not artifacts(tmp_path)
     assert kedro_run("--pipelines=ingest", params="device=cuda:99").exit_code == 0
 
@@ -122,5 +122,5 @@ def test_invalid_weights_of_a_reference_end_the_run(kedro_run: Run, tmp_path: Pa
     torch.save(trained_weights() | {"layer4.1.conv1.weight": torch.ones(1)}, tmp_path / "more.pth")
     message = error_of(kedro_run(params=f"references.mine={NAME}@{tmp_path / 'more.pth'}"))
     assert "references.mine: " in message
-    assert "is no test_resnet.r160_in1k: 1 are unknown to it (layer4.1.conv1.weight …)" in message
+    assert "is not a test_resnet.r160_in1k: 1 are unknown to it (layer4.1.conv1.weight …)" in message
     assert artifacts(tmp_path) == {tmp_path / "more.pth"}

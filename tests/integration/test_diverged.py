@@ -9,7 +9,7 @@ from kedro.io import Version
 
 from byol_kedro.byol.encoder import restore_encoder, to_arrays, untrained_encoder
 from byol_kedro.byol.features import encode, project
-from byol_kedro.byol.finite import LARGEST, NotFiniteError, check_features
+from byol_kedro.byol.finite import MAX_FEATURE, NotFiniteError, check_features
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset, mapped
 from byol_kedro.errors import UserError
 from byol_kedro.inference import FrozenEncoder
@@ -44,7 +44,7 @@ def test_rows_that_are_not_finite_are_counted(odd, words):
 
 
 def test_the_largest_numbers_are_accepted():
-    check_features(np.array([[LARGEST, -LARGEST]], np.float32), "mine", "")
+    check_features(np.array([[MAX_FEATURE, -MAX_FEATURE]], np.float32), "mine", "")
     check_features(np.zeros((0, 3), np.float32), "mine", "")
 
 
@@ -130,7 +130,7 @@ def test_a_huge_weight_is_detected_in_the_features(encoder):
         extract_unlabeled(encoder, UNLABELED, unlabeled=True, device="cpu")
     model = restore_encoder(HEADER, encoder.arrays)
     frozen = FrozenEncoder(HEADER, "v1", "f1", model, CPU)
-    assert np.abs(frozen(TRAIN.pixels)).max() > LARGEST  # accepted, since nothing is computed with them here
+    assert np.abs(frozen(TRAIN.pixels)).max() > MAX_FEATURE  # accepted, since nothing is computed with them here
     model.state_dict()["bn1.running_mean"].fill_(torch.nan)
     with pytest.raises(UserError, match=r"^features of the encoder v1: 10 of 10 rows hold NaN"):
         frozen(TRAIN.pixels)

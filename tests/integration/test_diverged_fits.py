@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from byol_kedro.byol.finite import LARGEST
+from byol_kedro.byol.finite import MAX_FEATURE
 from byol_kedro.byol.train import train_step
 from byol_kedro.datasets.checkpoints import Checkpoints
 from byol_kedro.errors import UserError
@@ -20,7 +20,7 @@ from byol_kedro.parameters import Probes
 from tests.support.evaluation_inputs import PROBE_PARAMS
 from tests.support.pair_problems import SETTINGS, changed, empty_pair_set, linear_pairs, pool_of, scaler_of
 from tests.support.probe_problems import blobs
-from tests.support.resuming import run, what
+from tests.support.resuming import identity, run
 from tests.support.trainings import recipe
 
 # Training of the encoder.
@@ -45,7 +45,7 @@ def set_encoder(name, value):
 
 
 def newest(folder, parameters):
-    found = Checkpoints(folder).of(what(parameters)).newest()
+    found = Checkpoints(folder).of(identity(parameters)).newest()
     return found and found.step
 
 
@@ -57,7 +57,7 @@ def test_features_that_are_not_finite_end_the_training(tmp_path, monkeypatch, va
         UserError, match=rf"{words} \(the rate was [\d.]+, in float32\).*no encoder is written"
     ) as caught:
         run(tmp_path, recipe())
-    assert "there is no checkpoint of it" in str(caught.value)
+    assert "there is no checkpoint" in str(caught.value)
     assert newest(tmp_path, None) is None
 
 
@@ -79,10 +79,10 @@ def test_the_last_step_is_checked(tmp_path, monkeypatch):
 
 
 def test_a_pending_loss_is_checked_before_a_checkpoint(tmp_path, monkeypatch):
-    monkeypatch.setattr("byol_kedro.byol.schedule.Plan.read_after", lambda _, done: done == 4)
+    monkeypatch.setattr("byol_kedro.byol.schedule.Plan.logs_after", lambda _, done: done == 4)
     spoil_after(monkeypatch, 1, lambda network: network.predictor[0].bias.fill_(torch.nan))
     changes = {"checkpoint": {"steps": 2}}
-    with pytest.raises(UserError, match=r"the loss is nan after step 2 of 4; .*there is no checkpoint of it"):
+    with pytest.raises(UserError, match=r"the loss is nan after step 2 of 4; .*there is no checkpoint"):
         run(tmp_path, recipe(**changes))
 
 
@@ -140,6 +140,6 @@ def test_tiny_targets_are_fitted_unscaled():
 
 def test_classifiers_accept_the_largest_features():
     """Their squares, deviations and distances are numbers of float32."""
-    data = replace(DATA, train_x=np.clip(1e12 * DATA.train_x, -LARGEST, LARGEST).astype(np.float32))
+    data = replace(DATA, train_x=np.clip(1e12 * DATA.train_x, -MAX_FEATURE, MAX_FEATURE).astype(np.float32))
     evaluation = evaluate(data, probe_names(), PROBE_PARAMS, 0)
     assert len(evaluation.rows) == len(probe_names())

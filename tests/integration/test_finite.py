@@ -10,8 +10,9 @@ import torch
 from kedro.io import Version
 
 from byol_kedro import load_encoder
-from byol_kedro.byol.networks import Byol, create_encoder
-from byol_kedro.byol.pretrained_weights import ONLINE, TARGET, pretrained_encoder, take_over
+from byol_kedro.byol.method import Byol
+from byol_kedro.byol.networks import create_encoder
+from byol_kedro.byol.pretrained_weights import ONLINE, TARGET, load_matching, pretrained_encoder
 from byol_kedro.datasets.images import Images, ImagesDataset
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.errors import UserError
@@ -52,7 +53,7 @@ def with_odd_number(tensors: Tensors, odd: float, name: str | None = None) -> Te
 @ODD
 def test_features_are_not_extracted(read: Read, splits: dict[str, Images], odd: float) -> None:
     encoder = with_odd_number(read("encoder"), odd)
-    with pytest.raises(UserError, match=r"the encoder's .* holds NaN or infinity \(1 numbers\); take an encoder"):
+    with pytest.raises(UserError, match=r"the encoder's .* holds NaN or infinity \(1 numbers\); choose an encoder"):
         extract(encoder, splits["images_train"], splits["images_test"], "cpu")
     with pytest.raises(UserError, match="holds NaN or infinity"):
         extract_unlabeled(encoder, splits["images_unlabeled"], True, "cpu")  # as Kedro calls it
@@ -128,7 +129,7 @@ def test_training_is_not_initialized_from_an_encoder(network: Byol, odd: float, 
     state[name].view(-1)[0] = odd
     before = {key: tensor.clone() for key, tensor in network.state_dict().items()}
     with pytest.raises(UserError, match=rf"w\.pth .*: encoder\.{name} holds NaN or infinity"):
-        take_over(network, state, "w.pth")
+        load_matching(network, state, "w.pth")
     assert all(torch.equal(tensor, before[key]) for key, tensor in network.state_dict().items())
 
 
@@ -138,7 +139,7 @@ def test_training_is_not_initialized_from_a_whole_model(network: Byol) -> None:
     broken = {**part, "projetion.net.0.weight": torch.full_like(part["projetion.net.0.weight"], torch.nan)}
     for content in ({ONLINE: broken, TARGET: part}, {ONLINE: part, TARGET: broken}):
         with pytest.raises(UserError, match=r"projector\.0\.weight holds NaN or infinity"):
-            take_over(network, content, "model.pth")
+            load_matching(network, content, "model.pth")
 
 
 def test_a_reference_is_not_built() -> None:
@@ -146,7 +147,7 @@ def test_a_reference_is_not_built() -> None:
         key: tensor.clone() for key, tensor in create_encoder("test_resnet", "imagenet", False, 0).state_dict().items()
     }
     weights["conv1.0.weight"][0] = torch.nan
-    with pytest.raises(UserError, match=r"mine\.safetensors is no test_resnet: conv1\.0\.weight holds NaN or infinity"):
+    with pytest.raises(UserError, match=r"is not a test_resnet: conv1\.0\.weight holds NaN or infinity"):
         pretrained_encoder("test_resnet", weights, "references.mine: mine.safetensors")
 
 

@@ -31,7 +31,7 @@ def test_references_are_in_the_results(chain_copy: Path, tmp_path: Path, monkeyp
 
 def test_a_misspelt_reference_ends_the_run_before_the_training(tmp_path: Path) -> None:
     message = error_of(type_kedro_run(tmp_path, params="references.imagenet=resnet18.tv_in2k"))
-    assert "references.imagenet: timm knows no weights 'resnet18.tv_in2k'; close names: resnet18.tv_in1k" in message
+    assert "references.imagenet: timm has no weights 'resnet18.tv_in2k'; close names: resnet18.tv_in1k" in message
     assert not artifacts(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Runs that several tests begin with."""
+"""Fixtures of the tests of `results`."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.support.run_builder import RunBuilder
 
 @pytest.fixture
 def runs(tmp_path: Path) -> RunBuilder:
-    """FIRST and SECOND are complete and have every versioned entry."""
+    """FIRST and SECOND, complete runs with every versioned entry."""
     builder = RunBuilder(tmp_path)
     for run_id in (FIRST, SECOND):
         builder.complete(run_id, ROWS)

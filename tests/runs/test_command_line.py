@@ -1,4 +1,4 @@
-"""What could break: a command in a message that does something else than what was typed."""
+"""Commands in messages and manifests are equivalent to those that were run."""
 
 import shlex
 import shutil
@@ -20,15 +20,15 @@ PLACE = {"env": None, "conf_source": None, "runtime_params": {}}
 
 
 def hint(env: str | None = None, params: dict[str, Any] | None = None, **pins: str) -> str:
-    """The command for the pipelines ingest and pretrain, of a run with these options."""
+    """The command for the pipelines ingest and pretrain with the options of a run."""
     return kedro_run(["ingest", "pretrain"], {**PLACE, "env": env, "runtime_params": params or {}}, **pins)
 
 
-def test_a_command_without_options_names_the_pipelines_alone() -> None:
+def test_command_without_options_names_only_the_pipelines() -> None:
     assert hint() == "kedro run --pipelines=ingest,pretrain"
 
 
-def test_environment_parameters_and_pins_are_those_of_the_run() -> None:
+def test_command_has_environment_parameters_and_pins_of_the_run() -> None:
     command = hint(
         "sample", {"data_root": "x", "pretrain": {"epochs": 3, "views": {"hflip_prob": 0.5}}}, encoder="2026"
     )
@@ -38,16 +38,16 @@ def test_environment_parameters_and_pins_are_those_of_the_run() -> None:
     )
 
 
-def test_a_path_with_blanks_is_quoted_for_the_shell() -> None:
+def test_path_with_spaces_is_quoted() -> None:
     assert "--params=raw_root=/my images" in shlex.split(hint(params={"raw_root": "/my images"}))
 
 
-def test_outside_of_a_project_the_package_is_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_package_is_run_with_python_m(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["/usr/lib/python3/site-packages/byol_kedro/__main__.py", "--env=test"])
     assert hint() == "python -m byol_kedro run --pipelines=ingest,pretrain"
 
 
-def test_the_environment_of_the_shell_is_in_the_command_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kedro_env_is_part_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEDRO_ENV", "sample")
     monkeypatch.setattr(sys, "argv", ["/usr/bin/kedro", "run", "--params=seed=1"])
     assert command_line({"env": "sample"}) == "kedro run --params=seed=1 --env=sample"
@@ -61,7 +61,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.samp
 
 
 def as_run_reads(command: str) -> dict[str, Any]:
-    """The parameters that `kedro run` reads of the words of a command."""
+    """The parameters that `kedro run` parses from a command."""
     bootstrap_project(ROOT)
     from byol_kedro.cli import run  # noqa: PLC0415  (the project has to be bootstrapped first)
 
@@ -69,18 +69,18 @@ def as_run_reads(command: str) -> dict[str, Any]:
 
 
 @given(st.dictionaries(st.sampled_from("abc"), TEXTS | st.dictionaries(st.sampled_from("xyz"), TEXTS, min_size=1)))
-def test_every_text_comes_back_from_the_command(params: dict[str, Any]) -> None:
+def test_any_string_survives_the_command_line(params: dict[str, Any]) -> None:
     assert as_run_reads(hint(params=params)) == params
 
 
-def test_what_a_file_or_a_program_gave_comes_back_as_the_text_of_it() -> None:
+def test_typed_values_survive_the_command_line_as_strings() -> None:
     params = {"a": None, "b": True, "c": 3, "d": 0.5, "e": [1, 2], "f": {}}
     assert as_run_reads(hint(params=params)) == {"a": "null", "b": "true", "c": "3", "d": "0.5", "e": "[1, 2]"}
 
 
 @pytest.fixture
 def conf(tmp_path: Path) -> Path:
-    """A configuration outside of the project: the project's, and an environment that it does not have."""
+    """A copy of the configuration with an additional environment."""
     folder = Path(shutil.copytree(ROOT / "conf", tmp_path / "my conf,2"))
     shutil.copytree(folder / "test", folder / "mine")
     (folder / "mine/globals.yml").write_text(
@@ -90,7 +90,7 @@ def conf(tmp_path: Path) -> Path:
 
 
 def typed(*words: str, project: Path = ROOT) -> Outcome:
-    """What a command that begins with `kedro` leaves on the screen."""
+    """The output of a `kedro` command."""
     bootstrap_project(ROOT)
     from byol_kedro.cli import cli  # noqa: PLC0415  (the project has to be bootstrapped first)
 
@@ -103,7 +103,7 @@ def typed(*words: str, project: Path = ROOT) -> Outcome:
     return Outcome(result.exit_code, result.output)
 
 
-def test_the_command_that_a_message_names_makes_what_is_missing(tmp_path: Path, conf: Path) -> None:
+def test_suggested_command_makes_the_missing_inputs(tmp_path: Path, conf: Path) -> None:
     place = [
         f"--conf-source={conf}",
         "--env=mine",
@@ -121,7 +121,7 @@ def test_the_command_that_a_message_names_makes_what_is_missing(tmp_path: Path, 
     assert "ingest" not in after.partition("make it first with: ")[2]
 
 
-def test_results_and_export_take_the_configuration_that_run_takes(tmp_path: Path, conf: Path) -> None:
+def test_results_and_export_accept_conf_source(tmp_path: Path, conf: Path) -> None:
     place = [f"--conf-source={conf}", "--env=mine"]
     assert f"nothing in {tmp_path}/of conf/" in error_of(typed("results", *place))
     assert f"nothing in {tmp_path}/of conf/" in error_of(typed("results", *place, "prune", "--keep=1"))
@@ -131,9 +131,7 @@ def test_results_and_export_take_the_configuration_that_run_takes(tmp_path: Path
     assert f"--env=mine '--conf-source={conf}'" in message
 
 
-def test_the_last_screen_asks_the_encoder_of_the_configuration_that_was_given(
-    chain: Chain, conf: Path, tmp_path: Path
-) -> None:
+def test_predict_command_has_the_conf_source(chain: Chain, conf: Path, tmp_path: Path) -> None:
     shutil.copytree(chain.data_root, tmp_path / "of conf")
     last = typed("run", f"--conf-source={conf}", "--env=mine", "--pipelines=report").lines[-1]
     asked = tmp_path / "asked"

@@ -1,4 +1,4 @@
-"""`kedro results diff`: what differs between two runs, and whether it is more than noise."""
+"""`kedro results diff`: differences between two runs, with significance tests."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def diff(runs: RunBuilder, a: str = A, b: str = B) -> Outcome:
 
 
 def words(outcome: Outcome) -> str:
-    """The screen as one line, so that it does not matter where a cell wraps."""
+    """The output on one line, independent of wrapped cells."""
     return " ".join(outcome.output.split())
 
 
@@ -42,7 +42,7 @@ def row(outcome: Outcome, name: str) -> list[str]:
     return line.split()
 
 
-def test_a_changed_parameter_is_named_with_both_values(runs: RunBuilder) -> None:
+def test_changed_parameter_is_listed_with_both_values(runs: RunBuilder) -> None:
     same = {BYOL_LOGISTIC: right(of=50, count=30)}
     runs.complete(A, same, parameters={"seed": 0, "pretrain": {"epochs": 2, "optimizer": {"lr": 0.06}}})
     runs.complete(B, same, parameters={"seed": 0, "pretrain": {"epochs": 2, "optimizer": {"lr": 0.3}}})
@@ -55,7 +55,7 @@ def trained_with(lr: float) -> str:
     return json.dumps({"epochs": 2, "optimizer": {"lr": lr}})
 
 
-def test_parameters_of_the_training_are_those_of_the_encoders(runs: RunBuilder) -> None:
+def test_pretrain_parameters_are_those_of_the_encoders(runs: RunBuilder) -> None:
     same, parameters = {BYOL_LOGISTIC: right(of=50, count=30)}, {"pretrain": {"epochs": 2, "optimizer": {"lr": 0.06}}}
     runs.encoder("one", training=trained_with(0.1))
     runs.encoder("two", training=trained_with(0.3))
@@ -64,7 +64,7 @@ def test_parameters_of_the_training_are_those_of_the_encoders(runs: RunBuilder) 
     assert row(diff(runs), "pretrain.optimizer.lr")[1:] == ["0.1", "0.3"]
 
 
-def test_parameters_that_trained_neither_encoder_are_not_named(runs: RunBuilder) -> None:
+def test_unused_pretrain_parameters_are_not_listed(runs: RunBuilder) -> None:
     same = {BYOL_LOGISTIC: right(of=50, count=30)}
     runs.encoder(A, training=trained_with(0.1))
     runs.complete(A, same, parameters={"pretrain": {"epochs": 2, "optimizer": {"lr": 0.1}}})
@@ -75,19 +75,19 @@ def test_parameters_that_trained_neither_encoder_are_not_named(runs: RunBuilder)
     assert "pretrain." not in diff(runs).output
 
 
-def test_a_training_of_which_nothing_is_known_is_not_compared(runs: RunBuilder) -> None:
+def test_unknown_training_is_not_compared(runs: RunBuilder) -> None:
     runs.died(A, parameters={"pretrain": {"epochs": 2}})
     runs.died(B, parameters={"pretrain": {"epochs": 3}}, pipelines=["evaluate"], reads={"encoder": "gone"})
     assert "pretrain.epochs" not in diff(runs).output
 
 
-def test_a_parameter_of_one_run_alone_is_named(runs: RunBuilder) -> None:
+def test_parameter_of_only_one_run_is_listed(runs: RunBuilder) -> None:
     runs.died(A, parameters={"seed": 0, "references": {}})
     runs.died(B, parameters={"seed": 0, "references": {}, "device": "cpu"})
     assert row(diff(runs), "device") == ["device", "–", "cpu"]
 
 
-def test_packages_revision_and_what_was_read_are_compared(runs: RunBuilder) -> None:
+def test_packages_revision_and_read_versions_are_compared(runs: RunBuilder) -> None:
     runs.died(A, reads={"encoder": "one"}, packages={"torch": "2.9.0", "timm": "1.0.20"})
     runs.died(
         B, reads={"encoder": "two"}, packages={"torch": "2.9.1", "timm": "1.0.20"},
@@ -100,20 +100,20 @@ def test_packages_revision_and_what_was_read_are_compared(runs: RunBuilder) -> N
     assert "timm" not in outcome.output
 
 
-def test_a_large_difference_on_the_same_images_is_more_than_noise(runs: RunBuilder) -> None:
+def test_large_difference_is_significant(runs: RunBuilder) -> None:
     runs.complete(A, {BYOL_LOGISTIC: right(of=400, count=200)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=400, count=260)})
     assert "+15.0 more than noise (p < 0.001, McNemar)" in words(diff(runs))
 
 
-def test_a_small_difference_is_within_noise_with_the_exact_p(runs: RunBuilder) -> None:
+def test_small_difference_is_not_significant(runs: RunBuilder) -> None:
     # Four images that B alone has right: twice 1/16, exactly.
     runs.complete(A, {BYOL_LOGISTIC: right(of=400, count=200)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=400, count=204)})
     assert "+1.0 within noise (p = 0.125, McNemar)" in words(diff(runs))
 
 
-def test_guesses_are_paired_by_the_names_of_the_images(runs: RunBuilder) -> None:
+def test_predictions_are_paired_by_image_name(runs: RunBuilder) -> None:
     # The builder writes predictions in no order. 12 discordant pairs of one side: 2 / 2**12, which no unpaired test of
     # 50 % and 53 % would find.
     runs.complete(A, {BYOL_LOGISTIC: right(of=400, count=200)})
@@ -121,7 +121,7 @@ def test_guesses_are_paired_by_the_names_of_the_images(runs: RunBuilder) -> None
     assert "more than noise (p < 0.001, McNemar)" in words(diff(runs, B, A))
 
 
-def test_other_test_images_are_compared_as_two_proportions(runs: RunBuilder) -> None:
+def test_different_test_images_use_a_z_test(runs: RunBuilder) -> None:
     # Pooled 0.5: z = 0.1 / sqrt(0.25 * 2 / 100) = 1.414, a p of 0.157.
     runs.complete(A, {BYOL_LOGISTIC: right(of=100, count=45)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=100, count=55)}, images="others")
@@ -129,7 +129,7 @@ def test_other_test_images_are_compared_as_two_proportions(runs: RunBuilder) -> 
 
 
 @pytest.mark.parametrize(("mark", "said"), [("pixels", False), ("other pixels", True), (None, False)])
-def test_that_the_test_images_are_others_is_said_above_the_rows(runs: RunBuilder, mark: str | None, said: bool) -> None:
+def test_note_on_different_test_images(runs: RunBuilder, mark: str | None, said: bool) -> None:
     runs.complete(A, {BYOL_LOGISTIC: right(of=100, count=45)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=100, count=55)}, mark=mark)
     above, _, _ = words(diff(runs)).partition("features A B")
@@ -137,16 +137,14 @@ def test_that_the_test_images_are_others_is_said_above_the_rows(runs: RunBuilder
 
 
 @pytest.mark.parametrize(("counts", "points"), [((57, 50), "−7.0"), ((50, 57), "+7.0"), ((50, 50), "+0.0")])
-def test_points_have_the_reports_minus(runs: RunBuilder, counts: tuple[int, int], points: str) -> None:
+def test_negative_points_have_a_minus_sign(runs: RunBuilder, counts: tuple[int, int], points: str) -> None:
     for run_id, count in zip((A, B), counts, strict=True):
         runs.complete(run_id, {BYOL_LOGISTIC: right(of=100, count=count)})
     assert f" {points} " in words(diff(runs))
 
 
 @pytest.mark.parametrize("mark", ["other pixels", None])
-def test_images_of_equal_names_are_not_paired_where_they_are_not_known_to_be_the_same(
-    runs: RunBuilder, mark: str | None
-) -> None:
+def test_images_with_equal_names_but_unknown_pixels_are_not_paired(runs: RunBuilder, mark: str | None) -> None:
     runs.complete(A, {BYOL_LOGISTIC: right(of=100, count=45)}, mark=mark and "pixels")
     runs.complete(B, {BYOL_LOGISTIC: right(of=100, count=55)}, mark=mark)
     screen = words(diff(runs))
@@ -154,20 +152,20 @@ def test_images_of_equal_names_are_not_paired_where_they_are_not_known_to_be_the
     assert "z-test: of two proportions, because there are no predictions of both runs" in screen
 
 
-def test_images_of_a_run_whose_metrics_are_gone_are_not_paired(runs: RunBuilder) -> None:
+def test_missing_metrics_prevent_pairing(runs: RunBuilder) -> None:
     runs.complete(A, {BYOL_LOGISTIC: right(of=100, count=45)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=100, count=55)})
     runs.path("probe_metrics", A).unlink()
     assert "within noise (p = 0.157, z-test)" in words(diff(runs))
 
 
-def test_a_run_that_only_reports_has_the_images_of_the_metrics_that_it_read(runs: RunBuilder) -> None:
+def test_report_run_uses_the_images_of_the_metrics_it_read(runs: RunBuilder) -> None:
     runs.complete(A, {BYOL_LOGISTIC: right(of=400, count=200)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=400, count=204)}, reads={"probe_metrics": A})
     assert "+1.0 within noise (p = 0.125, McNemar)" in words(diff(runs))
 
 
-def test_rows_of_one_classifier_are_told_apart_by_how_it_learned(runs: RunBuilder) -> None:
+def test_rows_show_the_protocol(runs: RunBuilder) -> None:
     keys = [BYOL_KNN, ("BYOL", "kNN", "knn_weighted"), BYOL_LOGISTIC, ("BYOL", "logistic regression", "linear_sgd")]
     for run_id in (A, B):
         runs.complete(run_id, {key: right(of=50, count=30) for key in keys})
@@ -176,7 +174,7 @@ def test_rows_of_one_classifier_are_told_apart_by_how_it_learned(runs: RunBuilde
     assert [cell for cell in first_cells if cell.startswith(("kNN", "logistic"))] == names
 
 
-def test_the_number_of_test_images_counts_where_predictions_are_gone(runs: RunBuilder) -> None:
+def test_z_test_without_predictions(runs: RunBuilder) -> None:
     runs.complete(A, {BYOL_LOGISTIC: right(of=10_000, count=4500)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=10_000, count=5500)})
     runs.path("predictions", A).unlink()
@@ -187,7 +185,7 @@ def test_the_number_of_test_images_counts_where_predictions_are_gone(runs: RunBu
 SEVEN = {BYOL_LOGISTIC: right(of=100, count=57)}
 
 
-def test_p_is_adjusted_for_the_number_of_rows_that_were_tested(runs: RunBuilder) -> None:
+def test_p_values_are_holm_adjusted(runs: RunBuilder) -> None:
     others = (BYOL_KNN, UNTRAINED_LOGISTIC, PCA_LOGISTIC)
     runs.complete(A, {key: right(of=100, count=50) for key in (BYOL_LOGISTIC, *others)})
     runs.complete(B, SEVEN | {key: right(of=100, count=51) for key in others})
@@ -196,7 +194,7 @@ def test_p_is_adjusted_for_the_number_of_rows_that_were_tested(runs: RunBuilder)
     assert "Holm-adjusted over the tested rows (4)" in screen
 
 
-def test_rows_that_are_right_on_the_same_images_are_no_tests(runs: RunBuilder) -> None:
+def test_identical_rows_are_not_counted_as_tests(runs: RunBuilder) -> None:
     same = {key: right(of=100, count=50) for key in (BYOL_KNN, UNTRAINED_LOGISTIC, PCA_LOGISTIC)}
     runs.complete(A, {BYOL_LOGISTIC: right(of=100, count=50), **same})
     runs.complete(B, SEVEN | same)
@@ -206,7 +204,7 @@ def test_rows_that_are_right_on_the_same_images_are_no_tests(runs: RunBuilder) -
     assert "Holm-adjusted over the tested rows (1)" in screen
 
 
-def test_where_all_rows_are_the_same_nothing_was_tested(runs: RunBuilder) -> None:
+def test_nothing_is_tested_if_all_rows_are_identical(runs: RunBuilder) -> None:
     for run_id in (A, B):
         runs.complete(run_id, SEVEN)
     screen = words(diff(runs))
@@ -214,7 +212,7 @@ def test_where_all_rows_are_the_same_nothing_was_tested(runs: RunBuilder) -> Non
     assert "noise (p" not in screen
 
 
-def test_both_scores_stand_in_the_row_with_their_intervals(runs: RunBuilder) -> None:
+def test_row_has_both_scores_with_intervals(runs: RunBuilder) -> None:
     runs.complete(A, {BYOL_LOGISTIC: right(of=100, count=50)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=100, count=57)})
     screen = words(diff(runs))
@@ -222,13 +220,13 @@ def test_both_scores_stand_in_the_row_with_their_intervals(runs: RunBuilder) -> 
     assert "40.4–59.6 47.2–66.3" in screen  # Wilson intervals of 50 and of 57 in 100
 
 
-def test_a_row_of_one_run_alone_is_said_to_be(runs: RunBuilder) -> None:
+def test_row_of_only_one_run_is_marked(runs: RunBuilder) -> None:
     runs.complete(A, {BYOL_LOGISTIC: right(of=50, count=30), BYOL_KNN: right(of=50, count=20)})
     runs.complete(B, {BYOL_LOGISTIC: right(of=50, count=30)})
     assert "40.0 % – only in A" in words(diff(runs))
 
 
-def test_a_run_that_died_is_compared_by_its_parameters(runs: RunBuilder) -> None:
+def test_failed_run_is_compared_by_its_parameters(runs: RunBuilder) -> None:
     runs.complete(A, {BYOL_LOGISTIC: right(of=50, count=30)}, parameters={"seed": 1})
     runs.died(B, parameters={"seed": 2})
     outcome = diff(runs)
@@ -245,7 +243,7 @@ def test_latest_and_previous_are_the_newest_complete_runs(runs: RunBuilder) -> N
     assert ["B", B] in heads
 
 
-def test_the_screen_fits_a_hundred_columns(runs: RunBuilder) -> None:
+def test_diff_fits_a_hundred_columns(runs: RunBuilder) -> None:
     rng = np.random.default_rng(0)
     keys = [BYOL_LOGISTIC, ("untrained network", "logistic regression", "linear_adam")]
     runs.complete(A, {key: rng.random(200) < 0.5 for key in keys}, command="kedro run", parameters={"data": "y" * 90})

@@ -1,4 +1,4 @@
-"""What could break: a slip in a file of conf/ that prints hundreds of lines, or none and another value."""
+"""Errors in files of conf/ are reported on one line with the file."""
 
 import errno
 import os
@@ -56,12 +56,12 @@ PARAMETERS = {
 
 @pytest.fixture
 def conf(tmp_path: Path) -> Path:
-    """A copy of the project's configuration, which a test may spoil."""
+    """A copy of the configuration, for the test to change."""
     return Path(shutil.copytree(ROOT / "conf", tmp_path / "conf", ignore=lambda *_: {"logging.yml"}))
 
 
 def run(conf: Path, *words: str) -> Outcome:
-    """`kedro run --pipelines=report`, of the environment local of `conf`, in which nothing has been saved."""
+    """Run `kedro run --pipelines=report` with the environment local of `conf` and no artifacts."""
     bootstrap_project(ROOT)
     from byol_kedro.cli import run as command  # noqa: PLC0415  (the project has to be bootstrapped first)
 
@@ -76,7 +76,7 @@ def run(conf: Path, *words: str) -> Outcome:
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("text", BROKEN)
-def test_a_file_that_cannot_be_read_is_named_with_the_line(conf: Path, name: str, text: str) -> None:
+def test_unreadable_file_is_reported_with_the_line(conf: Path, name: str, text: str) -> None:
     file = conf / "local" / name
     file.write_text(text, encoding="latin-1" if "\xe4" in text else "utf-8")
     message = error_of(run(conf))
@@ -85,25 +85,25 @@ def test_a_file_that_cannot_be_read_is_named_with_the_line(conf: Path, name: str
 
 
 @pytest.mark.parametrize("text", ENTRIES)
-def test_an_entry_of_the_catalog_that_is_none_is_one_line(conf: Path, text: str) -> None:
+def test_invalid_catalog_entry_is_a_user_error(conf: Path, text: str) -> None:
     (conf / "local/catalog.yml").write_text(text)
     assert ENTRIES[text] in error_of(run(conf))
 
 
 @pytest.mark.parametrize("text", PARAMETERS)
-def test_a_value_that_is_none_of_the_parameter_is_one_line(conf: Path, text: str) -> None:
+def test_invalid_value_in_a_file_is_a_user_error(conf: Path, text: str) -> None:
     (conf / "local/parameters.yml").write_text(text)
     assert PARAMETERS[text] in error_of(run(conf))
 
 
-def test_a_folder_that_kedro_reads_as_a_pattern_is_one_line(conf: Path) -> None:
+def test_conf_source_with_glob_characters_is_a_user_error(conf: Path) -> None:
     folder = conf.parent / "p[1]"
     folder.mkdir()
     conf.rename(folder / "conf")
     assert error_of(run(folder / "conf")).endswith("as a pattern and finds no file; rename the folder")
 
 
-def test_a_name_in_two_files_is_named_with_both(conf: Path) -> None:
+def test_duplicate_key_is_reported_with_both_files(conf: Path) -> None:
     for name in ("parameters.yml", "parameters_more.yml"):
         (conf / "local" / name).write_text("seed: 1")
     message = error_of(run(conf))
@@ -111,7 +111,7 @@ def test_a_name_in_two_files_is_named_with_both(conf: Path) -> None:
     assert all(str(conf / "local" / name) in message for name in ("parameters.yml", "parameters_more.yml"))
 
 
-def test_a_file_that_may_not_be_read_is_one_line(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_without_read_permission_is_a_user_error(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = conf / "local/parameters.yml"
     file.write_text("seed: 1")
     if os.geteuid():
@@ -129,14 +129,14 @@ def test_a_file_that_may_not_be_read_is_one_line(conf: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("name", ["params.yml", "parameter.yml", "globals.yaml", "Parameters.yml"])
-def test_a_file_that_nothing_reads_is_warned_of(conf: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_ignored_file_is_warned_about(conf: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
     (conf / "local" / name).write_text("seed: 1")
     run(conf)
     (line,) = caplog.messages
     assert line.startswith(f"{conf / 'local' / name} is ignored: ")
 
 
-def test_of_files_that_are_read_nothing_is_said(conf: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_warning_about_files_that_are_read(conf: Path, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("parameters.yml", "parameters_more.json", "globals.yml", "catalog_more.yaml", "credentials.yml"):
         (conf / "local" / name).write_text("{}")
     run(conf)
@@ -151,17 +151,17 @@ def test_of_files_that_are_read_nothing_is_said(conf: Path, caplog: pytest.LogCa
         ("base/globals.yml", "source: missing; set it in conf/"),
     ],
 )
-def test_a_configuration_that_lacks_something_is_one_line(conf: Path, missing: str, expected: str) -> None:
+def test_incomplete_configuration_is_a_user_error(conf: Path, missing: str, expected: str) -> None:
     path = conf / missing
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert expected in error_of(run(conf))
 
 
 @pytest.mark.parametrize("env", ["..", ".", "../conf/test", "test/", "[test]", "t*st", ".test", "/etc", "a\0b", ""])
-def test_an_environment_is_the_name_of_a_folder(conf: Path, env: str) -> None:
+def test_invalid_environment_name_is_a_user_error(conf: Path, env: str) -> None:
     assert f"--env: found {env!r}, expected the name of a folder in conf/" in error_of(run(conf, f"--env={env}"))
 
 
-def test_the_environment_of_the_shell_is_one_too(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_kedro_env_is_a_user_error(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEDRO_ENV", "te[s]t")
     assert "--env: found 'te[s]t'" in error_of(run(conf))

@@ -19,25 +19,25 @@ def manifests(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("entry", ["pair_embedding_map", "cluster_sheet", "cluster_list", "pair_metrics"])
-def test_what_was_made_from_other_embeddings_is_refused(entry: str) -> None:
+def test_artifacts_of_other_embeddings_are_refused(entry: str) -> None:
     with pytest.raises(UserError, match=rf"{entry} of {OLD} .*{OLD}.*reads pair_embeddings of {NEW}"):
         check_lineage({entry: OLD, "pair_embeddings": NEW}, CATALOG)
 
 
-def test_a_map_that_a_later_run_made_from_these_embeddings_is_read() -> None:
+def test_map_of_a_later_run_with_these_embeddings_is_accepted() -> None:
     check_lineage({"pair_embedding_map": NEWEST, "pair_embeddings": NEW}, CATALOG)
 
 
-def test_a_map_that_a_later_run_made_from_other_embeddings_is_refused() -> None:
+def test_map_of_a_later_run_with_other_embeddings_is_refused() -> None:
     with pytest.raises(UserError, match=f"pair_embedding_map of {NEWEST} belongs to pair_embeddings of {NEW}"):
         check_lineage({"pair_embedding_map": NEWEST, "pair_embeddings": OLD}, CATALOG)
 
 
-def test_a_sheet_of_images_stands_beside_the_summary_of_the_same_run_alone() -> None:
+def test_sample_grid_and_data_summary_must_be_from_one_run() -> None:
     check_lineage({"sample_grid": NEW, "data_summary": NEW}, CATALOG)
     with pytest.raises(UserError, match="sample_grid"):
         check_lineage({"sample_grid": OLD, "data_summary": NEW}, CATALOG)
 
 
-def test_one_of_the_two_alone_is_read() -> None:
+def test_a_single_entry_is_accepted() -> None:
     check_lineage({"cluster_sheet": OLD}, CATALOG)

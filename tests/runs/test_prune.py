@@ -1,4 +1,4 @@
-"""`kedro results prune`: old runs go, what a kept run needs stays."""
+"""`kedro results prune` removes old runs and keeps everything that kept runs need."""
 
 import os
 import shutil
@@ -12,22 +12,22 @@ from tests.support.pruned_runs import FIRST, ROWS, SECOND, THIRD, entries_of, fi
 from tests.support.run_builder import RunBuilder, type_results
 
 
-def test_every_versioned_entry_of_an_old_run_goes(runs: RunBuilder) -> None:
+def test_old_run_is_removed_completely(runs: RunBuilder) -> None:
     prune(runs)
     assert entries_of(runs, FIRST) == set()
 
 
-def test_everything_of_a_kept_run_stays(runs: RunBuilder) -> None:
+def test_kept_run_is_complete(runs: RunBuilder) -> None:
     prune(runs)
     assert entries_of(runs, SECOND) == set(runs.entries)
 
 
-def test_as_many_complete_runs_stay_as_were_asked_for(runs: RunBuilder) -> None:
+def test_number_of_kept_runs(runs: RunBuilder) -> None:
     assert prune(runs, keep=2)[0] == "nothing to remove"
     assert entries_of(runs, FIRST) == set(runs.entries)
 
 
-def test_what_a_kept_run_read_stays_with_its_manifest(runs: RunBuilder) -> None:
+def test_versions_read_by_a_kept_run_are_kept_with_their_manifest(runs: RunBuilder) -> None:
     runs.complete(THIRD, ROWS, reads={"encoder": FIRST, "images_test": SECOND})
     lines = prune(runs)
     assert entries_of(runs, FIRST) == {"encoder", "run_manifest"}
@@ -36,7 +36,7 @@ def test_what_a_kept_run_read_stays_with_its_manifest(runs: RunBuilder) -> None:
 
 
 @pytest.mark.parametrize("written", [Path, relative])
-def test_a_file_that_a_kept_run_was_fine_tuned_from_stays(runs: RunBuilder, written: Callable[[Path], Path]) -> None:
+def test_init_from_of_a_kept_run_is_kept(runs: RunBuilder, written: Callable[[Path], Path]) -> None:
     path = written(runs.path("encoder", FIRST))
     runs.complete(THIRD, ROWS, parameters={"pretrain": {"init_from": str(path)}})
     lines = prune(runs)
@@ -45,7 +45,7 @@ def test_a_file_that_a_kept_run_was_fine_tuned_from_stays(runs: RunBuilder, writ
     assert f"kept from {FIRST}, because a kept run read it: encoder" in lines
 
 
-def test_a_file_that_only_an_old_run_was_fine_tuned_from_goes(runs: RunBuilder) -> None:
+def test_init_from_of_an_old_run_is_removed(runs: RunBuilder) -> None:
     pretrain = {"init_from": str(runs.path("encoder", FIRST))}
     runs.complete("2026-03-02T11.00.00.000Z", ROWS, parameters={"pretrain": pretrain})
     runs.complete(THIRD, ROWS)
@@ -53,7 +53,7 @@ def test_a_file_that_only_an_old_run_was_fine_tuned_from_goes(runs: RunBuilder) 
     assert entries_of(runs, FIRST) == set()
 
 
-def test_a_second_prune_finds_nothing_left_to_do(runs: RunBuilder) -> None:
+def test_second_prune_removes_nothing(runs: RunBuilder) -> None:
     runs.complete(THIRD, ROWS, reads={"encoder": FIRST})
     prune(runs)
     before = files(runs.data_root)
@@ -61,20 +61,20 @@ def test_a_second_prune_finds_nothing_left_to_do(runs: RunBuilder) -> None:
     assert files(runs.data_root) == before
 
 
-def test_what_an_unfinished_run_reads_stays(runs: RunBuilder) -> None:
+def test_inputs_of_an_unfinished_run_are_kept(runs: RunBuilder) -> None:
     runs.died(THIRD, reads={"latents_train": FIRST})
     prune(runs)
     assert entries_of(runs, FIRST) == {"latents_train", "run_manifest"}
     assert entries_of(runs, THIRD) == {"run_manifest"}
 
 
-def test_an_unfinished_run_that_is_older_than_those_kept_goes(runs: RunBuilder) -> None:
+def test_old_unfinished_run_is_removed(runs: RunBuilder) -> None:
     runs.path("results", FIRST).unlink()
     prune(runs)
     assert entries_of(runs, FIRST) == set()
 
 
-def test_without_a_complete_run_nothing_goes(tmp_path: Path) -> None:
+def test_nothing_is_removed_without_a_complete_run(tmp_path: Path) -> None:
     builder = RunBuilder(tmp_path)
     builder.died(FIRST)
     builder.died(SECOND)
@@ -83,14 +83,14 @@ def test_without_a_complete_run_nothing_goes(tmp_path: Path) -> None:
     assert files(tmp_path) == before
 
 
-def test_a_dry_run_changes_nothing_and_says_the_same(runs: RunBuilder) -> None:
+def test_dry_run_removes_nothing(runs: RunBuilder) -> None:
     before = files(runs.data_root)
     dry = prune(runs, "--dry-run")
     assert files(runs.data_root) == before
     assert [line.replace("would free", "freed") for line in dry] == prune(runs)
 
 
-def test_it_says_how_many_bytes_of_how_many_runs_it_frees(runs: RunBuilder) -> None:
+def test_freed_bytes_are_printed(runs: RunBuilder) -> None:
     before = sum(map(len, files(runs.data_root).values()))
     line = next(line for line in prune(runs) if line.startswith("freed "))
     freed = before - sum(map(len, files(runs.data_root).values()))
@@ -98,7 +98,7 @@ def test_it_says_how_many_bytes_of_how_many_runs_it_frees(runs: RunBuilder) -> N
     assert "of 1 run (1 complete)" in line
 
 
-def test_predictions_that_are_older_than_the_kept_runs_go_and_the_dry_run_names_them(runs: RunBuilder) -> None:
+def test_old_predictions_are_removed(runs: RunBuilder) -> None:
     asked = "2026-03-01T11.00.00.000Z"
     runs.died(asked, pipelines=["predict"], parameters={"predict_root": "/new"})
     runs.write("predicted_images", asked, b"something")
@@ -109,14 +109,14 @@ def test_predictions_that_are_older_than_the_kept_runs_go_and_the_dry_run_names_
     assert entries_of(runs, asked) == set()
 
 
-def test_the_whole_folder_of_a_version_goes(runs: RunBuilder) -> None:
+def test_folder_of_a_version_is_removed(runs: RunBuilder) -> None:
     sidecar = runs.path("images_test", FIRST).with_suffix(".json")
     sidecar.write_text("{}")
     prune(runs)
     assert not sidecar.exists()
 
 
-def test_a_hard_link_that_stays_elsewhere_frees_nothing(tmp_path: Path) -> None:
+def test_file_with_a_hard_link_elsewhere_frees_nothing(tmp_path: Path) -> None:
     for name in ("old", "new"):
         (tmp_path / name).mkdir()
     (tmp_path / "old/pixels").write_bytes(bytes(1000))
@@ -124,7 +124,7 @@ def test_a_hard_link_that_stays_elsewhere_frees_nothing(tmp_path: Path) -> None:
     assert freed_bytes([tmp_path / "old"]) == 0
 
 
-def test_hard_links_that_all_go_are_counted_once(tmp_path: Path) -> None:
+def test_hard_links_are_counted_once(tmp_path: Path) -> None:
     for name in ("old", "new"):
         (tmp_path / name).mkdir()
     (tmp_path / "old/pixels").write_bytes(bytes(1000))
@@ -132,7 +132,7 @@ def test_hard_links_that_all_go_are_counted_once(tmp_path: Path) -> None:
     assert freed_bytes([tmp_path / "old", tmp_path / "new"]) == 1000
 
 
-def test_what_is_not_versioned_is_left_alone(runs: RunBuilder) -> None:
+def test_unversioned_files_are_kept(runs: RunBuilder) -> None:
     checkpoint = runs.path("encoder", FIRST).parents[2] / "checkpoints" / FIRST / "checkpoints"
     checkpoint.parent.mkdir(parents=True)
     checkpoint.write_bytes(b"weights")
@@ -140,13 +140,13 @@ def test_what_is_not_versioned_is_left_alone(runs: RunBuilder) -> None:
     assert checkpoint.exists()
 
 
-def test_a_version_that_belongs_to_no_run_is_left_alone(runs: RunBuilder) -> None:
+def test_version_without_a_run_is_kept(runs: RunBuilder) -> None:
     path = runs.write("encoder", "2025-own", b"from elsewhere")
     prune(runs)
     assert path.exists()
 
 
-def test_a_prune_that_was_stopped_can_be_run_again(runs: RunBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_prune_can_be_repeated(runs: RunBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     remove, removed = shutil.rmtree, []
 
     def stop_at_the_third(folder: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_prune_that_was_stopped_can_be_run_again(runs: RunBuilder, monkeypatch
     assert entries_of(runs, FIRST) == set()
 
 
-def test_the_manifest_goes_last(runs: RunBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_manifest_is_removed_last(runs: RunBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     monkeypatch.setattr("byol_kedro.runs.prune.shutil.rmtree", lambda folder: order.append(folder.parent.name))
     type_results(runs.data_root, "prune", "--keep=1")
@@ -173,7 +173,7 @@ def test_the_manifest_goes_last(runs: RunBuilder, monkeypatch: pytest.MonkeyPatc
     assert len(order) == len(runs.entries)
 
 
-def test_a_kept_run_without_a_manifest_stops_it(runs: RunBuilder) -> None:
+def test_kept_run_without_manifest_is_an_error(runs: RunBuilder) -> None:
     shutil.rmtree(runs.path("run_manifest", SECOND).parent)
     before = files(runs.data_root)
     outcome = type_results(runs.data_root, "prune", "--keep=1")
@@ -181,7 +181,7 @@ def test_a_kept_run_without_a_manifest_stops_it(runs: RunBuilder) -> None:
     assert files(runs.data_root) == before
 
 
-def test_nothing_can_be_pruned_to_no_run_at_all(runs: RunBuilder) -> None:
+def test_keep_zero_is_refused(runs: RunBuilder) -> None:
     outcome = type_results(runs.data_root, "prune", "--keep=0")
     assert outcome.exit_code == 2
     assert entries_of(runs, FIRST) == set(runs.entries)

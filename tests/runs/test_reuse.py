@@ -1,4 +1,4 @@
-"""What could break: a finished training that is done again, or a repeated command that gives another encoder."""
+"""Reuse of a finished training, and `--only-missing-outputs`."""
 
 import shutil
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 from tests.support.kedro_runs import Chain, header, type_kedro_run
 
 
-def test_a_finished_training_is_reused_under_a_version_of_the_new_run(chain_copy: Path, caplog) -> None:
+def test_finished_training_is_reused_under_a_new_version(chain_copy: Path, caplog) -> None:
     with caplog.at_level("INFO"):
         outcome = type_kedro_run(chain_copy, "--pipelines=pretrain")
     again = Chain(chain_copy, outcome)
     assert outcome.exit_code == 0, outcome.output
-    assert "this training is finished" in caplog.text
+    assert "this training is already finished" in caplog.text
     first, second = (header(path) for path in again.versions("encoder"))
     assert first["version"] != second["version"]
     assert first["fingerprint"] == second["fingerprint"]
@@ -19,7 +19,7 @@ def test_a_finished_training_is_reused_under_a_version_of_the_new_run(chain_copy
     assert histories[0] == histories[1]
 
 
-def test_what_exists_beside_images_that_are_made_again_is_named(chain_copy: Path, caplog) -> None:
+def test_outputs_of_earlier_inputs_are_warned_about(chain_copy: Path, caplog) -> None:
     for folder in chain_copy.glob("*/images_*.npy"):
         shutil.rmtree(folder)
     outcome = type_kedro_run(chain_copy, "--pipelines=ingest,extract", "--only-missing-outputs")

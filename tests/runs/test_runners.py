@@ -23,7 +23,7 @@ Run = Callable[..., Outcome]
         pytest.param("--runner-params=is_async=True", id="async"),
     ],
 )
-def test_every_runner_writes_the_same_to_the_last_bit(chain: Chain, tmp_path: Path, runner: str) -> None:
+def test_runners_give_identical_outputs(chain: Chain, tmp_path: Path, runner: str) -> None:
     outcome = type_kedro_run(tmp_path, runner)
     assert outcome.exit_code == 0, outcome.output
     expected, found = contents(chain.data_root), contents(tmp_path)
@@ -43,9 +43,7 @@ def test_every_runner_writes_the_same_to_the_last_bit(chain: Chain, tmp_path: Pa
         (["--runner=AbstractRunner"], "there is no runner 'AbstractRunner'"),
     ],
 )
-def test_what_is_no_runner_here_is_one_line_before_the_first_node(
-    kedro_run: Run, tmp_path: Path, words: list[str], message: str
-) -> None:
+def test_unsupported_runner_is_a_user_error(kedro_run: Run, tmp_path: Path, words: list[str], message: str) -> None:
     outcome = kedro_run(*words)
     assert outcome.exit_code == 1
     assert len(outcome.lines) == 1
@@ -53,7 +51,7 @@ def test_what_is_no_runner_here_is_one_line_before_the_first_node(
     assert not list(tmp_path.rglob("*.*"))
 
 
-def test_a_program_that_runs_nodes_in_processes_is_refused_too(tmp_path: Path) -> None:
+def test_parallel_runner_from_python_is_refused(tmp_path: Path) -> None:
     bootstrap_project(ROOT)
     params = {"data_root": str(tmp_path), "raw_root": str(tmp_path / "raw")}
     with (

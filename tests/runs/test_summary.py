@@ -32,14 +32,12 @@ def results(**top1: float) -> pd.DataFrame:
         (results(untrained_logistic=0.3), False),
     ],
 )
-def test_byol_is_behind_where_the_untrained_network_names_more_by_logistic_regression(
-    table: pd.DataFrame, expected: bool
-) -> None:
+def test_byol_is_behind_a_better_untrained_network(table: pd.DataFrame, expected: bool) -> None:
     assert behind(table) is expected
 
 
 @pytest.mark.parametrize("answer", [True, False])
-def test_the_last_screen_gives_the_reports_verdict_and_advice_in_one_line(
+def test_summary_prints_conclusion_and_advice(
     chain_copy: Path, monkeypatch: pytest.MonkeyPatch, *, answer: bool
 ) -> None:
     monkeypatch.setattr("byol_kedro.runs.summary.behind", lambda _: answer)
@@ -51,9 +49,7 @@ def test_the_last_screen_gives_the_reports_verdict_and_advice_in_one_line(
     assert line.endswith(FEW_IMAGES) is answer
 
 
-def test_a_deficit_that_is_not_significant_is_not_called_worse(
-    chain_copy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_insignificant_deficit_is_not_called_worse(chain_copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("byol_kedro.pipelines.report.verdict.LEVEL", 0.0)
     output = type_kedro_run(chain_copy, "--pipelines=report").output
     assert "does not differ significantly from" in output
@@ -72,7 +68,7 @@ ALONE = {
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in ("__default__", "evaluate", "predict")])
-def test_every_pipeline_alone_ends_with_what_it_made_and_where(chain_copy: Path, name: str) -> None:
+def test_summary_names_the_main_outputs_of_a_pipeline(chain_copy: Path, name: str) -> None:
     """predict, which needs a folder, is in test_predict_run; a whole run in test_chain."""
     run = Chain(chain_copy, type_kedro_run(chain_copy, f"--pipelines={name}"))
     assert run.outcome.exit_code == 0, run.outcome.output
@@ -83,7 +79,7 @@ def test_every_pipeline_alone_ends_with_what_it_made_and_where(chain_copy: Path,
     assert {path.parent.name for path in paths if path.is_file()} == {run_id}
 
 
-def test_a_run_of_the_pair_model_shows_what_its_metrics_say(chain_copy: Path, chain: Chain) -> None:
+def test_summary_of_the_pair_model_shows_its_metrics(chain_copy: Path, chain: Chain) -> None:
     weights = chain.versions("pair_model")[-1]
     run = Chain(
         chain_copy, type_kedro_run(chain_copy, "--pipelines=pair_model", params=f"pair_model.weights_from={weights}")
@@ -96,12 +92,12 @@ def test_a_run_of_the_pair_model_shows_what_its_metrics_say(chain_copy: Path, ch
     )
 
 
-def test_a_single_node_ends_with_the_entry_that_it_saved(chain_copy: Path) -> None:
+def test_summary_of_a_single_node_names_its_output(chain_copy: Path) -> None:
     run = Chain(chain_copy, type_kedro_run(chain_copy, "--pipelines=report", "--to-outputs=training_curves"))
     assert run.outcome.lines[-1] == f"training_curves: {run.versions('training_curves')[-1]}"
 
 
-def test_the_last_screen_says_how_to_ask_about_a_folder(chain: Chain) -> None:
+def test_summary_has_the_predict_command(chain: Chain) -> None:
     assert chain.outcome.lines[-1] == (
         "To predict a folder of images: kedro run --pipelines=predict --env=test "
         f"--params=data_root={chain.data_root},predict_root=FOLDER"

@@ -21,7 +21,7 @@ from byol_kedro.files.fetch import NEVER, fetch_and_unpack
 from byol_kedro.files.user_files import is_regular
 from byol_kedro.files.weights import read_weights
 from byol_kedro.pipelines.extract.references import check_references
-from byol_kedro.pipelines.pretrain.resume import file_mark
+from byol_kedro.pipelines.pretrain.resume import file_hash
 from byol_kedro.sources.cifar10 import BATCHES, CIFAR10
 from byol_kedro.sources.stl10 import STL10
 from tests.support.image_datasets import ingest_parameters, write_stl10
@@ -105,7 +105,7 @@ def _whole(part: Path) -> Path:
 
 # Setup, the file that is replaced, and what reads it.
 READERS: dict[str, tuple[Callable[[Path], object], str, Callable[[Path], object]]] = {
-    "init_from, its content": (nothing, "x.pth", lambda path: file_mark(str(path))),
+    "init_from, its content": (nothing, "x.pth", lambda path: file_hash(str(path))),
     "weights": (nothing, "x.pth", lambda path: read_weights(path, "pretrain.init_from")),
     "weights of safetensors": (nothing, "x.safetensors", lambda path: read_weights(path, "pair_model.weights_from")),
     "references": (nothing, "x.pth", lambda path: check_references({"mine": f"resnet18@{path}"})),

@@ -1,4 +1,4 @@
-"""What a run has left, so that two runs can be compared to the last bit."""
+"""The outputs of a run in a form to compare two runs bit by bit."""
 
 import re
 from hashlib import sha256
@@ -14,7 +14,7 @@ SPEED = "images_per_second"  # the one number that no two runs have in common
 
 
 def contents(data_root: Path) -> dict[str, Any]:
-    """All that is versioned, by the name of its file; run ids, `data_root` and the runner are taken out of its text."""
+    """The content of all versioned files by name, without run ids, `data_root` and runner."""
     files = sorted(file for file in data_root.glob("*/*/*/*") if RUN_ID.fullmatch(file.parent.name))
     files = [file for file in files if file.suffix != ".sha256"]  # bound to the version
     return {file.name: _content(file, data_root) for file in files}
@@ -27,8 +27,11 @@ def _content(file: Path, data_root: Path) -> Any:
     if file.suffix == ".safetensors":
         with safe_open(file, framework="np") as opened:
             arrays = {name: opened.get_tensor(name) for name in sorted(opened.keys())}
-            told = {name: value for name, value in opened.metadata().items() if name != "digest"}  # covers the version
-            header = {name: text(value) for name, value in sorted(told.items())}
+            # The digest covers the version.
+            metadata = {
+                name: value for name, value in opened.metadata().items() if name != "digest"
+            }  # covers the version
+            header = {name: text(value) for name, value in sorted(metadata.items())}
         return header, {name: (str(a.dtype), a.shape, sha256(a.tobytes()).hexdigest()) for name, a in arrays.items()}
     if file.suffix == ".parquet":
         return text(pd.read_parquet(file).to_json(double_precision=15))

@@ -1,4 +1,4 @@
-"""Commands that are typed in this process, and what they leave."""
+"""Runs `kedro run` in the process of the test."""
 
 import json
 import signal
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command left on the screen."""
+    """Exit code and output of a command."""
 
     exit_code: int
     output: str
@@ -29,7 +29,7 @@ class Outcome:
 
 
 def type_kedro_run(data_root: Path, *words: str, params: str = "") -> Outcome:
-    """`kedro run --env=test` with all artifacts under `data_root`, in this process; `params` go before."""
+    """Run `kedro run --env=test` with all artifacts under `data_root`; `params` override this."""
     ours = {"data_root": f"data_root={data_root}", "raw_root": f"raw_root={data_root}/raw"}
     asked = {assignment.partition("=")[0] for assignment in params.split(",")}
     given = ",".join([*(text for name, text in ours.items() if name not in asked), *filter(None, [params])])
@@ -50,7 +50,7 @@ def type_kedro_run(data_root: Path, *words: str, params: str = "") -> Outcome:
 
 @dataclass(frozen=True)
 class Chain:
-    """A whole run of the chain: where its artifacts lie and what it printed."""
+    """A complete run: the folder of its artifacts and its output."""
 
     data_root: Path
     outcome: Outcome
@@ -62,7 +62,7 @@ class Chain:
 
 
 def error_of(outcome: Outcome) -> str:
-    """The one line of an outcome that has to be an error."""
+    """The error message of a failed command; asserts that it is one line."""
     assert outcome.exit_code == 1, outcome.output
     errors = [line for line in outcome.lines if line.startswith("Error: ")]
     assert len(errors) == 1, outcome.output
@@ -81,19 +81,19 @@ def header(path: Path) -> dict[str, str]:
 
 
 def modules_after(code: str) -> set[str]:
-    """The modules that a fresh interpreter has loaded after `code`."""
+    """The modules that `code` imports, in a new interpreter."""
     script = f"{code}\nimport sys; print('\\n'.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 
 def manifests(root: Path) -> list[dict[str, Any]]:
-    """Oldest version first."""
+    """All manifests, oldest first."""
     paths = sorted(root.glob("08_reporting/run_manifest.json/*/run_manifest.json"))
     return [json.loads(path.read_text("utf-8")) for path in paths]
 
 
 def seeds(root: Path) -> list[int]:
-    """Of each version of the training images, oldest first, the seed that its patches were cut with."""
+    """The seed of the patches in each version of the training images, oldest first."""
     paths = sorted(root.glob("02_intermediate/images_train.npy/*/images_train.json"))
     return [json.loads(path.read_text("utf-8"))["origin"]["seed"] for path in paths]

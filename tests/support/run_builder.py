@@ -1,4 +1,4 @@
-"""Runs that no pipeline made: the files of a few catalog entries, where the catalog has them."""
+"""Builds runs from a few files, without running pipelines."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ PUBLISHED = {
     "features": "pixels, PCA 256", "classifier": "logistic regression", "protocol": "logistic", "top1": 0.36,
     "data": "stl10", "source": "published",
 }  # fmt: skip
-# Of what the pipelines write, the entries that a run is told by.
+# The entries that the state of a run depends on, by pipeline.
 WRITES = {
     "__default__": {"images_train", "encoder", "results"}, "ingest": {"images_train"}, "pretrain": {"encoder"},
     "evaluate": {"results"}, "report": {"results"}, "predict": {"predicted_images"},
@@ -36,7 +36,7 @@ Rows = Mapping[tuple[str, str, str], Iterable[bool]]
 
 @cache
 def layout() -> dict[str, Path]:
-    """Every versioned entry of the catalog, and where it lies below data_root."""
+    """The path of every versioned entry, relative to data_root."""
     bootstrap_project(ROOT)
     from byol_kedro.runs.history import open_catalog, versioned_entries  # noqa: PLC0415  (the project has to be bootstrapped first)
 
@@ -48,7 +48,7 @@ def layout() -> dict[str, Path]:
 
 
 class RunBuilder:
-    """Writes runs of the test environment under `data_root`."""
+    """Writes runs of the environment test to `data_root`."""
 
     def __init__(self, data_root: Path) -> None:
         self.data_root = data_root
@@ -65,14 +65,14 @@ class RunBuilder:
         return path
 
     def encoder(self, run_id: str, **header: str) -> None:
-        """An encoder of the run, trained on photos by the recipe "test" for 2 epochs where `header` says no other."""
+        """Write an encoder, by default with the recipe "test", 2 epochs and photos; `header` overrides this."""
         about = {"recipe": "test", "epochs": "2", "data": "photos", "version": run_id}
         arrays = {"w": np.zeros(1)}
         place = f"{run_id}/{self.entries['encoder'].name}"
         self.write("encoder", run_id, save(arrays, sealed(about | header, arrays, place)))
 
     def died(self, run_id: str, *, reads: Mapping[str, str] | None = None, **changed: Any) -> None:
-        """A run of which the manifest is there; `changed` are values of the manifest."""
+        """Write a run that has only a manifest; `changed` overrides values of the manifest."""
         manifest = {
             "run_id": run_id,
             "command": f"kedro run --env=test --params=data_root={self.data_root}",
@@ -135,11 +135,11 @@ def _guesses(key: tuple[str, str, str], right: np.ndarray, images: str) -> pd.Da
 
 
 def type_results(data_root: Path, *words: str, place: bool = True) -> Outcome:
-    """`kedro results <words>` in this process; with `place`, on the runs of the test environment under `data_root`."""
+    """Run `kedro results <words>`, with `place` for the environment test and `data_root`."""
     bootstrap_project(ROOT)
     from byol_kedro.cli import cli  # noqa: PLC0415  (the project has to be bootstrapped first)
 
-    # Right after the command's name, so that a test may give another environment after it.
+    # Right after the subcommand, so that a test can override the environment.
     first = next((i + 1 for i, word in enumerate(words) if word in {"diff", "prune"}), 0)
     where = ["--env=test", f"--params=data_root={data_root}"] if place else []
     with pytest.MonkeyPatch.context() as patch:

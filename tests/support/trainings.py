@@ -64,14 +64,14 @@ def small_state(seed: int = 0, **changes: Any) -> TrainState:
 
 
 def images(count: int, size: int = SIZE, seed: int = 0) -> np.ndarray:
-    """Smooth images of random colors, (count, 3, size, size) uint8: each has something of its own to learn."""
+    """Smooth images of random colors, (count, 3, size, size) uint8, which can be told apart."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (count, 3, 2, 2), dtype=np.uint8)
     return np.kron(coarse, np.ones((1, 1, size // 2, size // 2), dtype=np.uint8))
 
 
 def compile_without_compiler(monkeypatch) -> list[Any]:
-    """torch.compile traces as ever and leaves the rest to PyTorch's own kernels; gives what it was asked to compile."""
+    """Make torch.compile trace without a compiler; return the list of what it compiles."""
     real, calls = torch.compile, []
 
     def compile_(call: Any, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The training images, from where a batch of them reaches the device."""
+"""Batches of training images on the device."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -11,20 +11,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-CHUNK = 1024
-SHARE_OF_MEMORY = 0.5  # of a GPU's free memory; the rest is for the networks
-DEPTH = 2  # chosen: one batch is being made while another one waits
+CHUNK = 1024  # images per copy to the device
+MEMORY_FRACTION = 0.5  # of a GPU's free memory; the rest is for the networks
+PREFETCHED = 2  # chosen: one batch is made while another one waits
 
 Copying = tuple[Tensor, torch.cuda.Event]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def ahead(work: Callable[[Item], Result], items: Iterable[Item], depth: int = DEPTH) -> Generator[Result, None, None]:
-    """`map(work, items)`, worked out in one background thread that is up to `depth` results ahead.
+def prefetch(
+    work: Callable[[Item], Result], items: Iterable[Item], depth: int = PREFETCHED
+) -> Generator[Result, None, None]:
+    """`map(work, items)`, computed in a background thread that is up to `depth` results ahead.
 
-    What `work` raises is raised where its result was due. The thread ends with the generator: at its end, on an error
-    and when it is closed. `items` is walked in the thread of the caller.
+    An exception in `work` is raised in the place of its result. The thread ends when the generator is exhausted or
+    closed, and on an error. `items` is iterated in the thread of the caller.
     """
     rest = iter(items)
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="images")
@@ -39,58 +41,62 @@ def ahead(work: Callable[[Item], Result], items: Iterable[Item], depth: int = DE
 
 
 class CudaCopy:
-    """Copies to a CUDA device on a stream of its own, so that the computing stream does not stand still for them."""
+    """Copies batches to a CUDA device on its own stream, so that the computing stream does not wait for them."""
 
     def __init__(self, device: torch.device) -> None:
+        """Create the stream of `device`."""
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
     def start(self, make: Callable[[], Tensor]) -> Copying:
-        """Makes a batch on the CPU and begins to copy it; returns at once, in whichever thread it is called."""
+        """Make a batch on the CPU and starts to copy it. Does not wait for the copy; may be called in any thread."""
         with torch.cuda.stream(self._stream):
-            # PyTorch keeps the pinned block until the copy out of it is done, though no name holds it any more.
+            # PyTorch keeps the pinned memory until the copy is done, though nothing refers to it any more.
             copy = make().pin_memory().to(self._stream.device, non_blocking=True)
             return copy, self._stream.record_event()
 
     def wait(self, copying: Copying) -> Tensor:
-        """The batch; what the calling thread asks of the device from now on comes after the copy."""
+        """The batch. Later operations of the calling thread on the device run after the copy."""
         copy, done = copying
         computing = torch.cuda.current_stream(copy.device)
         computing.wait_event(done)
-        # Its memory belongs to the copying stream, which would reuse it while the other one still reads.
+        # Otherwise the copying stream, which owns the memory, could reuse it while the other one still reads.
         copy.record_stream(computing)
         return copy
 
 
 class Images(Protocol):
-    """`count` images; `batches` gives those at each of `indices` (n,) int64, ascending: (n, 3, H, W) uint8.
-
-    Whoever does not take all batches closes the generator.
-    """
+    """`count` training images."""
 
     count: int
 
-    def batches(self, indices: Iterable[Tensor]) -> Generator[Tensor, None, None]: ...
+    def batches(self, indices: Iterable[Tensor]) -> Generator[Tensor, None, None]:
+        """Batches (n, 3, H, W) uint8 on the device, of the images at each of `indices`, (n,) int64 in ascending order.
+
+        Close the generator if you do not exhaust it.
+        """
+        ...
 
 
-def place_images(parts: Sequence[np.ndarray], device: torch.device) -> Images:
-    """The images of all `parts`, each (n, 3, H, W) uint8, one after the other.
+def load_images(parts: Sequence[np.ndarray], device: torch.device) -> Images:
+    """The concatenated images of all `parts`, each (n, 3, H, W) uint8.
 
-    They lie whole on a CUDA device where half of its free memory holds them; otherwise batches are gathered
-    from the parts, which may be memory maps: for a CUDA device ahead of time, in the background.
+    All images are copied to a CUDA device if they fit into half of its free memory. Otherwise each batch is read from
+    the parts, which may be memory maps; for a CUDA device it is prefetched in the background.
     """
     filled = [part for part in parts if len(part)]
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
-        if sum(part.nbytes for part in filled) <= SHARE_OF_MEMORY * free:
+        if sum(part.nbytes for part in filled) <= MEMORY_FRACTION * free:
             return DeviceImages(filled, device)
         return PrefetchedImages(filled, CudaCopy(device))
     return HostImages(filled, device)
 
 
 class DeviceImages:
-    """All images on the device, copied there piece by piece."""
+    """Images that are all on the device."""
 
     def __init__(self, parts: Sequence[np.ndarray], device: torch.device) -> None:
+        """Copy `parts`, arrays (n, 3, H, W) uint8, to `device`, one after the other."""
         self.count = sum(len(part) for part in parts)
         self._pixels = torch.empty((self.count, *parts[0].shape[1:]), dtype=torch.uint8, device=device)
         done = 0
@@ -101,53 +107,56 @@ class DeviceImages:
                 done += len(piece)
 
     def batches(self, indices: Iterable[Tensor]) -> Generator[Tensor, None, None]:
+        """See `Images`."""
         for picked in indices:
             yield self._pixels[picked.to(self._pixels.device, non_blocking=True)]
 
 
 class HostImages:
-    """Images that stay where they are. Each batch is gathered when it is wanted."""
+    """Images in arrays or memory maps on the host. Each batch is read on demand."""
 
     def __init__(self, parts: Sequence[np.ndarray], device: torch.device) -> None:
-        self._parts = Parts(parts)
+        """Keep `parts`, arrays (n, 3, H, W) uint8, from which batches are copied to `device`."""
+        self._parts = ConcatArray(parts)
         self._device = device
         self.count = self._parts.count
 
     def batches(self, indices: Iterable[Tensor]) -> Generator[Tensor, None, None]:
+        """See `Images`."""
         for picked in indices:
             yield self._parts.gather(picked).to(self._device)
 
 
 class PrefetchedImages:
-    """Images that stay where they are. Batches are gathered in a background thread, ahead of whoever waits for them.
-
-    Order and content are those of `HostImages`.
-    """
+    """Images in arrays or memory maps on the host. Batches are prefetched in a background thread."""
 
     def __init__(self, parts: Sequence[np.ndarray], copy: CudaCopy) -> None:
-        self._parts = Parts(parts)
+        """Keep `parts`, arrays (n, 3, H, W) uint8, from which `copy` makes batches on the device."""
+        self._parts = ConcatArray(parts)
         self._copy = copy
         self.count = self._parts.count
 
     def batches(self, indices: Iterable[Tensor]) -> Generator[Tensor, None, None]:
-        with closing(ahead(self._begin, indices)) as begun:
-            for copying in begun:
+        """See `Images`."""
+        with closing(prefetch(self._start_copy, indices)) as started:
+            for copying in started:
                 yield self._copy.wait(copying)
 
-    def _begin(self, picked: Tensor) -> Copying:
+    def _start_copy(self, picked: Tensor) -> Copying:
         return self._copy.start(lambda: self._parts.gather(picked))
 
 
-class Parts:
-    """Arrays (n, 3, H, W) uint8 as if they were one; none is ever read whole."""
+class ConcatArray:
+    """The concatenation of arrays (n, 3, H, W) uint8, none of which is read completely."""
 
     def __init__(self, parts: Sequence[np.ndarray]) -> None:
+        """Keep `parts`, arrays (n, 3, H, W) uint8, in their order."""
         self._parts = parts
         self._starts = np.cumsum([0, *(len(part) for part in parts)])
         self.count = int(self._starts[-1])
 
     def gather(self, indices: Tensor) -> Tensor:
-        """What lies at `indices`, ascending, on the CPU."""
+        """The images at `indices`, (n,) int64 in ascending order, on the CPU."""
         wanted = indices.numpy()
         starts = self._starts[:-1]
         cuts = np.searchsorted(wanted, self._starts)

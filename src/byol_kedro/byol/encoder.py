@@ -1,4 +1,4 @@
-"""An encoder as it is kept: a header that names what is needed to use it, and its weights by timm's names."""
+"""Saved encoders: a header with all that is needed to use the encoder, and its weights by timm's names."""
 
 import dataclasses
 import json
@@ -17,44 +17,59 @@ from byol_kedro.errors import UserError
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
-INSTEAD = "take an encoder that the pipeline pretrain wrote, or run it again"
-LARGEST = 10_000  # pixels of a side; what is larger is no size that somebody has trained with
+ADVICE = "choose an encoder that the pipeline pretrain wrote, or run it again"
+MAX_IMAGE_SIZE = 10_000  # pixels; far above any size used in training
 Rule = tuple[Callable[[Any], bool], str]
 
 
-def _whole(least: int, most: int = 2**63 - 1) -> Rule:
-    words = f"a whole number from {least}" + (f" to {most}" if most < 2**63 - 1 else "")
-    return lambda value: type(value) is int and least <= value <= most, words
+def _integer(least: int, most: int = 2**63 - 1) -> Rule:
+    expected = f"an integer from {least}" + (f" to {most}" if most < 2**63 - 1 else "")
+    return lambda value: type(value) is int and least <= value <= most, expected
 
 
-def _three(good: Callable[[float], bool], words: str) -> Rule:
+def _three(is_valid: Callable[[float], bool], condition: str) -> Rule:
     def holds(value: Any) -> bool:
-        return isinstance(value, list) and len(value) == 3 and all(type(x) in (int, float) and good(x) for x in value)
+        return (
+            isinstance(value, list) and len(value) == 3 and all(type(x) in (int, float) and is_valid(x) for x in value)
+        )
 
-    return holds, f"three numbers{words}"
+    return holds, f"three numbers{condition}"
 
 
-# What the values of a header have to be; any text will do where there is no rule.
+# Checks and descriptions of the values of a header. Fields without a rule may be any text.
 RULES: dict[str, Rule] = {
     "stem": (lambda value: value in ("imagenet", "small"), "imagenet or small"),
     "zero_init_residual": (lambda value: type(value) is bool, "true or false"),
-    "image_size": _whole(1, LARGEST),
+    "image_size": _integer(1, MAX_IMAGE_SIZE),
     "mean": _three(math.isfinite, ""),
     "std": _three(lambda x: math.isfinite(x) and x > 0, " above 0"),
-    "seed": _whole(0, 2**32 - 1),
-    **{name: _whole(1) for name in ("feature_dim", "epochs", "batch_size", "projection_dim", "hidden_dim")},
+    "seed": _integer(0, 2**32 - 1),
+    **{name: _integer(1) for name in ("feature_dim", "epochs", "batch_size", "projection_dim", "hidden_dim")},
 }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EncoderHeader:
-    """What an encoder is and how it was trained.
+    """The architecture of an encoder and its training.
 
-    In a file each field is a string: text as it is, the rest as JSON.
+    In a file each field is a string; fields that are no strings are JSON.
 
-    `image_size` is in pixels; `mean` and `std` (3 channels, in [0, 1] units) are taken out of an image
-    before it is encoded; `batch_size` is the effective one, over all micro-batches; `data` names the source
-    of the images.
+    Attributes:
+        architecture: name in timm.
+        stem: `imagenet` or `small`.
+        zero_init_residual: whether residual branches were initialized to zero.
+        image_size: side of the training images in pixels.
+        feature_dim: number of features.
+        mean: mean of each channel, in [0, 1] units. Images are normalized with `mean` and `std`.
+        std: standard deviation of each channel.
+        data: source of the images.
+        data_fingerprint: fingerprints of the images without and with labels.
+        recipe: name of the recipe.
+        epochs: epochs of the training.
+        batch_size: images per step, over all micro-batches.
+        projection_dim: dimension of the projections.
+        hidden_dim: width of the hidden layer of the heads.
+        seed: seed of the training.
     """
 
     architecture: str
@@ -74,36 +89,37 @@ class EncoderHeader:
     seed: int
 
     def to_dict(self) -> dict[str, str]:
+        """The header as strings, for `from_dict`."""
         values = dataclasses.asdict(self)
         return {name: v if isinstance(v, str) else json.dumps(v) for name, v in values.items()}
 
     @classmethod
     def from_dict(cls, header: Mapping[str, str]) -> Self:
-        """The header that `to_dict` wrote; other entries (version, fingerprint) are let be.
+        """Read the result of `to_dict`. Other entries, such as version and fingerprint, are ignored.
 
         Raises:
-            UserError: an entry is missing, or is none that `to_dict` writes.
+            UserError: an entry is missing or invalid.
         """
         fields = dataclasses.fields(cls)
         missing = [f.name for f in fields if f.name not in header and f.default is dataclasses.MISSING]
         if missing:
             raise UserError(
-                f"the encoder's header lacks {missing[0]} ({len(missing)} such entries), so it is none of this "
-                f"project; {INSTEAD}"
+                f"the encoder's header lacks {missing[0]} ({len(missing)} entries are missing), so this project did "
+                f"not write it; {ADVICE}"
             )
-        there = [f for f in fields if f.name in header]
-        values = {f.name: header[f.name] if f.type is str else _from_json(header[f.name]) for f in there}
-        for name, (holds, expected) in RULES.items():
-            if not holds(values[name]):
+        present = [f for f in fields if f.name in header]
+        values = {f.name: header[f.name] if f.type is str else _from_json(header[f.name]) for f in present}
+        for name, (is_valid, expected) in RULES.items():
+            if not is_valid(values[name]):
                 raise UserError(
-                    f"the encoder's header has {header[name][:40]!r} as {name}, {expected} expected, so it is none of "
-                    f"this project; {INSTEAD}"
+                    f"the encoder's header has {header[name][:40]!r} as {name}, expected {expected}, so this project "
+                    f"did not write it; {ADVICE}"
                 )
         return cls(**values | {"mean": tuple(values["mean"]), "std": tuple(values["std"])})
 
 
 def _from_json(text: str) -> Any:
-    """None for what is no JSON."""
+    """The JSON value, or None if the text is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -111,13 +127,13 @@ def _from_json(text: str) -> Any:
 
 
 def untrained_encoder(header: EncoderHeader) -> nn.Module:
-    """The header's network, untrained, in evaluation mode: what a trained one has to beat.
+    """The header's network, untrained, in evaluation mode: the baseline of a trained one.
 
-    Weights are those that the header's seed gives, but no residual branch is zeroed, since a zeroed one hides half
-    of the network until it is trained. Of four variants logistic regression does best on this one. Top-1 in % of
-    logistic regression (and 5-NN) with a ResNet-18 on photographs of 10 classes:
-    32 px, 2,000 + 2,000 images, two seeds: as here 33.6 (25.9); as here with BatchNorm statistics of the training
-    images 26.8 (21.1); branches zeroed 20.9 (17.3); zeroed, with those statistics 21.7 (18.2).
+    The weights depend on the header's seed. No residual branch is zeroed, since that would disable half of an
+    untrained network. This is the strongest of four variants. Top-1 in % of logistic regression (and 5-NN) with a
+    ResNet-18 on photographs of 10 classes:
+    32 px, 2,000 + 2,000 images, two seeds: this variant 33.6 (25.9); with BatchNorm statistics of the training images
+    26.8 (21.1); branches zeroed 20.9 (17.3); zeroed, with those statistics 21.7 (18.2).
     96 px, 1,000 + 1,000 images, one seed, in the same order: 32.5 (26.7), 25.4 (20.0), 30.6 (22.9), 31.3 (27.3).
     """
     return create_encoder(header.architecture, header.stem, False, header.seed, image_size=header.image_size).eval()
@@ -127,34 +143,35 @@ def restore_encoder(header: EncoderHeader, arrays: Arrays) -> nn.Module:
     """The header's network with the weights `arrays`, in evaluation mode, on the CPU.
 
     Raises:
-        UserError: an array is missing, is not the network's, has another shape than there, or holds no finite numbers;
-            the network has another number of features than the header says.
+        UserError: an array is missing, unknown, not finite or of another shape, or the network has another number of
+            features than the header says.
     """
     model = untrained_encoder(header)
     if feature_dim(model) != header.feature_dim:
         raise UserError(
             f"the encoder's header has {header.feature_dim} as feature_dim, {header.architecture} has "
-            f"{feature_dim(model)}; {INSTEAD}"
+            f"{feature_dim(model)}; {ADVICE}"
         )
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    odd = sorted(expected.keys() ^ arrays.keys())
-    if odd:
-        fault = "missing" if odd[0] in expected else "unknown to it"
+    mismatched = sorted(expected.keys() ^ arrays.keys())
+    if mismatched:
+        problem = "missing" if mismatched[0] in expected else "unknown"
         raise UserError(
-            f"the encoder's {odd[0]} is {fault} ({len(odd)} such arrays), so it is no {header.architecture}; {INSTEAD}"
+            f"the encoder's {mismatched[0]} is {problem} ({len(mismatched)} such arrays), so it is not a "
+            f"{header.architecture}; {ADVICE}"
         )
     state = {name: torch.from_numpy(np.array(arrays[name])) for name in expected}
     for name, shape in expected.items():
         if tuple(state[name].shape) != shape:
             raise UserError(
                 f"the encoder's {name} has shape {tuple(state[name].shape)}, {header.architecture} with stem "
-                f"{header.stem} expects {shape}; {INSTEAD}"
+                f"{header.stem} expects {shape}; {ADVICE}"
             )
-    check_finite(state, "the encoder's", INSTEAD)
+    check_finite(state, "the encoder's", ADVICE)
     model.load_state_dict(state)
     return model
 
 
 def to_arrays(module: nn.Module) -> dict[str, npt.NDArray[Any]]:
-    """Copies of a module's parameters and buffers, row-major, by name."""
+    """Copy of a module's parameters and buffers, row-major, by name."""
     return {name: np.array(tensor.cpu().numpy(), order="C") for name, tensor in module.state_dict().items()}

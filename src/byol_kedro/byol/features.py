@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from byol_kedro.byol.augmentation.augment import augment
 from byol_kedro.byol.encoder import EncoderHeader
-from byol_kedro.byol.finite import LARGEST, check_features
+from byol_kedro.byol.finite import MAX_FEATURE, check_features
 from byol_kedro.byol.networks import feature_dim
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ Pixels = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
 Transform = Callable[[Image.Image], Tensor]
 
-BATCH = 256  # images at once
-# Of an encoder that was trained here.
-WHOSE = "features of the encoder"
-INSTEAD = "its training has diverged: look at the loss in training_history, train with a lower pretrain.optimizer.lr"
+BATCH = 256  # images
+# For an encoder that was trained here.
+ENCODER_FEATURES = "features of the encoder"
+ADVICE = "its training has diverged: check the loss in training_history and train with a lower pretrain.optimizer.lr"
 
 
 def encode(
@@ -35,23 +35,31 @@ def encode(
     device: torch.device,
     batch_size: int = BATCH,
     *,
-    whose: str = WHOSE,
-    instead: str = INSTEAD,
-    largest: float = LARGEST,
+    name: str = ENCODER_FEATURES,
+    advice: str = ADVICE,
+    max_value: float = MAX_FEATURE,
 ) -> Features:
-    """Features (N, D) float32 of images (N, 3, H, W) uint8, row for row.
+    """Compute features of images in evaluation mode, without augmentation, in float32.
 
-    In evaluation mode, unaugmented, in float32, with the header's mean and standard deviation taken out.
-    The model is moved to `device` and left in the mode that it came in. `pixels` may be a memory map: it is
-    read in batches.
+    Args:
+        model: A network; moved to `device` and left in its mode.
+        pixels: (N, 3, H, W) uint8; a memory map is read in batches.
+        header: has the mean and standard deviation for normalization.
+        device: where to compute.
+        batch_size: images per batch.
+        name: what the features are, in messages.
+        advice: what to do if they are not finite, in messages.
+        max_value: largest allowed absolute value.
+
+    Returns:
+        (N, D) float32, in the order of the images.
 
     Raises:
-        NotFiniteError: some of them are no numbers, or beyond `largest`; it says `whose` they are and
-            what to do `instead`.
+        NotFiniteError: A feature is not finite or beyond `max_value`.
     """
     mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (header.mean, header.std))
     batches = ((batch.to(device).float() / 255 - mean) / std for batch in _batches(pixels, batch_size))
-    return _features(model, batches, len(pixels), device, whose, instead, largest)
+    return _features(model, batches, len(pixels), device, name, advice, max_value)
 
 
 def encode_view(
@@ -62,17 +70,17 @@ def encode_view(
     seed: int,
     device: torch.device,
     *,
-    whose: str = WHOSE,
-    instead: str = INSTEAD,
+    name: str = ENCODER_FEATURES,
+    advice: str = ADVICE,
 ) -> Features:
-    """Features (N, D) float32 of one random view of each image of (N, 3, S, S) uint8, otherwise as `encode`.
+    """Features (N, D) float32 of one random view of each image (N, 3, S, S) uint8; otherwise as `encode`.
 
-    The views depend on `seed` alone: every network is shown the same.
+    The views depend on `seed` alone, so that they are the same for every network.
     """
     generator = torch.Generator().manual_seed(seed)
     mean, std = (torch.tensor(values, device=device) for values in (header.mean, header.std))
     batches = (augment(batch.to(device), view, generator, mean=mean, std=std) for batch in _batches(pixels, BATCH))
-    return _features(model, batches, len(pixels), device, whose, instead)
+    return _features(model, batches, len(pixels), device, name, advice)
 
 
 def encode_transformed(
@@ -81,31 +89,32 @@ def encode_transformed(
     transform: Transform,
     device: torch.device,
     *,
-    whose: str = WHOSE,
-    instead: str = INSTEAD,
+    name: str = ENCODER_FEATURES,
+    advice: str = ADVICE,
 ) -> Features:
-    """Features (N, D) float32 of images (N, 3, H, W) uint8 after a `transform` of PIL images, else as `encode`."""
+    """Features (N, D) float32 of images (N, 3, H, W) uint8 after a `transform` of PIL images; otherwise as `encode`."""
     batches = (
         torch.stack([transform(Image.fromarray(image.permute(1, 2, 0).numpy())) for image in batch]).to(device)
         for batch in _batches(pixels, 64)
     )
-    return _features(model, batches, len(pixels), device, whose, instead)
+    return _features(model, batches, len(pixels), device, name, advice)
 
 
 def project(projector: nn.Module, features: Features) -> Features:
     """Projections (N, projection_dim) float32 of features (N, D) float32, in evaluation mode.
 
-    Raises NotFiniteError as `encode`.
+    Raises:
+        NotFiniteError: A projection is not finite.
     """
     device = next(projector.parameters()).device
-    with torch.inference_mode(), _evaluating(projector):
+    with torch.inference_mode(), _eval_mode(projector):
         projections = np.asarray(projector(torch.from_numpy(features).to(device)).cpu().numpy(), np.float32)
-    check_features(projections, "projections of these features", INSTEAD)
+    check_features(projections, "projections of these features", ADVICE)
     return projections
 
 
 def _batches(pixels: Pixels, size: int) -> Iterator[Tensor]:
-    """Copies of the images, (n, 3, H, W) uint8; the last batch may be smaller."""
+    """Copy of the images, (n, 3, H, W) uint8; the last batch may be smaller."""
     for start in range(0, len(pixels), size):
         yield torch.from_numpy(np.array(pixels[start : start + size]))
 
@@ -115,25 +124,25 @@ def _features(
     batches: Iterator[Tensor],
     count: int,
     device: torch.device,
-    whose: str,
-    instead: str,
-    largest: float = LARGEST,
+    name: str,
+    advice: str,
+    max_value: float = MAX_FEATURE,
 ) -> Features:
-    """What the model says of the batches, (n, 3, H, W) float32 on the device, one after the other: (count, D)."""
+    """The output of the model for batches (n, 3, H, W) float32 on the device: (count, D)."""
     model.to(device)
     features, done = np.empty((count, feature_dim(model)), np.float32), 0
-    with torch.inference_mode(), _evaluating(model):
+    with torch.inference_mode(), _eval_mode(model):
         for batch in batches:
-            answers = model(batch.contiguous(memory_format=torch.channels_last))
-            features[done : done + len(batch)] = answers.float().cpu().numpy()
+            output = model(batch.contiguous(memory_format=torch.channels_last))
+            features[done : done + len(batch)] = output.float().cpu().numpy()
             done += len(batch)
-    check_features(features, whose, instead, largest)
+    check_features(features, name, advice, max_value)
     return features
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in evaluation mode, then again in the mode that it came in."""
+def _eval_mode(model: nn.Module) -> Iterator[None]:
+    """Set the model to evaluation mode inside the block."""
     training = model.training
     model.eval()
     try:

@@ -1,4 +1,4 @@
-"""Where files of other trainings keep the encoder: wrappers, prefixes, and other names of the same tensors."""
+"""Finds the encoder in checkpoints of other trainings: wrappers, prefixes, and other names of the same tensors."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,17 +10,17 @@ from torch import Tensor, nn
 
 from byol_kedro.errors import UserError
 
-COUNTER = "num_batches_tracked"  # older files of torchvision lack it; nothing here reads it
-DEEPEST = 5  # mappings within each other
-SHOWN = 4  # names in a line
-FEWEST = 10  # of so many names of the encoder one is there, or the file is of something else
-COMPILED = "_orig_mod."  # torch.compile puts it before the names of what it compiles
-# In the first part of a name: what a training puts on an encoder, or beside it.
+COUNTER = "num_batches_tracked"  # missing in old files of torchvision; never used here
+MAX_DEPTH = 5  # of nested mappings
+MAX_NAMES = 4  # in a message
+MIN_SHARE = 10  # at least a tenth of the encoder's names is there, or the file is of something else
+COMPILED = "_orig_mod."  # prefix that torch.compile adds to names
+# In the first part of a name: modules on top of an encoder, or beside it.
 HEADS = re.compile(
     "head|fc|classif|proj|pred|protot|mlp|linear|queue|optim|aux|loss|target|momentum|teacher|ema", re.IGNORECASE
 )
-# Moving averages: BYOL's target, the key encoder of MoCo, lightly's and solo-learn's momentum network.
-AVERAGE = re.compile(r"target|momentum|teacher|(^|[._])ema([._]|$)|_k([._]|$)|(^|[._])key")
+# Moving averages: BYOL's target, MoCo's key encoder, the momentum networks of lightly and solo-learn.
+MOVING_AVERAGE = re.compile(r"target|momentum|teacher|(^|[._])ema([._]|$)|_k([._]|$)|(^|[._])key")
 DEPTHS: dict[tuple[tuple[int, ...], bool], int] = {  # by the blocks of each stage, and whether these are bottlenecks
     ((2, 2, 2, 2), False): 18, ((3, 4, 6, 3), False): 34, ((2, 2, 2, 2), True): 26, ((3, 4, 6, 3), True): 50,
     ((3, 4, 23, 3), True): 101, ((3, 8, 36, 3), True): 152,
@@ -32,10 +32,12 @@ WIDTHS: dict[tuple[int, ...], str] = {  # by the shape of the second convolution
 
 @dataclass(frozen=True)
 class Names:
-    """What an encoder calls its tensors, and what others may have called them.
+    """The names of an encoder's tensors, and the names that other projects use for them.
 
-    `tables`: its children by other names of theirs; the first one is empty. `classifier`: how the names of its
-    classifier begin, which timm's metadata say.
+    Attributes:
+        expected: the names of the tensors.
+        tables: names of the children by other names; the first table is empty.
+        classifier: prefixes of the classifier's tensors, from timm's metadata.
     """
 
     expected: AbstractSet[str]
@@ -44,75 +46,83 @@ class Names:
 
     @classmethod
     def of(cls, encoder: Any) -> Self:
+        """The names of `encoder`, a timm network."""
         children = [(name, any(True for _ in child.parameters())) for name, child in encoder.named_children()]
-        weighed = [child for child in children if child[1]]
-        # ResNets for small images call activations and poolings as functions: these are then no children.
-        tables = [{str(number): name for number, (name, _) in enumerate(some)} for some in (children, weighed)]
+        with_weights = [child for child in children if child[1]]
+        # ResNets for small images call activations and pooling as functions, which are no children then.
+        tables = [{str(number): name for number, (name, _) in enumerate(some)} for some in (children, with_weights)]
         named = getattr(encoder, "pretrained_cfg", {}).get("classifier") or ()
         classifiers = (named,) if isinstance(named, str) else tuple(named)
-        beginnings = tuple(f"{classifier}." for classifier in (*classifiers, "fc"))
-        return cls(encoder.state_dict().keys(), ({}, *tables), beginnings)
+        prefixes = tuple(f"{classifier}." for classifier in (*classifiers, "fc"))
+        return cls(encoder.state_dict().keys(), ({}, *tables), prefixes)
 
     def without_classifier(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+        """`tensors` without those of the classifier."""
         return {name: value for name, value in tensors.items() if not name.startswith(self.classifier)}
 
 
 @dataclass(frozen=True)
 class Found:
-    """Tensors by the encoder's names, and where in the file they were.
+    """The tensors of an encoder in a file.
 
-    `tensors` may be no whole encoder, and may hold parts of a larger one: `check_fit` of take_over tells. `prefix` ends
-    in a dot where it is not empty; `renamed`: whether the file had other names for them; `left`: what else is there,
-    apart from a classifier beside them.
+    Attributes:
+        tensors: tensors by the names of the encoder. They may be incomplete, or include parts of a larger encoder;
+            `check_match` checks that.
+        prefix: prefix of their names in the file; empty, or ends in a dot.
+        renamed: whether the file has other names for them.
+        unused: what else is in the file, except for a classifier beside them.
     """
 
     tensors: dict[str, Any]
     prefix: str
     renamed: bool
-    left: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
-    def told(self) -> str:
-        """In words what was taken and what was left; empty where the file is the encoder and no more."""
-        if not (self.prefix or self.renamed or self.left):
+    def note(self) -> str:
+        """A message that says what was used and what was not; empty if the file is the encoder alone."""
+        if not (self.prefix or self.renamed or self.unused):
             return ""
-        place = f"the tensors under {self.prefix!r}" if self.prefix else "its tensors"
-        kind = ", a moving average," if AVERAGE.search(self.prefix) else ""
+        place = f"the tensors under {self.prefix!r}" if self.prefix else "the tensors of the file"
+        kind = ", a moving average," if MOVING_AVERAGE.search(self.prefix) else ""
         names = ", the children of a Sequential by number," if self.renamed else ""
-        return f"of the file {place}{kind}{names} are taken, left {_listed(self.left) or 'is nothing'}"
+        return f"{place}{kind}{names} are used; unused: {_join(self.unused) or 'nothing'}"
 
 
-def find_encoder(content: Mapping[str, Any], encoder: nn.Module, fault: str, advice: str) -> Found:
-    """The encoder in the content of a file, whatever the wrappers and prefixes; where none fits, what comes nearest.
+def find_encoder(content: Mapping[str, Any], encoder: nn.Module, problem: str, advice: str) -> Found:
+    """Find the encoder in the content of a file, under any wrappers and prefixes, or else the closest match.
 
-    Of an online network and its moving average the former is taken, of student and teacher the latter.
+    An online network is preferred to its moving average, a teacher to its student.
 
     Raises:
-        UserError: `fault`, what it is, `advice`: nothing has a name of the encoder's, or several that differ fit.
+        UserError: no tensor has a name of the encoder's, or several different encoders match. The message starts with
+            `problem` and ends with `advice`.
     """
     flat, expected = dict(_flat(content, set())), encoder.state_dict()
     names = Names.of(encoder)
     scored = [
-        (_hits(reading.tensors, expected), reading)
+        (_hits(candidate.tensors, expected), candidate)
         for prefix, under in _by_prefix(flat).items()
-        for reading in _readings(prefix, under, names)
+        for candidate in _candidates(prefix, under, names)
     ]
-    whole = sum(not name.endswith(COUNTER) for name in expected)
+    n_expected = sum(not name.endswith(COUNTER) for name in expected)
     most = max((hits for hits, _ in scored), default=(0, 0))
-    if most[1] * FEWEST < whole:
-        raise UserError(f"{fault}: {_unlike(flat, content, expected)}; {advice}")
-    best = [reading for hits, reading in scored if hits == most]
-    exact = [reading for reading in best if reading.tensors.keys() <= expected.keys()]
+    if most[1] * MIN_SHARE < n_expected:
+        raise UserError(f"{problem}: {_mismatch(flat, content, expected)}; {advice}")
+    best = [candidate for hits, candidate in scored if hits == most]
+    exact = [candidate for candidate in best if candidate.tensors.keys() <= expected.keys()]
     best = sorted(_preferred(exact or best), key=lambda found: ("online" not in found.prefix, len(found.prefix)))
-    if most[0] == whole and (odd := next((other for other in best[1:] if not _equal(best[0], other, expected)), None)):
+    if most[0] == n_expected and (
+        odd := next((other for other in best[1:] if not _equal(best[0], other, expected)), None)
+    ):
         raise UserError(
-            f"{fault}: encoders that differ are under {best[0].prefix!r} and {odd.prefix!r} there; save the tensors of "
-            "the one that is meant, without that prefix, as a file of their own"
+            f"{problem}: the file has different encoders under {best[0].prefix!r} and {odd.prefix!r}; save the tensors "
+            "of one of them, without the prefix, to a file of their own"
         )
-    return replace(best[0], left=_left(flat, best[0]))
+    return replace(best[0], unused=_unused(flat, best[0]))
 
 
-def looks_like(tensors: Mapping[str, Any]) -> str:
-    """The ResNet that tensors are of by their names and widths, as timm calls it; empty where they are of none."""
+def resnet_name(tensors: Mapping[str, Any]) -> str:
+    """Name in timm of the ResNet with tensors of these names and widths; empty if there is none."""
     blocks = tuple(
         len({name.split(".")[1] for name in tensors if name.startswith(f"layer{number}.") and name.count(".") > 1})
         for number in (1, 2, 3, 4)
@@ -123,19 +133,19 @@ def looks_like(tensors: Mapping[str, Any]) -> str:
     return width.format(depth) if depth and width else ""
 
 
-def _flat(content: Mapping[Any, Any], seen: set[int], above: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """What a mapping of mappings holds, by names with dots; each mapping once, wherever else it may be."""
+def _flat(content: Mapping[Any, Any], seen: set[int], path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """The values of nested mappings by names with dots. A mapping that occurs several times is visited once."""
     for key, value in content.items():
-        name = f"{above}{key}".replace(COMPILED, "")
+        name = f"{path}{key}".replace(COMPILED, "")
         if not isinstance(value, Mapping):
             yield name, value
-        elif depth < DEEPEST and id(value) not in seen:
+        elif depth < MAX_DEPTH and id(value) not in seen:
             seen.add(id(value))
             yield from _flat(value, seen, f"{name}.", depth + 1)
 
 
 def _by_prefix(flat: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What lies under each prefix, by the rest of its name."""
+    """The values under each prefix, by the rest of their names."""
     found: dict[str, dict[str, Any]] = {}
     for name, value in flat.items():
         end = 0
@@ -147,8 +157,8 @@ def _by_prefix(flat: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _readings(prefix: str, under: Mapping[str, Any], names: Names) -> Iterator[Found]:
-    """What is `under` a prefix taken as it is, and as the children of a ResNet, numbered by a Sequential."""
+def _candidates(prefix: str, under: Mapping[str, Any], names: Names) -> Iterator[Found]:
+    """The values under a prefix by their own names, and as the numbered children of a Sequential."""
     numbered = any(name.partition(".")[0].isdigit() for name in under)
     for table in names.tables if numbered else names.tables[:1]:
         ours = names.without_classifier({_renamed(name, table, names.expected): v for name, v in under.items()})
@@ -159,29 +169,29 @@ def _readings(prefix: str, under: Mapping[str, Any], names: Names) -> Iterator[F
 def _renamed(name: str, table: Mapping[str, str], expected: AbstractSet[str]) -> str:
     child, dot, rest = name.partition(".")
     ours = f"{table.get(child, child)}{dot}{rest}"
-    if ".shortcut." in ours and ours not in expected:  # as ResNets for CIFAR call it
+    if ".shortcut." in ours and ours not in expected:  # the name in ResNets for CIFAR
         return ours.replace(".shortcut.", ".downsample.")
     return ours
 
 
 def _is_part(name: str, value: Any) -> bool:
-    """Whether a tensor that the encoder does not have would be one of a larger encoder, and of no head."""
+    """Whether a tensor that the encoder does not have may belong to a larger encoder, and not to a head."""
     top, _, rest = name.partition(".")
-    weighs = isinstance(value, Tensor) and rest.rpartition(".")[2] in ("weight", "bias")
-    return weighs and not HEADS.search(top)
+    is_weight = isinstance(value, Tensor) and rest.rpartition(".")[2] in ("weight", "bias")
+    return is_weight and not HEADS.search(top)
 
 
 def _hits(tensors: Mapping[str, Any], expected: Mapping[str, Tensor]) -> tuple[int, int]:
-    """How many tensors have a name and a shape of the encoder's, and how many a name; counters aside."""
+    """How many tensors have a name and shape of the encoder, and how many a name; without counters."""
     named = [name for name in expected if name in tensors and not name.endswith(COUNTER)]
     return sum(getattr(tensors[name], "shape", None) == expected[name].shape for name in named), len(named)
 
 
-def _preferred(readings: list[Found]) -> list[Found]:
-    """Those of the teacher where there is a student, else those that are no moving average."""
-    has_student = any("student" in reading.prefix for reading in readings)
-    first = [r for r in readings if ("teacher" in r.prefix if has_student else not AVERAGE.search(r.prefix))]
-    return first or readings
+def _preferred(candidates: list[Found]) -> list[Found]:
+    """Those of the teacher if there is a student, otherwise those that are not a moving average."""
+    has_student = any("student" in candidate.prefix for candidate in candidates)
+    first = [r for r in candidates if ("teacher" in r.prefix if has_student else not MOVING_AVERAGE.search(r.prefix))]
+    return first or candidates
 
 
 def _equal(one: Found, other: Found, expected: Mapping[str, Tensor]) -> bool:
@@ -189,14 +199,14 @@ def _equal(one: Found, other: Found, expected: Mapping[str, Tensor]) -> bool:
     return all(one.tensors[name].equal(other.tensors[name]) for name in names)
 
 
-def _left(flat: Mapping[str, Any], chosen: Found) -> tuple[str, ...]:
-    """What of the file was not taken, each by the first part of its name that is not in the prefix."""
-    taken = {id(value) for value in chosen.tensors.values()}
+def _unused(flat: Mapping[str, Any], chosen: Found) -> tuple[str, ...]:
+    """What else is in the file, by the first part of its name that is not in the prefix."""
+    used = {id(value) for value in chosen.tensors.values()}
     path = chosen.prefix.split(".")[:-1]
     groups: dict[str, None] = {}
     for name, value in flat.items():
         inside = name.startswith(chosen.prefix)
-        if not isinstance(value, Tensor) or (inside and (id(value) in taken or name.endswith(COUNTER))):
+        if not isinstance(value, Tensor) or (inside and (id(value) in used or name.endswith(COUNTER))):
             continue
         parts = name.split(".")
         common = next((i for i, part in enumerate(path) if parts[i : i + 1] != [part]), len(path))
@@ -205,12 +215,12 @@ def _left(flat: Mapping[str, Any], chosen: Found) -> tuple[str, ...]:
     return tuple(groups) if groups.keys() - classifier or chosen.prefix else ()
 
 
-def _unlike(flat: Mapping[str, Any], content: Mapping[str, Any], expected: Mapping[str, Tensor]) -> str:
+def _mismatch(flat: Mapping[str, Any], content: Mapping[str, Any], expected: Mapping[str, Tensor]) -> str:
     found = tuple(name for name, value in flat.items() if isinstance(value, Tensor))
-    holds = f"its tensors are called {_listed(found)}" if found else f"it holds no tensors but {_listed((*content,))}"
-    return f"{holds}, expected are {_listed((*expected,))}, under whatever prefix"
+    holds = f"its tensors are {_join(found)}" if found else f"it has no tensors, only {_join((*content,))}"
+    return f"{holds}; expected {_join((*expected,))}, with any prefix"
 
 
-def _listed(names: tuple[Any, ...]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(str(name) for name in names[:SHOWN]) + more
+def _join(names: tuple[Any, ...]) -> str:
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(str(name) for name in names[:MAX_NAMES]) + more

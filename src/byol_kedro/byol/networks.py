@@ -1,17 +1,15 @@
-"""The encoder, by its timm name, and the pair of networks that BYOL trains."""
+"""Encoders: timm architectures without their classifier."""
 
-import copy
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from byol_kedro.byol.seeds import HEADS, seeded, stream_seed
+from byol_kedro.byol.seeds import seeded
 from byol_kedro.errors import UserError
 from byol_kedro.suggestions import close_names
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
-DROP_RATES = ("drop_prob", "drop_rate")  # of timm's modules: stochastic depth, and dropout that is no module
+DROP_RATES = ("drop_prob", "drop_rate")  # attributes of timm's modules: stochastic depth, functional dropout
 
 
 def create_encoder(
@@ -19,21 +17,25 @@ def create_encoder(
 ) -> nn.Module:
     """A timm network without its classifier: (N, 3, H, W) float32 → (N, feature_dim) float32.
 
-    Parameter names are timm's (for ResNets torchvision's too). `stem: small` gives a ResNet a 3x3 stride-1
-    `conv1` and no max pooling, `imagenet` is the architecture's own. `image_size` in pixels reaches the
-    architectures that are built for one size (transformers). The weights depend on `seed` alone. Dropout and
-    stochastic depth, which some architectures have of their own accord, are off.
+    Parameters have timm's names (for ResNets also torchvision's). Dropout and stochastic depth are switched off.
+
+    Args:
+        name: name of the architecture in timm.
+        stem: `small` gives a ResNet a 3x3 stride-1 `conv1` and no max pooling; `imagenet` is the architecture's own.
+        zero_init_residual: whether residual branches start at zero.
+        seed: determines all weights.
+        image_size: side of the images in pixels, for architectures that are built for one size (transformers).
 
     Raises:
-        UserError: unknown architecture, or one that cannot be built for this size; a stem, or residual branches to
-            zero, that it does not have.
+        UserError: the architecture is unknown, cannot be built for this size, or has no such stem or residual
+            branches.
     """
     check_architecture_name(name)
-    wanted: dict[str, Any] = {"zero_init_last": zero_init_residual, "img_size": image_size}
-    # A constructor refuses what it does not know, and timm does not say before which options that is.
+    options: dict[str, Any] = {"zero_init_last": zero_init_residual, "img_size": image_size}
+    # A constructor raises an error for an unknown option, and timm does not list the known ones.
     for known in (("zero_init_last", "img_size"), ("img_size",), ("zero_init_last",), ()):
         with seeded(seed):
-            encoder = _build(name, {option: wanted[option] for option in known}, last=not known)
+            encoder = _build(name, {option: options[option] for option in known}, last=not known)
             if encoder is None:
                 continue
             if zero_init_residual and "zero_init_last" not in known:
@@ -45,13 +47,16 @@ def create_encoder(
                 shrink_stem(encoder, name)
             _switch_off_dropout(encoder)
             return encoder
-    raise AssertionError  # the last attempt gives a network or an error
+    raise AssertionError  # the last attempt returns a network or raises an error
 
 
 def check_architecture_name(name: str) -> None:
-    """UserError where `name` is not exactly that of an architecture of timm.
+    """Check that `name` is exactly that of an architecture of timm.
 
-    Anything else could be read as an address: timm downloads what is behind `hf-hub:`, and runs its configuration.
+    Other names may be addresses: timm downloads from `hf-hub:` and uses the configuration found there.
+
+    Raises:
+        UserError: there is no such architecture.
     """
     import timm  # noqa: PLC0415  # takes seconds to import
 
@@ -61,8 +66,8 @@ def check_architecture_name(name: str) -> None:
     architecture, _, weights = name.partition(".")
     if architecture in known:
         raise UserError(
-            f"pretrain.encoder.name: {name} names the weights {weights!r}, but a training starts at random ones; give "
-            f"the architecture alone, {architecture}, and weights as a file with pretrain.init_from"
+            f"pretrain.encoder.name: {name} includes the weights {weights!r}; use the architecture alone, "
+            f"{architecture}, and set pretrain.init_from to a file of weights"
         )
     close = close_names(name, known, most=3) or ["resnet18", "resnet50"]
     raise UserError(
@@ -72,10 +77,10 @@ def check_architecture_name(name: str) -> None:
 
 
 def _build(name: str, options: dict[str, Any], *, last: bool) -> nn.Module | None:
-    """The network made with `options`; None where it does not know one of them and this was not the `last` attempt.
+    """The network with `options`; None if it does not know one of them and this is not the `last` attempt.
 
     Raises:
-        UserError: its constructor raises an error, of whatever class.
+        UserError: the constructor raises any error.
     """
     import timm  # noqa: PLC0415  # takes seconds to import
 
@@ -87,13 +92,13 @@ def _build(name: str, options: dict[str, Any], *, last: bool) -> nn.Module | Non
         size = options.get("img_size")
         raise UserError(
             f"pretrain.encoder.name: {name} cannot be built{f' for images of {size} × {size} pixels' if size else ''}: "
-            f"{in_one_line(error)}; take another architecture{' or ingest.image_size' if size else ''}"
+            f"{error_text(error)}; use another architecture{' or ingest.image_size' if size else ''}"
         ) from error
     return model
 
 
 def _switch_off_dropout(encoder: nn.Module) -> None:
-    """It draws from the global generator, which other threads share and no checkpoint holds."""
+    """Dropout draws from the global generator, which other threads share and checkpoints do not save."""
     for module in encoder.modules():
         if isinstance(module, DROPOUTS):
             module.p = 0.0
@@ -102,16 +107,21 @@ def _switch_off_dropout(encoder: nn.Module) -> None:
                 setattr(module, rate, 0.0)
 
 
-def in_one_line(error: Exception) -> str:
-    """What an error of another package says, or its class where it says nothing."""
+def error_text(error: Exception) -> str:
+    """The message of an error in one line, or its class if it has no message."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def shrink_stem(encoder: Any, name: str) -> None:
+    """Replace the stem of a ResNet by a 3x3 stride-1 convolution, in place.
+
+    Raises:
+        UserError: the network does not have the stem of a ResNet.
+    """
     conv = getattr(encoder, "conv1", None)
     if not isinstance(conv, nn.Conv2d) or not isinstance(getattr(encoder, "maxpool", None), nn.MaxPool2d):
         raise UserError(
-            f"pretrain.encoder: stem small replaces a ResNet's one convolution and max pooling, which {name} "
+            f"pretrain.encoder: stem small replaces the first convolution and max pooling of a ResNet, which {name} "
             "does not have; set pretrain.encoder.stem=imagenet"
         )
     encoder.conv1 = nn.Conv2d(conv.in_channels, conv.out_channels, 3, stride=1, padding=1, bias=False)
@@ -120,63 +130,6 @@ def shrink_stem(encoder: Any, name: str) -> None:
     encoder.maxpool = nn.Identity()
 
 
-class Target(nn.Module):
-    """Encoder and projector whose weights follow the online network's; nothing in it has a gradient."""
-
-    def __init__(self, encoder: nn.Module, projector: nn.Module) -> None:
-        super().__init__()
-        self.encoder = copy.deepcopy(encoder)
-        self.projector = copy.deepcopy(projector)
-        self.requires_grad_(False)
-
-    @torch.no_grad()
-    def forward(self, view: Tensor) -> Tensor:
-        """Projection (N, projection_dim) of a view (N, 3, H, W)."""
-        projection: Tensor = self.projector(self.encoder(view))
-        return projection
-
-
-class Byol(nn.Module):
-    """The online network (encoder, projector, predictor) and its target (paper 2006.07733, §3.1).
-
-    The heads are initialized from `seed`; the target starts as a copy of encoder and projector. It has
-    BatchNorm buffers of its own, which its own passes fill: the moving average is over parameters only.
-    """
-
-    def __init__(self, encoder: nn.Module, hidden_dim: int, projection_dim: int, seed: int) -> None:
-        super().__init__()
-        self.encoder = encoder
-        with seeded(stream_seed(seed, HEADS)):
-            self.projector = mlp_head(feature_dim(encoder), hidden_dim, projection_dim)
-            self.predictor = mlp_head(projection_dim, hidden_dim, projection_dim)
-        self.target = Target(encoder, self.projector)
-
-    def forward(self, view: Tensor) -> tuple[Tensor, Tensor]:
-        """The online network: projection and prediction, both (N, projection_dim), of a view (N, 3, H, W)."""
-        projection: Tensor = self.projector(self.encoder(view))
-        prediction: Tensor = self.predictor(projection)
-        return projection, prediction
-
-    def moving_pairs(self) -> tuple[list[Tensor], list[Tensor]]:
-        """Parameters of encoder and projector, and those of the target in the same order."""
-        online: list[Tensor] = [*self.encoder.parameters(), *self.projector.parameters()]
-        return online, list(self.target.parameters())
-
-
 def feature_dim(encoder: Any) -> int:
-    """Number of features that a timm network without classifier gives for each image."""
+    """Number of features of a timm network without classifier."""
     return int(encoder.head_hidden_size)
-
-
-def mlp_head(in_dim: int, hidden_dim: int, out_dim: int) -> nn.Sequential:
-    """Linear, BatchNorm, ReLU, Linear: (N, in_dim) → (N, out_dim), with no norm after the last.
-
-    Paper (2006.07733), §3.3: "this MLP consists in a linear layer with output size 4096 followed by batch
-    normalization, rectified linear units, and a final linear layer with output dimension 256".
-    """
-    return nn.Sequential(
-        nn.Linear(in_dim, hidden_dim),
-        nn.BatchNorm1d(hidden_dim),
-        nn.ReLU(inplace=True),
-        nn.Linear(hidden_dim, out_dim),
-    )

@@ -1,4 +1,4 @@
-"""The optimizer and which parameters it decays."""
+"""The optimizer, and the parameters with weight decay."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,9 @@ TRUST_COEFFICIENT = 0.001  # LARS: paper (2006.07733), §3.3
 
 
 def create_optimizer(network: nn.Module, settings: "Optimizer") -> torch.optim.Optimizer:
-    """SGD, LARS or AdamW over the parameters of `network` that have a gradient: never a target's.
+    """SGD, LARS or AdamW over the parameters of `network` that require a gradient, which excludes a target's.
 
-    The rate is set by each training step; `momentum` is AdamW's β₁.
+    The learning rate is set in each training step; `momentum` is AdamW's β₁.
     """
     groups = parameter_groups(network, settings.weight_decay, settings.decay_norms_and_biases)
     if settings.name == "sgd":
@@ -26,7 +26,7 @@ def create_optimizer(network: nn.Module, settings: "Optimizer") -> torch.optim.O
 
 
 def parameter_groups(network: nn.Module, weight_decay: float, decay_norms_and_biases: bool) -> list[dict[str, Any]]:
-    """One group, or two: what is decayed, then norms and biases (all of one dimension) without decay."""
+    """One group, or two: with weight decay, and without it (norms and biases, all parameters of one dimension)."""
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     if decay_norms_and_biases:
         return [{"params": trained, "weight_decay": weight_decay}]
@@ -39,7 +39,7 @@ def parameter_groups(network: nn.Module, weight_decay: float, decay_norms_and_bi
 def _lars(groups: Iterable[dict[str, Any]], settings: "Optimizer") -> torch.optim.Optimizer:
     from timm.optim.lars import Lars  # noqa: PLC0415  # timm takes seconds to import
 
-    # timm skips the scaling where a group has no decay; said outright, weights keep it at weight_decay 0 too.
+    # timm disables the adaptation for a group without decay. With `always_adapt`, weights keep it at weight_decay 0.
     first, *rest = groups
     adapted = [{**first, "always_adapt": True}, *rest]
     lars: torch.optim.Optimizer = Lars(

@@ -1,4 +1,4 @@
-"""Weights of another training as the start of this one."""
+"""Weights from files: to initialize a training, and for reference encoders."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,71 +9,90 @@ from torch import Tensor, nn
 
 from byol_kedro.byol.features import Transform
 from byol_kedro.byol.finite import float32_weights
-from byol_kedro.byol.layouts import COUNTER, Found, find_encoder, looks_like
-from byol_kedro.byol.networks import Byol
+from byol_kedro.byol.layouts import COUNTER, Found, find_encoder, resnet_name
+from byol_kedro.byol.method import Method
 from byol_kedro.byol.seeds import seeded
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 from byol_kedro.suggestions import close_names
 
 ONLINE, TARGET = "online_network_state_dict", "target_network_state_dict"
-# The replaced trainer (sthalles/PyTorch-BYOL) kept torchvision's ResNet as a Sequential of its children.
+# The published trainer (sthalles/PyTorch-BYOL) stores torchvision's ResNet as a Sequential of its children.
 CHILDREN = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}
-THEIR_ENCODER, THEIR_PROJECTOR = "encoder.", "projetion.net."  # the spelling is theirs
+PUBLISHED_ENCODER, PUBLISHED_PROJECTOR = "encoder.", "projetion.net."  # sic
 ADVICE = "set pretrain.encoder.name, pretrain.encoder.stem and pretrain.heads to those of the file"
+ENCODERS = ("encoder", "target.encoder")  # the second one where the method has a target network
 logger = get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class TakenOver:
-    """What was taken over, and in words what starts anew and what of the file was taken (see `Found.told`)."""
+class LoadedWeights:
+    """The parts of the network that were loaded, those that keep their random weights, and a note (`Found.note`)."""
 
     parts: tuple[str, ...]
-    anew: str
-    told: str = ""
+    random: str
+    note: str = ""
 
 
-def take_over(network: Byol, content: Mapping[str, Any], source: str) -> TakenOver:
-    """Puts the weights of a file into `network`; the target starts where the online network does, or where it was.
+def load_matching(network: Method, content: Mapping[str, Any], source: str) -> LoadedWeights:
+    """Load the weights of a file into `network`.
 
-    `content` holds an encoder by timm's or torchvision's names in any layout that `find_encoder` knows, or is the
-    replaced trainer's `model.pth`: a dict with a state dict of the online and one of the target network, each of
-    encoder and projector. `source` is what messages call it.
+    A file with an encoder initializes the encoders of the online and the target network. The published trainer's
+    `model.pth` initializes everything but the predictor.
+
+    Args:
+        network: changed in place.
+        content: an encoder by timm's or torchvision's names in any layout that `find_encoder` supports; or the
+            content of the published trainer's `model.pth`, with one state dict of the online and one of the target
+            network, each of encoder and projector.
+        source: name of the file in messages.
+
+    Returns:
+        What was loaded.
 
     Raises:
-        UserError: a tensor of the network is missing there, has another shape, or one there is unknown to it.
+        UserError: A tensor of the network is missing in the file or has another shape, or the file has other tensors.
     """
-    fault = f"{source} does not fit this network"
+    problem = f"{source} does not match this network"
     if ONLINE in content or TARGET in content:
-        taken = TakenOver(("encoder", "projector", "target"), "the predictor, which it does not hold")
-        given = _theirs(content, source)
-        check_fit(given, _tensors(network, taken.parts), fault, ADVICE)
+        loaded = LoadedWeights(("encoder", "projector", "target"), "the predictor, which is not in the file")
+        tensors = _published_tensors(content, source)
+        check_match(tensors, _tensors(network, loaded.parts), problem, ADVICE)
     else:
-        found = fitting_encoder(content, network.encoder, fault, ADVICE, "encoder.")
-        taken = TakenOver(("encoder", "target.encoder"), "projector and predictor", found.told())
-        given = {f"{part}.{name}": tensor for part in taken.parts for name, tensor in found.tensors.items()}
-    network.load_state_dict({**network.state_dict(), **given})
-    return taken
+        found = match_encoder(content, network.encoder, problem, ADVICE, "encoder.")
+        modules = dict(network.named_modules())
+        parts = tuple(part for part in ENCODERS if part in modules)
+        loaded = LoadedWeights(parts, "projector and predictor", found.note())
+        tensors = {f"{part}.{name}": tensor for part in parts for name, tensor in found.tensors.items()}
+    network.load_state_dict({**network.state_dict(), **tensors})
+    return loaded
 
 
-def fitting_encoder(content: Mapping[str, Any], encoder: nn.Module, fault: str, advice: str, above: str = "") -> Found:
-    """All tensors of `encoder` from the content of a file in any layout that `find_encoder` knows.
+def match_encoder(content: Mapping[str, Any], encoder: nn.Module, problem: str, advice: str, path: str = "") -> Found:
+    """Find all tensors of `encoder` in the content of a file, in any layout that `find_encoder` supports.
 
-    `above` comes before their names in messages.
+    Args:
+        content: the content of the file.
+        encoder: the encoder to find.
+        problem: start of the message of an error.
+        advice: end of the message of an error.
+        path: prefix of the tensors' names in messages.
+
+    Returns:
+        The tensors by the names of the encoder.
 
     Raises:
-        UserError: `fault`, what it is, `advice`: one is missing, has another shape or is not finite, or the file holds
-            a larger encoder.
+        UserError: A tensor is missing, has another shape or is not finite, or the file has a larger encoder.
     """
-    found, expected = find_encoder(content, encoder, fault, advice), encoder.state_dict()
-    other = looks_like(found.tensors)
-    if other and other != looks_like(expected):
-        fault += f" (it looks like a {other})"
+    found, expected = find_encoder(content, encoder, problem, advice), encoder.state_dict()
+    other = resnet_name(found.tensors)
+    if other and other != resnet_name(expected):
+        problem += f" (it looks like a {other})"
     if found.prefix:
-        fault += f" (tensors under {found.prefix!r})"
-    given = {f"{above}{name}": tensor for name, tensor in found.tensors.items()}
-    check_fit(given, {f"{above}{name}": tensor for name, tensor in expected.items()}, fault, advice)
-    return replace(found, tensors={name.removeprefix(above): tensor for name, tensor in given.items()})
+        problem += f" (tensors under {found.prefix!r})"
+    tensors = {f"{path}{name}": tensor for name, tensor in found.tensors.items()}
+    check_match(tensors, {f"{path}{name}": tensor for name, tensor in expected.items()}, problem, advice)
+    return replace(found, tensors={name.removeprefix(path): tensor for name, tensor in tensors.items()})
 
 
 def _tensors(network: nn.Module, parts: tuple[str, ...]) -> dict[str, Tensor]:
@@ -81,29 +100,30 @@ def _tensors(network: nn.Module, parts: tuple[str, ...]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in network.state_dict().items() if name.startswith(prefixes)}
 
 
-def _theirs(content: Mapping[str, Any], source: str) -> dict[str, Tensor]:
-    """Our names of the tensors in `model.pth`."""
-    given = {}
+def _published_tensors(content: Mapping[str, Any], source: str) -> dict[str, Tensor]:
+    """The tensors of the published trainer's `model.pth`, by the names of `Byol`."""
+    tensors = {}
     for key, prefix in ((ONLINE, ""), (TARGET, "target.")):
         if not isinstance(content.get(key), Mapping):
-            raise UserError(f"{source} lacks {key}: a whole model.pth of the replaced trainer is expected")
+            raise UserError(f"{source} lacks {key}: expected a complete model.pth of the published trainer")
         for name, tensor in content[key].items():
-            given[prefix + _our_name(name)] = tensor
-    return given
+            tensors[prefix + _our_name(name)] = tensor
+    return tensors
 
 
 def _our_name(name: str) -> str:
-    if name.startswith(THEIR_PROJECTOR):
-        return "projector." + name.removeprefix(THEIR_PROJECTOR)
-    child, _, rest = name.removeprefix(THEIR_ENCODER).partition(".")
+    if name.startswith(PUBLISHED_PROJECTOR):
+        return "projector." + name.removeprefix(PUBLISHED_PROJECTOR)
+    child, _, rest = name.removeprefix(PUBLISHED_ENCODER).partition(".")
     return f"encoder.{CHILDREN.get(child, child)}.{rest}"
 
 
-def check_fit(given: dict[str, Any], expected: Mapping[str, Tensor], fault: str, advice: str) -> None:
-    """Fills in the counters that are missing; everything else has to be there, and finite, and nothing more.
+def check_match(given: dict[str, Any], expected: Mapping[str, Tensor], problem: str, advice: str) -> None:
+    """Check that `given` has exactly the tensors of `expected`; missing BatchNorm counters are added to it.
 
     Raises:
-        UserError: `fault`, what it is, `advice`.
+        UserError: A tensor is missing, unknown or not finite, or has another shape. The message starts with `problem`
+            and ends with `advice`.
     """
     for name, tensor in expected.items():
         if name.endswith(COUNTER):
@@ -112,30 +132,36 @@ def check_fit(given: dict[str, Any], expected: Mapping[str, Tensor], fault: str,
     if missing or unknown:
         found = [f"{len(missing)} tensors are missing ({missing[0]} …)"] if missing else []
         found += [f"{len(unknown)} are unknown to it ({unknown[0]} …)"] if unknown else []
-        raise UserError(f"{fault}: {' and '.join(found)}; {advice}")
+        raise UserError(f"{problem}: {' and '.join(found)}; {advice}")
     for name, tensor in expected.items():
         shape = tuple(given[name].shape) if isinstance(given[name], Tensor) else type(given[name]).__name__
         if shape != tuple(tensor.shape):
-            raise UserError(f"{fault}: {name} is {shape} there and {tuple(tensor.shape)} here; {advice}")
+            raise UserError(
+                f"{problem}: {name} has shape {shape} in the file, expected {tuple(tensor.shape)}; {advice}"
+            )
     for name in expected:
         if not name.endswith(COUNTER):
-            float32_weights(name, given[name], fault, "give weights that are numbers")
+            float32_weights(name, given[name], problem, "use a file with finite weights")
 
 
 def check_timm_name(name: str, parameter: str) -> None:
-    """UserError where timm knows no architecture `name`, or no such tag of it; `parameter` gave the name."""
+    """Check the name of an architecture of timm, with or without a tag.
+
+    Raises:
+        UserError: timm does not know the name. The message names `parameter`.
+    """
     import timm  # noqa: PLC0415  # takes seconds to import
 
     known = {*timm.list_models(), *timm.list_pretrained()}
     if name not in known:
         close = ", ".join(close_names(name, known, most=3)) or "resnet18.tv_in1k"
         raise UserError(
-            f"{parameter}: timm knows no weights {name!r}; close names: {close} (all: timm.list_pretrained())"
+            f"{parameter}: timm has no weights {name!r}; close names: {close} (all: timm.list_pretrained())"
         )
 
 
 def hub_repository(name: str) -> str | None:
-    """The repository of timm's weights `name`; None where timm knows none."""
+    """The Hugging Face repository of timm's weights `name`, or None if there is none."""
     import timm  # noqa: PLC0415  # takes seconds to import
 
     config = timm.models.get_pretrained_cfg(name)
@@ -143,39 +169,47 @@ def hub_repository(name: str) -> str | None:
 
 
 def pretrained_encoder(name: str, weights: Mapping[str, Any], source: str) -> nn.Module:
-    """timm's network `name` without its classifier, with weights by timm's names, in evaluation mode.
+    """Build timm's network `name` without its classifier, with the weights of a file, in evaluation mode.
 
-    `weights` is the content of a file in any layout that `find_encoder` knows; where that is more than a state dict
-    with its classifier, a line says what was taken. `source` is what messages call it.
+    If the file has more than a state dict and its classifier, a line is logged that says what was used.
+
+    Args:
+        name: name of the architecture in timm.
+        weights: the content of a file in any layout that `find_encoder` supports.
+        source: name of the file in messages.
 
     Raises:
-        UserError: a tensor of the network is missing there or has another shape, or those of a larger one are there.
+        UserError: A tensor is missing or has another shape, or the file has a larger network.
     """
-    model, told = _filled(name, weights, source)
-    if told:
-        logger.info("%s: %s", source, told)
+    model, note = _with_weights(name, weights, source)
+    if note:
+        logger.info("%s: %s", source, note)
     return model.eval()
 
 
 def check_weights(name: str, weights: Mapping[str, Any], source: str) -> None:
-    """UserError where `pretrained_encoder` raises one; says nothing else."""
-    _filled(name, weights, source)
+    """Check weights without logging anything.
+
+    Raises:
+        UserError: see `pretrained_encoder`.
+    """
+    _with_weights(name, weights, source)
 
 
-def _filled(name: str, weights: Mapping[str, Any], source: str) -> tuple[nn.Module, str]:
-    """The network with its weights, and what of them was taken where there is something to say of it."""
+def _with_weights(name: str, weights: Mapping[str, Any], source: str) -> tuple[nn.Module, str]:
+    """The network with its weights, and the note of `Found.note`."""
     import timm  # noqa: PLC0415  # takes seconds to import
 
-    with seeded(0):  # whatever it starts at is loaded over
+    with seeded(0):  # the initial weights are overwritten
         model: nn.Module = timm.create_model(name, num_classes=0, pretrained=False)
-    advice = f"give weights of {name} by timm's names, as timm.create_model({name!r}).state_dict() has them"
-    found = fitting_encoder(weights, model, f"{source} is no {name}", advice)
+    advice = f"use weights of {name} by timm's names, as in timm.create_model({name!r}).state_dict()"
+    found = match_encoder(weights, model, f"{source} is not a {name}", advice)
     model.load_state_dict(found.tensors)
-    return model, found.told()
+    return model, found.note()
 
 
-def own_transform(model: nn.Module) -> Transform:
-    """What the network's authors do to an image: resize, crop to its input size, normalize (timm's metadata)."""
+def eval_transform(model: nn.Module) -> Transform:
+    """The preprocessing of the network's authors: resize, crop to its input size, normalize (timm's metadata)."""
     from timm.data.config import resolve_model_data_config  # noqa: PLC0415  # takes seconds to import
     from timm.data.transforms_factory import create_transform  # noqa: PLC0415
 

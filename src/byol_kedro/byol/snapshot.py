@@ -1,4 +1,4 @@
-"""A training at one step as arrays and text, from which another process goes on as if nothing had happened."""
+"""Snapshots of a training, from which another process resumes it exactly."""
 
 import dataclasses
 import json
@@ -18,11 +18,12 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 def take_snapshot(state: TrainState, monitor: Monitor) -> tuple[dict[str, npt.NDArray[Any]], dict[str, str]]:
-    """All that the rest of the training depends on, copied to the CPU; waits for the device.
+    """Copy everything that the rest of the training depends on to the CPU. Waits for the device.
 
-    Arrays by name: `network.*`, `optimizer.<index of the parameter>.<name>`, `generator` (its state, uint8)
-    and `monitor` (what it has added up since the last row). Header, each as JSON: `step`, `skipped`, `lineage`,
-    `scaler` (its state, all numbers), `history` (the rows), `monitor_steps` and `monitor_seconds`.
+    Returns:
+        Arrays by name: `network.*`, `optimizer.<index of the parameter>.<name>`, `generator` (its state, uint8) and
+        `monitor` (the sums since the last row); and a header of JSON values: `step`, `skipped`, `lineage`, `scaler`
+        (its state), `history` (the rows), `monitor_steps` and `monitor_seconds`.
     """
     arrays = {f"network.{name}": array for name, array in to_arrays(state.network).items()}
     for index, values in state.optimizer.state_dict()["state"].items():
@@ -46,21 +47,21 @@ def take_snapshot(state: TrainState, monitor: Monitor) -> tuple[dict[str, npt.ND
 
 
 def restore_snapshot(arrays: Arrays, header: Mapping[str, str], state: TrainState, monitor: Monitor) -> None:
-    """Puts what `take_snapshot` gave into a `state` and a `monitor` of the same parameters."""
-    network = _below("network.", arrays)
+    """Restore the result of `take_snapshot` into a `state` and a `monitor` of the same parameters."""
+    network = _with_prefix("network.", arrays)
     state.network.load_state_dict({name: torch.from_numpy(array) for name, array in network.items()})
-    _restore_optimizer(_below("optimizer.", arrays), state)
+    _restore_optimizer(_with_prefix("optimizer.", arrays), state)
     state.generator.set_state(torch.from_numpy(np.array(arrays["generator"])))
     state.step, state.skipped = json.loads(header["step"]), json.loads(header["skipped"])
     state.lineage = tuple(json.loads(header["lineage"]))
     state.scaler.load_state_dict(json.loads(header["scaler"]))
     monitor.rows[:] = [Row(**row) for row in json.loads(header["history"])]
     total = torch.from_numpy(np.array(arrays["monitor"]))
-    monitor.go_on(total, json.loads(header["monitor_steps"]), json.loads(header["monitor_seconds"]))
+    monitor.restore(total, json.loads(header["monitor_steps"]), json.loads(header["monitor_seconds"]))
 
 
-def _below(prefix: str, arrays: Arrays) -> dict[str, npt.NDArray[Any]]:
-    """The arrays whose names begin with `prefix`, by the rest of the name."""
+def _with_prefix(prefix: str, arrays: Arrays) -> dict[str, npt.NDArray[Any]]:
+    """The arrays with names that begin with `prefix`, by the rest of the name."""
     return {name.removeprefix(prefix): np.array(arrays[name]) for name in arrays if name.startswith(prefix)}
 
 
@@ -70,12 +71,12 @@ def _restore_optimizer(arrays: Arrays, state: TrainState) -> None:
     restored: dict[int, dict[str, Tensor]] = {}
     for name, array in arrays.items():
         index, key = name.split(".", 1)
-        restored.setdefault(int(index), {})[key] = _laid_out_as(parameters[int(index)], torch.from_numpy(array))
+        restored.setdefault(int(index), {})[key] = _with_strides_of(parameters[int(index)], torch.from_numpy(array))
     state.optimizer.load_state_dict({"state": restored, "param_groups": groups})
 
 
-def _laid_out_as(parameter: nn.Parameter, value: Tensor) -> Tensor:
-    """`value` with the strides of its parameter, as the optimizer lays it out: the same kernels go on over it."""
+def _with_strides_of(parameter: nn.Parameter, value: Tensor) -> Tensor:
+    """`value` with the strides of its parameter, as in the optimizer, so that the same kernels run on it."""
     if value.shape != parameter.shape:
         return value
     return torch.empty_like(parameter, dtype=value.dtype, device="cpu").copy_(value)

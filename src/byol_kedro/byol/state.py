@@ -1,13 +1,13 @@
-"""All that a training step changes."""
+"""The state of a training."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from byol_kedro.byol.device import autocast_dtype
-from byol_kedro.byol.networks import Byol, create_encoder
+from byol_kedro.byol.method import Byol, Method
+from byol_kedro.byol.networks import create_encoder
 from byol_kedro.byol.optimizer import create_optimizer
 from byol_kedro.byol.seeds import AUGMENTATION, stream_seed
 
@@ -17,49 +17,49 @@ if TYPE_CHECKING:
 
 @dataclass
 class TrainState:
-    """What training needs to go on after any step: saved and put back, the rest runs as if it had not stopped.
+    """Everything that a step changes: a training that is restored to it continues exactly as if it had not stopped.
 
-    That is the state dicts of `network`, `optimizer` and `scaler` (the loss scaling of float16; switched off, it
-    does nothing), the state of `generator` (which draws the augmentations, on the CPU: so no step waits for the
-    device), `step`, the steps of the plan that are done, and how many of them `skipped` the optimizer. The epoch and
-    the images of a step follow from `step` and the plan. `lineage` names the trainings that the steps are of, oldest
-    first: one, and before it those that it continues.
+    The epoch and the images of a step follow from `step` and the plan.
+
+    Attributes:
+        network: the networks and their loss.
+        optimizer: its learning rate is set in each step.
+        generator: draws the augmentations; on the CPU, so that no step waits for the device.
+        scaler: the loss scaling of float16; disabled otherwise.
+        step: steps done.
+        skipped: steps that changed no weight, since a float16 gradient overflowed.
+        lineage: names of the trainings that the steps are from, oldest first: those that this one continues, and its
+            own.
     """
 
-    network: Byol
+    network: Method
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
     scaler: torch.amp.GradScaler
     step: int = 0
     skipped: int = 0
     lineage: tuple[str, ...] = ()
-    # The two sides of the moving average, listed once: walking the modules each step would cost.
-    online: list[Tensor] = field(init=False, repr=False)
-    target: list[Tensor] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        self.online, self.target = self.network.moving_pairs()
 
     @property
     def device(self) -> torch.device:
-        return self.online[0].device
+        """The device of the networks."""
+        return next(self.network.parameters()).device
 
 
 def initial_state(parameters: "Pretrain", image_size: int, seed: int, device: torch.device) -> TrainState:
-    """A state at step 0 whose every random number follows from `seed`.
+    """The state at step 0. All random numbers depend on `seed` alone.
 
     Raises:
-        UserError: from `create_encoder`.
+        UserError: see `create_encoder`.
     """
-    wanted = parameters.encoder
-    encoder = create_encoder(wanted.name, wanted.stem, wanted.zero_init_residual, seed, image_size=image_size)
-    network = Byol(encoder, parameters.heads.hidden_dim, parameters.heads.projection_dim, seed)
+    settings = parameters.encoder
+    encoder = create_encoder(settings.name, settings.stem, settings.zero_init_residual, seed, image_size=image_size)
+    network: Method = Byol(encoder, parameters.heads.hidden_dim, parameters.heads.projection_dim, seed)
     # Convolutions over channels-last images are faster on GPUs and, by a tenth, on CPUs.
     network = network.to(device).to(memory_format=torch.channels_last).train()
     if parameters.compile:
-        # In place: the weights keep their names, and whoever calls a part of the network alone is not compiled.
+        # In place: the weights keep their names, and calls of the encoder alone are not compiled.
         network.compile()
-        network.target.compile()
     in_float16 = autocast_dtype(device, parameters.precision) is torch.float16
     return TrainState(
         network=network,
@@ -70,5 +70,5 @@ def initial_state(parameters: "Pretrain", image_size: int, seed: int, device: to
 
 
 def augmentation_generator(seed: int) -> torch.Generator:
-    """What the views of a training with `seed` are drawn from, as it is at step 0."""
+    """The generator that draws the views of a training with `seed`, at step 0."""
     return torch.Generator().manual_seed(stream_seed(seed, AUGMENTATION))

@@ -1,11 +1,11 @@
-"""One training step, as a function of the state that it changes."""
+"""One training step: a function of the state that it changes."""
 
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
-from byol_kedro.byol.loss import byol_loss, feature_std
+from byol_kedro.byol.monitor import feature_std
 from byol_kedro.byol.state import TrainState
 
 Views = tuple[Tensor, Tensor]
@@ -19,14 +19,21 @@ def train_step(
     tau: float,
     dtype: torch.dtype | None = None,
 ) -> Tensor:
-    """One step of the optimizer, then one of the target (paper 2006.07733, §3.1 and algorithm 1).
+    """One step of the optimizer, then one of the target network (paper 2006.07733, §3.1 and algorithm 1).
 
-    `micro_batches` gives pairs of views, each (N, 3, H, W) float32 on the state's device; it is walked
-    once, so a generator keeps only one pair in memory. The gradient is the mean over them all, while
-    BatchNorm sees one view of one micro-batch at a time. The passes run in `dtype` where one is given, the
-    loss in float32. Where a float16 gradient overflows, weights, optimizer and target stay as they were.
+    If a float16 gradient overflows, weights, optimizer and target are left unchanged.
 
-    Returns loss and feature std, (2,) float32 on the device, without gradient and not yet waited for.
+    Args:
+        state: changed in place.
+        micro_batches: pairs of views, each (N, 3, H, W) float32 on the device of the state. The gradient is the mean
+            over all of them; BatchNorm sees one view of one micro-batch at a time. Iterated once, so that a generator
+            keeps only one pair in memory.
+        lr: learning rate.
+        tau: weight of the old target in its update.
+        dtype: autocast dtype of the passes. The loss is computed in float32.
+
+    Returns:
+        Loss and feature std, (2,) float32 on the device, without gradient; the call does not wait for them.
     """
     state.optimizer.zero_grad(set_to_none=True)
     total, count = torch.zeros(2, device=state.device), 0
@@ -38,7 +45,7 @@ def train_step(
     for group in state.optimizer.param_groups:
         group["lr"] = lr
     if _optimize(state):
-        update_target(state, tau)
+        state.network.update_target(tau)
     else:
         state.skipped += 1
     state.step += 1
@@ -46,30 +53,19 @@ def train_step(
 
 
 def _gradients(state: TrainState, views: Views, dtype: torch.dtype | None) -> Tensor:
-    """Adds the gradient of one micro-batch; its loss and feature std, (2,)."""
+    """Add the gradient of one micro-batch. Returns its loss and feature std, (2,)."""
     first, second = (view.contiguous(memory_format=torch.channels_last) for view in views)
     with torch.autocast(state.device.type, dtype=dtype, enabled=dtype is not None):
-        # One pass for each view, as in the authors' code: BatchNorm never mixes the two distributions.
-        projection, of_first = state.network(first)
-        _, of_second = state.network(second)
-        targets = state.network.target(first), state.network.target(second)
-    loss = byol_loss((of_first, of_second), targets)
+        loss, projection = state.network.loss(first, second)
     state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return torch.stack((loss.detach(), feature_std(projection)))
 
 
 def _optimize(state: TrainState) -> bool:
-    """Whether the optimizer took its step, which the loss scaling leaves out where a gradient is infinite or NaN."""
+    """Whether the optimizer took its step, which the loss scaling skips if a gradient is infinite or NaN."""
     taken: list[bool] = []
-    # The scaler knows, since it has to ask the device, but does not tell; comparing scales would ask twice more.
+    # The scaler does not return whether it skipped the step; comparing scales would wait for the device twice more.
     with state.optimizer.register_step_post_hook(lambda *_: taken.append(True)):
         state.scaler.step(state.optimizer)
     state.scaler.update()
     return bool(taken)
-
-
-@torch.no_grad()
-def update_target(state: TrainState, tau: float) -> None:
-    """ξ ← τ·ξ + (1 - τ)·θ over parameters: paper (2006.07733), equation 1."""
-    # One call for all tensors; torch has no public name for it yet, its own optimizers are built on it.
-    torch._foreach_lerp_(state.target, state.online, 1 - tau)

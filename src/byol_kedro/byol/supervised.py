@@ -1,4 +1,4 @@
-"""The same network, trained with labels: what BYOL's training would give if every image had one."""
+"""Supervised training of the same network, the upper reference for BYOL."""
 
 import math
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from byol_kedro.byol.augmentation.augment import augment
-from byol_kedro.byol.batches import place_images
+from byol_kedro.byol.batches import load_images
 from byol_kedro.byol.device import autocast_dtype
 from byol_kedro.byol.encoder import EncoderHeader
 from byol_kedro.byol.finite import NotFiniteError, check_finite
@@ -26,22 +26,21 @@ from byol_kedro.byol.state import augmentation_generator
 if TYPE_CHECKING:
     from byol_kedro.parameters import Pretrain
 
-Watch = Callable[[int, float], None]
-INSTEAD = "set baselines.supervised=false"
+OnEpoch = Callable[[int, float], None]
+ADVICE = "set baselines.supervised=false"
 
 
 def supervised_plan(training: "Pretrain", image_passes: int, count: int, seed: int) -> Plan:
-    """As many images as the steps of BYOL's training have seen (`image_passes`), out of `count` labeled ones.
+    """The plan of a supervised training on `count` labeled images.
 
-    Optimizer, batch and schedules are those of `training`; its warm-up keeps its share of the steps. A batch larger
-    than `count` becomes as large.
+    It processes as many images as BYOL's training (`image_passes`). Optimizer, batch and schedules are those of
+    `training`; the warmup has the same share of the steps. The batch is at most `count`.
     """
     batch = min(training.batch_size, count)
     accumulation_steps = min(training.accumulation_steps, count // batch)
-    seen = (
-        count // (batch * accumulation_steps) * batch * accumulation_steps
-    )  # images in an epoch: an incomplete step is left out
-    epochs = max(1, round(image_passes / seen))
+    images_per_step = batch * accumulation_steps
+    images_per_epoch = count // images_per_step * images_per_step  # an incomplete step is dropped
+    epochs = max(1, round(image_passes / images_per_epoch))
     warmup = training.optimizer.warmup_epochs * epochs / training.epochs
     optimizer = training.optimizer.model_copy(update={"warmup_epochs": warmup})
     changes = {"epochs": epochs, "batch_size": batch, "accumulation_steps": accumulation_steps, "optimizer": optimizer}
@@ -54,25 +53,34 @@ def train_supervised(
     header: EncoderHeader,
     plan: Plan,
     device: torch.device,
-    watch: Watch = lambda _epoch, _loss: None,
+    on_epoch: OnEpoch = lambda _epoch, _loss: None,
 ) -> nn.Module:
-    """The encoder of `header`, trained from scratch on pixels (N, 3, S, S) with labels (N,), all known.
+    """Train the encoder of `header` from scratch, with the cross entropy of a linear layer on its features.
 
-    Cross entropy of one linear layer on its features; each image is seen in the first view's distribution. All
-    that is random follows from the plan's seed. `watch` is told the number of epochs done and the last loss.
-    Returned in evaluation mode, without the layer.
+    Images are augmented like BYOL's first view. All random numbers depend on the seed of the plan.
+
+    Args:
+        pixels: (N, 3, S, S) uint8.
+        labels: (N,) int64, all known.
+        header: the architecture, and mean and standard deviation for normalization.
+        plan: batches and learning rates.
+        device: where to train.
+        on_epoch: called after each epoch with the number of epochs done and the last loss.
+
+    Returns:
+        The encoder in evaluation mode, without the linear layer.
 
     Raises:
-        NotFiniteError: the loss, or a weight in the end, is no longer a finite number.
+        NotFiniteError: the loss, or a weight after the last step, is not finite.
     """
     network = _network(header, int(labels.max()) + 1, plan.seed, device)
     optimizer = create_optimizer(network, plan.parameters.optimizer)
     generator = augmentation_generator(plan.seed)
-    placed, targets = place_images([pixels], device), torch.from_numpy(labels).to(device)
+    placed, targets = load_images([pixels], device), torch.from_numpy(labels).to(device)
     mean, std = (torch.tensor(values, device=device) for values in (header.mean, header.std))
     dtype = autocast_dtype(device, plan.parameters.precision)
     if dtype is torch.float16:
-        dtype = None  # it would need loss scaling, which a reference of a few epochs can do without
+        dtype = None  # float16 would need loss scaling
     rows, again = tee(plan.batches(0))
     with closing(placed.batches(rows)) as batches:
         micro_batches = zip(batches, again, strict=True)
@@ -86,10 +94,10 @@ def train_supervised(
             for group in optimizer.param_groups:
                 group["lr"], _ = plan.rates(step)
             optimizer.step()
-            if (step + 1) % plan.steps_an_epoch == 0:
-                watch((step + 1) // plan.steps_an_epoch, _finite(loss))
-    # Of the last step the loss is known, not what it has made of the weights.
-    check_finite(network.state_dict(), "baselines.supervised: the trained network's", INSTEAD)
+            if (step + 1) % plan.steps_per_epoch == 0:
+                on_epoch((step + 1) // plan.steps_per_epoch, _finite(loss))
+    # The loss does not show the weights after the last step.
+    check_finite(network.state_dict(), "baselines.supervised: the trained network's", ADVICE)
     return network[0].eval()
 
 
@@ -104,7 +112,7 @@ def _network(header: EncoderHeader, classes: int, seed: int, device: torch.devic
 
 
 def _add_gradient(network: nn.Module, view: Tensor, targets: Tensor, parts: int, dtype: torch.dtype | None) -> Tensor:
-    """Adds the gradient of one of `parts` micro-batches: view (n, 3, S, S) float32, targets (n,). Its loss."""
+    """Add the gradient of one of `parts` micro-batches, view (n, 3, S, S) float32, targets (n,). Returns its loss."""
     with torch.autocast(view.device.type, dtype=dtype, enabled=dtype is not None):
         logits = network(view.contiguous(memory_format=torch.channels_last))
     loss = F.cross_entropy(logits.float(), targets)
@@ -115,5 +123,5 @@ def _add_gradient(network: nn.Module, view: Tensor, targets: Tensor, parts: int,
 def _finite(loss: Tensor) -> float:
     value = float(loss)
     if not math.isfinite(value):
-        raise NotFiniteError(f"baselines.supervised: the loss is {value} at the encoder's learning rate", INSTEAD)
+        raise NotFiniteError(f"baselines.supervised: the loss is {value} with the learning rate of the encoder", ADVICE)
     return value

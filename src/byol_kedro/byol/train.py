@@ -14,22 +14,23 @@ from byol_kedro.byol.augmentation.augment import augment
 from byol_kedro.byol.batches import Images
 from byol_kedro.byol.device import autocast_dtype
 from byol_kedro.byol.finite import NotFiniteError
+from byol_kedro.byol.method import Method
 from byol_kedro.byol.monitor import Monitor, Row
-from byol_kedro.byol.networks import Byol
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import TrainState
 from byol_kedro.byol.step import Views, train_step
 from byol_kedro.errors import UserError
 
-Watch = Callable[[int, Row | None], None]
-Measure = Callable[[Byol], Mapping[str, Any]]  # columns of Row
-Keep = Callable[[TrainState, Monitor], None]
+OnStep = Callable[[int, Row | None], None]
+OnCheckpoint = Callable[[TrainState, Monitor], None]
+Evaluate = Callable[[Method], Mapping[str, Any]]  # columns of Row
 
 
 class DivergedError(UserError):
-    """The training of `state` has `found` what is no number, with which it cannot go on."""
+    """The training has a loss, a weight or a feature that is not finite, which `found` names."""
 
     def __init__(self, found: str, state: TrainState, plan: Plan) -> None:
+        """Create the error, with the step, the learning rate and the precision of the training."""
         lr, _ = plan.rates(state.step - 1)
         dtype = autocast_dtype(state.device, plan.parameters.precision) or torch.float32
         advice = ", or set pretrain.precision=bfloat16" if dtype is torch.float16 else ""
@@ -47,20 +48,31 @@ def train(
     std: Sequence[float],
     *,
     monitor: Monitor | None = None,
-    watch: Watch = lambda _done, _row: None,
-    measure: Measure | None = None,
-    keep: Keep = lambda _state, _monitor: None,
+    on_step: Sequence[OnStep] = (),
+    on_checkpoint: OnCheckpoint = lambda _state, _monitor: None,
+    evaluate: Evaluate | None = None,
 ) -> list[Row]:
-    """Trains `state` from where it stands to the last step of `plan`; returns the rows of its history.
+    """Train `state` from its step to the last step of `plan`.
 
-    `mean` and `std` (3 channels, in [0, 1] units) are taken out of every view. `monitor` holds the history of
-    the steps that `state` has behind it. `watch` is called after every step with the number of steps done and,
-    where the device was read, the row; then `keep`, which may take a snapshot. `measure` gives more columns
-    of the row after every `online_knn.every_epochs` epochs and after the last. An epoch sees each image once; an
-    incomplete last step is left out.
+    An epoch uses each image once; an incomplete last step is dropped.
+
+    Args:
+        state: networks, optimizer and generator; changed in place.
+        images: the training images.
+        plan: batches, learning rate and τ of each step.
+        mean: mean of each channel, in [0, 1] units. Views are normalized with `mean` and `std`.
+        std: standard deviation of each channel.
+        monitor: the history of the steps that `state` has done already.
+        on_step: called after every step with the number of steps done and, if the metrics were read from the device,
+            the new row of the history.
+        on_checkpoint: called after every step, after `on_step`; may take a snapshot.
+        evaluate: computes further columns of the row, every `online_knn.every_epochs` epochs and after the last step.
+
+    Returns:
+        The rows of the history.
 
     Raises:
-        DivergedError: the loss, or a feature that `measure` looks at, is no longer a finite number.
+        DivergedError: the loss, or a feature that `evaluate` computes, is not finite.
     """
     dtype = autocast_dtype(state.device, plan.parameters.precision)
     normalize = torch.tensor(mean, device=state.device), torch.tensor(std, device=state.device)
@@ -71,11 +83,12 @@ def train(
             views = _views(state, plan, islice(batches, plan.parameters.accumulation_steps), normalize)
             monitor.add(train_step(state, views, lr=lr, tau=tau, dtype=dtype))
             row = None
-            if plan.read_after(state.step):
-                row = _read(state, plan, monitor, (lr, tau), measure)
+            if plan.logs_after(state.step):
+                row = _history_row(state, plan, monitor, (lr, tau), evaluate)
                 monitor.rows.append(row)
-            watch(state.step, row)
-            keep(state, monitor)
+            for callback in on_step:
+                callback(state.step, row)
+            on_checkpoint(state, monitor)
     return monitor.rows
 
 
@@ -91,14 +104,16 @@ def _views(
         )
 
 
-def _read(state: TrainState, plan: Plan, monitor: Monitor, rates: tuple[float, float], measure: Measure | None) -> Row:
-    row = monitor.read(state.step, state.step / plan.steps_an_epoch, *rates, plan.images_a_step)
+def _history_row(
+    state: TrainState, plan: Plan, monitor: Monitor, rates: tuple[float, float], evaluate: Evaluate | None
+) -> Row:
+    row = monitor.read(state.step, state.step / plan.steps_per_epoch, *rates, plan.images_per_step)
     if not math.isfinite(row.loss):
         raise DivergedError(f"the loss is {row.loss}", state, plan)
-    if measure is not None and plan.score_after(state.step):
+    if evaluate is not None and plan.evaluates_after(state.step):
         try:
-            row = dataclasses.replace(row, **measure(state.network))
+            row = dataclasses.replace(row, **evaluate(state.network))
         except NotFiniteError as error:
             raise DivergedError(error.found, state, plan) from None
-        monitor.restart()
+        monitor.reset()
     return row

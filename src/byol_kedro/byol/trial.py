@@ -1,4 +1,4 @@
-"""One pass of an architecture through images of a size, before anything is made that depends on it."""
+"""A trial pass of an architecture, before a run writes anything."""
 
 import copy
 from typing import TYPE_CHECKING, Any
@@ -6,38 +6,39 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from byol_kedro.byol.networks import create_encoder, feature_dim, in_one_line
+from byol_kedro.byol.networks import create_encoder, error_text, feature_dim
 from byol_kedro.byol.seeds import seeded
 from byol_kedro.errors import UserError
 
 if TYPE_CHECKING:
     from byol_kedro.parameters import Encoder
 
-IMAGES = 2  # the fewest that BatchNorm takes where nothing is left of the image but one pixel
+IMAGES = 2  # the minimum of BatchNorm on feature maps of one pixel
 
 
-def check_trains(encoder: "Encoder", image_size: int) -> int:
-    """Whether BYOL can train this network on images of `image_size` × `image_size` pixels; on the CPU, in float32.
+def check_trainable(encoder: "Encoder", image_size: int) -> int:
+    """Check that BYOL can train an architecture on images of `image_size` × `image_size` pixels (CPU, float32).
 
-    Gives the number of features of an image.
+    Returns:
+        The number of features per image.
 
     Raises:
-        UserError: from `create_encoder`; a pass forward or backward fails in training mode, the features are not
-            (N, D) or not finite, or the passes draw random numbers, which no checkpoint holds.
+        UserError: see `create_encoder`; or a forward or backward pass fails in training mode, the features are not
+            (N, D) or not finite, or the passes draw random numbers, which a checkpoint does not restore.
     """
     network = create_encoder(encoder.name, encoder.stem, encoder.zero_init_residual, 0, image_size=image_size)
     try:
-        fault = _fault(network.to(memory_format=torch.channels_last).train(), image_size)
+        problem = _problem(network.to(memory_format=torch.channels_last).train(), image_size)
     except Exception as error:
-        raise UserError(_refusal(encoder.name, image_size, in_one_line(error))) from error
-    if fault:
-        raise UserError(_refusal(encoder.name, image_size, fault))
+        raise UserError(_message(encoder.name, image_size, error_text(error))) from error
+    if problem:
+        raise UserError(_message(encoder.name, image_size, problem))
     return feature_dim(network)
 
 
-def _fault(network: nn.Module, image_size: int) -> str:
-    """What is wrong with a pass of `network` forward and backward, empty where nothing is."""
-    copy.deepcopy(network)  # the target network is one
+def _problem(network: nn.Module, image_size: int) -> str:
+    """The problem of a forward and backward pass of `network`, or an empty string."""
+    copy.deepcopy(network)  # as for the target network
     with seeded(0) as generator:
         images = torch.rand(IMAGES, 3, image_size, image_size)
         generator.drew = False
@@ -45,18 +46,18 @@ def _fault(network: nn.Module, image_size: int) -> str:
         expected = IMAGES, feature_dim(network)
         if not isinstance(features, torch.Tensor) or features.shape != expected:
             found = tuple(features.shape) if isinstance(features, torch.Tensor) else f"a {type(features).__name__}"
-            return f"it gives {found} for {IMAGES} images, features {expected} are expected"
+            return f"its output for {IMAGES} images is {found}, expected features of shape {expected}"
         features.square().mean().backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         if generator.drew:
-            return "it draws random numbers as it is trained, so that no training could be repeated or resumed"
+            return "it draws random numbers in training, so that a training could not be reproduced or resumed"
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
     if not all(tensor.isfinite().all() for tensor in (features, *gradients)):
         return "its features or their gradients are not finite"
     return ""
 
 
-def _refusal(name: str, size: int, fault: str) -> str:
+def _message(name: str, size: int, problem: str) -> str:
     return (
-        f"pretrain.encoder.name: {name} cannot be trained on images of {size} × {size} pixels: {fault}; "
-        "take another architecture or another ingest.image_size"
+        f"pretrain.encoder.name: {name} cannot be trained on images of {size} × {size} pixels: {problem}; "
+        "use another architecture or another ingest.image_size"
     )

@@ -11,7 +11,7 @@ import pandas as pd
 from kedro.io import AbstractDataset
 from numpy.typing import NDArray
 
-from byol_kedro.byol.finite import LARGEST
+from byol_kedro.byol.finite import MAX_FEATURE
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
 from byol_kedro.files.user_files import is_regular
@@ -65,7 +65,7 @@ def _typed(table: pd.DataFrame, numbers: list[str]) -> pd.DataFrame:
 
 def _is_valid(table: pd.DataFrame) -> "pd.Series[bool]":
     numbers = table.drop(columns=NAMES)
-    finite: pd.Series[bool] = pd.Series((numbers.abs() <= LARGEST).all(axis=1), index=table.index)
+    finite: pd.Series[bool] = pd.Series((numbers.abs() <= MAX_FEATURE).all(axis=1), index=table.index)
     return finite & (numbers[numbers.columns.intersection(PSNRS)] > 0).all(axis=1)
 
 
@@ -125,7 +125,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         row = int(np.argmin(_is_valid(pairs)))
         found = pairs[numbers].iloc[row].to_dict()
         raise UserError(
-            f"{path}, row {row}: finite numbers up to {LARGEST:g} and both PSNR above 0 expected, found {found}"
+            f"{path}, row {row}: finite numbers up to {MAX_FEATURE:g} and both PSNR above 0 expected, found {found}"
         )
     return pairs
 
@@ -162,9 +162,9 @@ class PairTensorsDataset(AbstractDataset[Any, Tensors]):
                 f"{self._filepath}: tensors x1 and x2 (pairs, features) and y (pairs,) expected, found "
                 f"{', '.join(f'{name} {shape}' for name, shape in shapes.items())} among {list(content)[:6]}"
             )
-        if not all((np.abs(array) <= LARGEST).all() for array in found.values()) or (found["y"] < 0).any():
+        if not all((np.abs(array) <= MAX_FEATURE).all() for array in found.values()) or (found["y"] < 0).any():
             raise UserError(
-                f"{self._filepath}: finite numbers up to {LARGEST:g} expected, and in y, which is a distance, none "
+                f"{self._filepath}: finite numbers up to {MAX_FEATURE:g} expected, and in y, which is a distance, none "
                 "below 0"
             )
         return Tensors(found | {"y": found["y"].reshape(-1).astype(np.float64)}, {})

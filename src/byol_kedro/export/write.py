@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from byol_kedro.byol.encoder import EncoderHeader
-from byol_kedro.byol.features import WHOSE, encode
-from byol_kedro.byol.finite import ANY_FINITE
+from byol_kedro.byol.features import ENCODER_FEATURES, encode
+from byol_kedro.byol.finite import FLOAT32_MAX
 from byol_kedro.errors import UserError
 from byol_kedro.export import graphs, state_dicts
 from byol_kedro.files.atomic import replacing
@@ -57,9 +57,9 @@ def write(encoder: FrozenEncoder, name: str, path: Path) -> float:
     form, pixels = FORMATS[name], _images(encoder.header.image_size)
     ours = encode(
         encoder.model, pixels, encoder.header, encoder.device,
-        whose=f"export: {WHOSE} {encoder.version}",
-        instead="nothing was written. Choose another encoder with --encoder",
-        largest=ANY_FINITE,
+        name=f"export: {ENCODER_FEATURES} {encoder.version}",
+        advice="nothing was written. Choose another encoder with --encoder",
+        max_value=FLOAT32_MAX,
     )  # fmt: skip
     with replacing(path) as temporary:
         form.write(encoder, temporary)

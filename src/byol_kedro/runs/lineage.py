@@ -1,4 +1,4 @@
-"""Refuses to read together what was made from different versions of one artifact."""
+"""Check that a run does not read artifacts that were made from different versions of one artifact."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,26 +8,26 @@ from kedro.io import CatalogProtocol
 from byol_kedro.errors import UserError
 from byol_kedro.runs.manifest import manifest_of
 
-# Artifacts that carry no fingerprint of what they were made from.
+# Artifacts without a fingerprint of their input.
 MADE_FROM = {
     "pair_metrics": "pair_embeddings",
     "pair_embedding_map": "pair_embeddings",
     "cluster_sheet": "pair_embeddings",
     "cluster_list": "pair_embeddings",
 }
-# Artifacts of one node or of nodes that only run together.
+# Outputs of the same node.
 MADE_WITH = {"sample_grid": "data_summary"}
 
 
 def check_lineage(reads: Mapping[str, str], catalog: CatalogProtocol[Any, Any]) -> None:
-    """Check the versions that a run is going to read against the manifests of the runs that made them.
+    """Check the versions that a run reads against the manifests of the runs that wrote them.
 
     Args:
-        reads: entry to version, of everything that the run reads and does not write.
+        reads: the version of each entry that the run reads and does not write.
         catalog: the catalog of the run.
 
     Raises:
-        UserError: an entry was made from, or with, another version of an entry that the run reads too.
+        UserError: an entry was made from or with another version of an entry that the run also reads.
     """
     for entry, source in (MADE_FROM | MADE_WITH).items():
         if not {entry, source} <= reads.keys() or reads[entry] == reads[source]:

@@ -1,4 +1,4 @@
-"""Checks the nodes, tags, namespaces and catalog entries that `kedro run` is asked for."""
+"""Check the nodes, tags, namespaces and catalog entries that `kedro run` selects."""
 
 from collections.abc import Iterable, Mapping
 

@@ -91,5 +91,5 @@ def test_a_file_that_is_no_encoder_is_refused(encoder):
 
 def test_a_missing_device_is_refused(encoder, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    with pytest.raises(UserError, match="cuda is asked for"):
+    with pytest.raises(UserError, match="cuda is not available"):
         extract(encoder, TRAIN, TEST, "cuda")

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from byol_kedro.byol.encoder import to_arrays, untrained_encoder
 from byol_kedro.byol.features import encode_transformed
-from byol_kedro.byol.pretrained_weights import own_transform, pretrained_encoder
+from byol_kedro.byol.pretrained_weights import eval_transform, pretrained_encoder
 from byol_kedro.datasets.probe_data import references
 from byol_kedro.datasets.provenance import training_of
 from byol_kedro.datasets.tensors import Tensors
@@ -56,7 +56,7 @@ def test_features_do_not_depend_on_the_source_of_the_weights(encoder, tmp_path, 
         found = references_of(encoder, {"imagenet": wanted})
     model = pretrained_encoder(NAME, weights, "here")
     for split, images in (("train", TRAIN), ("test", TEST)):
-        expected = encode_transformed(model, images.pixels, own_transform(model), CPU)
+        expected = encode_transformed(model, images.pixels, eval_transform(model), CPU)
         np.testing.assert_array_equal(found[f"imagenet.{split}.features"], expected)
         np.testing.assert_array_equal(found[f"imagenet.{split}.labels"], images.labels)
     assert about(found)["imagenet"] == {
@@ -85,7 +85,7 @@ def test_weights_without_a_hub_address_are_skipped(encoder, caplog):
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        ("resnt18", "references.x: timm knows no weights 'resnt18'"),
+        ("resnt18", "references.x: timm has no weights 'resnt18'"),
         (f"{NAME}@nowhere.pth", "references.x: nowhere.pth does not exist"),
     ],
 )

@@ -487,7 +487,7 @@ def test_all_outputs_exist_without_a_cluster():
 
 def test_a_pickled_module_is_refused(tmp_path):
     torch.save(nn.Linear(12, 16), tmp_path / "512_16.pt")
-    with pytest.raises(UserError, match=r"pair_model.weights_from: .* runs whatever code .*model.state_dict\(\)"):
+    with pytest.raises(UserError, match=r"pair_model.weights_from: .* could run code; .*model.state_dict\(\)"):
         run(settings=params(weights_from=str(tmp_path / "512_16.pt")))
 
 

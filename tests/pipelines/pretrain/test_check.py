@@ -1,4 +1,4 @@
-"""What could break: a demand of the training that is told after ingest, or is told of other images than are there."""
+"""Checks of the training before a run writes anything."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,28 +16,31 @@ PLAIN = "pretrain.encoder.zero_init_residual=false"
     ("params", "message"),
     [
         (f"{PLAIN},pretrain.encoder.name=inception_v3", "inception_v3 cannot be trained on images of 16 × 16 pixels: "),
-        (f"{PLAIN},pretrain.encoder.name=resnet18.a1_in1k", "names the weights 'a1_in1k'"),
+        (f"{PLAIN},pretrain.encoder.name=resnet18.a1_in1k", "includes the weights 'a1_in1k'"),
         (f"{PLAIN},pretrain.encoder.name=hf-hub:timm/resnet18", "timm has no architecture 'hf-hub:timm/resnet18'"),
-        (f"{PLAIN},pretrain.encoder.stem=small,pretrain.encoder.name=test_vit", "stem small replaces a ResNet's"),
+        (
+            f"{PLAIN},pretrain.encoder.stem=small,pretrain.encoder.name=test_vit",
+            "stem small replaces",
+        ),
         ("pretrain.encoder.name=test_vit", "test_vit has no zero-initialized residual branches"),
-        ("device=cuda:99", "device: cuda:99 is asked for"),
+        ("device=cuda:99", "device: cuda:99 is not available"),
         ("pretrain.init_from=nosuch.pth", "pretrain.init_from: nosuch.pth does not exist"),
     ],
 )
-def test_what_no_training_can_do_is_told_before_ingest(
+def test_impossible_parameters_are_reported_before_ingest(
     kedro_run: Run, tmp_path: Path, params: str, message: str
 ) -> None:
     assert message in error_of(kedro_run(params=params))
     assert not artifacts(tmp_path)
 
 
-def test_a_file_that_does_not_fit_is_told_before_ingest(kedro_run: Run, tmp_path: Path) -> None:
+def test_mismatching_weights_are_reported_before_ingest(kedro_run: Run, tmp_path: Path) -> None:
     torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "w.pth")
-    assert "does not fit this network" in error_of(kedro_run(params=f"pretrain.init_from={tmp_path}/w.pth"))
+    assert "does not match this network" in error_of(kedro_run(params=f"pretrain.init_from={tmp_path}/w.pth"))
     assert artifacts(tmp_path) == {tmp_path / "w.pth"}
 
 
-def test_a_training_alone_is_tried_on_the_images_that_are_there(chain_copy: Path) -> None:
+def test_without_ingest_the_existing_images_are_checked(chain_copy: Path) -> None:
     before = artifacts(chain_copy)
     params = f"{PLAIN},pretrain.encoder.name=inception_v3,ingest.image_size=96"
     outcome = type_kedro_run(chain_copy, "--pipelines=pretrain", params=params)
@@ -45,6 +48,6 @@ def test_a_training_alone_is_tried_on_the_images_that_are_there(chain_copy: Path
     assert artifacts(chain_copy) == before
 
 
-def test_a_run_without_training_asks_nothing_of_the_encoder(chain_copy: Path) -> None:
+def test_a_run_without_pretraining_does_not_check_the_encoder(chain_copy: Path) -> None:
     outcome = type_kedro_run(chain_copy, "--pipelines=report", params=f"{PLAIN},pretrain.encoder.name=inception_v3")
     assert outcome.exit_code == 0, outcome.output

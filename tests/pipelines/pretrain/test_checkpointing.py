@@ -1,4 +1,4 @@
-"""What could break: a signal or a full disk that costs a training; checkpoints too often, too seldom, or too many."""
+"""Checkpoints during a training; signals and a full disk do not lose it."""
 
 import errno
 import logging
@@ -12,8 +12,8 @@ from byol_kedro.byol.monitor import Monitor
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.train import train_step
 from byol_kedro.datasets.checkpoints import Checkpoints, save_file
-from byol_kedro.pipelines.pretrain.checkpointing import SIGNALS, Keeper, StopRequest, catch_signals
-from tests.support.resuming import run, same, what
+from byol_kedro.pipelines.pretrain.checkpointing import SIGNALS, Checkpointer, StopRequest, catch_signals
+from tests.support.resuming import identity, run, same
 from tests.support.trainings import CPU, recipe, small_state
 
 
@@ -31,8 +31,8 @@ def stopped_by(monkeypatch, number, after, parameters, folder):
 
 
 @pytest.fixture(autouse=True)
-def heard():
-    """Signals do what they do by default, however the tests were started: nohup and a background ignore some."""
+def default_handlers():
+    """Default signal handlers, even if the tests were started by nohup or in the background."""
     default = {signal.SIGINT: signal.default_int_handler}
     before = {number: signal.signal(number, default.get(number, signal.SIG_DFL)) for number in SIGNALS}
     yield
@@ -41,22 +41,20 @@ def heard():
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
-def test_a_signal_lets_the_step_end_keeps_it_and_exits_with_a_code_of_its_own(
-    tmp_path, monkeypatch, caplog, number, code
-):
+def test_a_signal_ends_the_training_after_its_step_with_a_checkpoint(tmp_path, monkeypatch, caplog, number, code):
     before = signal.getsignal(number)
     with caplog.at_level(logging.INFO):
         assert stopped_by(monkeypatch, number, 3, recipe(), tmp_path / "a") == code
     assert signal.getsignal(number) is before
     assert caplog.messages[-1] == (
-        f"stopped by {number.name} after step 3 of 4; a checkpoint of it is written; "
-        "the same command goes on from the last one"
+        f"stopped by {number.name} after step 3 of 4; a checkpoint was written; "
+        "run the same command to resume from the last one"
     )
-    assert Checkpoints(tmp_path / "a").of(what()).newest().step == 3
+    assert Checkpoints(tmp_path / "a").of(identity()).newest().step == 3
     assert same(run(tmp_path / "a", recipe()), run(tmp_path / "b", recipe()))
 
 
-def test_a_second_signal_acts_as_ever(monkeypatch):
+def test_a_second_signal_is_handled_as_usual(monkeypatch):
     seen = []
     before = signal.signal(signal.SIGTERM, lambda *_: seen.append("ours"))
     try:
@@ -70,13 +68,13 @@ def test_a_second_signal_acts_as_ever(monkeypatch):
         signal.signal(signal.SIGTERM, before)
 
 
-def test_a_signal_that_nobody_looked_at_is_not_lost():
+def test_an_unchecked_signal_is_raised_again():
     with pytest.raises(KeyboardInterrupt), StopRequest():
         signal.raise_signal(signal.SIGINT)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_what_the_process_was_started_to_ignore_stops_no_training(number):
+def test_ignored_signals_remain_ignored(number):
     signal.signal(number, signal.SIG_IGN)
     with StopRequest() as stop:
         signal.raise_signal(number)
@@ -84,14 +82,14 @@ def test_what_the_process_was_started_to_ignore_stops_no_training(number):
     assert signal.getsignal(number) is signal.SIG_IGN
 
 
-def test_a_training_in_another_thread_hears_what_the_main_thread_catches():
-    entered, told, heard = threading.Event(), threading.Event(), []
+def test_a_training_in_another_thread_receives_signals():
+    entered, signaled, received = threading.Event(), threading.Event(), []
 
     def work():
         with StopRequest() as stop:
             entered.set()
-            told.wait()
-            heard.append(stop.received)
+            signaled.wait()
+            received.append(stop.received)
             stop.received = None
 
     before = signal.getsignal(signal.SIGTERM)
@@ -101,19 +99,19 @@ def test_a_training_in_another_thread_hears_what_the_main_thread_catches():
     entered.wait()
     signal.raise_signal(signal.SIGTERM)
     assert signal.getsignal(signal.SIGTERM) is before
-    told.set()
+    signaled.set()
     thread.join()
-    assert heard == [signal.SIGTERM]
+    assert received == [signal.SIGTERM]
 
 
-def test_a_signal_that_is_caught_while_nothing_is_trained_acts_as_ever():
+def test_a_signal_without_a_training_is_handled_as_usual():
     assert catch_signals()
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_in_another_thread_there_are_no_handlers():
+def test_no_handlers_are_installed_in_another_thread():
     seen = []
 
     def work():
@@ -126,7 +124,7 @@ def test_in_another_thread_there_are_no_handlers():
     assert seen == [signal.getsignal(signal.SIGTERM)]
 
 
-def test_a_full_disk_stops_no_training_and_is_told_once(tmp_path, monkeypatch, caplog):
+def test_a_full_disk_does_not_stop_the_training_and_is_logged_once(tmp_path, monkeypatch, caplog):
     calls = []
 
     def full_from_the_second_on(arrays, path, metadata):
@@ -140,15 +138,15 @@ def test_a_full_disk_stops_no_training_and_is_told_once(tmp_path, monkeypatch, c
     parameters = recipe(checkpoint={"steps": 1})
     result = run(tmp_path / "a", parameters)
     assert [record.levelname for record in caplog.records].count("WARNING") == 1
-    assert "no checkpoint after step 2, the training goes on" in caplog.text
+    assert "no checkpoint after step 2, training continues" in caplog.text
     assert len(calls) == 4
     monkeypatch.undo()
-    assert Checkpoints(tmp_path / "a").of(what()).newest().step == 1
+    assert Checkpoints(tmp_path / "a").of(identity()).newest().step == 1
     assert same(result, run(tmp_path / "b", parameters))
 
 
 class Recorder:
-    """In the place of a folder: which steps were written, and how many stay."""
+    """Replaces a folder and records which steps are written and how many checkpoints are kept."""
 
     def __init__(self):
         self.calls = []
@@ -157,23 +155,23 @@ class Recorder:
         self.calls.append((step, keep))
 
 
-def kept(monkeypatch, settings, seconds_a_step):
+def written(monkeypatch, settings, seconds_per_step):
     now = [0.0]
     plan = Plan(recipe(epochs=5, checkpoint=settings), 16, 0)  # ten steps
     recorder = Recorder()
     monkeypatch.setattr("byol_kedro.pipelines.pretrain.checkpointing.take_snapshot", lambda *_: ({}, {}))
-    keeper = Keeper(recorder, plan, StopRequest(), clock=lambda: now[0])
+    checkpointer = Checkpointer(recorder, plan, StopRequest(), clock=lambda: now[0])
     state = small_state()
     for step in range(1, 11):
-        now[0] += seconds_a_step
+        now[0] += seconds_per_step
         state.step = step
-        keeper(state, Monitor(CPU))
+        checkpointer(state, Monitor(CPU))
     return recorder.calls
 
 
-def test_checkpoints_come_by_the_clock_and_the_last_one_alone_stays(monkeypatch):
-    assert kept(monkeypatch, {"minutes": 1, "keep": 3}, 20.0) == [(3, 3), (6, 3), (9, 3), (10, 1)]
+def test_checkpoints_are_due_by_time_and_only_the_last_is_kept_at_the_end(monkeypatch):
+    assert written(monkeypatch, {"minutes": 1, "keep": 3}, 20.0) == [(3, 3), (6, 3), (9, 3), (10, 1)]
 
 
-def test_checkpoints_come_by_steps_where_that_is_sooner(monkeypatch):
-    assert kept(monkeypatch, {"minutes": 1, "steps": 4}, 1.0) == [(4, 2), (8, 2), (10, 1)]
+def test_checkpoints_are_due_by_steps_if_that_is_sooner(monkeypatch):
+    assert written(monkeypatch, {"minutes": 1, "steps": 4}, 1.0) == [(4, 2), (8, 2), (10, 1)]

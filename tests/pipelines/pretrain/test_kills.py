@@ -1,4 +1,4 @@
-"""What could break: SIGKILL at any moment, in the middle of a write too, changes what the training ends with."""
+"""SIGKILL at any moment, even during a write, does not change the result of a training."""
 
 import multiprocessing
 import random
@@ -13,13 +13,13 @@ from tests.support.resuming import run
 from tests.support.trainings import recipe
 
 KILLS = 3
-# It imports once what each of its children would take seconds to import.
+# Imports once what each child would otherwise import for seconds.
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload([__name__])
 
 
 def train_to(folder, result):
-    """In a process of its own: trains, and puts all tensors into the file `result`."""
+    """Trains in its own process and writes all tensors to the file `result`."""
     encoder, heads, _ = run(folder, recipe(epochs=8, checkpoint={"steps": 1}))
     save_file({**encoder.arrays, **heads.arrays}, result)
 
@@ -38,8 +38,8 @@ def undisturbed(tmp_path_factory):
     return load_file(place / "result")
 
 
-def killed_at_some_moment(folder, result, rng):
-    """Whether the process was alive; it dies after its next checkpoint or a little later, even while it writes one."""
+def killed_at_a_random_moment(folder, result, rng):
+    """Kills the process after its next checkpoint or a little later; returns whether it was alive."""
     process, before = start(folder, result), set(folder.rglob("step-*"))
     while process.is_alive() and set(folder.rglob("step-*")) <= before:
         time.sleep(0.001)
@@ -49,10 +49,10 @@ def killed_at_some_moment(folder, result, rng):
     return process.exitcode == -signal.SIGKILL
 
 
-def test_killed_again_and_again_it_ends_with_the_same_tensors(undisturbed, tmp_path):
-    rng = random.Random(time.time_ns())  # any moment will do
+def test_repeated_kills_do_not_change_the_result(undisturbed, tmp_path):
+    rng = random.Random(time.time_ns())  # a different moment in each run
     folder, result = tmp_path / "checkpoints", tmp_path / "result"
-    assert all(killed_at_some_moment(folder, result, rng) for _ in range(KILLS))
+    assert all(killed_at_a_random_moment(folder, result, rng) for _ in range(KILLS))
     start(folder, result).join()
     resumed = load_file(result)
     assert resumed.keys() == undisturbed.keys()

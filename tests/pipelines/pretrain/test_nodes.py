@@ -1,4 +1,4 @@
-"""What could break: what pretraining leaves for the other stages, what it tells, what it reads of the labels."""
+"""Artifacts, online evaluation and progress of pretraining."""
 
 import dataclasses
 import logging
@@ -17,9 +17,9 @@ from byol_kedro.datasets.provenance import training_of
 from byol_kedro.errors import UserError
 from byol_kedro.log import format_duration
 from byol_kedro.pipelines.pretrain import create_pipeline
-from byol_kedro.pipelines.pretrain.artifacts import describe
-from byol_kedro.pipelines.pretrain.online_eval import online_measures
-from byol_kedro.pipelines.pretrain.progress import ProgressReport, tell_plan
+from byol_kedro.pipelines.pretrain.artifacts import encoder_header
+from byol_kedro.pipelines.pretrain.online_eval import online_evaluation
+from byol_kedro.pipelines.pretrain.progress import ProgressReport, log_plan
 from tests.support.encoders import HEADER
 from tests.support.pretrain_inputs import TRAIN, UNLABELED, split
 from tests.support.resuming import run
@@ -31,7 +31,7 @@ def trained(tmp_path_factory):
     return run(tmp_path_factory.mktemp("checkpoints"), recipe(accumulation_steps=2, batch_size=5), 3)
 
 
-def test_the_header_says_what_was_trained_on_what_and_how(trained):
+def test_the_header_describes_the_training(trained):
     header = EncoderHeader.from_dict(trained[0].header)
     mean, std = channel_statistics([UNLABELED.pixels, TRAIN.pixels])
     assert header == EncoderHeader(
@@ -53,15 +53,15 @@ def test_the_header_says_what_was_trained_on_what_and_how(trained):
     )
 
 
-def test_the_header_holds_all_parameters_and_how_many_images_the_steps_have_seen(trained):
+def test_the_header_has_all_parameters_and_the_image_passes(trained):
     assert training_of(trained[0]) == (recipe(accumulation_steps=2, batch_size=5), 40)  # 4 steps of 2 × 5
 
 
-def test_a_channel_that_never_changes_is_divided_by_one():
+def test_a_constant_channel_has_std_one():
     flat = [dataclasses.replace(images, pixels=images.pixels.copy()) for images in (UNLABELED, TRAIN)]
     for images in flat:
         images.pixels[:, 2] = 77
-    header = describe(initial_state(recipe(), SIZE, 0, CPU), recipe(), *flat, 0)
+    header = encoder_header(initial_state(recipe(), SIZE, 0, CPU), recipe(), *flat, 0)
     assert (header.mean[2], header.std[2]) == (77 / 255, 1)
 
 
@@ -72,7 +72,7 @@ def test_the_encoder_is_trained_and_can_be_restored(trained):
     assert not torch.equal(restored.state_dict()["bn1.weight"], start.state_dict()["bn1.weight"])
 
 
-def test_encoder_and_heads_together_are_the_whole_of_both_networks(trained):
+def test_encoder_and_heads_together_are_both_networks(trained):
     network = initial_state(recipe(), SIZE, 0, CPU).network
     encoder, heads, _ = trained
     names = {f"encoder.{name}" for name in encoder.keys()} | set(heads.keys())  # noqa: SIM118  # Tensors is no dict
@@ -88,13 +88,13 @@ def test_the_history_ends_with_the_last_step_and_its_knn(trained):
     assert history["effective_rank"].notna().tolist() == [False, True, False, True]
 
 
-def test_without_normalization_mean_is_zero_and_deviation_one(tmp_path):
+def test_without_normalization_mean_is_zero_and_std_one(tmp_path):
     encoder, _, _ = run(tmp_path, recipe(normalize=False, epochs=1))
     header = EncoderHeader.from_dict(encoder.header)
     assert (header.mean, header.std) == ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
-def test_too_few_images_stop_before_any_work(tmp_path):
+def test_too_few_images_are_a_user_error(tmp_path):
     with pytest.raises(UserError, match="found 22"):
         run(tmp_path, recipe(batch_size=23))
 
@@ -112,13 +112,13 @@ def test_pretraining_reads_no_test_image():
     }
 
 
-def measured(network, images, per_side):
+def evaluated(network, images, per_side):
     settings = recipe(online_knn={"images": per_side}).online_knn
-    return online_measures(images, settings, HEADER, 0, CPU)(network)
+    return online_evaluation(images, settings, HEADER, 0, CPU)(network)
 
 
 class Brightness(torch.nn.Module):
-    """Features that tell dark from bright."""
+    """Features that separate dark from bright images."""
 
     head_hidden_size = 2
 
@@ -139,12 +139,12 @@ def dark_and_bright(labels):
 
 
 @pytest.mark.parametrize(("labels", "expected"), [(np.arange(40) % 2, 1.0), (1 - np.arange(40) // 20, None)])
-def test_knn_is_perfect_where_features_are_the_classes_and_chance_where_they_are_not(labels, expected):
-    top1 = measured(brightness(), dark_and_bright(labels), 20)["knn_top1"]
+def test_knn_is_perfect_for_separating_features_and_chance_otherwise(labels, expected):
+    top1 = evaluated(brightness(), dark_and_bright(labels), 20)["knn_top1"]
     assert top1 == expected if expected is not None else 0.2 < top1 < 0.8
 
 
-def test_knn_guesses_one_half_from_the_other_and_never_reads_a_image_without_label(monkeypatch):
+def test_knn_reads_labeled_images_only(monkeypatch):
     seen = []
     monkeypatch.setattr(
         "byol_kedro.pipelines.pretrain.online_eval.encode",
@@ -152,38 +152,37 @@ def test_knn_guesses_one_half_from_the_other_and_never_reads_a_image_without_lab
     )
     labels = np.where(np.arange(40) < 30, np.arange(40) % 2, -1)
     images = dataclasses.replace(split("train", 40), labels=labels)
-    measured(brightness(), images, 10)
+    evaluated(brightness(), images, 10)
     rows = {image.tobytes() for image in seen[0]}
     labeled = {image.tobytes() for image in images.pixels[:30]}
     assert len(rows) == len(seen[0]) == 20
     assert rows <= labeled
 
 
-def test_images_without_labels_have_a_rank_and_no_knn():
-    assert measured(brightness(), UNLABELED, 10).keys() == {"effective_rank"}
+def test_without_labels_there_is_a_rank_but_no_knn():
+    assert evaluated(brightness(), UNLABELED, 10).keys() == {"effective_rank"}
 
 
-def test_of_fewer_than_two_images_nothing_is_measured(caplog):
+def test_fewer_than_two_images_are_not_evaluated(caplog):
     caplog.set_level("INFO")
     one = dataclasses.replace(TRAIN, pixels=TRAIN.pixels[:1], labels=TRAIN.labels[:1])
-    assert measured(brightness(), one, 10) == {}
-    assert caplog.messages == [
-        "the history will have no kNN top-1 and no effective rank: 1 of 1 training images have a label, 2 expected"
-    ]
+    assert evaluated(brightness(), one, 10) == {}
+    (message,) = caplog.messages
+    assert "no kNN top-1 and no effective rank: 1 of 1 training images have a label" in message
 
 
-def test_the_rank_is_that_of_what_the_projector_makes_of_the_features():
+def test_the_rank_is_that_of_the_projections():
     flat, line = brightness(), brightness()
     with torch.no_grad():
-        flat.projector.weight.zero_()  # all images one vector: a collapse
+        flat.projector.weight.zero_()  # collapsed: all images give one vector
         line.projector.weight.copy_(torch.eye(2))
-        line.projector.bias.copy_(torch.tensor([5.0, 5.0]))  # beside the direction in which images differ
+        line.projector.bias.copy_(torch.tensor([5.0, 5.0]))  # not along the direction in which the images differ
     images = dark_and_bright(np.arange(40) % 2)
-    assert measured(flat, images, 20)["effective_rank"] == pytest.approx(1, abs=1e-4)
-    assert 1.05 < measured(line, images, 20)["effective_rank"] <= 2.001
+    assert evaluated(flat, images, 20)["effective_rank"] == pytest.approx(1, abs=1e-4)
+    assert 1.05 < evaluated(line, images, 20)["effective_rank"] <= 2.001
 
 
-def test_a_training_of_one_step_has_a_last_line(caplog):
+def test_a_training_of_one_step_logs_its_last_line(caplog):
     plan = Plan(recipe(epochs=1), 8, 0)
     with caplog.at_level(logging.INFO), ProgressReport(plan, "CPU", terminal=False) as report:
         report(1, Row(1, 1.0, 3.0, 0.1, 0.9, 8.0, 1.0, 0.25))
@@ -199,61 +198,61 @@ class Clock:
         return self.now
 
 
-def watched(caplog, seconds_a_step, *, steps=40, std=1.0, upto=40):
-    """The lines that a training of `steps` steps logs, one row every ten."""
+def log_lines(caplog, seconds_per_step, *, steps=40, std=1.0, upto=40):
+    """The log lines of a training of `steps` steps with a row every ten steps."""
     clock = Clock()
     plan = Plan(recipe(epochs=steps // 10), 80, 0)  # ten steps an epoch
     with caplog.at_level(logging.INFO), ProgressReport(plan, "CPU", terminal=False, clock=clock) as report:
         for done in range(1, upto + 1):
-            clock.now += seconds_a_step
+            clock.now += seconds_per_step
             row = Row(done, done / 10, 3.0, 0.1, 0.9, 8.0, std, 0.25) if done % 10 == 0 else None
             report(done, row)
     return [record.getMessage() for record in caplog.records]
 
 
-def test_the_number_of_steps_is_told_before_the_first(caplog):
+def test_the_plan_is_logged(caplog):
     with caplog.at_level(logging.INFO):
-        tell_plan(Plan(recipe(epochs=80, batch_size=256, optimizer={"warmup_epochs": 2}), 3000, 0), 96)
-    told = "3,000 images of 96×96 in steps of 256: 11 steps an epoch, 880 in all, 22 of them warm-up"
-    assert caplog.messages == [told]
+        log_plan(Plan(recipe(epochs=80, batch_size=256, optimizer={"warmup_epochs": 2}), 3000, 0), 96)
+    expected = "3,000 images of 96×96 in steps of 256: 11 steps per epoch, 880 in total, 22 of them warmup"
+    assert caplog.messages == [expected]
 
 
 @pytest.mark.parametrize("epochs", [1, 2])
-def test_a_training_that_is_over_before_its_warm_up_is_warned_of(caplog, epochs):
-    tell_plan(Plan(recipe(epochs=epochs, optimizer={"warmup_epochs": 2}), 80, 0), 96)
+def test_a_training_within_its_warmup_is_warned_about(caplog, epochs):
+    log_plan(Plan(recipe(epochs=epochs, optimizer={"warmup_epochs": 2}), 80, 0), 96)
     assert caplog.messages[-1].endswith(
-        f"set pretrain.optimizer.warmup_epochs, now 2, well below pretrain.epochs, now {epochs}"
+        f"set pretrain.optimizer.warmup_epochs (2) well below pretrain.epochs ({epochs})"
     )
 
 
-def test_a_long_training_is_announced_with_what_takes_minutes(caplog):
-    lines = watched(caplog, 10.0, steps=80_000, upto=3)
-    hint = "--env=sample takes minutes, on photographs of its own"
+def test_the_estimate_of_a_long_training_suggests_the_sample(caplog):
+    lines = log_lines(caplog, 10.0, steps=80_000, upto=3)
+    hint = "--env=sample takes minutes, on built-in photographs"
     assert lines[0] == f"pretraining will take about 9 days on this CPU; {hint}"
 
 
-def test_a_short_training_is_announced_without_advice(caplog):
-    assert watched(caplog, 6.0)[0] == "pretraining will take about 4 minutes on this CPU"
+def test_the_estimate_of_a_short_training_has_no_advice(caplog):
+    assert log_lines(caplog, 6.0)[0] == "pretraining will take about 4 minutes on this CPU"
 
 
-def test_each_epoch_has_a_line_with_the_time_left(caplog):
-    lines = watched(caplog, 1.0)
+def test_each_epoch_logs_the_time_left(caplog):
+    lines = log_lines(caplog, 1.0)
     assert lines[2] == "epoch 2.0 of 4, loss 3.000, kNN top-1 within train 25.0%, 20 seconds left"
     assert lines[-1] == "epoch 4.0 of 4, loss 3.000, kNN top-1 within train 25.0%, done"
     assert len(lines) == 1 + 4
 
 
-def test_within_a_long_epoch_a_line_comes_every_twenty_seconds(caplog):
-    lines = watched(caplog, 7.0, upto=9)
+def test_a_long_epoch_logs_every_twenty_seconds(caplog):
+    lines = log_lines(caplog, 7.0, upto=9)
     assert lines[1:] == ["step 4 of 40, 4 minutes left", "step 7 of 40, 4 minutes left"]
 
 
-def test_a_collapse_is_told_once(caplog):
-    lines = watched(caplog, 1.0, std=1e-4)
+def test_a_collapse_is_logged_once(caplog):
+    lines = log_lines(caplog, 1.0, std=1e-4)
     assert [line.split(":")[0] for line in lines].count("the features are collapsing") == 1
 
 
-def test_on_a_terminal_there_is_a_bar_and_no_line_but_the_estimate(caplog, capsys):
+def test_a_terminal_shows_a_bar_and_only_the_estimate_is_logged(caplog, capsys):
     clock = Clock()
     plan = Plan(recipe(epochs=4), 80, 0)
     with caplog.at_level(logging.INFO), ProgressReport(plan, "CPU", terminal=True, clock=clock) as report:
@@ -279,5 +278,5 @@ def test_times_in_words(seconds, words):
     assert format_duration(seconds) == words
 
 
-def test_an_unmeasured_knn_is_not_a_number():
+def test_knn_is_nan_by_default():
     assert math.isnan(Row(1, 1.0, 1.0, 0.1, 0.9, 1.0, 0.1).knn_top1)

@@ -1,9 +1,9 @@
-"""What could break: an image of other views than those that the networks see."""
+"""The image of the first views."""
 
 import numpy as np
 import torch
 
-from byol_kedro.byol.batches import place_images
+from byol_kedro.byol.batches import load_images
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.train import train
 from byol_kedro.datasets.image_grid import MARGIN, TITLE
@@ -16,14 +16,14 @@ SIDE = 64 + MARGIN  # of a tile: images of 16 pixels are enlarged four times
 
 
 def tiles(image):
-    """(3 rows, n, 3, S, S) uint8: what was drawn, at its own size and without margins."""
+    """(3 rows, n, 3, S, S) uint8: the images at their own size, without margins."""
     image = image[:, TITLE:]
     rows, columns = image.shape[0] // SIDE, image.shape[1] // SIDE
     split = image.reshape(rows, SIDE, columns, SIDE, 3).transpose(0, 2, 4, 1, 3)
     return split[..., :64:4, :64:4]
 
 
-def test_the_views_are_those_of_the_first_step_and_stand_below_their_images(monkeypatch):
+def test_views_of_the_first_step_are_shown_below_their_images(monkeypatch):
     parameters, seen = recipe(batch_size=10, epochs=1), []
     plan = Plan(parameters, 22, 3)
 
@@ -33,11 +33,11 @@ def test_the_views_are_those_of_the_first_step_and_stand_below_their_images(monk
         return torch.ones(2)
 
     monkeypatch.setattr("byol_kedro.byol.train.train_step", step)
-    images = place_images([UNLABELED.pixels, TRAIN.pixels], CPU)
+    images = load_images([UNLABELED.pixels, TRAIN.pixels], CPU)
     train(small_state(3), images, plan, (0.0,) * 3, (1.0,) * 3)
     shown = tiles(show_views(UNLABELED, TRAIN, parameters, 3))
     assert shown.shape == (3, COLUMNS, 3, SIZE, SIZE)
-    first_batch = plan.picked(plan.order(0), 0)[0][:COLUMNS].numpy()
+    first_batch = plan.micro_batches(plan.order(0), 0)[0][:COLUMNS].numpy()
     np.testing.assert_array_equal(shown[0], np.concatenate([UNLABELED.pixels, TRAIN.pixels])[first_batch])
     for row, view in zip(shown[1:], seen[0], strict=True):
         np.testing.assert_allclose(row / 255, view[:COLUMNS].numpy(), atol=0.5 / 255 + 1e-6)

@@ -1,12 +1,12 @@
-"""What could break: two different trainings taken for one, or a training that no longer finds its own checkpoint."""
+"""The identity of a training, by which its checkpoints are found."""
 
 import pytest
 import torch
 
 from byol_kedro.pipelines.pretrain import resume
-from byol_kedro.pipelines.pretrain.resume import INDIFFERENT, identity_of
+from byol_kedro.pipelines.pretrain.resume import NOT_IDENTIFYING, training_identity
 from tests.support.pretrain_inputs import TRAIN, UNLABELED
-from tests.support.resuming import what
+from tests.support.resuming import identity
 from tests.support.trainings import CPU, RECIPE, VIEW, recipe
 
 CHANGES = [
@@ -27,17 +27,17 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("changes", CHANGES, ids=str)
-def test_what_changes_the_result_makes_another_training(changes):
-    assert what(changes) != what()
+def test_relevant_parameters_change_the_identity(changes):
+    assert identity(changes) != identity()
 
 
-def test_seed_device_and_data_make_another_training():
-    assert what(seed=1) != what()
-    assert identity_of(recipe(), UNLABELED, TRAIN, 0, torch.device("mps"))["device"] == "mps"
-    assert identity_of(recipe(), TRAIN, TRAIN, 0, CPU) != what()
+def test_seed_device_and_data_change_the_identity():
+    assert identity(seed=1) != identity()
+    assert training_identity(recipe(), UNLABELED, TRAIN, 0, torch.device("mps"))["device"] == "mps"
+    assert training_identity(recipe(), TRAIN, TRAIN, 0, CPU) != identity()
 
 
-INDIFFERENT_CHANGES = {
+IRRELEVANT_CHANGES = {
     "recipe": "other",
     "online_knn": {"images": 3},
     "checkpoint": {"minutes": 1, "steps": 7, "keep": 3},
@@ -46,21 +46,21 @@ INDIFFERENT_CHANGES = {
 }
 
 
-def test_names_watching_and_keeping_do_not():
-    assert what(INDIFFERENT_CHANGES) == what()
-    assert set(INDIFFERENT_CHANGES) == INDIFFERENT | {"precision"}
+def test_irrelevant_parameters_do_not_change_the_identity():
+    assert identity(IRRELEVANT_CHANGES) == identity()
+    assert set(IRRELEVANT_CHANGES) == NOT_IDENTIFYING | {"precision"}
 
 
-def test_every_parameter_that_matters_has_a_change_in_these_tests():
-    assert {*RECIPE} == {name for change in CHANGES for name in change} | INDIFFERENT | {"init_from"}
+def test_every_parameter_is_covered_here():
+    assert {*RECIPE} == {name for change in CHANGES for name in change} | NOT_IDENTIFYING | {"init_from"}
 
 
-def test_the_code_in_subfolders_counts_and_so_does_where_it_lies(tmp_path, monkeypatch):
+def test_the_code_hash_covers_subfolders_and_paths(tmp_path, monkeypatch):
     monkeypatch.setattr(resume.byol, "__file__", str(tmp_path / "__init__.py"))
-    marks = set()
+    hashes = set()
     for name, code in (("a.py", "1"), ("b/a.py", "1"), ("b/a.py", "2")):
         (tmp_path / "b").mkdir(exist_ok=True)
         (tmp_path / name).write_text(code)
-        marks.add(resume._code.__wrapped__())
+        hashes.add(resume._code_hash.__wrapped__())
         (tmp_path / name).unlink()
-    assert len(marks) == 3
+    assert len(hashes) == 3

@@ -1,4 +1,4 @@
-"""What could break: curves that are not the history, steps that come twice, other views than those of training."""
+"""TensorBoard shows the history and the first views of a training."""
 
 import logging
 
@@ -8,7 +8,7 @@ import pytest
 from byol_kedro.pipelines.pretrain.nodes import show_views
 from tests.support.event_files import image, points
 from tests.support.pretrain_inputs import TRAIN, UNLABELED
-from tests.support.resuming import TIMES, died, run, same
+from tests.support.resuming import TIMES, run, run_interrupted, same
 from tests.support.trainings import recipe
 
 
@@ -18,7 +18,7 @@ def only(folder):
 
 
 def curves_of(history):
-    """What TensorBoard is to show of a history, as it reads it: float32, and no point where nothing was measured."""
+    """The expected curves of a history: float32, without points for missing values."""
     columns = {name: history[["step", name]].dropna() for name in history.columns if name not in ("step", TIMES)}
     return {name: [tuple(point) for point in column.to_numpy(np.float32)] for name, column in columns.items()}
 
@@ -29,7 +29,7 @@ def shown(folder):
     return curves
 
 
-def test_curves_are_the_history_and_the_image_is_of_the_first_views(tmp_path, caplog):
+def test_curves_are_the_history_and_the_image_has_the_first_views(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         _, _, history = run(tmp_path / "a", recipe(), events=tmp_path / "events")
     assert shown(tmp_path / "events") == curves_of(history)
@@ -37,32 +37,32 @@ def test_curves_are_the_history_and_the_image_is_of_the_first_views(tmp_path, ca
     assert np.array_equal(image(only(tmp_path / "events"), "first_views"), expected)
     name = only(tmp_path / "events").name
     assert name.startswith("test-")
-    assert f"this training is {name} under tensorboard --logdir {tmp_path / 'events'}" in caplog.text
+    assert f"TensorBoard: run {name} of tensorboard --logdir {tmp_path / 'events'}" in caplog.text
 
 
 @pytest.mark.parametrize("steps", [1, 3, 5])
-def test_a_training_that_died_shows_each_step_once(tmp_path, steps):
+def test_a_resumed_training_shows_each_step_once(tmp_path, steps):
     parameters, events = recipe(epochs=3, checkpoint={"steps": 2}), tmp_path / "events"
-    died(tmp_path / "a", parameters, steps, events=events)
+    run_interrupted(tmp_path / "a", parameters, steps, events=events)
     again = run(tmp_path / "a", parameters, events=events)
     assert shown(events) == curves_of(again[2])
     assert image(only(events), "first_views").ndim == 3
 
 
-def test_trained_anew_only_the_new_training_is_shown(tmp_path):
+def test_a_repeated_training_replaces_the_old_one(tmp_path):
     run(tmp_path / "a", recipe(), events=tmp_path / "events")
     again = run(tmp_path / "a", recipe(resume=False), events=tmp_path / "events")
     assert shown(tmp_path / "events") == curves_of(again[2])
     assert image(only(tmp_path / "events"), "first_views").ndim == 3
 
 
-def test_a_finished_training_brings_its_history_to_a_board_that_is_asked_for_later(tmp_path):
+def test_a_finished_training_is_shown_if_tensorboard_is_switched_on_later(tmp_path):
     first = run(tmp_path / "a", recipe())
     again = run(tmp_path / "a", recipe(), events=tmp_path / "events")
     assert same(first, again)
     assert shown(tmp_path / "events") == curves_of(first[2])
 
 
-def test_unasked_there_are_no_event_files(tmp_path):
+def test_without_tensorboard_there_are_no_event_files(tmp_path):
     run(tmp_path, recipe())
     assert list(tmp_path.rglob("events*")) == []

@@ -1,1 +1,1 @@
-"""Random views of images, as BYOL draws them."""
+"""The random views of BYOL."""

@@ -1,7 +1,7 @@
-"""Color operations on runs of images, in place, each image with its own factor.
+"""Color operations in place, with another factor for each image.
 
 All follow torchvision's functions for float tensors (adjust_brightness, …): x is (N, 3, H, W) float32 in [0, 1] and
-stays there; a factor is (N,) float32.
+remains in that range; a factor is (N,) float32.
 """
 
 import torch
@@ -17,38 +17,38 @@ def gray_plane(x: Tensor) -> Tensor:
 
 
 def gray_(x: Tensor) -> None:
-    """Puts the gray plane into all three channels."""
+    """Replace all three channels by the gray plane."""
     x.copy_(gray_plane(x))
 
 
 def brightness_(x: Tensor, factor: Tensor) -> None:
-    """Blends with black."""
+    """Blend with black."""
     x.mul_(factor.view(-1, 1, 1, 1)).clamp_(max=1)
 
 
 def contrast_(x: Tensor, factor: Tensor) -> None:
-    """Blends with the mean of the gray plane; it is the gray of the channels' means, which takes one pass to know."""
+    """Blend with the mean of the gray plane, computed in one pass as the gray of the channel means."""
     factor = factor.view(-1, 1, 1, 1)
     mean = gray_plane(x.flatten(2).mean(dim=2).view(-1, 3, 1, 1))  # (N, 1, 1, 1)
     x.mul_(factor).add_((1 - factor) * mean).clamp_(0, 1)
 
 
 def saturation_(x: Tensor, factor: Tensor) -> None:
-    """Blends with the gray plane."""
+    """Blend with the gray plane."""
     factor = factor.view(-1, 1, 1, 1)
     plane = gray_plane(x).mul_(1 - factor)
     x.mul_(factor).add_(plane).clamp_(0, 1)
 
 
 def hue_(x: Tensor, shift: Tensor) -> None:
-    """Turns the hue by `shift` (in turns, -0.5 to 0.5); value and chroma stay.
+    """Shift the hue by `shift` (in turns, -0.5 to 0.5). Value and chroma do not change.
 
-    torchvision goes to HSV and back. Here the hue never leaves the unit of the chroma C = max - min, so that nothing
-    is divided and no sextant is looked up: with H the hue in sextants, -3 to 3 and 0 at red,
+    torchvision converts to HSV and back. Here the hue is kept in units of the chroma C = max - min, which needs neither
+    a division nor a lookup of sextants. With H the hue in sextants, -3 to 3 and 0 at red,
         C |H| = max - 2 min + green + blue - red,  with the sign of green - blue,
-    and a channel whose peak lies at the hue P (red 0, green 2, blue 4) becomes
-        min + clamp(2 C - |C H'|, 0, C),  H' = H + 6 shift - P brought to -3 … 3,
-    where, for |H'| up to 6, bringing it there is |H'| → 3 - | |H'| - 3 |.
+    and a channel that peaks at the hue P (red 0, green 2, blue 4) becomes
+        min + clamp(2 C - |C H'|, 0, C),  H' = H + 6 shift - P wrapped to -3 … 3,
+    where, for |H'| up to 6, wrapping is |H'| → 3 - | |H'| - 3 |.
     """
     red, green, blue = x.chunk(3, dim=1)
     high = torch.maximum(torch.maximum(red, green), blue)  # (N, 1, H, W), as all below
@@ -64,9 +64,5 @@ def hue_(x: Tensor, shift: Tensor) -> None:
 
 
 def solarize_(x: Tensor) -> None:
-    """x where it is below one half, else 1 - x: there it is the lesser of the two."""
+    """Invert values of at least one half: there 1 - x is the smaller of x and 1 - x."""
     torch.minimum(x, 1 - x, out=x)
-
-
-# In the order of the columns of `Draw.factors`.
-OPERATIONS = (brightness_, contrast_, saturation_, hue_)

@@ -1,21 +1,28 @@
-"""Crop, bicubic resize and flip as matrix products, with other matrices for each image."""
+"""Crop, bicubic resize and flip as matrix products, with different matrices for each image."""
 
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-# The side is enlarged, so WINDOW new rows come from WINDOW + 4 old ones at most. Products over windows of the rows
-# need a third of the arithmetic of products over all of them, and the whole resize 30 % less time at 96 px.
+# Crops are enlarged, so WINDOW new rows depend on at most WINDOW + 4 old ones. Products over windows of rows need a
+# third of the arithmetic of products over all rows, and make the resize 30 % faster at 96 px.
 WINDOW = 32
 
 
 def crop_resize_flip(images: Tensor, box: Tensor, flip: Tensor, out: Tensor) -> Tensor:
-    """Cuts a box from each image, resizes it to the whole size and mirrors it where asked.
+    """Crop a box from each image, resizes it to the size of the image, and flips it.
 
-    images: (N, 3, S, S) uint8; box: (N, 4) int64, top, left, height, width inside the image; flip: (N,) bool;
-    out: (N, 3, S, S) float32, receives the result in [0, 1].
     Equals torchvision's resized_crop with antialias=True and bicubic interpolation (a = -0.5), clamped.
+
+    Args:
+        images: (N, 3, S, S) uint8.
+        box: (N, 4) int64, top, left, height, width, inside the image.
+        flip: (N,) bool, which images to flip horizontally.
+        out: (N, 3, S, S) float32, receives the result in [0, 1].
+
+    Returns:
+        `out`.
     """
     n, _, size, _ = images.shape
     top, left, height, width = box.unbind(1)
@@ -25,7 +32,7 @@ def crop_resize_flip(images: Tensor, box: Tensor, flip: Tensor, out: Tensor) -> 
 
 
 def _resize_rows(images: Tensor, top: Tensor, height: Tensor) -> Tensor:
-    """(N, 3, S, S) uint8 → (N, 3, S, S) float32 in 0 to 255: new rows, the columns as they were."""
+    """(N, 3, S, S) uint8 → (N, 3, S, S) float32 in 0 to 255: resized rows, original columns."""
     n, _, size, _ = images.shape
     window = _window(size)
     reach = window + 4
@@ -35,7 +42,7 @@ def _resize_rows(images: Tensor, top: Tensor, height: Tensor) -> Tensor:
     matrix = weight.new_zeros((n, 1, size, reach))
     matrix.view(n, size, reach).scatter_(2, local, weight)
     old = first.unsqueeze(2) + torch.arange(reach, device=images.device) + top.view(-1, 1, 1)
-    old = old.clamp_(0, size - 1).view(n, 1, -1)  # what lies outside has no weight
+    old = old.clamp_(0, size - 1).view(n, 1, -1)  # pixels outside have weight 0
     plane = torch.arange(3 * n, device=images.device).view(n, 3, 1) * size
     pixels = images.view(-1, size).index_select(0, (old + plane).view(-1)).float()
     matrix = matrix.expand(n, 3, size, reach).reshape(-1, window, reach)
@@ -43,7 +50,7 @@ def _resize_rows(images: Tensor, top: Tensor, height: Tensor) -> Tensor:
 
 
 def _window(size: int) -> int:
-    """The divisor of the size that is nearest to WINDOW."""
+    """The divisor of the size that is closest to WINDOW."""
     return min((d for d in range(1, size + 1) if size % d == 0), key=lambda d: abs(d - WINDOW))
 
 
@@ -59,10 +66,10 @@ def _columns(left: Tensor, width: Tensor, flip: Tensor, size: int) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _taps(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The four old pixels that make each new one: (S + 1, S, 4) int64 and float32, by the length of the box.
+    """The four old pixels of each new one and their weights: (S + 1, S, 4) int64 and float32, by length of the box.
 
-    Old pixels are counted from the start of the box. Weights are Keys' cubic with a = -0.5, as PIL uses it: one
-    outside the box has no weight, the others sum to one.
+    Old pixels are counted from the start of the box. The weights are Keys' cubic with a = -0.5, as in PIL: 0 outside
+    of the box, with a sum of 1.
     """
     length = torch.arange(size + 1, dtype=torch.float64, device=device).clamp_(min=1).view(-1, 1, 1)
     new = torch.arange(size, dtype=torch.float64, device=device).view(1, -1, 1)

@@ -8,7 +8,7 @@ from torch import nn
 
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
-from byol_kedro.byol.features import WHOSE, encode
+from byol_kedro.byol.features import ENCODER_FEATURES, encode
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.provenance import Provenance
 from byol_kedro.datasets.tensors import Array, Tensors
@@ -103,10 +103,10 @@ def _latents(
     count: int | None = None,
 ) -> Tensors:
     """Features, labels and index of the first `count` images, or of all; `class_names` in the header is JSON."""
-    whose = f"{WHOSE} {encoder.header['version']}, {split}"
+    name = f"{ENCODER_FEATURES} {encoder.header['version']}, {split}"
     index = np.arange(len(images), dtype=np.int64)[:count]
     arrays: dict[str, Array] = {
-        "features": encode(model, images.pixels[: len(index)], header, device, whose=whose),
+        "features": encode(model, images.pixels[: len(index)], header, device, name=name),
         "labels": images.labels[: len(index)],
         "index": index,
     }

@@ -16,12 +16,12 @@ from byol_kedro.byol.features import encode, encode_transformed
 from byol_kedro.byol.pretrained_weights import (
     check_timm_name,
     check_weights,
+    eval_transform,
     hub_repository,
-    own_transform,
     pretrained_encoder,
 )
-from byol_kedro.byol.supervised import INSTEAD as SUPERVISED_INSTEAD
-from byol_kedro.byol.supervised import Watch, supervised_plan, train_supervised
+from byol_kedro.byol.supervised import ADVICE as SUPERVISED_ADVICE
+from byol_kedro.byol.supervised import OnEpoch, supervised_plan, train_supervised
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.provenance import training_of
 from byol_kedro.datasets.tensors import Tensors
@@ -61,7 +61,7 @@ class Reference:
         Raises:
             NotFiniteError: a feature is not finite.
         """
-        return self.encode(pixels, whose=f"features of {self.features}, {split}", instead=self.instead)
+        return self.encode(pixels, name=f"features of {self.features}, {split}", advice=self.instead)
 
 
 def check_references(references: Mapping[str, str]) -> None:
@@ -122,14 +122,14 @@ def _supervised(
     facts = {
         "architecture": header.architecture,
         "epochs": plan.parameters.epochs,
-        "batch_size": plan.images_a_step,
+        "batch_size": plan.images_per_step,
         "seed": header.seed,
     }
     encode_it = partial(encode, model, header=header, device=device)
-    yield Reference("supervised", SUPERVISED, encode_it, SUPERVISED_INSTEAD, facts)
+    yield Reference("supervised", SUPERVISED, encode_it, SUPERVISED_ADVICE, facts)
 
 
-def _progress_log(epochs: int) -> Watch:
+def _progress_log(epochs: int) -> OnEpoch:
     """Callback that logs the first and the last epoch, and one epoch every `LINE_SECONDS`."""
     start = last = time.monotonic()
 
@@ -159,7 +159,7 @@ def _pretrained(name: str, wanted: str, device: torch.device) -> Iterator[Refere
     content, _ = read_weights(file, f"references.{name}")
     model = pretrained_encoder(weights, content, f"references.{name}: {file}")
     facts = {"architecture": weights.partition(".")[0]}
-    encode_it = partial(encode_transformed, model, transform=own_transform(model), device=device)
+    encode_it = partial(encode_transformed, model, transform=eval_transform(model), device=device)
     instead = f"give other weights in references.{name}, or remove it"
     yield Reference(name, f"{name} ({weights})", encode_it, instead, facts)
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from byol_kedro.byol.statistics import pieces
+from byol_kedro.byol.statistics import chunks
 from byol_kedro.datasets.images import Images
 from byol_kedro.evaluation.duplicates import NEAR, Hashes, alike, nearest, perceptual_hash
 from byol_kedro.log import get_logger
@@ -29,7 +29,7 @@ class ImageHashes:
         """Compute the hashes in batches."""
         exact: list[bytes] = []
         perceptual = [np.zeros(0, np.uint64)]
-        for piece in pieces(images.pixels):
+        for piece in chunks(images.pixels):
             exact.extend(sha256(image.data).digest() for image in piece)
             perceptual.append(perceptual_hash(piece))
         return cls(exact, np.concatenate(perceptual), images)

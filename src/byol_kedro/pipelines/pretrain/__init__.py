@@ -1,4 +1,4 @@
-"""BYOL: an encoder from images without labels."""
+"""BYOL pretraining of an encoder on images without labels."""
 
 from byol_kedro.pipelines.pretrain.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""What pretraining leaves behind, in the form that the catalog keeps."""
+"""The artifacts of pretraining: encoder, heads, history."""
 
 import dataclasses
 import json
@@ -15,10 +15,10 @@ from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.parameters import Pretrain
 
 
-def describe(
+def encoder_header(
     state: TrainState, parameters: Pretrain, images_unlabeled: Images, images_train: Images, seed: int
 ) -> EncoderHeader:
-    """The header of the encoder that is to be trained; reads all images where they are to be normalized."""
+    """The header of the encoder. Reads all images if their mean and standard deviation are needed."""
     pixels = [images_unlabeled.pixels, images_train.pixels]
     mean, std = channel_statistics(pixels) if parameters.normalize else ((0.0,) * 3, (1.0,) * 3)
     return EncoderHeader(
@@ -28,7 +28,7 @@ def describe(
         image_size=images_train.pixels.shape[-1],
         feature_dim=feature_dim(state.network.encoder),
         mean=mean,
-        std=tuple(deviation or 1.0 for deviation in std),  # a channel that never changes is not divided by 0
+        std=tuple(deviation or 1.0 for deviation in std),  # no division by 0 for a constant channel
         data=images_train.source,
         data_fingerprint=f"{images_unlabeled.fingerprint}:{images_train.fingerprint}",
         recipe=parameters.recipe,
@@ -40,18 +40,18 @@ def describe(
     )
 
 
-def encoder_of(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> Tensors:
-    """The encoder's weights by timm's names.
+def encoder_artifact(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> Tensors:
+    """The weights of the encoder by timm's names.
 
-    Its header has more than `EncoderHeader`: `init_from`, empty for a start from scratch; `training`, all
-    parameters of the training as JSON; `image_passes`, how many images its steps have seen; `lineage`, names of
-    folders of checkpoints as JSON, of the trainings that it continues and, last, its own.
+    The header has these entries besides those of `EncoderHeader`: `init_from`, empty for a training from scratch;
+    `training`, all parameters of the training as JSON; `image_passes`, the number of images in all steps; `lineage`,
+    JSON names of the checkpoint folders of the trainings that this one continues and, last, its own.
     """
     return Tensors(to_arrays(state.network.encoder), _header(state, header, parameters))
 
 
-def heads_of(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> Tensors:
-    """`projector.*`, `predictor.*`, `target.encoder.*` and `target.projector.*`: the rest of both networks."""
+def heads_artifact(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> Tensors:
+    """All weights but the encoder's: `projector.*`, `predictor.*`, `target.encoder.*` and `target.projector.*`."""
     arrays = to_arrays(state.network)
     return Tensors(
         {k: v for k, v in arrays.items() if not k.startswith("encoder.")}, _header(state, header, parameters)
@@ -61,7 +61,7 @@ def heads_of(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> 
 def _header(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> dict[str, str]:
     return {
         **header.to_dict(),
-        # Whoever reads a result has to see that its encoder did not start from scratch.
+        # The report shows whether the encoder was trained from scratch.
         "init_from": parameters.init_from or "",
         "training": parameters.model_dump_json(),
         "lineage": json.dumps(state.lineage),
@@ -69,6 +69,6 @@ def _header(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> d
     }
 
 
-def history_of(rows: list[Row]) -> pd.DataFrame:
-    """One row each, with the columns of `Row`."""
+def history_table(rows: list[Row]) -> pd.DataFrame:
+    """The history with the fields of `Row` as columns."""
     return pd.DataFrame([dataclasses.asdict(row) for row in rows], columns=[f.name for f in dataclasses.fields(Row)])

@@ -1,4 +1,4 @@
-"""What a training would stumble over, told before the run writes anything."""
+"""Checks of a training before the run writes anything."""
 
 from typing import Any
 
@@ -7,22 +7,25 @@ from kedro.pipeline import Pipeline
 
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.state import initial_state
-from byol_kedro.byol.trial import check_trains
+from byol_kedro.byol.trial import check_trainable
 from byol_kedro.parameters import Parameters
 from byol_kedro.pipelines.pretrain.resume import initialize
 
 
 def check_training(parameters: Parameters, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> int:
-    """The number of features that the encoder of a run will have, which trains it.
+    """Check the pretraining of a run.
+
+    Returns:
+        The number of features of the encoder.
 
     Raises:
-        UserError: there is no such device; the architecture cannot be trained on the images, which the run makes or
-            reads; the file of `init_from` does not fit it.
+        UserError: the device does not exist, the architecture cannot be trained on the images, or the file of
+            `init_from` does not match the network.
     """
     device, training = resolve_device(parameters.device), parameters.pretrain
     ingests = "images_train" in pipeline.all_outputs()
     size = parameters.ingest.image_size if ingests else catalog.load("images_train").pixels.shape[-1]
-    features = check_trains(training.encoder, size)
+    features = check_trainable(training.encoder, size)
     if training.init_from is not None:
         initialize(initial_state(training, size, parameters.seed, device), training)
     return features

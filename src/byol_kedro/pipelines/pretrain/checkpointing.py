@@ -1,4 +1,4 @@
-"""Checkpoints while a training runs."""
+"""Checkpoints during a training, and a clean stop on a signal."""
 
 import math
 import signal
@@ -20,59 +20,62 @@ from byol_kedro.log import get_logger
 
 logger = get_logger(__name__)
 
-EXIT_BY_SIGNAL = 128  # plus the signal's number: what a shell reports of a process that a signal ended
-# Of kill and of a scheduler, of Ctrl-C, of a terminal or a connection that is closed.
+EXIT_BY_SIGNAL = 128  # plus the number of the signal: the exit status that shells report
+# Sent by kill and schedulers, by Ctrl-C, and by a terminal or connection that closes.
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
-# Signals belong to the process, and so does what is written here.
+# Signal handlers belong to the process, and so do these.
 _requests: "list[StopRequest]" = []
-_before: dict[signal.Signals, Any] = {}
+_previous_handlers: dict[signal.Signals, Any] = {}
 
 
 class StopRequest:
-    """While its block runs, the first of `SIGNALS` is only recorded in `received`.
+    """Context manager that records the first of `SIGNALS` in `received` instead of handling it.
 
-    A second one acts as it would without this class: nobody has to wait for a long step. What the process was started
-    to ignore, as nohup and a shell's background do, is ignored here, too. Python lets only the main thread install
-    handlers: for a block in another thread, `catch_signals` has to be called in the main thread before.
+    A second signal is handled as without this class, so that nobody has to wait for a long step. Signals that the
+    process was started to ignore (by nohup, or in a shell's background) remain ignored. Only the main thread can
+    install handlers: for a block in another thread, call `catch_signals` in the main thread first.
     """
 
     def __init__(self) -> None:
+        """Create a request without a signal."""
         self.received: signal.Signals | None = None
         self._catches = False
 
     def __enter__(self) -> Self:
+        """Start recording signals."""
         _requests.append(self)
-        self._catches = not _before and catch_signals()
+        self._catches = not _previous_handlers and catch_signals()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Stop recording, and raise a signal that arrived too late to be checked."""
         _requests.remove(self)
         if self._catches:
             release_signals()
         if self.received is not None and kind is None:
-            # It came too late for anybody in the block to look at it.
+            # The block ended before anything in it checked `received`.
             signal.raise_signal(self.received)
 
 
 def catch_signals() -> bool:
-    """Let `SIGNALS` be recorded in the running `StopRequest`s; whether this is the main thread, which alone can."""
+    """Record `SIGNALS` in the active `StopRequest`s. Returns False outside of the main thread, which cannot do it."""
     if threading.current_thread() is not threading.main_thread():
         return False
     for number in SIGNALS:
-        if number not in _before and signal.getsignal(number) not in (signal.SIG_IGN, None):
-            _before[number] = signal.signal(number, _record)
+        if number not in _previous_handlers and signal.getsignal(number) not in (signal.SIG_IGN, None):
+            _previous_handlers[number] = signal.signal(number, _record)
     return True
 
 
 def release_signals() -> None:
     """Undo `catch_signals`. Does nothing outside of the main thread."""
     if threading.current_thread() is threading.main_thread():
-        for number, handler in _before.items():
+        for number, handler in _previous_handlers.items():
             signal.signal(number, handler)
-        _before.clear()
+        _previous_handlers.clear()
 
 
 def _record(number: int, _frame: FrameType | None) -> None:
@@ -83,24 +86,27 @@ def _record(number: int, _frame: FrameType | None) -> None:
         signal.raise_signal(number)
 
 
-class Keeper:
-    """Is called after every step of `train`: writes a checkpoint when one is due, at the end, and before it stops.
+class Checkpointer:
+    """Callback of `train` that writes a checkpoint when one is due, at the end, and before a stop.
 
-    It is due `checkpoint.minutes` or `checkpoint.steps` after the one before, whichever comes first.
+    A checkpoint is due `checkpoint.minutes` or `checkpoint.steps` after the previous one, whichever comes first.
     """
 
     def __init__(
         self, folder: TrainingFolder, plan: Plan, stop: StopRequest, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        """Start the interval. `folder` receives the checkpoints; `stop` is checked after every step."""
         self._folder, self._plan, self._stop, self._clock = folder, plan, stop, clock
         self._settings = plan.parameters.checkpoint
         self._last, self._steps = clock(), 0
-        self._complained = False
+        self._warned = False
 
     def __call__(self, state: TrainState, monitor: Monitor) -> None:
-        """Raises SystemExit with 143 (SIGTERM), 130 (SIGINT) or 129 (SIGHUP) where the run was told to stop.
+        """Called after every step.
 
-        DivergedError where what was to be written is no number: no training could go on from it.
+        Raises:
+            SystemExit: the process received a signal; the status is 143 (SIGTERM), 130 (SIGINT) or 129 (SIGHUP).
+            DivergedError: the state is not finite, so that no training could resume from it.
         """
         self._steps += 1
         number = self._stop.received
@@ -108,38 +114,38 @@ class Keeper:
         if number is not None or state.step == self._plan.steps or self._due():
             written = self._write(state, monitor)
         if number is not None:
-            what = "a checkpoint of it is written" if written else "no checkpoint of it could be written"
-            command = "the same command" + ("" if self._plan.parameters.resume else " with pretrain.resume=true")
+            outcome = "a checkpoint was written" if written else "no checkpoint of this step could be written"
+            advice = "run the same command" + ("" if self._plan.parameters.resume else " with pretrain.resume=true")
             logger.info(
-                "stopped by %s after step %s of %s; %s; %s goes on from the last one",
-                number.name, f"{state.step:,}", f"{self._plan.steps:,}", what, command,
+                "stopped by %s after step %s of %s; %s; %s to resume from the last one",
+                number.name, f"{state.step:,}", f"{self._plan.steps:,}", outcome, advice,
             )  # fmt: skip
             raise SystemExit(EXIT_BY_SIGNAL + number)
 
     def _due(self) -> bool:
         steps = self._settings.steps
-        late = self._clock() - self._last >= 60 * self._settings.minutes
-        return late or (steps is not None and self._steps >= steps)
+        is_late = self._clock() - self._last >= 60 * self._settings.minutes
+        return is_late or (steps is not None and self._steps >= steps)
 
     def _write(self, state: TrainState, monitor: Monitor) -> bool:
-        """Whether it could be written. A training does not die of a full disk: it may be whole before the next one."""
+        """Whether it could be written. A full disk does not stop the training; there may be room for the next one."""
         keep = 1 if state.step == self._plan.steps else self._settings.keep
         with monitor.paused():
             arrays, header = take_snapshot(state, monitor)
-            self._check(arrays, state, monitor)
+            self._check_finite(arrays, state, monitor)
             try:
                 self._folder.write(state.step, arrays, header, keep)
             except UserError as error:
-                if not self._complained:
-                    logger.warning("no checkpoint after step %s, the training goes on: %s", f"{state.step:,}", error)
-                self._complained = True
+                if not self._warned:
+                    logger.warning("no checkpoint after step %s, training continues: %s", f"{state.step:,}", error)
+                self._warned = True
                 return False
             finally:
                 self._last, self._steps = self._clock(), 0
         return True
 
-    def _check(self, arrays: Arrays, state: TrainState, monitor: Monitor) -> None:
-        """DivergedError where a training could not go on from `arrays`; the loss may not have been read since."""
+    def _check_finite(self, arrays: Arrays, state: TrainState, monitor: Monitor) -> None:
+        """Raises DivergedError if the loss since the last row or an array is not finite."""
         loss = float(monitor.pending()[0][0])
         if not math.isfinite(loss):
             raise DivergedError(f"the loss is {loss}", state, self._plan)

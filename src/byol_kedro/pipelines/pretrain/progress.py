@@ -1,4 +1,4 @@
-"""How far the training is and how long it takes, for whoever watches the screen."""
+"""Progress of the training on the screen."""
 
 import math
 import sys
@@ -22,9 +22,13 @@ LONG_SECONDS = 3600.0
 
 
 class ProgressReport:
-    """Watches `train`: a bar on a terminal, else a line now and then; an early estimate; a warning of collapse.
+    """Callback of `train`: a progress bar on a terminal, otherwise log lines; a time estimate; a collapse warning.
 
-    `device` is how the estimate calls the machine, for example `CPU`.
+    Args:
+        plan: the training.
+        device: name of the device in the estimate, for example `CPU`.
+        terminal: whether to show a bar; by default whether stdout is a terminal.
+        clock: time in seconds.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class ProgressReport:
         terminal: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Create the report; nothing is shown before the first step."""
         self._plan, self._device, self._clock = plan, device, clock
         # rich writes the bar to the console of Kedro's log handler, so that log lines do not cut it.
         columns = TextColumn("pretraining"), BarColumn(), TextColumn("{task.description}")
@@ -45,6 +50,7 @@ class ProgressReport:
         self._last_line = -math.inf
 
     def __enter__(self) -> Self:
+        """Show the bar, if there is one."""
         if self._bar is not None:
             self._bar.start()
             self._bar.add_task("", total=self._plan.steps)
@@ -53,18 +59,19 @@ class ProgressReport:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Remove the bar."""
         if self._bar is not None:
-            with suppress(OSError):  # the terminal may be what has gone
+            with suppress(OSError):  # the terminal may be closed
                 self._bar.stop()
 
     def __call__(self, done: int, row: Row | None) -> None:
-        """`done` steps are done; `row` is what was read after the last of them, if anything was."""
+        """Called after every step with the number of steps done and, if the metrics were read, the new row."""
         now = self._clock()
         if self._start is None:
-            # The first step also sets up the device: time counts from its end.
+            # The first step also sets up the device, so time is measured from its end.
             self._start, self._last_line = (now, done), now
         if row is not None:
-            self._take(row)
+            self._update(row)
         since, first = self._start
         if done == first and done < self._plan.steps:
             return
@@ -75,14 +82,14 @@ class ProgressReport:
             self._estimate(per_step)
         self._show(done, row, now, per_step)
 
-    def _take(self, row: Row) -> None:
+    def _update(self, row: Row) -> None:
         self._text = f"epoch {row.epoch:.1f} of {self._plan.parameters.epochs}, loss {row.loss:.3f}"
         if math.isfinite(row.knn_top1):
             self._text += f", kNN top-1 within train {percent(row.knn_top1)}%"
         if row.collapsed(self._plan.parameters.heads.projection_dim) and not self._warned:
             self._warned = True
             logger.warning(
-                "the features are collapsing: after step %d the projections of different images hardly differ "
+                "the features are collapsing: after step %d the projections of different images are almost equal "
                 "(std %.1e); lower pretrain.optimizer.lr or raise pretrain.tau.base",
                 row.step,
                 row.feature_std,
@@ -91,7 +98,7 @@ class ProgressReport:
     def _estimate(self, per_step: float) -> None:
         assert self._start is not None
         seconds = per_step * (self._plan.steps - self._start[1])
-        hint = "; --env=sample takes minutes, on photographs of its own" if seconds > LONG_SECONDS else ""
+        hint = "; --env=sample takes minutes, on built-in photographs" if seconds > LONG_SECONDS else ""
         logger.info("pretraining will take about %s on this %s%s", format_duration(seconds), self._device, hint)
 
     def _show(self, done: int, row: Row | None, now: float, per_step: float) -> None:
@@ -99,32 +106,32 @@ class ProgressReport:
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, description=f"{self._text}, {left}")
             return
-        epoch_ends = row is not None and done % self._plan.steps_an_epoch == 0
+        epoch_ends = row is not None and done % self._plan.steps_per_epoch == 0
         if now - self._last_line >= LINE_SECONDS or (epoch_ends and self._text):
             self._last_line = now
             text = self._text or f"step {done} of {self._plan.steps}"
             logger.info("%s, %s", text, left if done < self._plan.steps else "done")
 
 
-def tell_plan(plan: Plan, size: int) -> None:
-    """Says how many steps the training has, on images of which size; warns of one that is over before its warm-up."""
-    a_step, steps, warmup = (f"{number:,}" for number in (plan.images_a_step, plan.steps, plan.warmup))
-    images, an_epoch = counted(plan.count, "image"), counted(plan.steps_an_epoch, "step")
+def log_plan(plan: Plan, size: int) -> None:
+    """Log the number of steps and the image size; warns if the warmup does not end before the training."""
+    per_step, steps, warmup = (f"{number:,}" for number in (plan.images_per_step, plan.steps, plan.warmup))
+    images, per_epoch = counted(plan.count, "image"), counted(plan.steps_per_epoch, "step")
     logger.info(
-        "%s of %d×%d in steps of %s: %s an epoch, %s in all, %s of them warm-up",
-        images, size, size, a_step, an_epoch, steps, warmup,
+        "%s of %d×%d in steps of %s: %s per epoch, %s in total, %s of them warmup",
+        images, size, size, per_step, per_epoch, steps, warmup,
     )  # fmt: skip
     if plan.warmup == plan.steps:
         logger.warning(
-            "all of this training is warm-up: its learning rate only rises; "
-            "set pretrain.optimizer.warmup_epochs, now %g, well below pretrain.epochs, now %d",
+            "the whole training is warmup, so that its learning rate never falls; "
+            "set pretrain.optimizer.warmup_epochs (%g) well below pretrain.epochs (%d)",
             plan.parameters.optimizer.warmup_epochs,
             plan.parameters.epochs,
         )
 
 
-def tell_skipped(state: TrainState) -> None:
-    """Says how many steps the optimizer left out, where it left out any."""
+def log_skipped_steps(state: TrainState) -> None:
+    """Log the number of skipped steps, if there are any."""
     if state.skipped:
         logger.info(
             "%s of %s changed no weight: a gradient overflowed in float16 and the scale of the loss was halved",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from byol_kedro.byol.monitor import Monitor, Row
 from byol_kedro.byol.state import TrainState
-from byol_kedro.byol.train import Watch
+from byol_kedro.byol.train import OnStep
 from byol_kedro.datasets.events import EventFolder
 from byol_kedro.log import get_logger
 
@@ -19,20 +19,28 @@ Image = npt.NDArray[np.uint8]
 
 
 @contextmanager
-def on_board(
-    events: EventFolder, name: str | None, state: TrainState, monitor: Monitor, views: Callable[[], Image]
-) -> Iterator[Watch]:
-    """Watches `train`: its rows become curves under `name`, `views` an image at the first step. None: no events.
+def tensorboard_callback(
+    events: EventFolder | None, name: str, state: TrainState, monitor: Monitor, views: Callable[[], Image]
+) -> Iterator[OnStep]:
+    """A callback of `train` that writes each row of the history to TensorBoard.
 
-    A training that has a history but no events yet, since TensorBoard was not asked for, brings its history along.
+    If the training has a history but no events yet, since TensorBoard was switched on later, the whole history is
+    written first.
+
+    Args:
+        events: where the event files are written. With None the callback does nothing.
+        name: name of the training in TensorBoard.
+        state: the state that the training starts from.
+        monitor: the history so far.
+        views: makes the image that is shown at the first step.
     """
-    if name is None:
+    if events is None:
         yield lambda _done, _row: None
         return
-    begins = state.step == 0 or not events.has_events(name)
+    is_new = state.step == 0 or not events.has_events(name)
     with events.writer(name, done=state.step) as writer:
-        logger.info("TensorBoard: this training is %s under tensorboard --logdir %s", name, events.root)
-        if begins:
+        logger.info("TensorBoard: run %s of tensorboard --logdir %s", name, events.root)
+        if is_new:
             writer.image("first_views", 1, views())
             for row in monitor.rows:
                 writer.scalars(row.step, _values(row))
@@ -41,13 +49,3 @@ def on_board(
 
 def _values(row: Row) -> dict[str, float]:
     return {name: value for name, value in dataclasses.asdict(row).items() if name != "step"}
-
-
-def both(first: Watch, second: Watch) -> Watch:
-    """Calls one after the other."""
-
-    def watch(done: int, row: Row | None) -> None:
-        first(done, row)
-        second(done, row)
-
-    return watch

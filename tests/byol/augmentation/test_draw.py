@@ -1,4 +1,4 @@
-"""The parameters of a batch of views have the distribution that the view names."""
+"""The drawn parameters have the distribution that the view asks for."""
 
 import math
 from itertools import permutations
@@ -8,7 +8,8 @@ import torch
 from scipy import stats
 from torchvision.transforms import RandomResizedCrop
 
-from byol_kedro.byol.augmentation.augment import NOTHING, draw
+from byol_kedro.byol.augmentation.draw import SKIPPED, draw_params
+from byol_kedro.byol.augmentation.operations import OPERATIONS
 from byol_kedro.parameters import View
 
 N = 20_000
@@ -17,56 +18,57 @@ PAPER = {
     "contrast": 0.3, "saturation": 0.2, "hue": 0.1, "grayscale_prob": 0.2, "blur_prob": 0.1, "blur_sigma": (0.1, 2.0),
     "solarize_prob": 0.2,
 }  # fmt: skip
-# Seeds are fixed, so a test passes or fails for good; with another seed it would fail once in a thousand times.
+# Seeds are fixed, so the tests are deterministic; with another seed each would fail once in a thousand times.
 RARE = 1e-3
 
 
 def drawn(n=N, size=96, seed=0, **changes):
-    return draw(View(**PAPER | changes), n, size, torch.Generator().manual_seed(seed))
+    return draw_params(View(**PAPER | changes), n, size, torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize(
-    ("step", "parameter"),
-    [("flip", "hflip_prob"), ("gray", "grayscale_prob"), ("blur", "blur_prob"), ("solarize", "solarize_prob")],
-)
-def test_a_step_is_drawn_as_often_as_its_probability_says(step, parameter):
-    count = int(getattr(drawn(), step).sum())
-    assert stats.binomtest(count, N, PAPER[parameter]).pvalue > RARE
+@pytest.mark.parametrize("name", [operation.name for operation in OPERATIONS])
+def test_operations_are_applied_with_their_probability(name):
+    count = int(drawn().applied[name].sum())
+    assert stats.binomtest(count, N, PAPER[f"{name}_prob"]).pvalue > RARE
 
 
-def test_jitter_is_drawn_for_all_operations_of_an_image_or_for_none():
-    spared = (drawn().order == NOTHING).sum(dim=1)
-    assert set(spared.tolist()) == {0, 4}
-    assert stats.binomtest(int((spared == 0).sum()), N, PAPER["color_jitter_prob"]).pvalue > RARE
+def test_flips_have_their_probability():
+    assert stats.binomtest(int(drawn().flip.sum()), N, PAPER["hflip_prob"]).pvalue > RARE
 
 
-def test_steps_are_drawn_independently_of_one_another():
+def test_jitter_applies_all_of_its_operations_or_none():
+    skipped = (drawn().jitter_order == SKIPPED).sum(dim=1)
+    assert set(skipped.tolist()) == {0, 4}
+    assert stats.binomtest(int((skipped == 0).sum()), N, PAPER["color_jitter_prob"]).pvalue > RARE
+
+
+def test_operations_are_drawn_independently():
     batch = drawn()
-    flags = torch.stack((batch.flip, batch.gray, batch.blur, batch.solarize, batch.order[:, 0] != NOTHING)).float()
+    flags = torch.stack((batch.flip, *batch.applied.values(), batch.jitter_order[:, 0] != SKIPPED)).float()
     correlation = torch.corrcoef(flags) - torch.eye(5)
     assert correlation.abs().max() < 4 / math.sqrt(N)
 
 
 def test_the_24_orders_of_the_jitter_are_equally_likely():
-    orders = drawn(color_jitter_prob=1.0).order.tolist()
+    orders = drawn(color_jitter_prob=1.0).jitter_order.tolist()
     counts = [sum(order == list(wanted) for order in orders) for wanted in permutations(range(4))]
     assert sum(counts) == N
     assert stats.chisquare(counts).pvalue > RARE
 
 
 @pytest.mark.parametrize(("column", "low", "high"), [(0, 0.6, 1.4), (1, 0.7, 1.3), (2, 0.8, 1.2), (3, -0.1, 0.1)])
-def test_a_factor_is_uniform_over_its_range(column, low, high):
-    factors = drawn().factors[:, column]
+def test_jitter_factors_are_uniform_over_their_ranges(column, low, high):
+    factors = drawn().jitter_factors[:, column]
     assert stats.kstest(factors, stats.uniform(low, high - low).cdf).pvalue > RARE
 
 
-def test_the_width_of_the_blur_is_uniform_over_its_range():
-    assert stats.kstest(drawn().sigma, stats.uniform(0.1, 1.9).cdf).pvalue > RARE
+def test_sigma_of_the_blur_is_uniform_over_its_range():
+    assert stats.kstest(drawn().parameters["blur"], stats.uniform(0.1, 1.9).cdf).pvalue > RARE
 
 
-def test_an_operation_of_no_strength_is_left_out():
-    order = drawn(color_jitter_prob=1.0, hue=0.0, contrast=0.0).order
-    assert set(order.unique().tolist()) == {NOTHING, 0, 2}
+def test_jitter_operations_of_strength_zero_are_skipped():
+    order = drawn(color_jitter_prob=1.0, hue=0.0, contrast=0.0).jitter_order
+    assert set(order.unique().tolist()) == {SKIPPED, 0, 2}
 
 
 @pytest.mark.parametrize("aspect", [(0.75, 1.3333), (0.2, 5.0)])
@@ -94,7 +96,7 @@ def test_boxes_lie_inside_the_image_and_differ():
 
 
 @pytest.mark.parametrize("start", [0, 1], ids=["top", "left"])
-def test_a_box_begins_at_each_place_where_it_fits_equally_often(start):
+def test_positions_of_a_box_are_uniform(start):
     boxes = drawn(size=32, scale=(0.25, 0.25), ratio=(1.0, 1.0)).box
     counts = boxes[:, start].bincount(minlength=17)  # 16 pixels of 32
     assert stats.chisquare(counts).pvalue > RARE
@@ -103,8 +105,8 @@ def test_a_box_begins_at_each_place_where_it_fits_equally_often(start):
 @pytest.mark.parametrize(
     ("aspect", "box"), [((0.5, 0.5), [0, 24, 96, 48]), ((2.0, 2.0), [24, 0, 48, 96]), ((0.5, 2.0), [0, 0, 96, 96])]
 )
-def test_where_no_try_fits_the_box_is_central(aspect, box):
-    # Of a square, an area of 1 is only to be had with an aspect of 1.
+def test_the_box_is_central_if_no_try_fits(aspect, box):
+    # The whole area of a square fits with an aspect ratio of 1 only.
     boxes = drawn(50, scale=(1.0, 1.0), ratio=aspect).box
     central = torch.tensor(box)
     assert (boxes == central).all(dim=1).float().mean() > 0.9
@@ -112,5 +114,5 @@ def test_where_no_try_fits_the_box_is_central(aspect, box):
 
 def test_views_drawn_one_after_the_other_differ():
     generator = torch.Generator().manual_seed(0)
-    first, second = (draw(View(**PAPER), 100, 96, generator) for _ in range(2))
-    assert not (first.factors == second.factors).any()
+    first, second = (draw_params(View(**PAPER), 100, 96, generator) for _ in range(2))
+    assert not (first.jitter_factors == second.jitter_factors).any()

@@ -1,4 +1,4 @@
-"""What could break: weights in the wrong place, a part that silently starts from scratch, an old target lost."""
+"""Initializing the networks of a training with the weights of a file."""
 
 import copy
 
@@ -7,8 +7,9 @@ import timm
 import torch
 import torchvision
 
-from byol_kedro.byol.networks import Byol, create_encoder
-from byol_kedro.byol.pretrained_weights import take_over
+from byol_kedro.byol.method import Byol
+from byol_kedro.byol.networks import create_encoder
+from byol_kedro.byol.pretrained_weights import load_matching
 from byol_kedro.errors import UserError
 from tests.support.trainings import small_state
 
@@ -20,8 +21,8 @@ def byol(stem="imagenet"):
     return Byol(create_encoder("resnet18", stem, False, seed=0), HIDDEN, PROJECTION, seed=0)
 
 
-def theirs(seed):
-    """The replaced trainer's network, written out: torchvision's ResNet without its last layer, and a head."""
+def published_network(seed):
+    """The published trainer's network: torchvision's ResNet without its last layer, and a head."""
     torch.manual_seed(seed)
     network = torch.nn.Module()
     network.encoder = torch.nn.Sequential(*list(torchvision.models.resnet18().children())[:-1])
@@ -46,7 +47,7 @@ def projections(network):
 
 @pytest.fixture(scope="module")
 def model_pth():
-    online, target = theirs(1), theirs(2)
+    online, target = published_network(1), published_network(2)
     content = {
         "online_network_state_dict": online.state_dict(),
         "target_network_state_dict": target.state_dict(),
@@ -55,10 +56,10 @@ def model_pth():
     return online, target, content
 
 
-def test_both_networks_of_model_pth_give_what_they_gave(model_pth):
+def test_both_networks_of_model_pth_compute_the_same(model_pth):
     online, target, content = model_pth
     network = byol()
-    take_over(network, content, "model.pth")
+    load_matching(network, content, "model.pth")
     network.eval()
     with torch.no_grad():
         torch.testing.assert_close(network.encoder(IMAGES), online.encoder(IMAGES).flatten(1))
@@ -66,25 +67,25 @@ def test_both_networks_of_model_pth_give_what_they_gave(model_pth):
         torch.testing.assert_close(network.target(IMAGES), projections(target))
 
 
-def test_of_model_pth_the_predictor_alone_starts_anew(model_pth):
+def test_the_predictor_keeps_its_random_weights(model_pth):
     network = byol()
     before = copy.deepcopy(network.predictor.state_dict())
-    taken = take_over(network, model_pth[2], "model.pth")
-    assert "predictor" in taken.anew
+    loaded = load_matching(network, model_pth[2], "model.pth")
+    assert "predictor" in loaded.random
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.predictor.state_dict().items())
 
 
 @pytest.mark.parametrize("key", ["online_network_state_dict", "target_network_state_dict"])
-def test_half_of_a_model_pth_is_refused(model_pth, key):
+def test_an_incomplete_model_pth_is_refused(model_pth, key):
     content = {name: value for name, value in model_pth[2].items() if name != key}
     with pytest.raises(UserError, match=f"model.pth lacks {key}"):
-        take_over(byol(), content, "model.pth")
+        load_matching(byol(), content, "model.pth")
 
 
-def test_a_torchvision_state_dict_is_taken_without_its_classifier_by_both_networks():
+def test_a_torchvision_state_dict_initializes_both_encoders():
     original = torchvision.models.resnet18().eval()
     network = byol()
-    take_over(network, original.state_dict(), "resnet18.pth")
+    load_matching(network, original.state_dict(), "resnet18.pth")
     original.fc = torch.nn.Identity()
     network.eval()
     with torch.no_grad():
@@ -92,20 +93,20 @@ def test_a_torchvision_state_dict_is_taken_without_its_classifier_by_both_networ
         torch.testing.assert_close(network.target.encoder(IMAGES), original(IMAGES))
 
 
-def test_older_files_of_torchvision_lack_the_counters_of_batch_norm():
+def test_files_without_batch_norm_counters_are_read():
     state = {k: v for k, v in torchvision.models.resnet18().state_dict().items() if "num_batches" not in k}
     network = byol()
-    take_over(network, state, "resnet18.pth")
+    load_matching(network, state, "resnet18.pth")
     assert torch.equal(network.encoder.conv1.weight, state["conv1.weight"])
 
 
 @pytest.mark.parametrize("name", ["resnet10t", "vit_tiny_patch16_224", "mobilenetv3_small_050"])
-def test_a_state_dict_of_timm_is_taken_whatever_its_classifier_is_called(name):
+def test_a_timm_state_dict_is_read_without_its_classifier(name):
     encoder = create_encoder(name, "imagenet", False, seed=0)
     network = Byol(encoder, HIDDEN, PROJECTION, seed=0)
     torch.manual_seed(5)
     original = timm.create_model(name, num_classes=7)
-    take_over(network, original.state_dict(), "timm.pth")
+    load_matching(network, original.state_dict(), "timm.pth")
     for key, tensor in network.encoder.state_dict().items():
         assert torch.equal(tensor, original.state_dict()[key]), key
 
@@ -115,31 +116,34 @@ def test_a_state_dict_of_timm_is_taken_whatever_its_classifier_is_called(name):
     [
         (lambda s: s.pop("layer1.0.conv1.weight"), r"1 tensors are missing \(encoder.layer1.0.conv1.weight …\)"),
         (lambda s: s.update({"layer9.weight": torch.zeros(1)}), r"1 are unknown to it \(encoder.layer9.weight …\)"),
-        (lambda s: s.update({"bn1.bias": torch.zeros(3)}), r"encoder.bn1.bias is \(3,\) there and \(64,\) here"),
-        (lambda s: s.update({"bn1.bias": "text"}), r"encoder.bn1.bias is str there"),
+        (
+            lambda s: s.update({"bn1.bias": torch.zeros(3)}),
+            r"bn1.bias has shape \(3,\) in the file, expected \(64,\)",
+        ),
+        (lambda s: s.update({"bn1.bias": "text"}), r"encoder.bn1.bias has shape str in the file"),
     ],
 )
-def test_a_file_that_does_not_fit_is_an_error_and_changes_nothing(change, message):
+def test_a_mismatching_file_is_an_error_and_changes_nothing(change, message):
     network = byol()
     before = copy.deepcopy(network.state_dict())
     state = dict(torchvision.models.resnet18().state_dict())
     change(state)
     with pytest.raises(UserError, match=message):
-        take_over(network, state, "x.pth")
+        load_matching(network, state, "x.pth")
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
 def test_another_stem_is_an_error():
-    with pytest.raises(UserError, match=r"conv1.weight is \(64, 3, 7, 7\) there and \(64, 3, 3, 3\) here"):
-        take_over(byol("small"), torchvision.models.resnet18().state_dict(), "x.pth")
+    with pytest.raises(UserError, match=r"shape \(64, 3, 7, 7\) in the file, expected \(64, 3, 3, 3\)"):
+        load_matching(byol("small"), torchvision.models.resnet18().state_dict(), "x.pth")
 
 
 def test_another_architecture_is_an_error():
-    with pytest.raises(UserError, match=r"does not fit this network.*pretrain.encoder.name"):
-        take_over(small_state().network, torchvision.models.resnet18().state_dict(), "x.pth")
+    with pytest.raises(UserError, match=r"does not match this network.*pretrain.encoder.name"):
+        load_matching(small_state().network, torchvision.models.resnet18().state_dict(), "x.pth")
 
 
-def test_other_heads_than_those_of_model_pth_are_an_error(model_pth):
+def test_other_heads_are_an_error(model_pth):
     network = Byol(create_encoder("resnet18", "imagenet", False, seed=0), HIDDEN, PROJECTION + 1, seed=0)
-    with pytest.raises(UserError, match=r"projector.3.weight is \(8, 24\) there and \(9, 24\) here"):
-        take_over(network, model_pth[2], "model.pth")
+    with pytest.raises(UserError, match=r"projector.3.weight has shape \(8, 24\) in the file, expected \(9, 24\)"):
+        load_matching(network, model_pth[2], "model.pth")
