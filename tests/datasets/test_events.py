@@ -79,6 +79,6 @@ def test_load_creates_nothing(tmp_path):
 
 def test_missing_package_is_named(monkeypatch):
     monkeypatch.setattr("byol_kedro.parameters.find_spec", lambda _name: None)
-    assert Parameters.tensorboard_is_installed(False) is False
+    assert Parameters.check_tensorboard(False) is False
     with pytest.raises(ValueError, match=r'pip install "byol-kedro\[tensorboard\]"'):
-        Parameters.tensorboard_is_installed(True)
+        Parameters.check_tensorboard(True)

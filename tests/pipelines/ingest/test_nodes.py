@@ -106,7 +106,7 @@ def test_overlap_is_warned_of(caplog):
 def test_overlap_is_computed_in_batches(monkeypatch):
     train, test = random_images(5, side=16), random_images(4, side=16, seed=1)
     test.pixels[3] = train.pixels[4]
-    monkeypatch.setattr(statistics, "PIECE", 2)
+    monkeypatch.setattr(statistics, "CHUNK", 2)
     assert count_overlap(random_images(0, side=16), train, test)["train"]["pairs"] == ["3 4 (identical)"]
 
 
