@@ -147,9 +147,7 @@ def test_a_reference_is_not_built() -> None:
         key: tensor.clone() for key, tensor in create_encoder("test_resnet", "imagenet", False, 0).state_dict().items()
     }
     weights["conv1.0.weight"][0] = torch.nan
-    with pytest.raises(
-        UserError, match=r"is not a test_resnet: conv1\.0\.weight holds NaN or infinity"
-    ):
+    with pytest.raises(UserError, match=r"is not a test_resnet: conv1\.0\.weight holds NaN or infinity"):
         pretrained_encoder("test_resnet", weights, "references.mine: mine.safetensors")
 
 

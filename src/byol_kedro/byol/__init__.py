@@ -1,0 +1,1 @@
+"""BYOL in plain PyTorch."""

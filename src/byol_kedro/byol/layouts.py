@@ -122,7 +122,7 @@ def find_encoder(content: Mapping[str, Any], encoder: nn.Module, problem: str, a
 
 
 def resnet_name(tensors: Mapping[str, Any]) -> str:
-    """timm's name of the ResNet with tensors of these names and widths; empty if there is none."""
+    """Name in timm of the ResNet with tensors of these names and widths; empty if there is none."""
     blocks = tuple(
         len({name.split(".")[1] for name in tensors if name.startswith(f"layer{number}.") and name.count(".") > 1})
         for number in (1, 2, 3, 4)

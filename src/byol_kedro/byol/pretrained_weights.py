@@ -169,7 +169,7 @@ def hub_repository(name: str) -> str | None:
 
 
 def pretrained_encoder(name: str, weights: Mapping[str, Any], source: str) -> nn.Module:
-    """timm's network `name` without its classifier, with the weights of a file, in evaluation mode.
+    """Build timm's network `name` without its classifier, with the weights of a file, in evaluation mode.
 
     If the file has more than a state dict and its classifier, a line is logged that says what was used.
 

@@ -32,6 +32,7 @@ class Plan:
     seed: int
 
     def __post_init__(self) -> None:
+        """Check that there are enough images for one step."""
         if self.count < self.images_per_step:
             batch, accumulation_steps = self.parameters.batch_size, self.parameters.accumulation_steps
             too_large = (

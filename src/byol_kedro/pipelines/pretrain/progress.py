@@ -39,6 +39,7 @@ class ProgressReport:
         terminal: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Prepare the bar; it is shown inside the context."""
         self._plan, self._device, self._clock = plan, device, clock
         # rich writes the bar to the console of Kedro's log handler, so that log lines do not cut it.
         columns = TextColumn("pretraining"), BarColumn(), TextColumn("{task.description}")
@@ -49,6 +50,7 @@ class ProgressReport:
         self._last_line = -math.inf
 
     def __enter__(self) -> Self:
+        """Show the bar."""
         if self._bar is not None:
             self._bar.start()
             self._bar.add_task("", total=self._plan.steps)
@@ -57,6 +59,7 @@ class ProgressReport:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Remove the bar."""
         if self._bar is not None:
             with suppress(OSError):  # the terminal may be closed
                 self._bar.stop()
