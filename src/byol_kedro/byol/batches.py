@@ -44,7 +44,7 @@ class CudaCopy:
     """Copies batches to a CUDA device on its own stream, so that the computing stream does not wait for them."""
 
     def __init__(self, device: torch.device) -> None:
-        """Create a CUDA stream on `device`."""
+        """Create the stream of `device`."""
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
     def start(self, make: Callable[[], Tensor]) -> Copying:
@@ -96,7 +96,7 @@ class DeviceImages:
     """Images that are all on the device."""
 
     def __init__(self, parts: Sequence[np.ndarray], device: torch.device) -> None:
-        """Copy all `parts`, (n, 3, H, W) uint8, to `device`."""
+        """Copy `parts`, arrays (n, 3, H, W) uint8, to `device`, one after the other."""
         self.count = sum(len(part) for part in parts)
         self._pixels = torch.empty((self.count, *parts[0].shape[1:]), dtype=torch.uint8, device=device)
         done = 0
@@ -116,7 +116,7 @@ class HostImages:
     """Images in arrays or memory maps on the host. Each batch is read on demand."""
 
     def __init__(self, parts: Sequence[np.ndarray], device: torch.device) -> None:
-        """Batches of `parts`, (n, 3, H, W) uint8, are copied to `device`."""
+        """Keep `parts`, arrays (n, 3, H, W) uint8, from which batches are copied to `device`."""
         self._parts = ConcatArray(parts)
         self._device = device
         self.count = self._parts.count
@@ -131,7 +131,7 @@ class PrefetchedImages:
     """Images in arrays or memory maps on the host. Batches are prefetched in a background thread."""
 
     def __init__(self, parts: Sequence[np.ndarray], copy: CudaCopy) -> None:
-        """Batches of `parts`, (n, 3, H, W) uint8, are copied by `copy`."""
+        """Keep `parts`, arrays (n, 3, H, W) uint8, from which `copy` makes batches on the device."""
         self._parts = ConcatArray(parts)
         self._copy = copy
         self.count = self._parts.count
@@ -150,7 +150,7 @@ class ConcatArray:
     """The concatenation of arrays (n, 3, H, W) uint8, none of which is read completely."""
 
     def __init__(self, parts: Sequence[np.ndarray]) -> None:
-        """Refer to `parts`, (n, 3, H, W) uint8, without reading them."""
+        """Keep `parts`, arrays (n, 3, H, W) uint8, in their order."""
         self._parts = parts
         self._starts = np.cumsum([0, *(len(part) for part in parts)])
         self.count = int(self._starts[-1])

@@ -28,7 +28,7 @@ class NotFiniteError(UserError):
     """Values are not finite or too large. `found` says which ones; the message also has the advice."""
 
     def __init__(self, found: str, advice: str) -> None:
-        """Join `found` and `advice` to the message."""
+        """Create the error: which values are not finite, and what the user can do."""
         super().__init__(f"{found}; {advice}")
         self.found = found
 

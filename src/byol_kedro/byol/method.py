@@ -52,7 +52,7 @@ class Byol(Method):
     """
 
     def __init__(self, encoder: nn.Module, hidden_dim: int, projection_dim: int, seed: int) -> None:
-        """Put heads with `hidden_dim` hidden units and `projection_dim` outputs on `encoder`."""
+        """Create the heads for `encoder`, which becomes part of the online network, and the target network."""
         super().__init__()
         self.encoder = encoder
         with seeded(stream_seed(seed, HEADS)):
@@ -100,7 +100,7 @@ class Target(nn.Module):
     """
 
     def __init__(self, encoder: nn.Module, projector: nn.Module) -> None:
-        """Copy `encoder` and `projector`."""
+        """Copy the online encoder and projector."""
         super().__init__()
         self.encoder = copy.deepcopy(encoder)
         self.projector = copy.deepcopy(projector)

@@ -50,7 +50,7 @@ class Monitor:
     """Sums metrics on the device, so that only reading them waits for it; `rows` is the history so far."""
 
     def __init__(self, device: torch.device) -> None:
-        """Start with an empty history; the sums are on `device`."""
+        """Start with an empty history; the sums are kept on `device`."""
         self._device = device
         self.rows: list[Row] = []
         self.reset()

@@ -27,12 +27,12 @@ class OwnGenerator(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
     """Makes random operators of the calling thread draw from `generator`; `drew` says whether any did."""
 
     def __init__(self, generator: torch.Generator) -> None:
-        """Draw from `generator` inside the context."""
+        """Create the mode; it is active inside its `with` block."""
         super().__init__()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         self.generator, self.drew = generator, False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call `func`, with the generator if it is a random operator."""
+        """Call an operator, with the generator if it is random."""
         kwargs = kwargs or {}
         if torch.Tag.nondeterministic_seeded not in func.tags or NO_GENERATOR in func.name():
             return func(*args, **kwargs)

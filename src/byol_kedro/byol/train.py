@@ -30,7 +30,7 @@ class DivergedError(UserError):
     """The training has a loss, a weight or a feature that is not finite, which `found` names."""
 
     def __init__(self, found: str, state: TrainState, plan: Plan) -> None:
-        """Name the step, the learning rate and the precision in the message."""
+        """Create the error, with the step, the learning rate and the precision of the training."""
         lr, _ = plan.rates(state.step - 1)
         dtype = autocast_dtype(state.device, plan.parameters.precision) or torch.float32
         advice = ", or set pretrain.precision=bfloat16" if dtype is torch.float16 else ""

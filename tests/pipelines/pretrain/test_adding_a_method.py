@@ -32,6 +32,15 @@ def test_the_documented_diff_trains_with_simsiam_and_resumes(support, tmp_path):
     assert resuming.same(result, resuming.run(tmp_path / "died", recipe))
 
 
+def test_the_documented_variant_is_initialized_from_an_encoder(support):
+    trainings = support("trainings")
+    weights = importlib.import_module("byol_kedro.byol.pretrained_weights")
+    encoder = trainings.small_state(1).network.encoder.state_dict()
+    network = trainings.small_state(0).network
+    assert weights.load_matching(network, encoder, "encoder.pth").parts == ("encoder",)
+    assert all(torch.equal(tensor, encoder[name]) for name, tensor in network.encoder.state_dict().items())
+
+
 def test_gradients_of_the_documented_variant_are_those_of_its_formula(support):
     trainings = support("trainings")
     step = importlib.import_module("byol_kedro.byol.step")

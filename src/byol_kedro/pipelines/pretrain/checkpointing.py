@@ -38,12 +38,12 @@ class StopRequest:
     """
 
     def __init__(self) -> None:
-        """Start without a received signal."""
+        """Create a request without a signal."""
         self.received: signal.Signals | None = None
         self._catches = False
 
     def __enter__(self) -> Self:
-        """Record signals from now on."""
+        """Start recording signals."""
         _requests.append(self)
         self._catches = not _previous_handlers and catch_signals()
         return self
@@ -51,7 +51,7 @@ class StopRequest:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Restore the handlers, and raise the recorded signal unless there is an exception."""
+        """Stop recording, and raise a signal that arrived too late to be checked."""
         _requests.remove(self)
         if self._catches:
             release_signals()
@@ -95,7 +95,7 @@ class Checkpointer:
     def __init__(
         self, folder: TrainingFolder, plan: Plan, stop: StopRequest, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Write the checkpoints of `plan` to `folder`; `clock` gives the time in seconds."""
+        """Start the interval. `folder` receives the checkpoints; `stop` is checked after every step."""
         self._folder, self._plan, self._stop, self._clock = folder, plan, stop, clock
         self._settings = plan.parameters.checkpoint
         self._last, self._steps = clock(), 0

@@ -39,7 +39,7 @@ class ProgressReport:
         terminal: bool | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Prepare the bar; it is shown inside the context."""
+        """Create the report; nothing is shown before the first step."""
         self._plan, self._device, self._clock = plan, device, clock
         # rich writes the bar to the console of Kedro's log handler, so that log lines do not cut it.
         columns = TextColumn("pretraining"), BarColumn(), TextColumn("{task.description}")
@@ -50,7 +50,7 @@ class ProgressReport:
         self._last_line = -math.inf
 
     def __enter__(self) -> Self:
-        """Show the bar."""
+        """Show the bar, if there is one."""
         if self._bar is not None:
             self._bar.start()
             self._bar.add_task("", total=self._plan.steps)
