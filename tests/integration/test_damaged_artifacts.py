@@ -124,7 +124,7 @@ def test_the_version_of_another_run_is_refused(everything: Path, entry: str, tmp
     copied.folder.rename(copied.filepath / OTHER)
     of, copied.version = copied.version, OTHER
     file = f"{copied.filepath.stem}."
-    assert re.search(rf"is '{of}/{file}\w+' by its \w+, '{OTHER}/{file}\w+' is expected; run what", copied.fault())
+    assert re.search(rf"'{of}/{file}\w+' according to its \w+, '{OTHER}/{file}\w+' expected; run ", copied.fault())
 
 
 @each_entry

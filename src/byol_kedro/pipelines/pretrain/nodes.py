@@ -23,7 +23,7 @@ from byol_kedro.pipelines.pretrain.trainer import Trainer
 def show_views(
     images_unlabeled: Images, images_train: Images, parameters: Pretrain, seed: int
 ) -> npt.NDArray[np.uint8]:
-    """The first images of the first batch with their two views, (H, W, 3) uint8.
+    """Draw the first images of the first batch with their two views: (H, W, 3) uint8.
 
     Raises:
         UserError: there are fewer images than one step needs.
