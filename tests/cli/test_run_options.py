@@ -88,7 +88,7 @@ def test_empty_option_is_a_user_error(option: str) -> None:
         (["--pipeline=ingest", "--pipelines=report"], "cannot be used together"),
         (["--async", "--runner-params=is_async=false"], "cannot be used together"),
         (["--conf-source=/nosuch"], "--conf-source: /nosuch does not exist"),
-        (["--conf-source="], "--conf-source: found ''"),
+        (["--conf-source="], "--conf-source: a path must not be empty"),
         (["--conf-source=s3://bucket/conf"], "--conf-source s3://bucket/conf: Install s3fs"),
         (["--config=/nosuch"], "--config: the file /nosuch does not exist"),
     ],
