@@ -13,7 +13,7 @@ from tests.support.resuming import run
 from tests.support.trainings import recipe
 
 RECIPE = {"epochs": 8, "checkpoint": {"steps": 1}}  # 16 steps
-WAITS = "another process is at this very training"
+WAITS = "another process runs the same training"
 # Imports once what each child would otherwise import for seconds.
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload([__name__])
