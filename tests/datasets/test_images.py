@@ -1,3 +1,5 @@
+"""Images round trip, unchanged ones are linked, and a failed save leaves nothing."""
+
 import errno
 import json
 import os

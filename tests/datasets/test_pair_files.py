@@ -1,3 +1,5 @@
+"""Files of pairs are read in each format, and invalid ones are one clear error."""
+
 import logging
 import re
 import threading

@@ -1,3 +1,5 @@
+"""Copying reused images takes little memory."""
+
 import sys
 
 import numpy as np

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from byol_kedro.datasets.provenance import Provenance, check_same_encoder, training_of
+from byol_kedro.datasets.provenance import Provenance, check_same_encoder, metrics_of, training_of
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
 from tests.support.pretrain_inputs import split
@@ -29,6 +29,11 @@ def test_the_header_of_an_artifact_names_encoder_and_images():
 
 def test_an_artifact_without_images_has_no_entry_for_them():
     assert Provenance.of(ENCODER).to_header() == {"encoder_version": "v1", "encoder_fingerprint": "f1"}
+
+
+def test_metrics_name_the_encoder_and_the_test_images():
+    header = {"encoder_version": "v1", "data": "array", "data_fingerprint": "test-mark"}
+    assert metrics_of(ENCODER, split("test", 2), [{"top1": 0.5}]) == {**header, "rows": [{"top1": 0.5}]}
 
 
 def test_other_entries_are_ignored_and_missing_ones_are_empty():

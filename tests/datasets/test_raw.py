@@ -1,3 +1,5 @@
+"""Raw images are opened by their source when they are used."""
+
 import importlib
 import subprocess
 import sys

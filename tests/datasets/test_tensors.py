@@ -1,3 +1,5 @@
+"""Tensors round trip lazily, damaged files are detected, and features belong to one encoder."""
+
 import json
 import os
 import shutil

@@ -1,3 +1,5 @@
+"""Fixtures of the tests of downloads."""
+
 import pytest
 
 from byol_kedro.files import download

@@ -1,3 +1,5 @@
+"""Only the expected members of an archive are extracted, and other archives are refused."""
+
 import gzip
 import hashlib
 import io

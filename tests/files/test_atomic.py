@@ -1,3 +1,5 @@
+"""Files are written completely or not at all, and failed writes are reported."""
+
 import errno
 import os
 from pathlib import Path

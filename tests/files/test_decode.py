@@ -1,3 +1,5 @@
+"""Images of any format, mode, size and orientation are decoded to an RGB square."""
+
 import os
 import warnings
 

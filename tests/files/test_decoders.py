@@ -1,3 +1,5 @@
+"""Images are decoded in several processes, in order, and a crash costs one image."""
+
 import gc
 import os
 import subprocess

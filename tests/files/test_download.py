@@ -1,3 +1,5 @@
+"""Downloads are complete or missing, and interrupted ones are resumed."""
+
 import signal
 import subprocess
 import sys

@@ -1,3 +1,5 @@
+"""Unexpected answers of a server are retried or refused with one line."""
+
 import hashlib
 import socket
 import threading

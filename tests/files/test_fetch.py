@@ -1,3 +1,5 @@
+"""A missing data set is downloaded once, verified and unpacked; files of the user are kept."""
+
 import errno
 import os
 import shutil

@@ -1,3 +1,5 @@
+"""Progress is a bar on a terminal, and log lines from time to time elsewhere."""
+
 import logging
 
 import pytest

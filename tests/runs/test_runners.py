@@ -1,4 +1,4 @@
-"""What could break: numbers that depend on the runner, and a runner that gives up after the training."""
+"""Supported runners give identical outputs, and others are refused before the training."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What could break: a last screen that keeps quiet about features that are worse than none."""
+"""The summary at the end of a run names its conclusion, its outputs and the next command."""
 
 import json
 import re

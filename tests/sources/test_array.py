@@ -1,3 +1,5 @@
+"""Images and labels in files of NumPy are read, and unchanged files are linked."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Both versions of CIFAR-10 are read in order."""
+
 import pickle
 import tarfile
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""The test images that are held out of train depend only on the images."""
+
 import os
 
 import numpy as np

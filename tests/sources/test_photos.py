@@ -1,3 +1,5 @@
+"""Patches of the built-in photographs: splits share no pixel, and the seed determines them."""
+
 from pathlib import Path
 
 import numpy as np

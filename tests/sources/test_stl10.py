@@ -1,3 +1,5 @@
+"""The files of STL-10 are read in order, and invalid ones are one clear error."""
+
 import os
 from pathlib import Path
 

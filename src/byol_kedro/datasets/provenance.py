@@ -52,6 +52,12 @@ class Provenance:
         return {name: value for name, value in dataclasses.asdict(self).items() if value}
 
 
+def metrics_of(encoder: Tensors, images_test: Images, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The metrics `rows` of features of `encoder` on test images, with their provenance."""
+    provenance = dataclasses.replace(Provenance.of(encoder, images_test), encoder_fingerprint="")
+    return {**provenance.to_header(), "rows": rows}
+
+
 def joint_fingerprint(*splits: Images) -> str:
     """The fingerprints of the images of all splits, in the given order."""
     return ":".join(images.fingerprint for images in splits)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from byol_kedro import log
 from byol_kedro.byol.encoder import to_arrays, untrained_encoder
 from byol_kedro.byol.features import encode_transformed
 from byol_kedro.byol.pretrained_weights import eval_transform, pretrained_encoder
@@ -16,6 +17,7 @@ from byol_kedro.datasets.probe_data import references
 from byol_kedro.datasets.provenance import training_of
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
+from byol_kedro.pipelines.extract import references as extracted
 from byol_kedro.pipelines.extract.references import check_references
 from tests.support.encoder_inputs import TEST, TRAIN, references_of
 from tests.support.encoders import HEADER, moved
@@ -137,6 +139,22 @@ def test_a_skipped_supervised_network_is_logged(encoder, header, labels, why, ca
         found = references_of(old, supervised=True, train=replace(TRAIN, labels=labels))
     assert list(about(found)) == ["untrained"]
     assert [message for message in caplog.messages if why in message] == caplog.messages
+
+
+def test_the_progress_of_the_supervised_network_is_logged_every_twenty_seconds(caplog, monkeypatch):
+    clock = {"now": 0.0}
+    monkeypatch.setattr(log.time, "monotonic", lambda: clock["now"])
+    log_epoch = extracted._progress_log(9)
+    with caplog.at_level(logging.INFO):
+        for epoch in range(1, 10):
+            clock["now"] += 7.0
+            log_epoch(epoch, 0.5)
+    assert [message.partition(": ")[2] for message in caplog.messages] == [
+        "epoch 1 of 9, loss 0.500, 56 seconds left",
+        "epoch 4 of 9, loss 0.500, 35 seconds left",
+        "epoch 7 of 9, loss 0.500, 14 seconds left",
+        "epoch 9 of 9, loss 0.500, 0 seconds left",
+    ]
 
 
 def test_training_of_an_encoder(encoder):

@@ -1,3 +1,5 @@
+"""Splits, overlap, summary and grid of the ingested images, and what is logged about them."""
+
 from dataclasses import replace
 from pathlib import Path
 

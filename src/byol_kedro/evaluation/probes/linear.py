@@ -20,6 +20,12 @@ def init_linear(inputs: int, outputs: int, generator: torch.Generator) -> tuple[
     return weight, torch.empty(outputs).uniform_(-bound, bound, generator=generator)
 
 
+def init_layer(inputs: int, outputs: int, generator: torch.Generator) -> torch.Tensor:
+    """The layer of `init_linear` as one matrix (outputs, inputs + 1), the bias in the last column."""
+    weight, bias = init_linear(inputs, outputs, generator)
+    return torch.cat([weight, bias[:, None]], dim=1)
+
+
 def with_bias_column(x: Features) -> torch.Tensor:
     """Features (N, D) with a last column of ones, (N, D + 1): weight and bias become one matrix."""
     return F.pad(torch.from_numpy(x), (0, 1), value=1.0)

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from byol_kedro.evaluation.probes.base import Features, FittedProbe, Labels, LinearAdam
-from byol_kedro.evaluation.probes.linear import init_linear, linear_arrays, linear_probabilities, with_bias_column
+from byol_kedro.evaluation.probes.linear import init_layer, linear_arrays, linear_probabilities, with_bias_column
 from byol_kedro.evaluation.scaler import Scaler
 from byol_kedro.evaluation.threads import one_thread
 
@@ -54,8 +54,7 @@ def train_layers(inputs: torch.Tensor, targets: torch.Tensor, params: LinearAdam
         seeds: S seeds.
     """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    initial = [init_linear(inputs.shape[1] - 1, targets.shape[1], generator) for generator in generators]
-    layers = torch.stack([torch.cat([weight, bias[:, None]], dim=1) for weight, bias in initial])
+    layers = torch.stack([init_layer(inputs.shape[1] - 1, targets.shape[1], generator) for generator in generators])
     mean, square = torch.zeros_like(layers), torch.zeros_like(layers)
     step = 0
     for _ in range(params.epochs):

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from byol_kedro.evaluation.probes.base import Features, FittedProbe, Labels, LinearSgd, stratified_split
-from byol_kedro.evaluation.probes.linear import init_linear, linear_arrays, linear_probabilities, with_bias_column
+from byol_kedro.evaluation.probes.linear import init_layer, linear_arrays, linear_probabilities, with_bias_column
 from byol_kedro.evaluation.scaler import Scaler
 from byol_kedro.evaluation.threads import one_thread
 
@@ -61,8 +61,7 @@ def train_layers(
         seed: Seed of the initialization and the batches.
     """
     generator = torch.Generator().manual_seed(seed)
-    weight, bias = init_linear(inputs.shape[1] - 1, targets.shape[1], generator)
-    initial = torch.cat([weight, bias[:, None]], dim=1)
+    initial = init_layer(inputs.shape[1] - 1, targets.shape[1], generator)
     rates = torch.tensor(lrs)[:, None, None]
     layers = initial.repeat(len(lrs), 1, 1)  # (L, C, D + 1)
     momentum = torch.zeros_like(layers)

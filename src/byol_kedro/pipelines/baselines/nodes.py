@@ -6,7 +6,7 @@ import pandas as pd
 
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.probe_data import PIXEL_PROBES, pixels, references
-from byol_kedro.datasets.provenance import check_same_encoder, check_same_images
+from byol_kedro.datasets.provenance import Provenance, check_same_encoder, check_same_images, metrics_of
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.metrics import join_predictions
 from byol_kedro.evaluation.pca import fit_pca
@@ -42,11 +42,5 @@ def evaluate_baselines(
         evaluations.append(evaluate(data, names, probes, seed))
         rows.extend({**row, **columns} for row in evaluations[-1].rows)
     predictions = join_predictions([evaluation.predictions for evaluation in evaluations])
-    header = {"data": images_train.source, "data_fingerprint": images_train.fingerprint}
-    metrics = {
-        "encoder_version": encoder.header["version"],
-        "data": images_test.source,
-        "data_fingerprint": images_test.fingerprint,
-        "rows": rows,
-    }
-    return metrics, predictions, Tensors(pca, header)
+    provenance = Provenance(data=images_train.source, data_fingerprint=images_train.fingerprint)
+    return metrics_of(encoder, images_test, rows), predictions, Tensors(pca, provenance.to_header())

@@ -28,7 +28,7 @@ from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.names import SUPERVISED, UNTRAINED
 from byol_kedro.files.hub import WeightsUnavailableError, hub_weights
 from byol_kedro.files.weights import read_weights
-from byol_kedro.log import LINE_SECONDS, counted, format_duration, get_logger
+from byol_kedro.log import Throttle, counted, format_duration, get_logger
 
 FILE_SEPARATOR = "@"  # as in resnet18.tv_in1k@weights/mine.safetensors
 
@@ -130,15 +130,12 @@ def _supervised(
 
 
 def _progress_log(epochs: int) -> OnEpoch:
-    """Callback that logs the first and the last epoch, and one epoch every `LINE_SECONDS`."""
-    start = last = time.monotonic()
+    """Callback that logs the first and the last epoch, and others as often as `Throttle` allows."""
+    start, throttle = time.monotonic(), Throttle()
 
     def watch(epoch: int, loss: float) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if epoch in {1, epochs} or now - last >= LINE_SECONDS:
-            last = now
-            left = format_duration((now - start) / epoch * (epochs - epoch))
+        if throttle.is_due(always=epoch in {1, epochs}):
+            left = format_duration((time.monotonic() - start) / epoch * (epochs - epoch))
             logger.info("%s: epoch %d of %d, loss %.3f, %s left", SUPERVISED, epoch, epochs, loss, left)
 
     return watch

@@ -14,7 +14,7 @@ from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import TrainState
 from byol_kedro.evaluation.metrics import percent
-from byol_kedro.log import LINE_SECONDS, counted, format_duration, get_logger
+from byol_kedro.log import Throttle, counted, format_duration, get_logger
 
 logger = get_logger(__name__)
 ESTIMATE_SECONDS, ESTIMATE_STEPS = 5.0, 10  # whichever comes first
@@ -47,7 +47,7 @@ class ProgressReport:
         self._bar = Progress(*columns) if on_terminal else None
         self._text, self._estimated, self._warned = "", False, False
         self._start: tuple[float, int] | None = None
-        self._last_line = -math.inf
+        self._throttle = Throttle(clock)
 
     def __enter__(self) -> Self:
         """Show the bar, if there is one."""
@@ -69,7 +69,7 @@ class ProgressReport:
         now = self._clock()
         if self._start is None:
             # The first step also sets up the device, so time is measured from its end.
-            self._start, self._last_line = (now, done), now
+            self._start, self._throttle = (now, done), Throttle(self._clock)
         if row is not None:
             self._update(row)
         since, first = self._start
@@ -80,7 +80,7 @@ class ProgressReport:
         if enough and not self._estimated and done < self._plan.steps:
             self._estimated = True
             self._estimate(per_step)
-        self._show(done, row, now, per_step)
+        self._show(done, row, per_step)
 
     def _update(self, row: Row) -> None:
         self._text = f"epoch {row.epoch:.1f} of {self._plan.parameters.epochs}, loss {row.loss:.3f}"
@@ -101,14 +101,13 @@ class ProgressReport:
         hint = "; --env=sample takes minutes, on built-in photographs" if seconds > LONG_SECONDS else ""
         logger.info("pretraining will take about %s on this %s%s", format_duration(seconds), self._device, hint)
 
-    def _show(self, done: int, row: Row | None, now: float, per_step: float) -> None:
+    def _show(self, done: int, row: Row | None, per_step: float) -> None:
         left = f"{format_duration(per_step * (self._plan.steps - done))} left"
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, description=f"{self._text}, {left}")
             return
         epoch_ends = row is not None and done % self._plan.steps_per_epoch == 0
-        if now - self._last_line >= LINE_SECONDS or (epoch_ends and self._text):
-            self._last_line = now
+        if self._throttle.is_due(always=epoch_ends and bool(self._text)):
             text = self._text or f"step {done} of {self._plan.steps}"
             logger.info("%s, %s", text, left if done < self._plan.steps else "done")
 

@@ -1,6 +1,7 @@
 """Nodes that evaluate the features of the encoder: probes, folds, few labels and label-free quality measures."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.probe_data import byol, feature_sets, references
-from byol_kedro.datasets.provenance import check_same_encoder, check_same_images
+from byol_kedro.datasets.provenance import Provenance, check_same_encoder, check_same_images, metrics_of
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.names import BYOL
 from byol_kedro.evaluation.probes.base import probe_names
@@ -47,13 +48,9 @@ def fit_probes(
     evaluation = evaluate(data, probe_names(), parameters, seed)
     if not evaluation.rows:
         _log_too_few_labels(drop_unlabeled(data))
-    header = {
-        "encoder_version": encoder.header["version"],
-        "encoder_fingerprint": encoder.header["fingerprint"],
-        "data_fingerprint": latents_train.header["data_fingerprint"],
-        "class_names": json.dumps(images_test.class_names),
-    }
-    metrics = _metrics(encoder, images_test, evaluation.rows)
+    provenance = replace(Provenance.from_header(latents_train.header), data="")
+    header = {**provenance.to_header(), "class_names": json.dumps(images_test.class_names)}
+    metrics = metrics_of(encoder, images_test, evaluation.rows)
     return metrics, evaluation.predictions, Tensors(evaluation.arrays, header)
 
 
@@ -79,7 +76,7 @@ def evaluate_folds_and_few_labels(
     sets = feature_sets(encoder, latents_train, latents_test, reference_latents, pca, images_train, images_test)
     folds = [row for data, names in sets for row in fold_rows(data, images_train.folds, names, parameters, seed)]
     few = [row for data, _ in sets for row in few_label_rows(data, parameters.few_labels, seed)]
-    return _metrics(encoder, images_test, folds), _metrics(encoder, images_test, few)
+    return metrics_of(encoder, images_test, folds), metrics_of(encoder, images_test, few)
 
 
 def measure_quality(
@@ -97,13 +94,13 @@ def measure_quality(
     compared = {data.features: data.test_x for data, _ in references(reference_latents, images_test)}
     if len(images_test) < 2:
         log.info("quality measures skipped: found %d test images, expected at least 2", len(images_test))
-        return _metrics(encoder, images_test, [])
+        return metrics_of(encoder, images_test, [])
     views = encode_two_views(encoder, images_test, seed, resolve_device(device))
     rows = [
         quality_row(name, features, seed, views.get(name))
         for name, features in {BYOL: latents_test["features"], **compared}.items()
     ]
-    return _metrics(encoder, images_test, rows)
+    return metrics_of(encoder, images_test, rows)
 
 
 def _log_too_few_labels(data: ProbeData) -> None:
@@ -114,12 +111,3 @@ def _log_too_few_labels(data: ProbeData) -> None:
         counted(len(np.unique(data.train_y)), "class", "classes"),
         counted(len(data.test_y), "labeled test image"),
     )
-
-
-def _metrics(encoder: Tensors, images_test: Images, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "encoder_version": encoder.header["version"],
-        "data": images_test.source,
-        "data_fingerprint": images_test.fingerprint,
-        "rows": rows,
-    }

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.provenance import Provenance
 from byol_kedro.errors import UserError
 
 PREDICTIONS_OF = {"probe_metrics": "probe_predictions", "baseline_metrics": "baseline_predictions"}
@@ -33,10 +34,10 @@ def check_encoder(header: Mapping[str, str], metrics: Mapping[str, Mapping[str, 
         UserError: The metrics were computed for another encoder.
     """
     for name, table in metrics.items():
-        if table["encoder_version"] != header["version"]:
+        found = Provenance.from_header(table).encoder_version or "unknown"
+        if found != header["version"]:
             raise UserError(
-                f"{name} was computed for encoder {table['encoder_version']}, but the report is for encoder "
-                f"{header['version']}. {HINT}"
+                f"{name} was computed for encoder {found}, but the report is for encoder {header['version']}. {HINT}"
             )
 
 
@@ -47,7 +48,7 @@ def check_images(images_test: Images, metrics: Mapping[str, Mapping[str, Any]]) 
         UserError: The metrics were computed on other test images.
     """
     for name, table in metrics.items():
-        found = str(table.get("data_fingerprint", "unknown"))
+        found = Provenance.from_header(table).data_fingerprint or "unknown"
         if found != images_test.fingerprint:
             raise UserError(
                 f"{name} was computed on test images {found[:12]}, but images_test has fingerprint "
