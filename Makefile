@@ -42,7 +42,7 @@ docs: $(INSTALLED) ## build the documentation into site/; warnings are errors, a
 	! grep -rE '<(link|script|img|iframe)[^>]+(src|href)="?(https?:)?//' site --include='*.html'
 
 viz: $(INSTALLED) ## open the pipelines and artifacts of the sample in Kedro-Viz
-	$(BIN)/kedro viz --env=sample
+	$(BIN)/kedro viz run --env=sample
 
 lock: $(INSTALLED) ## write the installed versions to requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable \

@@ -101,6 +101,8 @@ def accept_kedro(words: Sequence[str]) -> str:
     """Parse `kedro …`, check the parameters of a run, and say what kind of command it is."""
     name, *rest = words
     options = parsed(kedro_command(name), name, [word for word in rest if word != "--help"]).params
+    if name == "viz" and rest:
+        assert rest[0] == "run", "Kedro-Viz ignores options of `kedro viz` without `run`"
     if name != "run":
         return f"kedro {name}"
     accept_parameters(options)

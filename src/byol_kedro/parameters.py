@@ -346,7 +346,7 @@ class Parameters(Block):
     def check_tensorboard(cls, value: bool) -> bool:
         """Check that tensorboard is installed if it is enabled."""
         if value and find_spec("tensorboard") is None:
-            message = 'not installed; run pip install "byol-kedro[tensorboard]", or set tensorboard=false'
+            message = "not installed; run pip install tensorboard, or set tensorboard=false"
             raise ValueError(message)
         return value
 

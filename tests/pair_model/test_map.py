@@ -144,5 +144,5 @@ def test_two_images_are_mapped_without_umap(monkeypatch):
 
 def test_missing_umap_names_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
-    with pytest.raises(UserError, match=r"umap-learn, which is not installed; pip install 'byol-kedro\[umap\]'"):
+    with pytest.raises(UserError, match=r"umap-learn, which is not installed; pip install umap-learn"):
         map_of(method="umap")

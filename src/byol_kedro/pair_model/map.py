@@ -22,7 +22,7 @@ NEIGHBORS = 15  # McInnes, Healy, Melville, arXiv 1802.03426: umap-learn's defau
 UNLABELED, NO_CLUSTER = "unlabeled", "no cluster"
 NO_UMAP = (
     "pair_model.map.method: umap needs the package umap-learn, which is not installed; "
-    "pip install 'byol-kedro[umap]', or use tsne"
+    "pip install umap-learn, or use tsne"
 )
 TITLES = {"tsne": "t-SNE", "umap": "UMAP"}
 
