@@ -9,7 +9,7 @@ from byol_kedro.byol.method import byol_loss
 from byol_kedro.byol.schedule import learning_rate, target_tau
 from tests.support.trainings import small_state
 
-HOW = 'needs lightly, which is large: pip install lightly, then run this file again'
+HOW = "needs lightly, which is large: pip install lightly, then run this file again"
 loss = pytest.importorskip("lightly.loss", reason=HOW)
 utils = pytest.importorskip("lightly.models.utils", reason=HOW)
 scheduler = pytest.importorskip("lightly.utils.scheduler", reason=HOW)
