@@ -46,15 +46,19 @@ def nodes_to_run(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> tupl
     if not chosen.nodes:
         log.warning(NOTHING)
     if found:
-        rest = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-        log.warning(PARAMETERS, ", ".join(found[:SHOWN] + rest))
+        log.warning(PARAMETERS, _listed(found))
     anew = set(chosen.all_outputs())
     older = sorted({name for node in skipped if anew & set(node.inputs) for name in node.outputs})
     if older:
-        rest = [f"and {len(older) - SHOWN} more"] if len(older) > SHOWN else []
-        log.warning(OTHER_INPUTS, ", ".join(older[:SHOWN] + rest))
+        log.warning(OTHER_INPUTS, _listed(older))
     reused = versioned(sorted({name for node in skipped for name in node.outputs}), catalog)
     return chosen, {name: str(dataset.resolve_load_version()) for name, dataset in reused.items()}
+
+
+def _listed(items: list[str]) -> str:
+    """The first `SHOWN` items, and how many more there are."""
+    rest = [f"and {len(items) - SHOWN} more"] if len(items) > SHOWN else []
+    return ", ".join(items[:SHOWN] + rest)
 
 
 def _other_parameters(node: Node, now: Mapping[str, Any], catalog: CatalogProtocol[Any, Any]) -> Iterator[str]:
