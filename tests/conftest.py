@@ -1,5 +1,6 @@
 """Fixtures of all tests: `kedro run`, and one complete run."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,10 +8,18 @@ import pytest
 from hypothesis import settings
 
 from tests.support.kedro_runs import Chain, Outcome, type_kedro_run
+from tests.support.quick_sessions import remember_what_sessions_read
 
 # The time of an example depends on the load of the machine.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+remember_what_sessions_read()
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage the modules and tests, which live until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
