@@ -204,7 +204,7 @@ def on_the_screen(program: list[str], *words: str) -> tuple[int, list[str]]:
 
 @pytest.mark.parametrize("program", [["kedro", "run"], ["python", "-m", "byol_kedro"]])
 def test_a_parameter_error_is_one_line_on_the_screen(program: list[str], tmp_path: Path) -> None:
-    code, lines = on_the_screen(program, f"--params=data_root={tmp_path},pretrain.epocs=3")
+    code, lines = on_the_screen(program, "--pipelines=ingest", f"--params=data_root={tmp_path},pretrain.epocs=3")
     assert lines == ["Error: parameters: pretrain.epocs: there is no such parameter; did you mean epochs?"]
     assert code == 1
 
