@@ -88,7 +88,7 @@ def outcome_of(name: str, text: str) -> tuple[str | None, str]:
         return None, str(error)
 
 
-@settings(deadline=None)
+@settings(max_examples=settings.default.max_examples // 4)  # each starts a session
 @given(st.text(min_size=1, max_size=40), st.sampled_from(["data_root", "predict_root"]))
 def test_any_string_is_unchanged_or_a_user_error(text: str, name: str) -> None:
     found, line = outcome_of(name, text.replace(",", "\\,"))
@@ -98,7 +98,7 @@ def test_any_string_is_unchanged_or_a_user_error(text: str, name: str) -> None:
         assert same_place(found, text)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=settings.default.max_examples // 8)
 @given(st.text(min_size=1, max_size=12) | st.sampled_from(MEANINGFUL), st.sampled_from(["data_root", "predict_root"]))
 def test_any_empty_folder_is_a_user_error(text: str, name: str) -> None:
     from byol_kedro.cli import run  # noqa: PLC0415  (the project has to be bootstrapped first)
