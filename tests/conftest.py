@@ -1,7 +1,6 @@
 """Fixtures of all tests: `kedro run`, and one complete run."""
 
 import gc
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +15,6 @@ settings.register_profile("suite", deadline=None)
 settings.register_profile("thorough", deadline=None, max_examples=400)
 settings.load_profile("suite")
 remember_what_sessions_read()
-# A test cannot see what a flush to the disk is for: that files survive a power failure.
-os.fsync = lambda descriptor: None
 
 
 def pytest_collection_finish() -> None:
