@@ -193,6 +193,7 @@ def test_nodes_get_validated_values_from_python() -> None:
         ("pretrain.epochs=99999999999999999999", "should be less than 2147483648"),
         ("pretrain.optimizer.lr=nan", "pretrain.optimizer.lr: found 'nan', should be a finite number"),
         ("pretrain.optimizer.lr=1e400", "should be a finite number"),
+        ("pretrain.optimizer.warmup=2", "pretrain.optimizer.warmup: found 2, should be less than 1"),
         ("pretrain.resume=maybe", "pretrain.resume: found 'maybe', should be a valid boolean"),
         ("pretrain.views=3", "pretrain.views: found 3, should be a valid dictionary"),
         ("pretrain.views.first.scale.x=3", "pretrain.views.first.scale: a list in one file and a block"),

@@ -123,7 +123,10 @@ class Views(Block):
 
 
 class Optimizer(Block):
-    """`lr` is the peak learning rate, not scaled by the batch size; warmup is linear."""
+    """`lr` is the peak learning rate, not scaled by the batch size. Warmup is linear.
+
+    `warmup` is a part of the steps.
+    """
 
     name: Literal["sgd", "lars", "adamw"]
     lr: LearningRate
@@ -131,7 +134,7 @@ class Optimizer(Block):
     weight_decay: NonNegative
     decay_norms_and_biases: bool
     schedule: Literal["cosine", "constant"]
-    warmup_epochs: NonNegative
+    warmup: Annotated[float, Field(ge=0, lt=1)]
 
 
 class Tau(Block):
@@ -142,9 +145,12 @@ class Tau(Block):
 
 
 class OnlineKnn(Block):
-    """kNN top-1 after every `every_epochs` epochs, on at most `images` labeled images for each of fit and test."""
+    """kNN top-1 within train during the training, on at most `images` labeled images for each of fit and test.
 
-    every_epochs: PositiveInt
+    There are `evaluations` of it, evenly spaced in steps, the last one after the last step; none if it is 0.
+    """
+
+    evaluations: Annotated[int, Field(ge=0, lt=2**31)]
     images: PositiveInt
 
 

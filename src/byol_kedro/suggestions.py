@@ -7,6 +7,8 @@ from difflib import get_close_matches
 RENAMED = {
     "fine_tune_from": "init_from",
     "accumulate": "accumulation_steps",
+    "warmup_epochs": "warmup",
+    "every_epochs": "evaluations",
     "crop_area": "scale",
     "crop_aspect": "ratio",
     "flip": "hflip_prob",

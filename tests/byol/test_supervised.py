@@ -36,7 +36,7 @@ def test_image_passes_equal_those_of_byol(image_passes, count, epochs):
 
 
 def test_the_warmup_keeps_its_share_of_the_steps():
-    plan = supervised_plan(recipe(epochs=4, optimizer={"warmup_epochs": 1.0}), 4 * 800, 40, 0)
+    plan = supervised_plan(recipe(epochs=4, optimizer={"warmup": 0.25}), 4 * 800, 40, 0)
     peak = max(plan.rates(step)[0] for step in range(plan.steps))
     assert plan.rates(plan.steps // 4 - 1)[0] == peak == pytest.approx(0.05)
 
@@ -97,7 +97,7 @@ def test_on_epoch_receives_epoch_and_loss():
 
 def test_divergence_is_a_user_error():
     with pytest.raises(UserError, match=r"baselines\.supervised: the loss is nan"):
-        trained(optimizer={"lr": 1e20, "schedule": "constant", "warmup_epochs": 0})
+        trained(optimizer={"lr": 1e20, "schedule": "constant", "warmup": 0})
 
 
 def test_the_encoder_is_in_evaluation_mode_without_classifier():

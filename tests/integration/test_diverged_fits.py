@@ -62,7 +62,7 @@ def test_features_that_are_not_finite_end_the_training(tmp_path, monkeypatch, va
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path, monkeypatch):
-    changes = {"checkpoint": {"steps": 1}, "online_knn": {"every_epochs": 2}}
+    changes = {"checkpoint": {"steps": 1}, "online_knn": {"evaluations": 1}}
     spoil_after(monkeypatch, 3, lambda network: network.target.projector[0].weight.fill_(torch.inf))
     with pytest.raises(
         UserError, match=r"target\.projector.* holds .* after step 3 of 4.* last checkpoint is of step 2$"

@@ -65,7 +65,7 @@ class Plan:
     @property
     def warmup(self) -> int:
         """Steps of linear warmup."""
-        return min(round(self.parameters.optimizer.warmup_epochs * self.steps_per_epoch), self.steps)
+        return round(self.parameters.optimizer.warmup * self.steps)
 
     def rates(self, step: int) -> tuple[float, float]:
         """Learning rate and τ of `step`."""
@@ -94,14 +94,14 @@ class Plan:
                 yield from self.micro_batches(order, each)
 
     def logs_after(self, done: int) -> bool:
-        """Whether the history gets a row after `done` steps: regularly, and after each epoch."""
+        """Whether the history gets a row after `done` steps: regularly, after each epoch and with each evaluation."""
         every = max(1, min(self.steps // HISTORY_ROWS, MAX_STEPS_PER_ROW))
-        return done % every == 0 or done % self.steps_per_epoch == 0
+        return done % every == 0 or done % self.steps_per_epoch == 0 or self.evaluates_after(done)
 
     def evaluates_after(self, done: int) -> bool:
         """Whether the networks are evaluated after `done` steps."""
-        epochs, rest = divmod(done, self.steps_per_epoch)
-        return done == self.steps or (rest == 0 and epochs % self.parameters.online_knn.every_epochs == 0)
+        number = self.parameters.online_knn.evaluations
+        return done * number // self.steps > (done - 1) * number // self.steps
 
 
 def learning_rate(step: int, *, steps: int, warmup: int, peak: float, schedule: str) -> float:

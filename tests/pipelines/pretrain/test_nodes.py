@@ -212,17 +212,9 @@ def log_lines(caplog, seconds_per_step, *, steps=40, std=1.0, upto=40):
 
 def test_the_plan_is_logged(caplog):
     with caplog.at_level(logging.INFO):
-        log_plan(Plan(recipe(epochs=80, batch_size=256, optimizer={"warmup_epochs": 2}), 3000, 0), 96)
+        log_plan(Plan(recipe(epochs=80, batch_size=256, optimizer={"warmup": 0.025}), 3000, 0), 96)
     expected = "3,000 images of 96×96 in steps of 256: 11 steps per epoch, 880 in total, 22 of them warmup"
     assert caplog.messages == [expected]
-
-
-@pytest.mark.parametrize("epochs", [1, 2])
-def test_a_training_within_its_warmup_is_warned_about(caplog, epochs):
-    log_plan(Plan(recipe(epochs=epochs, optimizer={"warmup_epochs": 2}), 80, 0), 96)
-    assert caplog.messages[-1].endswith(
-        f"set pretrain.optimizer.warmup_epochs (2) well below pretrain.epochs ({epochs})"
-    )
 
 
 def test_the_estimate_of_a_long_training_suggests_the_sample(caplog):

@@ -113,20 +113,13 @@ class ProgressReport:
 
 
 def log_plan(plan: Plan, size: int) -> None:
-    """Log the number of steps and the image size; warns if the warmup does not end before the training."""
+    """Log the number of steps and the image size."""
     per_step, steps, warmup = (f"{number:,}" for number in (plan.images_per_step, plan.steps, plan.warmup))
     images, per_epoch = counted(plan.count, "image"), counted(plan.steps_per_epoch, "step")
     logger.info(
         "%s of %d×%d in steps of %s: %s per epoch, %s in total, %s of them warmup",
         images, size, size, per_step, per_epoch, steps, warmup,
     )  # fmt: skip
-    if plan.warmup == plan.steps:
-        logger.warning(
-            "the whole training is warmup, so that its learning rate never falls; "
-            "set pretrain.optimizer.warmup_epochs (%g) well below pretrain.epochs (%d)",
-            plan.parameters.optimizer.warmup_epochs,
-            plan.parameters.epochs,
-        )
 
 
 def log_skipped_steps(state: TrainState) -> None:
