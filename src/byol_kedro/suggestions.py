@@ -9,6 +9,7 @@ RENAMED = {
     "accumulate": "accumulation_steps",
     "warmup_epochs": "warmup",
     "every_epochs": "evaluations",
+    "continue_from_epochs": "continue_from",
     "crop_area": "scale",
     "crop_aspect": "ratio",
     "flip": "hflip_prob",

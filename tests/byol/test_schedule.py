@@ -31,6 +31,25 @@ def test_batches_start_at_any_step(step):
     assert all(map(torch.equal, rest, whole[2 * step :]))
 
 
+@pytest.mark.parametrize(("steps", "epochs"), [(3, 0.75), (4, 1), (10, 2.5)])
+def test_a_training_in_steps_may_end_within_an_epoch(steps, epochs):
+    plan = Plan(recipe(epochs=None, steps=steps), 35, seed=0)  # four steps an epoch
+    longer = list(Plan(recipe(epochs=3), 35, seed=0).batches(0))
+    batches = list(plan.batches(0))
+    assert (plan.steps, plan.epochs, len(batches)) == (steps, epochs, steps)
+    assert all(map(torch.equal, batches, longer))
+    assert plan.logs_after(steps)
+    assert plan.evaluates_after(steps)
+
+
+def test_a_length_in_steps_is_that_length_in_epochs():
+    one, other = Plan(recipe(epochs=3), 35, seed=0), Plan(recipe(epochs=None, steps=12), 35, seed=0)
+    for step in range(12):
+        assert one.rates(step) == other.rates(step)
+        assert one.logs_after(step + 1) == other.logs_after(step + 1)
+        assert one.evaluates_after(step + 1) == other.evaluates_after(step + 1)
+
+
 def test_the_order_depends_on_seed_and_epoch():
     plan, other = Plan(recipe(), 100, seed=0), Plan(recipe(), 100, seed=1)
     assert torch.equal(plan.order(3), Plan(recipe(), 100, seed=0).order(3))

@@ -41,6 +41,13 @@ def test_the_warmup_keeps_its_share_of_the_steps():
     assert plan.rates(plan.steps // 4 - 1)[0] == peak == pytest.approx(0.05)
 
 
+def test_a_training_in_steps_has_the_budget_of_one_in_epochs():
+    one, other = (
+        supervised_plan(recipe(**length), 320, 40, 0) for length in ({"epochs": 2}, {"epochs": None, "steps": 9})
+    )
+    assert (other.steps, other.warmup) == (one.steps, one.warmup) == (40, 10)
+
+
 def test_the_batch_is_at_most_the_number_of_images():
     plan = supervised_plan(recipe(batch_size=64, accumulation_steps=4), 1200, 40, 0)
     assert (plan.parameters.batch_size, plan.parameters.accumulation_steps, plan.steps) == (40, 1, 30)

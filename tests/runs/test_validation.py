@@ -58,11 +58,7 @@ def refused(name: str, value: object) -> str:
         ("pretrain.views.first.crop_aspect", [1, 1], "did you mean pretrain.views.first.ratio?"),
         ("pretrain.views.first.flip", 0, "did you mean pretrain.views.first.hflip_prob?"),
         ("pretrain.views.first.jitter", 0, "did you mean pretrain.views.first.color_jitter_prob?"),
-        (
-            "pretrain.views.second.grey",
-            0,
-            "did you mean pretrain.views.second.grayscale_prob?",
-        ),  # codespell:ignore grey
+        ("pretrain.views.second.grey", 0, "mean pretrain.views.second.grayscale_prob?"),  # codespell:ignore grey
         ("pretrain.views.second.gray", 0, "did you mean pretrain.views.second.grayscale_prob?"),
         ("pretrain.views.second.blur", 0, "did you mean pretrain.views.second.blur_prob?"),
         ("pretrain.views.second.solarize", 0, "did you mean pretrain.views.second.solarize_prob?"),

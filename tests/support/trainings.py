@@ -31,6 +31,7 @@ RECIPE: dict[str, Any] = {
     "views": {"first": VIEW, "second": VIEW | {"solarize_prob": 0.2}},
     "normalize": True,
     "epochs": 2,
+    "steps": None,
     "batch_size": 8,
     "accumulation_steps": 1,
     "optimizer": {
@@ -49,7 +50,7 @@ RECIPE: dict[str, Any] = {
     "checkpoint": {"minutes": 10, "steps": None, "keep": 2},
     "resume": True,
     "init_from": None,
-    "continue_from_epochs": None,
+    "continue_from": None,
 }
 
 

@@ -41,7 +41,7 @@ def supervised_plan(training: "Pretrain", image_passes: int, count: int, seed: i
     images_per_step = batch * accumulation_steps
     images_per_epoch = count // images_per_step * images_per_step  # an incomplete step is dropped
     epochs = max(1, round(image_passes / images_per_epoch))
-    changes = {"epochs": epochs, "batch_size": batch, "accumulation_steps": accumulation_steps}
+    changes = {"epochs": epochs, "steps": None, "batch_size": batch, "accumulation_steps": accumulation_steps}
     return Plan(training.model_copy(update=changes), count, seed)
 
 

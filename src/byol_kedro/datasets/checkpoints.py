@@ -103,7 +103,7 @@ class TrainingFolder:
     def differences(self) -> str:
         """Describe how this training differs from the most recent other one; empty if there is no other.
 
-        For example `epochs (40 there, 80 here)`.
+        For example `steps (440 there, 880 here)`.
         """
         others = [path for path in self.path.parent.glob(f"*/{IDENTITY_FILE}") if path.parent != self.path]
         newest_first = sorted(others, key=lambda path: path.parent.stat().st_mtime, reverse=True)
@@ -116,9 +116,15 @@ class TrainingFolder:
         rest = [f"and {len(differing) - SHOWN} more"] if len(differing) > SHOWN else []
         return ", ".join(texts[:SHOWN] + rest)
 
-    def sibling(self, changes: Identity) -> "TrainingFolder":
-        """Return the folder of the training that differs from this one by `changes`."""
-        return Checkpoints(self.path.parent).of({**self._identity, **changes})
+    def siblings(self, changes: Identity, varying: str) -> "dict[Any, TrainingFolder]":
+        """Return the folders of the trainings that differ from this one by `changes`, by their value of `varying`."""
+        wanted = json.loads(_as_json({**self._identity, **changes, varying: None}))
+        identities = filter(None, map(_identity_in, self.path.parent.glob(f"*/{IDENTITY_FILE}")))
+        return {
+            theirs[varying]: Checkpoints(self.path.parent).of(theirs)
+            for theirs in identities
+            if varying in theirs and {**theirs, varying: None} == wanted
+        }
 
     def clear(self) -> None:
         """Remove all checkpoints of this training."""

@@ -54,7 +54,7 @@ def pretrain(
     torch_device = resolve_device(device)
     plan = Plan(parameters, len(images_unlabeled) + len(images_train), seed)
     state = initial_state(parameters, images_train.pixels.shape[-1], seed, torch_device)
-    header = encoder_header(state, parameters, images_unlabeled, images_train, seed)
+    header = encoder_header(state, plan, images_unlabeled, images_train)
     folder = checkpoints.of(training_identity(parameters, images_unlabeled, images_train, seed, torch_device))
     trainer = Trainer(plan, state, Monitor(torch_device), header, folder)
     with folder.locked():  # waits while another process runs the same training

@@ -80,10 +80,10 @@ class ProgressReport:
         if enough and not self._estimated and done < self._plan.steps:
             self._estimated = True
             self._estimate(per_step)
-        self._show(done, row, per_step)
+        self._show(done, per_step)
 
     def _update(self, row: Row) -> None:
-        self._text = f"epoch {row.epoch:.1f} of {self._plan.parameters.epochs}, loss {row.loss:.3f}"
+        self._text = f", loss {row.loss:.3f}"
         if math.isfinite(row.knn_top1):
             self._text += f", kNN top-1 within train {percent(row.knn_top1)}%"
         if row.collapsed(self._plan.parameters.heads.projection_dim) and not self._warned:
@@ -97,28 +97,33 @@ class ProgressReport:
 
     def _estimate(self, per_step: float) -> None:
         assert self._start is not None
-        seconds = per_step * (self._plan.steps - self._start[1])
+        total, first = self._plan.steps, self._start[1]
+        seconds = per_step * (total - first)
         hint = "; --env=sample takes minutes, on built-in photographs" if seconds > LONG_SECONDS else ""
-        logger.info("pretraining will take about %s on this %s%s", format_duration(seconds), self._device, hint)
+        whole = f"{counted(total, 'step')}, {counted(self._plan.epochs, 'epoch')}"
+        work = whole if first == 1 else f"{total - first:,} of {counted(total, 'step')} left"
+        logger.info(
+            "pretraining will take about %s on this %s (%s)%s", format_duration(seconds), self._device, work, hint
+        )
 
-    def _show(self, done: int, row: Row | None, per_step: float) -> None:
-        left = f"{format_duration(per_step * (self._plan.steps - done))} left"
+    def _show(self, done: int, per_step: float) -> None:
+        steps, epoch = self._plan.steps, done / self._plan.steps_per_epoch
+        position = f"step {done:,} of {steps:,} (epoch {epoch:.1f})"
+        left = f"{format_duration(per_step * (steps - done))} left" if done < steps else "done"
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=done, description=f"{self._text}, {left}")
-            return
-        epoch_ends = row is not None and done % self._plan.steps_per_epoch == 0
-        if self._throttle.is_due(always=epoch_ends and bool(self._text)):
-            text = self._text or f"step {done} of {self._plan.steps}"
-            logger.info("%s, %s", text, left if done < self._plan.steps else "done")
+            # The end of a line that is too long for the terminal is cut off.
+            self._bar.update(self._bar.task_ids[0], completed=done, description=f"{position}, {left}{self._text}")
+        elif self._throttle.is_due(always=done == steps or self._plan.evaluates_after(done)):
+            logger.info("%s%s, %s", position, self._text, left)
 
 
 def log_plan(plan: Plan, size: int) -> None:
     """Log the number of steps and the image size."""
-    per_step, steps, warmup = (f"{number:,}" for number in (plan.images_per_step, plan.steps, plan.warmup))
-    images, per_epoch = counted(plan.count, "image"), counted(plan.steps_per_epoch, "step")
+    per_step, per_epoch, warmup = (f"{n:,}" for n in (plan.images_per_step, plan.steps_per_epoch, plan.warmup))
+    images, steps, epochs = counted(plan.count, "image"), counted(plan.steps, "step"), counted(plan.epochs, "epoch")
     logger.info(
-        "%s of %d×%d in steps of %s: %s per epoch, %s in total, %s of them warmup",
-        images, size, size, per_step, per_epoch, steps, warmup,
+        "%s of %d×%d in steps of %s: %s (%s of %s), %s of them warmup",
+        images, size, size, per_step, steps, epochs, per_epoch, warmup,
     )  # fmt: skip
 
 
