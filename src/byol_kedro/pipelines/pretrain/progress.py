@@ -118,12 +118,14 @@ class ProgressReport:
 
 
 def log_plan(plan: Plan, size: int) -> None:
-    """Log the number of steps and the image size."""
+    """Log the number of steps, the sizes and the precision."""
     per_step, per_epoch, warmup = (f"{n:,}" for n in (plan.images_per_step, plan.steps_per_epoch, plan.warmup))
     images, steps, epochs = counted(plan.count, "image"), counted(plan.steps, "step"), counted(plan.epochs, "epoch")
+    view = plan.parameters.views.size or size
+    views = f" (views of {view}×{view})" if view != size else ""
     logger.info(
-        "%s of %d×%d in steps of %s: %s (%s of %s), %s of them warmup",
-        images, size, size, per_step, steps, epochs, per_epoch, warmup,
+        "%s of %d×%d%s in steps of %s: %s (%s of %s), %s of them warmup, in %s",
+        images, size, size, views, per_step, steps, epochs, per_epoch, warmup, plan.parameters.precision,
     )  # fmt: skip
 
 

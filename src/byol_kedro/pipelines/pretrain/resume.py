@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from byol_kedro import byol
-from byol_kedro.byol.device import autocast_dtype
 from byol_kedro.byol.monitor import Monitor
 from byol_kedro.byol.pretrained_weights import load_matching
 from byol_kedro.byol.schedule import Plan
@@ -30,8 +29,8 @@ logger = get_logger(__name__)
 INIT_FROM = "pretrain.init_from"
 # These do not change the result.
 NOT_IDENTIFYING = {"recipe", "online_knn", "checkpoint", "resume"}
-# Replaced by the dtype, by the hash of the file, and by numbers of steps.
-RESOLVED = {"precision", "init_from", "epochs", "steps", "continue_from"}
+# Replaced by the hash of the file and by numbers of steps.
+RESOLVED = {"init_from", "epochs", "steps", "continue_from"}
 
 
 def resume_or_initialize(folder: TrainingFolder, plan: Plan, state: TrainState, monitor: Monitor) -> None:
@@ -155,6 +154,8 @@ def training_identity(
 ) -> dict[str, Any]:
     """Everything that determines the result of a training: JSON values by names such as `optimizer.lr`.
 
+    The precision of `parameters` is not `auto`. Of `init_from`, the hash of the file counts, of lengths the steps.
+
     Raises:
         UserError: the file of `init_from` is missing, or there are fewer images than one step needs.
     """
@@ -170,7 +171,6 @@ def training_identity(
         "init_from": file_hash(parameters.init_from),
         "seed": seed,
         "device": device.type,
-        "precision": str(autocast_dtype(device, parameters.precision) or torch.float32),
         "code": f"{version('byol-kedro')}-{_code_hash()}",
         "torch": version("torch"),
         "timm": version("timm"),
