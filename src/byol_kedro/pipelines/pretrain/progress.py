@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 
 from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.schedule import Plan
@@ -19,6 +20,7 @@ from byol_kedro.log import Throttle, counted, format_duration, get_logger
 logger = get_logger(__name__)
 ESTIMATE_SECONDS, ESTIMATE_STEPS = 5.0, 10  # whichever comes first
 LONG_SECONDS = 3600.0
+BAR_WIDTH = 20  # characters
 
 
 class ProgressReport:
@@ -42,7 +44,9 @@ class ProgressReport:
         """Create the report; nothing is shown before the first step."""
         self._plan, self._device, self._clock = plan, device, clock
         # rich writes the bar to the console of Kedro's log handler, so that log lines do not cut it.
-        columns = TextColumn("pretraining"), BarColumn(), TextColumn("{task.description}")
+        # Only the text is wrapped in a narrow terminal.
+        text = TextColumn("{task.description}", table_column=Column())
+        columns = TextColumn("pretraining"), BarColumn(BAR_WIDTH), text
         on_terminal = sys.stdout.isatty() if terminal is None else terminal
         self._bar = Progress(*columns) if on_terminal else None
         self._text, self._estimated, self._warned = "", False, False
@@ -111,7 +115,6 @@ class ProgressReport:
         position = f"step {done:,} of {steps:,} (epoch {epoch:.1f})"
         left = f"{format_duration(per_step * (steps - done))} left" if done < steps else "done"
         if self._bar is not None:
-            # The end of a line that is too long for the terminal is cut off.
             self._bar.update(self._bar.task_ids[0], completed=done, description=f"{position}, {left}{self._text}")
         elif self._throttle.is_due(always=done == steps or self._plan.evaluates_after(done)):
             logger.info("%s%s, %s", position, self._text, left)
