@@ -96,8 +96,8 @@ class ConfigLoader(OmegaConfigLoader):
         """Yield the names and values of each file of parameters in the order of merging, then the command line."""
         for _, text in self._texts("parameters"):
             content = read_conf(text)
-            assert not isinstance(content, str), "the file has just been read without an error"
-            yield content
+            if isinstance(content, dict):  # else the validation refuses a name in it
+                yield content
         yield self.runtime_params
 
     def _texts(self, key: str) -> Iterator[tuple[Path, bytes]]:
