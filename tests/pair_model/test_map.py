@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from byol_kedro.errors import UserError
-from byol_kedro.pair_model.map import draw_embedding_map
+from byol_kedro.pair_model.map import draw_embedding_map, shown_names
 from byol_kedro.parameters import EmbeddingMap
 from tests.support.probe_problems import blobs
 
@@ -80,6 +80,16 @@ def test_noise_has_a_group_of_its_own():
         ("no cluster", ("a", "d")),
         ("cluster 0", ("b", "c")),
     ]
+
+
+def test_class_and_file_names_are_not_markup():
+    table = pd.DataFrame({"name": ["R&D/<i>1</i>.png", "&lt;.png"], "label": [0, 1], "cluster": [0, 0]})
+    figure = draw_embedding_map(table, np.eye(2, dtype=np.float32), ["<b>cat</b>", "dog"], settings(), 0)
+    assert [(trace.name, trace.text) for trace in figure.data] == [
+        ("&lt;b&gt;cat&lt;/b&gt;", ("R&amp;D/&lt;i&gt;1&lt;/i&gt;.png",)),
+        ("dog", ("&amp;lt;.png",)),
+    ]
+    assert [name for trace in figure.data for name in shown_names(trace)] == list(table["name"])
 
 
 def test_the_axes_have_no_tick_labels():
