@@ -1,8 +1,8 @@
 """Checks of the training before a run writes anything."""
 
-from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -72,7 +72,12 @@ def test_bytes_are_those_of_a_snapshot_after_a_step(name: str, momentum: float) 
     assert stored_bytes(recipe(optimizer=optimizer, precision="float16"), SIZE) == (*sizes.values(),)
 
 
-Usage = namedtuple("Usage", "total used free")
+class Usage(NamedTuple):
+    """What `shutil.disk_usage` returns."""
+
+    total: int
+    used: int
+    free: int
 
 
 @pytest.fixture
