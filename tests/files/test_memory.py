@@ -17,11 +17,10 @@ def test_network_beyond_the_memory(monkeypatch):
     sizes = {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4000}
     monkeypatch.setattr("os.sysconf", sizes.__getitem__)
     check_memory("widths", 250_000)  # 4 bytes, four times
-    message = (
-        "widths: 250,001 weights need 4.0 MB of memory in training, this machine has 4.0 MB; choose a smaller value"
-    )
-    with pytest.raises(UserError, match=re.escape(message)):
+    with pytest.raises(UserError) as error:
         check_memory("widths", 250_001)
+    expected = "widths: 250,001 weights need 4.0 MB of memory in training, this machine has 4.0 MB"
+    assert str(error.value) == f"{expected}; choose a smaller value"
 
 
 def test_memory_that_the_system_does_not_tell(monkeypatch):
@@ -36,5 +35,5 @@ def test_widths_of_the_pair_model_are_checked_before_the_training():
 
 def test_hidden_layer_of_the_mlp_is_checked():
     params = Mlp(hidden_dim=2**31 - 1, lr=0.1, weight_decay=0, batch_size=4, epochs=1, patience=1, validation=0.5)
-    with pytest.raises(UserError, match="probes.mlp.hidden_dim: 77,309,411,296 weights need"):
+    with pytest.raises(UserError, match=r"probes.mlp.hidden_dim: 77,309,411,296 weights need"):
         mlp.fit(np.zeros((4, 31), np.float32), np.arange(4) % 4, 4, params, 0)

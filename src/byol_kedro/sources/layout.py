@@ -71,11 +71,9 @@ def _log_empty_folders(folder: Path, files: list[File], again: dict[str, str]) -
     ]
     linked = {second: first for second, first in again.items() if second.split("/")[1] in empty}
     if linked:
-        same = "; ".join(
-            f"{printable(second)} is the same folder as {printable(first)}" for second, first in linked.items()
-        )
-        logger.warning("%s: each folder is read once: %s", printable(str(folder)), same)
-    empty = [name for name in empty if name not in {second.split("/")[1] for second in linked}]
+        same = (f"{printable(second)} is the same folder as {printable(first)}" for second, first in linked.items())
+        logger.warning("%s: each folder is read once: %s", printable(str(folder)), "; ".join(same))
+        empty = sorted(set(empty) - {second.split("/")[1] for second in linked})
     if empty:
         logger.info("%s: no images in %s, ignored", printable(str(folder)), ", ".join(map(printable, sorted(empty))))
 
