@@ -20,7 +20,7 @@ SYSTEM_FOLDERS = frozenset({
     "$recycle.bin", "recycler", "recycled", "system volume information",
     "__macosx", "network trash folder", "temporary items", "thevolumesettingsfolder", "lost+found",
 })  # fmt: skip
-MAX_PATH_SHOWN = 200  # letters of a path in a message
+MAX_PATH_SHOWN = 200  # characters of a path in a message
 
 
 class File(NamedTuple):

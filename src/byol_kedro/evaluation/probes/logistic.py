@@ -1,7 +1,5 @@
 """scikit-learn's multinomial logistic regression, with C chosen on a validation part of train."""
 
-import warnings
-
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
@@ -50,10 +48,7 @@ def fit(x: Features, y: Labels, n_classes: int, params: Logistic, seed: int) -> 
 
 def fit_logistic(x: Features, y: Labels, c: float) -> LogisticRegression:
     """The model fitted to x (N, D) and y (N,); a log line reports if it has not converged after `MAX_ITER`."""
-    with warnings.catch_warnings():
-        # scikit-learn takes many classes of few images for a regression; few labels are what is evaluated here.
-        warnings.filterwarnings("ignore", message="The number of unique classes", category=UserWarning)
-        model = LogisticRegression(C=c, max_iter=MAX_ITER).fit(x, y)
+    model = LogisticRegression(C=c, max_iter=MAX_ITER).fit(x, y)
     if model.n_iter_.max() >= MAX_ITER:
         logger.info("logistic regression with C = %g: not converged after %d iterations, used as it is", c, MAX_ITER)
     return model
