@@ -1,7 +1,7 @@
 """A map of embeddings in two dimensions."""
 
 from collections.abc import Sequence
-from html import escape, unescape
+from html import escape
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -44,7 +44,7 @@ def draw_embedding_map(
     """Scatter plot of a t-SNE or UMAP of at most `params.points` images.
 
     Points are colored by class, or by cluster if no label is known. Names are escaped, because plotly.js, in the
-    report and in Kedro-Viz alike, reads texts as HTML; `shown_names` returns them as they were.
+    report and in Kedro-Viz alike, reads texts as HTML; `html.unescape` restores them.
 
     Args:
         table: N rows with name, label (-1 if unknown) and cluster.
@@ -75,11 +75,6 @@ def draw_embedding_map(
     figure.update_xaxes(**blank)
     figure.update_yaxes(**blank, scaleanchor="x")
     return figure
-
-
-def shown_names(trace: go.Scatter) -> list[str]:
-    """The name of the image of each point of a trace of the map."""
-    return [unescape(text) for text in trace.text or ()]
 
 
 def _groups(shown: pd.DataFrame, class_names: Sequence[str]) -> list[str]:

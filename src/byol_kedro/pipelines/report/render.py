@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from html import unescape
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from plotly.offline import get_plotlyjs
 
 from byol_kedro.datasets.images import Images
 from byol_kedro.log import counted
-from byol_kedro.pair_model.map import shown_names
 from byol_kedro.pipelines.report.table import Difference, Link, signed, spaced
 
 PLOT_CONFIG = {"responsive": True, "displaylogo": False, "displayModeBar": False}
@@ -111,8 +110,8 @@ def thumbnails(figure: go.Figure, images: Images) -> Thumbnails | None:
     Returns:
         None if the map has no point or more than `MAX_THUMBNAILS`.
     """
-    names_of_traces = [shown_names(trace) for trace in figure.data]
-    counts, names = [len(names) for names in names_of_traces], list(chain(*names_of_traces))
+    counts = [len(trace.text or ()) for trace in figure.data]
+    names = [unescape(name) for trace in figure.data for name in trace.text or ()]
     if not 0 < len(names) <= MAX_THUMBNAILS:
         return None
     rows = pd.Index(images.names).get_indexer(pd.Index(names))
