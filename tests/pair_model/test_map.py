@@ -82,6 +82,15 @@ def test_noise_has_a_group_of_its_own():
     ]
 
 
+def test_class_and_file_names_are_not_markup():
+    table = pd.DataFrame({"name": ["R&D/<i>1</i>.png", "&lt;.png"], "label": [0, 1], "cluster": [0, 0]})
+    figure = draw_embedding_map(table, np.eye(2, dtype=np.float32), ["<b>cat</b>", "dog"], settings(), 0)
+    assert [(trace.name, trace.text) for trace in figure.data] == [
+        ("&lt;b&gt;cat&lt;/b&gt;", ("R&amp;D/&lt;i&gt;1&lt;/i&gt;.png",)),
+        ("dog", ("&amp;lt;.png",)),
+    ]
+
+
 def test_the_axes_have_no_tick_labels():
     layout = map_of(n=12).layout
     assert (layout.xaxis.showticklabels, layout.yaxis.showticklabels) == (False, False)
