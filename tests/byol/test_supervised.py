@@ -95,6 +95,12 @@ def test_on_epoch_receives_epoch_and_loss():
     assert all(0 < loss < 10 for _, loss in told)
 
 
+def test_the_precision_is_that_of_the_recipe_but_float16_is_float32():
+    full, half, brain = (to_arrays(trained(precision=name)) for name in ("float32", "float16", "bfloat16"))
+    assert all(np.array_equal(full[name], half[name]) for name in full)
+    assert not np.array_equal(full["conv1.0.weight"], brain["conv1.0.weight"])
+
+
 def test_divergence_is_a_user_error():
     with pytest.raises(UserError, match=r"baselines\.supervised: the loss is nan"):
         trained(optimizer={"lr": 1e20, "schedule": "constant", "warmup_epochs": 0})
