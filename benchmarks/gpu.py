@@ -19,7 +19,8 @@ import torch
 import yaml
 
 from byol_kedro.byol.batches import CudaCopy, DeviceImages, HostImages, Images, PrefetchedImages
-from byol_kedro.byol.device import autocast_dtype, resolve_device
+from byol_kedro.byol.device import resolve_device
+from byol_kedro.byol.precision import autocast_dtype
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import initial_state
 from byol_kedro.byol.train import train
@@ -43,7 +44,7 @@ def measure(parameters: Pretrain, given: argparse.Namespace, images: Images, dev
     """Images a second of bare passes and of the training, the ratio of the two, minutes for 80 epochs."""
     torch.compiler.reset()
     state = initial_state(parameters, given.size, 0, device)
-    dtype = autocast_dtype(device, parameters.precision)
+    dtype = autocast_dtype(parameters.precision)
     first, second = torch.randn((2, given.batch, 3, given.size, given.size), device=device)
     views = (
         first.contiguous(memory_format=torch.channels_last),

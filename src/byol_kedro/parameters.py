@@ -71,10 +71,14 @@ class Ingest(Block):
 
 
 class Encoder(Block):
-    """A timm architecture. `stem: small` replaces a ResNet's 7×7 stride-2 stem and pooling by one 3×3."""
+    """A timm architecture, and its stem.
+
+    `stem: small_pool` replaces a ResNet's first 7×7 stride-2 convolution by a 3×3 with stride 1; `small` also removes
+    the max pooling after it.
+    """
 
     name: str
-    stem: Literal["imagenet", "small"]
+    stem: Literal["imagenet", "small_pool", "small"]
     zero_init_residual: bool
 
 
@@ -116,8 +120,9 @@ class View(Block):
 
 
 class Views(Block):
-    """The distributions of the two views of an image."""
+    """The distributions of the two views of an image, and their side in pixels; null is that of the images."""
 
+    size: Annotated[int, Field(ge=8, le=1024)] | None
     first: View
     second: View
 

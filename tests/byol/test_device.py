@@ -1,9 +1,9 @@
-"""Choice of device and precision."""
+"""Choice of the device."""
 
 import pytest
 import torch
 
-from byol_kedro.byol.device import autocast_dtype, resolve_device
+from byol_kedro.byol.device import resolve_device
 from byol_kedro.errors import UserError
 
 CPU = torch.device("cpu")
@@ -41,17 +41,3 @@ def test_auto_is_cuda_before_mps_before_the_cpu(monkeypatch, cuda, mps, chosen):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: int(cuda))
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     assert resolve_device("auto") == torch.device(chosen)
-
-
-@pytest.mark.parametrize(("capability", "dtype"), [((7, 5), None), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)])
-def test_auto_is_bfloat16_if_the_gpu_supports_it(monkeypatch, capability, dtype):
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
-    assert autocast_dtype(torch.device("cuda"), "auto") is dtype
-
-
-@pytest.mark.parametrize(
-    ("precision", "dtype"),
-    [("auto", None), ("float32", None), ("bfloat16", torch.bfloat16), ("float16", torch.float16)],
-)
-def test_auto_is_float32_on_the_cpu(precision, dtype):
-    assert autocast_dtype(CPU, precision) is dtype

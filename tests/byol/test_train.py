@@ -67,6 +67,20 @@ def test_a_restored_state_continues_exactly():
     assert equal(weights(straight), weights(fresh))
 
 
+def test_views_have_their_own_size_and_the_images_keep_theirs(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "byol_kedro.byol.train.train_step", lambda state, views, **_: seen.extend(views) or _count(state)
+    )
+    run(recipe(epochs=1, views={"size": 12}))
+    assert {view.shape for views in seen for view in views} == {(8, 3, 12, 12)}
+
+
+def _count(state):
+    state.step += 1
+    return torch.ones(2)
+
+
 # Of smaller images oneDNN's bfloat16 leaves a part of a weight's gradient as it found the memory.
 @pytest.mark.parametrize(("precision", "size"), [("float32", SIZE), ("bfloat16", 32), ("float16", SIZE)])
 def test_the_loss_falls_and_weights_remain_float32(precision, size):

@@ -83,3 +83,12 @@ def test_an_error_keeps_its_cause(monkeypatch):
     with pytest.raises(UserError) as error:
         check_trainable(encoder(), 16)
     assert isinstance(error.value.__cause__, RuntimeError)
+
+
+def test_views_that_the_architecture_cannot_process_are_refused():
+    with pytest.raises(UserError, match=r"32 × 32 pixels with views of 16 × 16: .*another pretrain.views.size, null"):
+        check_trainable(encoder("vit_tiny_patch16_224"), 32, 16)
+
+
+def test_a_convolutional_network_may_be_trained_on_smaller_views():
+    assert check_trainable(encoder(), 32, 16) == check_trainable(encoder(), 32)

@@ -1,4 +1,4 @@
-"""Device and precision of training and extraction."""
+"""Device of training and extraction."""
 
 import torch
 
@@ -27,14 +27,3 @@ def resolve_device(name: str) -> torch.device:
             "use device=auto or device=cpu"
         )
     return device
-
-
-def autocast_dtype(device: torch.device, precision: str) -> torch.dtype | None:
-    """The dtype for autocast: `torch.bfloat16`, `torch.float16`, or None for float32.
-
-    `precision` is `float32`, `bfloat16`, `float16`, or `auto`: bfloat16 on a CUDA device that supports it.
-    """
-    if precision == "auto":
-        supported = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
-        precision = "bfloat16" if supported else "float32"
-    return {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]

@@ -38,7 +38,7 @@ def _three(is_valid: Callable[[float], bool], condition: str) -> Rule:
 
 # Checks and descriptions of the values of a header. Fields without a rule may be any text.
 RULES: dict[str, Rule] = {
-    "stem": (lambda value: value in ("imagenet", "small"), "imagenet or small"),
+    "stem": (lambda value: value in ("imagenet", "small_pool", "small"), "imagenet, small_pool or small"),
     "zero_init_residual": (lambda value: type(value) is bool, "true or false"),
     "image_size": _integer(1, MAX_IMAGE_SIZE),
     "mean": _three(math.isfinite, ""),
@@ -56,7 +56,7 @@ class EncoderHeader:
 
     Attributes:
         architecture: name in timm.
-        stem: `imagenet` or `small`.
+        stem: `imagenet`, `small_pool` or `small`.
         zero_init_residual: whether residual branches were initialized to zero.
         image_size: side of the training images in pixels.
         feature_dim: number of features.

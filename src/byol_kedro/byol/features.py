@@ -70,16 +70,19 @@ def encode_view(
     seed: int,
     device: torch.device,
     *,
+    size: int | None = None,
     name: str = ENCODER_FEATURES,
     advice: str = ADVICE,
 ) -> Features:
     """Features (N, D) float32 of one random view of each image (N, 3, S, S) uint8; otherwise as `encode`.
 
-    The views depend on `seed` alone, so that they are the same for every network.
+    The views depend on `seed` alone, so that they are the same for every network. `size` is that of `augment`.
     """
     generator = torch.Generator().manual_seed(seed)
     mean, std = (torch.tensor(values, device=device) for values in (header.mean, header.std))
-    batches = (augment(batch.to(device), view, generator, mean=mean, std=std) for batch in _batches(pixels, BATCH))
+    batches = (
+        augment(batch.to(device), view, generator, size=size, mean=mean, std=std) for batch in _batches(pixels, BATCH)
+    )
     return _features(model, batches, len(pixels), device, name, advice)
 
 

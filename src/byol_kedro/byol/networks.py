@@ -21,7 +21,8 @@ def create_encoder(
 
     Args:
         name: name of the architecture in timm.
-        stem: `small` gives a ResNet a 3x3 stride-1 `conv1` and no max pooling; `imagenet` is the architecture's own.
+        stem: `imagenet` is the architecture's own; `small_pool` gives a ResNet a 3x3 stride-1 `conv1`, and `small`
+            also removes its max pooling.
         zero_init_residual: whether residual branches start at zero.
         seed: determines all weights.
         image_size: side of the images in pixels, for architectures that are built for one size (transformers).
@@ -43,8 +44,8 @@ def create_encoder(
                     f"pretrain.encoder: {name} has no zero-initialized residual branches; "
                     "set pretrain.encoder.zero_init_residual=false"
                 )
-            if stem == "small":
-                shrink_stem(encoder, name)
+            if stem != "imagenet":
+                shrink_stem(encoder, name, stem)
             _switch_off_dropout(encoder)
             return encoder
     raise AssertionError  # the last attempt returns a network or raises an error
@@ -108,12 +109,12 @@ def _switch_off_dropout(encoder: nn.Module) -> None:
 
 
 def error_text(error: Exception) -> str:
-    """The message of an error in one line, or its class if it has no message."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """The message of an error in one line, without its last period, or its class if it has no message."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
-def shrink_stem(encoder: Any, name: str) -> None:
-    """Replace the stem of a ResNet by a 3x3 stride-1 convolution, in place.
+def shrink_stem(encoder: Any, name: str, stem: str) -> None:
+    """Replace the first convolution of a ResNet by a 3x3 stride-1 convolution, in place; see `create_encoder`.
 
     Raises:
         UserError: the network does not have the stem of a ResNet.
@@ -121,13 +122,14 @@ def shrink_stem(encoder: Any, name: str) -> None:
     conv = getattr(encoder, "conv1", None)
     if not isinstance(conv, nn.Conv2d) or not isinstance(getattr(encoder, "maxpool", None), nn.MaxPool2d):
         raise UserError(
-            f"pretrain.encoder: stem small replaces the first convolution and max pooling of a ResNet, which {name} "
+            f"pretrain.encoder: stem {stem} replaces the first convolution and max pooling of a ResNet, which {name} "
             "does not have; set pretrain.encoder.stem=imagenet"
         )
     encoder.conv1 = nn.Conv2d(conv.in_channels, conv.out_channels, 3, stride=1, padding=1, bias=False)
     # As timm and torchvision initialize every convolution of a ResNet.
     nn.init.kaiming_normal_(encoder.conv1.weight, mode="fan_out", nonlinearity="relu")
-    encoder.maxpool = nn.Identity()
+    if stem == "small":
+        encoder.maxpool = nn.Identity()
 
 
 def feature_dim(encoder: Any) -> int:

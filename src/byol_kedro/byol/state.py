@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from byol_kedro.byol.device import autocast_dtype
 from byol_kedro.byol.method import Byol, Method
 from byol_kedro.byol.networks import create_encoder
 from byol_kedro.byol.optimizer import create_optimizer
@@ -60,12 +59,11 @@ def initial_state(parameters: "Pretrain", image_size: int, seed: int, device: to
     if parameters.compile:
         # In place: the weights keep their names, and calls of the encoder alone are not compiled.
         network.compile()
-    in_float16 = autocast_dtype(device, parameters.precision) is torch.float16
     return TrainState(
         network=network,
         optimizer=create_optimizer(network, parameters.optimizer),
         generator=augmentation_generator(seed),
-        scaler=torch.amp.GradScaler(device.type, enabled=in_float16),
+        scaler=torch.amp.GradScaler(device.type, enabled=parameters.precision == "float16"),
     )
 
 

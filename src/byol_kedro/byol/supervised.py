@@ -14,11 +14,11 @@ from torch.nn import functional as F
 
 from byol_kedro.byol.augmentation.augment import augment
 from byol_kedro.byol.batches import load_images
-from byol_kedro.byol.device import autocast_dtype
 from byol_kedro.byol.encoder import EncoderHeader
 from byol_kedro.byol.finite import NotFiniteError, check_finite
 from byol_kedro.byol.networks import create_encoder, feature_dim
 from byol_kedro.byol.optimizer import create_optimizer
+from byol_kedro.byol.precision import autocast_dtype, resolve_precision
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.seeds import HEADS, seeded, stream_seed
 from byol_kedro.byol.state import augmentation_generator
@@ -78,16 +78,16 @@ def train_supervised(
     generator = augmentation_generator(plan.seed)
     placed, targets = load_images([pixels], device), torch.from_numpy(labels).to(device)
     mean, std = (torch.tensor(values, device=device) for values in (header.mean, header.std))
-    dtype = autocast_dtype(device, plan.parameters.precision)
-    if dtype is torch.float16:
-        dtype = None  # float16 would need loss scaling
+    views = plan.parameters.views
+    precision, _ = resolve_precision(plan.parameters.precision, network[0], views.size or header.image_size)
+    dtype = None if precision == "float16" else autocast_dtype(precision)  # float16 would need loss scaling
     rows, again = tee(plan.batches(0))
     with closing(placed.batches(rows)) as batches:
         micro_batches = zip(batches, again, strict=True)
         for step in range(plan.steps):
             optimizer.zero_grad(set_to_none=True)
             for images, picked in islice(micro_batches, plan.parameters.accumulation_steps):
-                view = augment(images, plan.parameters.views.first, generator, mean=mean, std=std)
+                view = augment(images, views.first, generator, size=views.size, mean=mean, std=std)
                 loss = _add_gradient(
                     network, view, targets[picked.to(device)], plan.parameters.accumulation_steps, dtype
                 )

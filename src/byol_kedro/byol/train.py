@@ -12,10 +12,10 @@ from torch import Tensor
 
 from byol_kedro.byol.augmentation.augment import augment
 from byol_kedro.byol.batches import Images
-from byol_kedro.byol.device import autocast_dtype
 from byol_kedro.byol.finite import NotFiniteError
 from byol_kedro.byol.method import Method
 from byol_kedro.byol.monitor import Monitor, Row
+from byol_kedro.byol.precision import autocast_dtype
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import TrainState
 from byol_kedro.byol.step import Views, train_step
@@ -32,11 +32,11 @@ class DivergedError(UserError):
     def __init__(self, found: str, state: TrainState, plan: Plan) -> None:
         """Create the error, with the step, the learning rate and the precision of the training."""
         lr, _ = plan.rates(state.step - 1)
-        dtype = autocast_dtype(state.device, plan.parameters.precision) or torch.float32
-        advice = ", or set pretrain.precision=bfloat16" if dtype is torch.float16 else ""
+        precision = plan.parameters.precision
+        advice = ", or set pretrain.precision=bfloat16" if precision == "float16" else ""
         super().__init__(
             f"pretrain: {found} after step {state.step} of {plan.steps}; lower pretrain.optimizer.lr (the rate was "
-            f"{lr:g}, in {str(dtype).removeprefix('torch.')}) or lengthen pretrain.optimizer.warmup_epochs{advice}"
+            f"{lr:g}, in {precision}) or lengthen pretrain.optimizer.warmup_epochs{advice}"
         )
 
 
@@ -59,7 +59,7 @@ def train(
     Args:
         state: networks, optimizer and generator; changed in place.
         images: the training images.
-        plan: batches, learning rate and τ of each step.
+        plan: batches, learning rate and τ of each step; its precision is not `auto` (`resolve_precision`).
         mean: mean of each channel, in [0, 1] units. Views are normalized with `mean` and `std`.
         std: standard deviation of each channel.
         monitor: the history of the steps that `state` has done already.
@@ -74,7 +74,7 @@ def train(
     Raises:
         DivergedError: the loss, or a feature that `evaluate` computes, is not finite.
     """
-    dtype = autocast_dtype(state.device, plan.parameters.precision)
+    dtype = autocast_dtype(plan.parameters.precision)
     normalize = torch.tensor(mean, device=state.device), torch.tensor(std, device=state.device)
     monitor = monitor or Monitor(state.device)
     with closing(images.batches(plan.batches(state.step))) as batches:
@@ -96,11 +96,11 @@ def _views(
     state: TrainState, plan: Plan, batches: Iterator[Tensor], normalize: tuple[Tensor, Tensor]
 ) -> Iterator[Views]:
     mean, std = normalize
-    first, second = plan.parameters.views.first, plan.parameters.views.second
+    views = plan.parameters.views
     for images in batches:
         yield (
-            augment(images, first, state.generator, mean=mean, std=std),
-            augment(images, second, state.generator, mean=mean, std=std),
+            augment(images, views.first, state.generator, size=views.size, mean=mean, std=std),
+            augment(images, views.second, state.generator, size=views.size, mean=mean, std=std),
         )
 
 

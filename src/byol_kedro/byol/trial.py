@@ -16,23 +16,33 @@ if TYPE_CHECKING:
 IMAGES = 2  # the minimum of BatchNorm on feature maps of one pixel
 
 
-def check_trainable(encoder: "Encoder", image_size: int) -> int:
-    """Check that BYOL can train an architecture on images of `image_size` × `image_size` pixels (CPU, float32).
+def check_trainable(encoder: "Encoder", image_size: int, view_size: int | None = None) -> int:
+    """Check that BYOL can train an architecture on a CPU in float32.
+
+    Args:
+        encoder: the architecture.
+        image_size: side of the images in pixels, whose features are computed after the training.
+        view_size: side of the views that it is trained on; None: that of the images.
 
     Returns:
         The number of features per image.
 
     Raises:
-        UserError: see `create_encoder`; or a forward or backward pass fails in training mode, the features are not
-            (N, D) or not finite, or the passes draw random numbers, which a checkpoint does not restore.
+        UserError: see `create_encoder`; or a forward or backward pass on views fails in training mode, or a forward
+            pass on images in evaluation mode, the features are not (N, D) or not finite, or the passes draw random
+            numbers, which a checkpoint does not restore.
     """
     network = create_encoder(encoder.name, encoder.stem, encoder.zero_init_residual, 0, image_size=image_size)
+    view_size = view_size or image_size
     try:
-        problem = _problem(network.to(memory_format=torch.channels_last).train(), image_size)
+        problem = _problem(network.to(memory_format=torch.channels_last).train(), view_size)
+        if not problem and view_size != image_size:
+            with torch.inference_mode():
+                network.eval()(torch.zeros(IMAGES, 3, image_size, image_size))
     except Exception as error:
-        raise UserError(_message(encoder.name, image_size, error_text(error))) from error
+        raise UserError(_message(encoder.name, image_size, view_size, error_text(error))) from error
     if problem:
-        raise UserError(_message(encoder.name, image_size, problem))
+        raise UserError(_message(encoder.name, image_size, view_size, problem))
     return feature_dim(network)
 
 
@@ -56,8 +66,10 @@ def _problem(network: nn.Module, image_size: int) -> str:
     return ""
 
 
-def _message(name: str, size: int, problem: str) -> str:
+def _message(name: str, image_size: int, view_size: int, problem: str) -> str:
+    views = f" with views of {view_size} × {view_size}" if view_size != image_size else ""
+    size = "pretrain.views.size, null for views as large as the images" if views else "ingest.image_size"
     return (
-        f"pretrain.encoder.name: {name} cannot be trained on images of {size} × {size} pixels: {problem}; "
-        "use another architecture or another ingest.image_size"
+        f"pretrain.encoder.name: {name} cannot be trained on images of {image_size} × {image_size} pixels{views}: "
+        f"{problem}; use another architecture or another {size}"
     )

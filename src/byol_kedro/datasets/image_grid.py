@@ -25,14 +25,18 @@ def image_grid(rows: Iterable[tuple[str, Pixels]], columns: int = COLUMNS) -> Pi
     """Draw rows of images.
 
     Args:
-        rows: Pairs of a title and the images of the row, (n, 3, S, S) uint8; those beyond `columns` are not drawn.
+        rows: Pairs of a title and the images of the row, (n, 3, S, S) uint8, S of each row; those beyond `columns` are
+            not drawn.
         columns: Images in a row.
 
     Returns:
         The grid, (H, W, 3) uint8.
     """
     drawn = [_row(title, images[:columns], columns) for title, images in rows]
-    return np.concatenate(drawn or [_row("no images", np.zeros((0, 3, TILE, TILE), np.uint8), columns)])
+    drawn = drawn or [_row("no images", np.zeros((0, 3, TILE, TILE), np.uint8), columns)]
+    width = max(row.shape[1] for row in drawn)
+    padded = (np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in drawn)
+    return np.concatenate(list(padded))
 
 
 def class_grid(train: Images, unlabeled: Images) -> Pixels:

@@ -66,8 +66,8 @@ def _torchvision_network(header: EncoderHeader) -> nn.Module:
     with seeded(0):  # its weights are replaced afterwards
         network: nn.Module = torchvision.models.get_model(name, weights=None)
         network.fc = nn.Identity()
-        if header.stem == "small":
-            shrink_stem(network, name)
+        if header.stem != "imagenet":
+            shrink_stem(network, name, header.stem)
     return network
 
 

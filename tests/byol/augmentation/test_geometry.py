@@ -17,14 +17,14 @@ def noise(n, size):
     return torch.randint(0, 256, (n, 3, size, size), generator=torch.Generator().manual_seed(size)).byte()
 
 
-def resized(images, boxes, flips):
-    box, flip = torch.tensor(boxes), torch.tensor(flips)
-    return crop_resize_flip(images, box, flip, out=torch.empty(images.shape))
+def resized(images, boxes, flips, view=None):
+    box, flip, view = torch.tensor(boxes), torch.tensor(flips), view or images.shape[-1]
+    return crop_resize_flip(images, box, flip, out=torch.empty(len(images), 3, view, view))
 
 
-def expected(image, box, *, flip):
+def expected(image, box, *, flip, view=None):
     pixels = image.double() / 255
-    size = list(image.shape[1:])
+    size = [view, view] if view else list(image.shape[1:])
     pixels = twin.resized_crop(pixels, *box, size, interpolation=InterpolationMode.BICUBIC, antialias=True)
     return (pixels.flip(-1) if flip else pixels).clamp(0, 1).float()
 
@@ -45,6 +45,19 @@ def test_any_box_equals_torchvisions_resized_crop(size, data):
     result = resized(images, chosen, flips)
     for i in range(3):
         torch.testing.assert_close(result[i], expected(images[i], chosen[i], flip=flips[i]), atol=TOLERANCE, rtol=0)
+
+
+@pytest.mark.parametrize(("size", "view"), [(96, 64), (97, 31), (33, 8), (64, 12), (31, 50)])
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_views_of_another_size_equal_torchvisions_resized_crop(size, view, data):
+    chosen = [data.draw(boxes(size)), data.draw(boxes(size)), [0, 0, size, size]]
+    flips = [data.draw(st.booleans()) for _ in range(3)]
+    images = noise(3, size)
+    result = resized(images, chosen, flips, view)
+    for i in range(3):
+        reference = expected(images[i], chosen[i], flip=flips[i], view=view)
+        torch.testing.assert_close(result[i], reference, atol=1e-5, rtol=0)
 
 
 def test_the_whole_image_stays_as_it_is():

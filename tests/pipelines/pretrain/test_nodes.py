@@ -212,9 +212,11 @@ def log_lines(caplog, seconds_per_step, *, steps=40, std=1.0, upto=40):
 
 def test_the_plan_is_logged(caplog):
     with caplog.at_level(logging.INFO):
-        log_plan(Plan(recipe(epochs=80, batch_size=256, optimizer={"warmup_epochs": 2}), 3000, 0), 96)
-    expected = "3,000 images of 96×96 in steps of 256: 11 steps per epoch, 880 in total, 22 of them warmup"
-    assert caplog.messages == [expected]
+        for size in (None, 64):
+            given = recipe(epochs=80, batch_size=256, optimizer={"warmup_epochs": 2}, views={"size": size})
+            log_plan(Plan(given, 3000, 0), 96)
+    rest = "in steps of 256: 11 steps per epoch, 880 in total, 22 of them warmup, in float32"
+    assert caplog.messages == [f"3,000 images of 96×96 {rest}", f"3,000 images of 96×96 (views of 64×64) {rest}"]
 
 
 @pytest.mark.parametrize("epochs", [1, 2])

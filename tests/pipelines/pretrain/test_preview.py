@@ -43,5 +43,12 @@ def test_views_of_the_first_step_are_shown_below_their_images(monkeypatch):
         np.testing.assert_allclose(row / 255, view[:COLUMNS].numpy(), atol=0.5 / 255 + 1e-6)
 
 
+def test_views_are_shown_at_their_own_size():
+    rows = show_views(UNLABELED, TRAIN, recipe(batch_size=3, views={"size": 9}), 0)
+    tile = 7 * 9 + MARGIN  # enlarged seven times; images of 16 pixels four times, which is wider
+    assert rows.shape == (SIDE + 2 * tile, TITLE + 3 * SIDE, 3)
+    assert (rows[SIDE:, TITLE + 3 * tile :] == 255).all()
+
+
 def test_a_small_batch_gives_a_narrow_grid():
     assert show_views(UNLABELED, TRAIN, recipe(batch_size=3), 0).shape == (3 * SIDE, TITLE + 3 * SIDE, 3)

@@ -46,6 +46,15 @@ def test_views_are_augmented_as_in_training():
             np.testing.assert_allclose(found[name][place], expected, rtol=1e-4, atol=1e-5)
 
 
+def test_views_have_the_size_of_the_training(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(views, "encode_view", lambda *_, size, **__: sizes.append(size))
+    trained = encoder()
+    training = recipe(views={"size": 12}).model_dump_json()
+    encode_two_views(Tensors(trained.arrays, trained.header | {"training": training}), TEST, 0, CPU)
+    assert sizes == [12] * 4
+
+
 def test_views_without_augmentation_are_equal():
     for first, second in encode_two_views(encoder(WHOLE, WHOLE), TEST, 0, CPU).values():
         np.testing.assert_allclose(first, second, rtol=1e-4, atol=1e-5)

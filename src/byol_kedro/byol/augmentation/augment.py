@@ -25,6 +25,7 @@ def augment(
     view: "View",
     generator: torch.Generator,
     *,
+    size: int | None = None,
     mean: Tensor | None = None,
     std: Tensor | None = None,
 ) -> Tensor:
@@ -36,21 +37,29 @@ def augment(
         images: (N, 3, S, S) uint8, on any device.
         view: the distribution of the views.
         generator: the source of all random numbers.
+        size: side of the views in pixels, V; None: that of the images.
         mean: (3,) float32 on the device of the images.
         std: (3,) float32 on the device of the images. With `mean`, the views are normalized: (x - mean) / std.
 
     Returns:
-        (N, 3, S, S) float32 in [0, 1], or normalized.
+        (N, 3, V, V) float32 in [0, 1], or normalized.
     """
-    return apply_params(images, draw_params(view, len(images), images.shape[-1], generator), mean=mean, std=std)
+    params = draw_params(view, len(images), images.shape[-1], generator)
+    return apply_params(images, params, size=size, mean=mean, std=std)
 
 
 def apply_params(
-    images: Tensor, params: AugmentParams, *, mean: Tensor | None = None, std: Tensor | None = None
+    images: Tensor,
+    params: AugmentParams,
+    *,
+    size: int | None = None,
+    mean: Tensor | None = None,
+    std: Tensor | None = None,
 ) -> Tensor:
     """Make the views with the given parameters; the other arguments and the result are those of `augment`."""
-    block = _block_size(images)
-    out = torch.empty(images.shape, dtype=torch.float32, device=images.device)
+    size = size or images.shape[-1]
+    out = torch.empty((*images.shape[:2], size, size), dtype=torch.float32, device=images.device)
+    block = _block_size(out)
     work = torch.empty_like(out[:block])
     for rows in torch.split(_grouped(params), block):
         on_device, x = rows.to(images.device, non_blocking=True), work[: len(rows)]
@@ -61,11 +70,11 @@ def apply_params(
     return out
 
 
-def _block_size(images: Tensor) -> int:
+def _block_size(views: Tensor) -> int:
     """Number of images that are processed together."""
-    if images.device.type != "cpu":
-        return len(images)
-    return MULTIPLE * max(1, BLOCK // (MULTIPLE * images.shape[-1] ** 2))
+    if views.device.type != "cpu":
+        return len(views)
+    return MULTIPLE * max(1, BLOCK // (MULTIPLE * views.shape[-1] ** 2))
 
 
 def _apply_block(images: Tensor, params: AugmentParams, x: Tensor) -> None:

@@ -25,7 +25,7 @@ def check_training(parameters: Parameters, pipeline: Pipeline, catalog: CatalogP
     device, training = resolve_device(parameters.device), parameters.pretrain
     ingests = "images_train" in pipeline.all_outputs()
     size = parameters.ingest.image_size if ingests else catalog.load("images_train").pixels.shape[-1]
-    features = check_trainable(training.encoder, size)
+    features = check_trainable(training.encoder, size, training.views.size)
     if training.init_from is not None:
         initialize(initial_state(training, size, parameters.seed, device), training)
     return features

@@ -1,23 +1,29 @@
 """Pretraining on all training images, labeled or not. Labels are only used for the kNN accuracy in the history."""
 
+import logging
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.monitor import Monitor
+from byol_kedro.byol.precision import resolve_precision
 from byol_kedro.byol.schedule import Plan
-from byol_kedro.byol.state import initial_state
+from byol_kedro.byol.state import TrainState, initial_state
 from byol_kedro.datasets.checkpoints import Checkpoints
 from byol_kedro.datasets.events import EventFolder
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
+from byol_kedro.log import get_logger
 from byol_kedro.parameters import Pretrain
 from byol_kedro.pipelines.pretrain.artifacts import encoder_artifact, encoder_header, heads_artifact, history_table
 from byol_kedro.pipelines.pretrain.preview import view_grid
 from byol_kedro.pipelines.pretrain.progress import log_skipped_steps
 from byol_kedro.pipelines.pretrain.resume import training_identity
 from byol_kedro.pipelines.pretrain.trainer import Trainer
+
+logger = get_logger(__name__)
 
 
 def show_views(
@@ -51,9 +57,10 @@ def pretrain(
         UserError: the device, the architecture or the batch size is not possible, or the training diverges.
         SystemExit: A signal stopped the training.
     """
-    torch_device = resolve_device(device)
+    torch_device, size = resolve_device(device), images_train.pixels.shape[-1]
+    state = initial_state(parameters, size, seed, torch_device)
+    parameters = _resolve_precision(parameters, state, size)
     plan = Plan(parameters, len(images_unlabeled) + len(images_train), seed)
-    state = initial_state(parameters, images_train.pixels.shape[-1], seed, torch_device)
     header = encoder_header(state, parameters, images_unlabeled, images_train, seed)
     folder = checkpoints.of(training_identity(parameters, images_unlabeled, images_train, seed, torch_device))
     trainer = Trainer(plan, state, Monitor(torch_device), header, folder)
@@ -62,3 +69,13 @@ def pretrain(
     log_skipped_steps(state)
     encoder, heads = encoder_artifact(state, header, parameters), heads_artifact(state, header, parameters)
     return encoder, heads, history_table(trainer.monitor.rows)
+
+
+def _resolve_precision(parameters: Pretrain, state: TrainState, image_size: int) -> Pretrain:
+    """The parameters with the precision that the training has, which its identity and the encoder's header name."""
+    view_size = parameters.views.size or image_size
+    precision, reason = resolve_precision(parameters.precision, state.network.encoder, view_size)
+    if reason:
+        level = logging.INFO if parameters.precision == "auto" else logging.WARNING
+        logger.log(level, "pretrain.precision=%s: %s; training in %s", parameters.precision, reason, precision)
+    return parameters.model_copy(update={"precision": precision})

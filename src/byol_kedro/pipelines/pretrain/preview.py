@@ -32,8 +32,9 @@ def view_grid(plan: Plan, images_unlabeled: Images, images_train: Images) -> Pix
     (images,) = placed.batches([indices[:COLUMNS]])
     generator = augmentation_generator(plan.seed)
     rows = [("images", images.numpy())]
-    for title, view in (("first view", plan.parameters.views.first), ("second view", plan.parameters.views.second)):
+    views = plan.parameters.views
+    for title, view in (("first view", views.first), ("second view", views.second)):
         params = draw_params(view, len(indices), images.shape[-1], generator)
-        pixels = apply_params(images, params.take(slice(len(images))))  # (n, 3, S, S) in [0, 1]
+        pixels = apply_params(images, params.take(slice(len(images))), size=views.size)  # (n, 3, V, V) in [0, 1]
         rows.append((title, (pixels * 255).round().byte().numpy()))
     return image_grid(rows, columns=len(images))

@@ -113,12 +113,14 @@ class ProgressReport:
 
 
 def log_plan(plan: Plan, size: int) -> None:
-    """Log the number of steps and the image size; warns if the warmup does not end before the training."""
+    """Log the number of steps, the sizes and the precision; warns if the warmup does not end before the training."""
     per_step, steps, warmup = (f"{number:,}" for number in (plan.images_per_step, plan.steps, plan.warmup))
     images, per_epoch = counted(plan.count, "image"), counted(plan.steps_per_epoch, "step")
+    view = plan.parameters.views.size or size
+    views = f" (views of {view}×{view})" if view != size else ""
     logger.info(
-        "%s of %d×%d in steps of %s: %s per epoch, %s in total, %s of them warmup",
-        images, size, size, per_step, per_epoch, steps, warmup,
+        "%s of %d×%d%s in steps of %s: %s per epoch, %s in total, %s of them warmup, in %s",
+        images, size, size, views, per_step, per_epoch, steps, warmup, plan.parameters.precision,
     )  # fmt: skip
     if plan.warmup == plan.steps:
         logger.warning(

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from byol_kedro import byol
-from byol_kedro.byol.device import autocast_dtype
 from byol_kedro.byol.monitor import Monitor
 from byol_kedro.byol.pretrained_weights import load_matching
 from byol_kedro.byol.schedule import Plan
@@ -30,7 +29,6 @@ logger = get_logger(__name__)
 INIT_FROM = "pretrain.init_from"
 # These do not change the result.
 NOT_IDENTIFYING = {"recipe", "online_knn", "checkpoint", "resume"}
-RESOLVED = {"precision", "init_from"}  # replaced by the dtype and by the hash of the file
 
 
 def resume_or_initialize(folder: TrainingFolder, plan: Plan, state: TrainState, monitor: Monitor) -> None:
@@ -152,18 +150,19 @@ def training_identity(
 ) -> dict[str, Any]:
     """Everything that determines the result of a training: JSON values by names such as `optimizer.lr`.
 
+    The precision of `parameters` is not `auto`. Of `init_from`, the hash of the file counts.
+
     Raises:
         UserError: the file of `init_from` is missing.
     """
     return {
-        **dict(_flat(parameters.model_dump(mode="json", exclude=NOT_IDENTIFYING | RESOLVED))),
+        **dict(_flat(parameters.model_dump(mode="json", exclude={*NOT_IDENTIFYING, "init_from"}))),
         "images_unlabeled": images_unlabeled.fingerprint,
         "images_train": images_train.fingerprint,
         "image_size": images_train.pixels.shape[-1],
         "init_from": file_hash(parameters.init_from),
         "seed": seed,
         "device": device.type,
-        "precision": str(autocast_dtype(device, parameters.precision) or torch.float32),
         "code": f"{version('byol-kedro')}-{_code_hash()}",
         "torch": version("torch"),
         "timm": version("timm"),

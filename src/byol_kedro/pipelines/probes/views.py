@@ -39,8 +39,7 @@ def encode_two_views(
 
     def features(name: str, number: int, view: View) -> Features:
         whose = f"features of {name}, {('first', 'second')[number]} views"
-        return encode_view(
-            networks[name], pixels, view, header, stream_seed(seed, ALIGNMENT, number), device, name=whose
-        )
+        stream = stream_seed(seed, ALIGNMENT, number)
+        return encode_view(networks[name], pixels, view, header, stream, device, size=views.size, name=whose)
 
     return {name: (features(name, 0, views.first), features(name, 1, views.second)) for name in networks}
