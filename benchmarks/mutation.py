@@ -51,7 +51,7 @@ timeout_constant = 3.0
 timeout_multiplier = 5.0
 do_not_mutate_patterns = ['^\s*(raise|logger\.\w+\()', '(Error|counted|error_text)\(', '^\s*f?"[^"]* [^"]*"']
 """
-KILLED, SURVIVED, TIMEOUT, UNTESTED = "killed", "survived", "timed out", "no test"
+KILLED, SURVIVED, TIMEOUT, UNTESTED, UNKNOWN = "killed", "survived", "timed out", "no test", "unknown"
 # mutmut's exit codes: pytest's, and its own from 33 on; -24 and 24 are the signal of the time limit.
 VERDICTS = {0: SURVIVED, 1: KILLED, 3: KILLED, 5: UNTESTED, 33: UNTESTED, 36: TIMEOUT, 24: TIMEOUT, -24: TIMEOUT}
 
@@ -74,7 +74,10 @@ class Undecorated(cst.CSTTransformer):
 
 
 def prepare(work: Path, package: str) -> None:
-    """Copy the project to `work`, with the package's functions undecorated and mutmut's settings."""
+    """Copy the project to `work`, with the package's functions undecorated, and make the mutants."""
+    for tests in (work / "tests", work / "mutants/tests"):  # earlier ones, which may have been removed
+        shutil.rmtree(tests, ignore_errors=True)
+    work.mkdir(parents=True, exist_ok=True)
     for name in COPIED:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, work / name, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
@@ -88,17 +91,15 @@ def prepare(work: Path, package: str) -> None:
     names = json.dumps([str(path.relative_to(work)) for path in modules])
     with (work / "pyproject.toml").open("a") as file:
         file.write(SETTINGS.format(modules=names, package=package))
-    # Tests of an earlier call that have been removed or renamed.
-    shutil.rmtree(work / "mutants/tests", ignore_errors=True)
-
-
-def mutants(work: Path, wanted: list[str]) -> dict[str, list[str]]:
-    """Make the mutants, and return their names by module."""
     make = (
         "from mutmut.__main__ import copy_also_copy_files, copy_src_dir, create_mutants\n"
         "copy_src_dir(); copy_also_copy_files(); create_mutants(max_children=1)"
     )
     subprocess.run([sys.executable, "-c", make], cwd=work, check=True, stdout=subprocess.DEVNULL)
+
+
+def mutants(work: Path, wanted: list[str]) -> dict[str, list[str]]:
+    """Names of the mutants by module."""
     source = work / "mutants/src/byol_kedro"
     found = {str(path.relative_to(source)).removesuffix(".meta"): path for path in sorted(source.rglob("*.py.meta"))}
     return {
@@ -108,22 +109,48 @@ def mutants(work: Path, wanted: list[str]) -> dict[str, list[str]]:
     }
 
 
-def exit_codes(work: Path) -> dict[str, int | None]:
-    """What mutmut has found so far: the exit code of the tests by mutant."""
-    codes: dict[str, int | None] = {}
-    for path in (work / "mutants").rglob("*.py.meta"):
-        codes |= json.loads(path.read_text())["exit_code_by_key"]
-    return codes
-
-
 def differences(work: Path, names: list[str]) -> Iterator[str]:
     """The change that each of these mutants makes."""
-    from mutmut.mutation.diff_apply import get_diff_for_mutant  # noqa: PLC0415  # it reads the settings in `work`
+    from mutmut.configuration import reset_config  # noqa: PLC0415  # it reads the settings in `work`
+    from mutmut.mutation.diff_apply import get_diff_for_mutant  # noqa: PLC0415
 
+    reset_config()
     with contextlib.chdir(work):
         for name in names:
             lines = get_diff_for_mutant(name).splitlines()
             yield f"{name}\n" + "\n".join(line for line in lines[2:] if line[:1] in "+-@") + "\n"
+
+
+def run_tests(work: Path, names: list[str]) -> None:
+    """Run the tests on these mutants; mutmut saves the verdicts."""
+    command = [sys.executable, "-m", "mutmut", "run", "--max-children=1", *names]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": ""}
+    with (work / "mutmut.log").open("w") as log:
+        done = subprocess.run(command, cwd=work, env=environment, stdout=log, stderr=log, check=False)
+    if done.returncode:
+        sys.exit(f"mutmut ended with {done.returncode}, see {work / 'mutmut.log'}")
+
+
+def verdicts_of(work: Path, names: list[str]) -> dict[str, str]:
+    """What mutmut has found so far for these mutants."""
+    codes: dict[str, int | None] = {}
+    for path in (work / "mutants").rglob("*.py.meta"):
+        codes |= json.loads(path.read_text())["exit_code_by_key"]
+    found = ((name, codes[name]) for name in names)
+    return {name: UNKNOWN if code is None else VERDICTS.get(code, KILLED) for name, code in found}
+
+
+def print_table(table: dict[str, Counter[str]]) -> None:
+    """Print a line for each module and one for all, without the mutants that have no verdict."""
+    columns = (KILLED, SURVIVED, UNTESTED, TIMEOUT)
+    print(f"| module | mutants | {' | '.join(columns)} |\n|{'---|' * 6}")
+    for module, counts in (table | {"all": sum(table.values(), Counter())}).items():
+        cells = [sum(counts[each] for each in columns), *(counts[each] for each in columns)]
+        print(f"| {module} | {' | '.join(map(str, cells))} |")
+    killed, total = cells[1] + cells[4], cells[0]
+    if total:
+        low, high = wilson_interval(killed / total, total)
+        print(f"\nkilled or timed out: {percent(killed / total)} % ({percent(low)} to {percent(high)} of all mutants)")
 
 
 def main() -> None:
@@ -134,6 +161,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
     parser.add_argument("--work", type=Path, default=ROOT / "build/mutation", help="folder of the verdicts")
     parser.add_argument("--fresh", action="store_true", help="forget earlier verdicts")
+    parser.add_argument("--report", action="store_true", help="print what has been found so far")
     args = parser.parse_args()
     table: dict[str, Counter[str]] = {}
     for package in PACKAGES:
@@ -143,40 +171,22 @@ def main() -> None:
             continue
         if args.fresh:
             shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True, exist_ok=True)
-        prepare(work, package)
+        if not args.report:
+            prepare(work, package)
         sample = {
             # A larger share contains a smaller one.
             module: random.Random(args.seed).sample(names, len(names))[: math.ceil(args.share * len(names))]
             for module, names in mutants(work, wanted).items()
         }
-        earlier = exit_codes(work)
-        again = [name for names in sample.values() for name in names if VERDICTS.get(earlier.get(name) or 0) != KILLED]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": ""}
-        if again:
-            command = [sys.executable, "-m", "mutmut", "run", "--max-children=1", *again]
-            with (work / "mutmut.log").open("w") as log:
-                done = subprocess.run(command, cwd=work, env=environment, stdout=log, stderr=log, check=False)
-            if done.returncode:
-                sys.exit(f"mutmut ended with {done.returncode}, see {work / 'mutmut.log'}")
-        codes = exit_codes(work)
-        verdicts = {name: VERDICTS.get(codes[name] or 0, KILLED) for names in sample.values() for name in names}
+        every = [name for names in sample.values() for name in names]
+        again = [name for name, verdict in verdicts_of(work, every).items() if verdict not in {KILLED, TIMEOUT}]
+        if again and not args.report:
+            run_tests(work, again)
+        verdicts = verdicts_of(work, every)
         table |= {module: Counter(verdicts[name] for name in names) for module, names in sample.items() if names}
         alive = [name for name, verdict in verdicts.items() if verdict in {SURVIVED, UNTESTED}]
         (work / "survivors.diff").write_text("\n".join(differences(work, alive)))
-    report(table)
-
-
-def report(table: dict[str, Counter[str]]) -> None:
-    """Print the table."""
-    columns = (KILLED, SURVIVED, UNTESTED, TIMEOUT)
-    table = table | {"all": sum(table.values(), Counter())}
-    print(f"| module | mutants | {' | '.join(columns)} |\n|{'---|' * 6}")
-    for module, counts in table.items():
-        print(f"| {module} | {counts.total()} | {' | '.join(str(counts[each]) for each in columns)} |")
-    killed, total = table["all"][KILLED] + table["all"][TIMEOUT], table["all"].total()
-    low, high = wilson_interval(killed / total, total)
-    print(f"\nkilled or timed out: {percent(killed / total)} % ({percent(low)} to {percent(high)} of all mutants)")
+    print_table(table)
 
 
 if __name__ == "__main__":
