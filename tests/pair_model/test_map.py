@@ -82,9 +82,11 @@ def test_noise_has_a_group_of_its_own():
     ]
 
 
-def test_the_axes_have_no_tick_labels():
+def test_the_axes_are_blank_and_have_the_same_scale():
     layout = map_of(n=12).layout
-    assert (layout.xaxis.showticklabels, layout.yaxis.showticklabels) == (False, False)
+    for axis in (layout.xaxis, layout.yaxis):
+        assert (axis.showticklabels, axis.showgrid, axis.zeroline, axis.ticks) == (False, False, False, "")
+    assert layout.yaxis.scaleanchor == "x"
 
 
 def test_a_map_of_2000_points_is_below_100_kilobytes(monkeypatch):
