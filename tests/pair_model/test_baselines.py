@@ -93,6 +93,10 @@ def test_lad_line_has_no_negative_slope():
     assert (slope, intercept) == pytest.approx((0, -4), abs=1e-3)
 
 
+def test_lad_line_of_equal_distances_is_the_median():
+    assert fit_lad_line(np.full(5, 3.0), np.array([1.0, 2.0, 4.0, 9.0, 50.0])) == (0.0, 4.0)
+
+
 def test_ridge_matches_scikit_learn():
     x, scale = differences(TRAIN), IMAGES.features.std(axis=0)
     unit = np.linalg.eigvalsh(len(x) * np.cov(x.T, bias=True)).mean()

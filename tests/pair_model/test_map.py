@@ -64,6 +64,12 @@ def test_points_are_limited_and_distinct():
     assert len(names) == len(set(names)) == 15
 
 
+def test_the_points_are_drawn_with_the_seed(monkeypatch):
+    monkeypatch.setattr("byol_kedro.pair_model.map._tsne", lambda vectors, seed: np.zeros((len(vectors), 2)))
+    drawn = [set(shown(map_of(points=15, seed=seed))) for seed in (2, 2, 3)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
 @pytest.mark.parametrize("vectors", [None, np.ones((40, 16), np.float32)], ids=["PCA start", "random start"])
 def test_the_same_seed_gives_the_same_map(vectors):
     assert map_of(vectors=vectors, seed=2).to_json() == map_of(vectors=vectors, seed=2).to_json()
