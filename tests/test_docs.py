@@ -58,7 +58,7 @@ def test_every_snippet_is_tested_here() -> None:
 @pytest.mark.parametrize("document", ["README.md", "predict.md"])
 @pytest.mark.usefixtures("place")
 def test_encoder_is_loaded_from_a_data_root(document: str) -> None:
-    assert executed(document, "load_encoder")["features"].shape == (2, 512)
+    assert executed(document, "load_encoder")["features"].shape == (2, 96)
 
 
 def test_predictions_are_read(place: Path, chain_copy: Path) -> None:
@@ -67,7 +67,7 @@ def test_predictions_are_read(place: Path, chain_copy: Path) -> None:
     (place / "new" / "broken.png").write_text("no image")
     run = Chain(chain_copy, type_kedro_run(chain_copy, "--pipelines=predict", params=f"predict_root={place}/new"))
     names = executed("predict.md", "read_parquet", run_id=run.versions("predicted_images")[-1].parent.name)
-    assert names["features"].shape == (1, 512)
+    assert names["features"].shape == (1, 96)
     assert list(names["read"]["path"]) == ["cat.jpg"]
 
 

@@ -21,7 +21,7 @@ Run = Callable[..., Outcome]
 @pytest.mark.parametrize(
     "runner",
     [
-        *(pytest.param("--runner=ThreadRunner", id=f"threads-{time}") for time in range(3)),
+        *(pytest.param("--runner=ThreadRunner", id=f"threads-{time}") for time in range(2)),
         pytest.param("--runner-params=is_async=True", id="async"),
     ],
 )
