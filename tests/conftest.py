@@ -1,5 +1,7 @@
 """Fixtures of all tests: `kedro run`, and one complete run."""
 
+import gc
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,10 +9,21 @@ import pytest
 from hypothesis import settings
 
 from tests.support.kedro_runs import Chain, Outcome, type_kedro_run
+from tests.support.quick_sessions import remember_what_sessions_read
 
 # The time of an example depends on the load of the machine.
 settings.register_profile("suite", deadline=None)
+settings.register_profile("thorough", deadline=None, max_examples=400)
 settings.load_profile("suite")
+remember_what_sessions_read()
+# A test cannot see what a flush to the disk is for: that files survive a power failure.
+os.fsync = lambda descriptor: None
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage the modules and tests, which live until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from tests.support.kedro_runs import ROOT
 
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "conf/README.md")] + sorted(ROOT.glob("docs/*.md"))
 PROGRAMS = ("kedro", "python", "make", "pip", "git", "cd", "source", "tensorboard", "pre-commit")
-PLACEHOLDERS = {"=FOLDER": "=folder", "=NAME": "=sample", "<the address of this repository>": "address", "…": "value"}
+PLACEHOLDERS = {"=FOLDER": "=folder", "=NAME": "=sample", "ADDRESS": "address", "…": "value"}
 
-# What the documentation tells its readers to type, and the test that runs its like.
+# What the documentation tells its readers to type, and the test that runs a similar command.
 TESTED_IN = {
     "kedro run": "tests/integration/test_chain.py",
     "kedro run --pipelines=evaluate": "tests/integration/test_chain.py",

@@ -18,6 +18,7 @@ from byol_kedro.byol.encoder import to_arrays
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.evaluation.metrics import percent, wilson_interval
 from byol_kedro.export.write import write
+from byol_kedro.runs.listing import HEADLINES
 from tests.support.encoders import OLDER
 from tests.support.exports import assert_same, frozen, normalized
 from tests.support.kedro_runs import ROOT, Chain, type_kedro_run
@@ -57,7 +58,7 @@ def test_every_snippet_is_tested_here() -> None:
 @pytest.mark.parametrize("document", ["README.md", "predict.md"])
 @pytest.mark.usefixtures("place")
 def test_encoder_is_loaded_from_a_data_root(document: str) -> None:
-    assert executed(document, "load_encoder")["features"].shape == (2, 512)
+    assert executed(document, "load_encoder")["features"].shape == (2, 96)
 
 
 def test_predictions_are_read(place: Path, chain_copy: Path) -> None:
@@ -66,7 +67,7 @@ def test_predictions_are_read(place: Path, chain_copy: Path) -> None:
     (place / "new" / "broken.png").write_text("no image")
     run = Chain(chain_copy, type_kedro_run(chain_copy, "--pipelines=predict", params=f"predict_root={place}/new"))
     names = executed("predict.md", "read_parquet", run_id=run.versions("predicted_images")[-1].parent.name)
-    assert names["features"].shape == (1, 512)
+    assert names["features"].shape == (1, 96)
     assert list(names["read"]["path"]) == ["cat.jpg"]
 
 
@@ -143,3 +144,9 @@ def test_top1_and_interval_are_those_of_1600_test_images(row: tuple[tuple[str, s
         for right in (near - 1, near, near + 1)
     }
     assert row[1] in shown
+
+
+def test_columns_of_the_list_of_runs_are_the_documented_ones() -> None:
+    page = (ROOT / "docs/command_line.md").read_text("utf-8")
+    _, _, table = page.partition("| column | features | classifier |\n|---|---|---|\n")
+    assert re.findall(r"^\| `([^`]+)` \|", table.partition("\n\n")[0], re.MULTILINE) == list(HEADLINES)

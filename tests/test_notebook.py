@@ -34,11 +34,11 @@ def test_results_table_has_every_row(shown: list[Mapping[str, str]], chain: Chai
 
 
 def test_encoder_header_is_shown(shown: list[Mapping[str, str]]) -> None:
-    assert "'architecture': 'resnet10t'" in text(shown[2])
+    assert "'architecture': 'test_resnet'" in text(shown[2])
 
 
 def test_latents_have_a_row_for_each_test_image(shown: list[Mapping[str, str]]) -> None:
-    assert re.fullmatch(r"\(\(64, 512\), dtype\('float32'\)\)", text(shown[3]))
+    assert re.fullmatch(r"\(\(64, 96\), dtype\('float32'\)\)", text(shown[3]))
 
 
 def test_neighbors_are_a_figure_and_eight_names(shown: list[Mapping[str, str]]) -> None:

@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from byol_kedro.evaluation.probes.base import PROBES
+from byol_kedro.evaluation.probes.base import PROBES, InverseStrength
 from byol_kedro.files.paths import expand
 from byol_kedro.parameter_types import Block, Fraction, LearningRate, NonNegative, PositiveInt
 
@@ -238,7 +238,7 @@ class FewLabels(Block):
 
     counts: Annotated[list[PositiveInt], Field(min_length=1)]
     draws: PositiveInt
-    c: PositiveFloat
+    c: InverseStrength
 
 
 class ProbesBlock(Block):

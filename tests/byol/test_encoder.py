@@ -138,6 +138,13 @@ def test_weights_of_another_network_are_user_errors(change, match):
     assert "\n" not in str(error.value)
 
 
+def test_weights_that_are_not_finite_are_a_user_error_with_advice():
+    arrays = to_arrays(untrained_encoder(HEADER))
+    arrays["bn1.bias"][3] = np.nan
+    with pytest.raises(UserError, match=r"the encoder's bn1.bias holds NaN .*choose an encoder that the pipeline"):
+        restore_encoder(HEADER, arrays)
+
+
 def test_the_untrained_encoder_has_no_zeroed_residual_branch():
     assert HEADER.zero_init_residual
     arrays = to_arrays(untrained_encoder(HEADER))

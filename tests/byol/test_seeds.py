@@ -32,7 +32,7 @@ def drawn():
 
 
 def network(seed):
-    encoder = create_encoder("resnet18", "small", True, seed)
+    encoder = create_encoder("test_resnet", "imagenet", True, seed)
     return Byol(encoder, 24, 8, seed).state_dict()
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from byol_kedro.byol import supervised
 from byol_kedro.byol.encoder import to_arrays
 from byol_kedro.byol.features import encode
 from byol_kedro.byol.networks import create_encoder
@@ -100,6 +101,14 @@ def test_on_epoch_receives_epoch_and_loss():
     train_supervised(bright_and_dark(LABELS), LABELS, HEADER, plan, CPU, lambda *what: told.append(what))
     assert [epoch for epoch, _ in told] == [1, 2]
     assert all(0 < loss < 10 for _, loss in told)
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("bfloat16", torch.bfloat16), ("float16", None), ("float32", None)])
+def test_the_precision_is_that_of_the_recipe_but_float16_is_float32(precision, dtype, monkeypatch):
+    used = []
+    monkeypatch.setattr(supervised, "_add_gradient", lambda *given: used.append(given[-1]) or torch.zeros(()))
+    trained(precision=precision)
+    assert used == [dtype] * 10
 
 
 def test_divergence_is_a_user_error():

@@ -102,8 +102,8 @@ def layer(path: Path, width: int) -> None:
 
 
 NARROW = {
-    "pairs": (saved_pairs, "raw/pairs.pt", "pair_tensors: its features have 7 numbers, those of the encoder 512"),
-    "weights": (layer, "raw/w.safetensors", "pair_model.weights_from: .* but the features have 512 numbers"),
+    "pairs": (saved_pairs, "raw/pairs.pt", "pair_tensors: its features have 7 numbers, those of the encoder 96"),
+    "weights": (layer, "raw/w.safetensors", "pair_model.weights_from: .* but the features have 96 numbers"),
 }
 
 

@@ -102,7 +102,8 @@ def with_probe(protocol, **values) -> Probes:
 @pytest.mark.parametrize(
     ("protocol", "values", "remedy"),
     [
-        ("mlp", {"lr": 1e30}, "lower probes.mlp.lr"),
+        ("mlp", {"lr": 1e30}, "lower probes.mlp.lr or probes.mlp.weight_decay"),
+        ("mlp", {"weight_decay": 1e30}, "lower probes.mlp.lr or probes.mlp.weight_decay"),
         ("linear_sgd", {"lrs": [1e30]}, "lower probes.linear_sgd.lrs"),
         ("linear_adam", {"lr": 1e30}, "lower probes.linear_adam.lr"),
         ("knn_weighted", {"temperature": 1e-45}, "raise probes.knn_weighted.temperature"),

@@ -23,7 +23,7 @@ def test_references_are_in_the_results(chain_copy: Path, tmp_path: Path, monkeyp
     assert table[1:4] == [
         [f"hub ({NAME})", "test_resnet", 96, None, None],
         [f"mine ({NAME})", "test_resnet", 96, None, None],
-        ["supervised, from scratch", "resnet10t", 512, 2, 32],
+        ["supervised, from scratch", "test_resnet", 96, 2, 32],
     ]
     report = chain.versions("report")[-1].read_text("utf-8")
     assert report.count(f"hub ({NAME})") > 10  # results, pairwise comparison, calibration, classes, few labels, quality

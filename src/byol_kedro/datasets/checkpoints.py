@@ -144,11 +144,16 @@ class Checkpoints:
 
     def __init__(self, root: Path) -> None:
         """Take the folder, which need not exist."""
-        self._root = root
+        self.root = root
+
+    def size(self) -> int:
+        """Return the number of bytes of all checkpoints that are there."""
+        files = (path for path in self.root.glob("*/step-*") if NAME.fullmatch(path.name) and path.is_file())
+        return sum(path.stat().st_size for path in files)
 
     def of(self, identity: Identity) -> TrainingFolder:
         """Return the folder of the training with this identity (JSON values); it need not exist."""
-        return TrainingFolder(self._root / _name_of(_as_json(identity).encode()), identity)
+        return TrainingFolder(self.root / _name_of(_as_json(identity).encode()), identity)
 
 
 class CheckpointsDataset(AbstractDataset[Any, Checkpoints]):

@@ -15,7 +15,7 @@ from tests.support.trainings import recipe
 KILLS = 3
 # Imports once what each child would otherwise import for seconds.
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload([__name__])
+SERVER.set_forkserver_preload([__name__, "timm", "torch._dynamo"])
 
 
 def train_to(folder, result):

@@ -16,7 +16,7 @@ RECIPE = {"epochs": 8, "checkpoint": {"steps": 1}}  # 16 steps
 WAITS = "another process runs the same training"
 # Imports once what each child would otherwise import for seconds.
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload([__name__])
+SERVER.set_forkserver_preload([__name__, "timm", "torch._dynamo"])
 
 
 def train_to(place, name, hold):

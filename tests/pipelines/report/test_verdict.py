@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume
+from hypothesis import assume, settings
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 
@@ -193,6 +193,7 @@ def test_no_other_protocol_replaces_the_fixed_one():
     assert summary(results, compared({}), 11) == ["BYOL features were not evaluated with logistic regression."]
 
 
+@settings(max_examples=settings.default.max_examples // 4)
 @drawn(byol=st.integers(0, 1000), untrained=st.integers(0, 1000))
 def test_sign_of_a_difference_that_is_not_significant(byol, untrained):
     sign = "" if byol == untrained else "+" if byol > untrained else "−"
@@ -200,6 +201,7 @@ def test_sign_of_a_difference_that_is_not_significant(byol, untrained):
     assert f"the untrained network ({sign}{abs(byol - untrained) / 10:.1f} points)" in text
 
 
+@settings(max_examples=settings.default.max_examples // 4)
 @drawn(byol=st.integers(0, 1000), untrained=st.integers(0, 1000))
 def test_direction_of_a_significant_difference(byol, untrained):
     assume(byol != untrained)

@@ -89,7 +89,7 @@ def all_references(
     Args:
         encoder: the encoder that they are compared with.
         images_train: images and labels for the supervised training.
-        references: weights, as `name` or `name@file`, by the user's name for them.
+        references: weights, as `name` or `name@file`, by the name that the user gave them.
         supervised: whether to train the same network with labels.
         device: where features are computed.
 

@@ -1,6 +1,7 @@
 """Progress of the training on the screen."""
 
 import math
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import TrainState
 from byol_kedro.evaluation.metrics import percent
+from byol_kedro.files.cores import usable_cores
 from byol_kedro.log import Throttle, counted, format_duration, get_logger
 
 logger = get_logger(__name__)
@@ -130,6 +132,20 @@ def log_plan(plan: Plan, size: int) -> None:
         "%s of %d×%d%s in steps of %s: %s (%s of %s), %s of them warmup, in %s",
         images, size, size, views, per_step, steps, epochs, per_epoch, warmup, plan.parameters.precision,
     )  # fmt: skip
+
+
+def log_busy_machine(threads: int) -> None:
+    """Log advice if other programs compete for the cores with a training of that many threads on the CPU."""
+    if threads == 1 or not hasattr(os, "getloadavg"):
+        return
+    load, cores = os.getloadavg()[0], usable_cores()
+    # The threads meet after each operation and wait for the one that another program keeps from running.
+    if load > cores:
+        logger.info(
+            "other programs use this machine (load %.1f on %s): this training has %d threads, which then wait for "
+            "each other; with OMP_NUM_THREADS=1 it may be faster",
+            load, counted(cores, "core"), threads,
+        )  # fmt: skip
 
 
 def log_skipped_steps(state: TrainState) -> None:
