@@ -52,7 +52,7 @@ def without_predictor(state: TrainState, parameters: Pretrain) -> TrainState:
 def curve(unlabeled: Images, labeled: Images, parameters: Pretrain, *, predictor: bool) -> list[Row]:
     plan = Plan(parameters, len(unlabeled) + len(labeled), SEED)
     state = initial_state(parameters, labeled.pixels.shape[-1], SEED, torch.device("cpu"))
-    header = encoder_header(state, parameters, unlabeled, labeled, SEED)
+    header = encoder_header(state, plan, unlabeled, labeled)
     if not predictor:
         state = without_predictor(state, parameters)
     images = load_images([unlabeled.pixels, labeled.pixels], state.device)

@@ -1,6 +1,6 @@
 """How good a recipe's features are after a number of passes over the images.
 
-    python benchmarks/recipe.py --env sample --epochs 3 --seeds 0 1 2 --raw-root FOLDER [--image-size 32]
+    python benchmarks/recipe.py --env sample --epochs 3 --warmup 0.166 --seeds 0 1 2 --raw-root FOLDER [--image-size 32]
 
 FOLDER holds images in STL-10's layout (`stl10_binary/`). For each seed: ingest, pretraining from nothing, baselines,
 probes, in a folder of its own that is removed afterwards. Prints top-1 on the test images.
@@ -32,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--env", default="sample", help="the recipe: a folder of conf/")
     parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--warmup", type=float, help="part of the steps; by default the recipe's")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--raw-root", type=Path, required=True)
     parser.add_argument("--image-size", type=int, default=32, help="pixels")
@@ -47,6 +48,8 @@ def main() -> None:
                 "pretrain.epochs": given.epochs,
                 "seed": seed,
             }
+            if given.warmup is not None:
+                settings["pretrain.optimizer.warmup"] = given.warmup
             rows = {row["protocol"]: row for row in probe_metrics(given.env, settings)["rows"]}
         top1 = ", ".join(f"{name} {rows[name]['top1']:.1%}" for name in SHOWN)
         minutes = (time.perf_counter() - start) / 60

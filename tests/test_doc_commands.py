@@ -11,19 +11,18 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from kedro.config import OmegaConfigLoader
 from kedro.framework.cli.cli import KedroCLI
 from kedro.framework.startup import bootstrap_project
 
-from byol_kedro.runs.validation import validated_parameters
+from byol_kedro.runs.config_loader import ConfigLoader
 from byol_kedro.settings import CONFIG_LOADER_ARGS
 from tests.support.kedro_runs import ROOT
 
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "conf/README.md")] + sorted(ROOT.glob("docs/*.md"))
 PROGRAMS = ("kedro", "python", "make", "pip", "git", "cd", "source", "tensorboard", "pre-commit")
-PLACEHOLDERS = {"=FOLDER": "=folder", "=NAME": "=sample", "<the address of this repository>": "address", "…": "value"}
+PLACEHOLDERS = {"=FOLDER": "=folder", "=NAME": "=sample", "ADDRESS": "address", "…": "value"}
 
-# What the documentation tells its readers to type, and the test that runs its like.
+# What the documentation tells its readers to type, and the test that runs a similar command.
 TESTED_IN = {
     "kedro run": "tests/integration/test_chain.py",
     "kedro run --pipelines=evaluate": "tests/integration/test_chain.py",
@@ -116,10 +115,7 @@ def accept_parameters(options: dict[str, Any]) -> None:
     """The environment is there, and its parameters with those of --params are valid."""
     environment = options["env"] or "local"
     assert (ROOT / "conf" / environment).is_dir(), environment
-    loader = OmegaConfigLoader(
-        str(ROOT / "conf"), env=environment, runtime_params=options["params"], **CONFIG_LOADER_ARGS
-    )
-    assert validated_parameters(loader)
+    assert ConfigLoader(str(ROOT / "conf"), environment, options["params"], **CONFIG_LOADER_ARGS)["parameters"]
 
 
 def accept_make(words: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from byol_kedro.byol.encoder import to_arrays
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.evaluation.metrics import percent, wilson_interval
 from byol_kedro.export.write import write
+from byol_kedro.runs.listing import HEADLINES
 from tests.support.encoders import OLDER
 from tests.support.exports import assert_same, frozen, normalized
 from tests.support.kedro_runs import ROOT, Chain, type_kedro_run
@@ -143,3 +144,9 @@ def test_top1_and_interval_are_those_of_1600_test_images(row: tuple[tuple[str, s
         for right in (near - 1, near, near + 1)
     }
     assert row[1] in shown
+
+
+def test_columns_of_the_list_of_runs_are_the_documented_ones() -> None:
+    page = (ROOT / "docs/command_line.md").read_text("utf-8")
+    _, _, table = page.partition("| column | features | classifier |\n|---|---|---|\n")
+    assert re.findall(r"^\| `([^`]+)` \|", table.partition("\n\n")[0], re.MULTILINE) == list(HEADLINES)

@@ -13,7 +13,7 @@ from byol_kedro.datasets.new_images import NewImages
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.probes.run import ProbeData
 from byol_kedro.inference import FrozenEncoder
-from byol_kedro.log import Brief, brief
+from byol_kedro.log import Brief, brief, counted, rounded
 from byol_kedro.pair_model.embeddings import SplitEmbeddings
 from byol_kedro.pair_model.pairs import ImagePool
 from byol_kedro.pipelines.predict.known import KnownImages
@@ -82,3 +82,19 @@ def test_repr_of_large_objects_is_short(kind):
     told = repr(kind(**values))
     assert "\n" not in told
     assert len(told) < 150 * len(values)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(80, "80"), (80.0, "80"), (1727.0, "1727"), (37 / 3, "12.3"), (0.256, "0.26"), (0.04, "0.04")]
+)
+def test_a_fraction_has_few_digits(number, text):
+    assert rounded(number) == text
+
+
+def test_a_counted_fraction_is_plural():
+    assert [counted(number, "epoch") for number in (1, 1.5, 1727, 1727.25)] == [
+        "1 epoch",
+        "1.5 epochs",
+        "1,727 epochs",
+        "1,727.2 epochs",
+    ]

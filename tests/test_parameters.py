@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from byol_kedro.errors import UserError
+from byol_kedro.runs.config_loader import ConfigLoader
+from byol_kedro.settings import CONFIG_LOADER_ARGS
 from tests.support.kedro_runs import ROOT, Outcome, artifacts, error_of
 
 Run = Callable[..., Outcome]
@@ -175,6 +179,51 @@ def test_nodes_get_validated_values(typed: str, name: str, expected: Any) -> Non
     assert (found, type(found)) == (expected, type(expected))
 
 
+@pytest.mark.parametrize(
+    ("typed", "epochs", "steps"),
+    [
+        ("seed=1", 2, None),
+        ("pretrain.steps=5", None, 5),
+        ("pretrain.epochs=3", 3, None),
+        ("pretrain.steps=5,pretrain.epochs=null", None, 5),
+        ("pretrain.steps=null", 2, None),
+    ],
+)
+def test_the_length_on_the_command_line_replaces_that_of_the_recipe(
+    typed: str, epochs: int | None, steps: int | None
+) -> None:
+    found = loaded(read(f"--params={typed}"), "pretrain")
+    assert (found["epochs"], found["steps"]) == (epochs, steps)
+
+
+@pytest.mark.parametrize(
+    ("base", "recipe", "typed", "expected"),
+    [
+        ("epochs: 80, steps: null", "steps: 7", {}, (None, 7)),
+        ("epochs: 80, steps: null", "steps: 7", {"epochs": "3"}, (3, None)),
+        ("epochs: 80, steps: null", "epochs: 3", {"steps": 7}, (None, 7)),
+        ("epochs: null, steps: 9", "epochs: 3", {}, (3, None)),
+        ("epochs: null, steps: 9", "batch_size: 4", {"epochs": 3}, (3, None)),
+        ("epochs: 80, steps: null", "epochs: null, steps: 7", {}, (None, 7)),
+    ],
+)
+def test_the_length_of_a_recipe_replaces_that_of_base(
+    tmp_path: Path, base: str, recipe: str, typed: dict[str, Any], expected: tuple[int | None, int | None]
+) -> None:
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    file = tmp_path / "conf/base/parameters_pretrain.yml"
+    length = re.compile(r"^  epochs: 80 .*\n  steps: null .*\n", re.MULTILINE)
+    text, replaced = length.subn("".join(f"  {item}\n" for item in base.split(", ")), file.read_text("utf-8"))
+    assert replaced == 1
+    file.write_text(text, "utf-8")
+    file = tmp_path / "conf/local/parameters.yml"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"pretrain: {{{recipe}}}", "utf-8")
+    loader = ConfigLoader(str(tmp_path / "conf"), None, {"pretrain": typed}, **CONFIG_LOADER_ARGS)
+    found = loader["parameters"]["pretrain"]
+    assert (found["epochs"], found["steps"]) == expected
+
+
 def test_nodes_get_validated_values_from_python() -> None:
     found = loaded({"seed": 1.0, "pretrain": {"optimizer": {"lr": 1}}}, "seed")
     assert (found, type(found)) == (1, int)
@@ -193,6 +242,9 @@ def test_nodes_get_validated_values_from_python() -> None:
         ("pretrain.epochs=99999999999999999999", "should be less than 2147483648"),
         ("pretrain.optimizer.lr=nan", "pretrain.optimizer.lr: found 'nan', should be a finite number"),
         ("pretrain.optimizer.lr=1e400", "should be a finite number"),
+        ("pretrain.epochs=3,pretrain.steps=7", "pretrain: found epochs 3 and steps 7, expected exactly one of them"),
+        ("pretrain.epochs=null", "pretrain: found neither epochs nor steps, expected exactly one of them"),
+        ("pretrain.optimizer.warmup=2", "pretrain.optimizer.warmup: found 2, should be less than 1"),
         ("pretrain.resume=maybe", "pretrain.resume: found 'maybe', should be a valid boolean"),
         ("pretrain.views=3", "pretrain.views: found 3, should be a valid dictionary"),
         ("pretrain.views.first.scale.x=3", "pretrain.views.first.scale: a list in one file and a block"),

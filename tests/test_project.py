@@ -7,6 +7,7 @@ import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.framework.startup import bootstrap_project
 
+from byol_kedro.byol.schedule import Plan
 from byol_kedro.pipeline_registry import PARTS, build_pipelines
 from byol_kedro.runs.validation import validated_parameters
 from byol_kedro.settings import CONFIG_LOADER_ARGS
@@ -67,6 +68,22 @@ def test_node_functions_start_with_a_sentence(name: str) -> None:
 def test_parameters_of_every_environment_are_valid(environment: str) -> None:
     loader = OmegaConfigLoader(str(ROOT / "conf"), env=environment, **CONFIG_LOADER_ARGS)
     assert validated_parameters(loader)
+
+
+@pytest.mark.parametrize(
+    ("environment", "images", "steps", "warmup"),
+    [
+        ("base", 105_000, 32_800, 820),  # 2 of 80 epochs
+        ("sample", 7_200, 448, 56),
+        ("folder", 3_000, 3_220, 138),  # the trainings in docs/results.md
+        ("paper", 105_000, 25_000, 250),  # 10 of 1000 epochs
+        ("pytorch_byol", 105_000, 131_200, 0),
+    ],
+)
+def test_steps_and_warmup_of_a_recipe_on_its_usual_data(environment: str, images: int, steps: int, warmup: int) -> None:
+    loader = OmegaConfigLoader(str(ROOT / "conf"), env=environment, **CONFIG_LOADER_ARGS)
+    plan = Plan(validated_parameters(loader).pretrain, images, seed=0)
+    assert (plan.steps, plan.warmup) == (steps, warmup)
 
 
 def test_environments_have_different_data_roots() -> None:

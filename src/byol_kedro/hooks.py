@@ -30,11 +30,12 @@ class ProjectHooks:
         from byol_kedro.runs.manifest import run_manifest
         from byol_kedro.runs.pins import check_pins, pin_related_versions, warn_of_unused_pins
         from byol_kedro.runs.reuse import nodes_to_run
-        from byol_kedro.runs.runners import refuse_parallel_runner
+        from byol_kedro.runs.runners import limit_torch_threads, refuse_parallel_runner
         from byol_kedro.runs.validation import parameters_of, warn_of_unused_parameters, with_conf_source
         from byol_kedro.runs.versions import MANIFEST, reserve_version, versions_read
 
         one_blas_thread()
+        limit_torch_threads()
         refuse_parallel_runner(catalog)
         run_params, parameters = with_conf_source(run_params, catalog), parameters_of(catalog)
         reused: dict[str, str] = {}

@@ -38,9 +38,19 @@ class Throttle:
         return due
 
 
-def counted(number: int, one: str, several: str | None = None) -> str:
-    """Return a number with its noun, `1 epoch` or `1,200 epochs`; `several` is an irregular plural."""
-    return f"{number:,} {one if number == 1 else several or f'{one}s'}"
+def counted(number: float, one: str, several: str | None = None) -> str:
+    """Return a number with its noun, `1 epoch`, `12.4 epochs` or `1,200 epochs`; `several` is an irregular plural."""
+    return f"{rounded(number, ',')} {one if number == 1 else several or f'{one}s'}"
+
+
+def rounded(number: float, grouping: str = "") -> str:
+    """Return a whole number as it is, else one decimal, below 1 two digits: `80`, `12.4`, `0.26`.
+
+    With a comma as `grouping`, thousands are separated.
+    """
+    if number % 1 == 0:
+        return f"{int(number):{grouping}}"
+    return f"{number:{grouping}.1f}" if number >= 1 else f"{number:.2g}"
 
 
 def format_duration(seconds: float) -> str:

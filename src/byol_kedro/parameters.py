@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from byol_kedro.evaluation.probes.base import PROBES
+from byol_kedro.evaluation.probes.base import PROBES, InverseStrength
 from byol_kedro.files.paths import expand
 from byol_kedro.parameter_types import Block, Fraction, LearningRate, NonNegative, PositiveInt
 
@@ -34,6 +34,10 @@ def _reference(weights: str) -> str:
     name, at, file = weights.partition("@")
     return f"{name}@{expand(file)}" if at else name
 
+
+# Of each group one parameter has a value. A value in an environment or on the command line replaces that of another one
+# in the files before.
+ALTERNATIVES = (("pretrain.epochs", "pretrain.steps"),)
 
 LocalPath = Annotated[str, AfterValidator(expand)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -128,7 +132,10 @@ class Views(Block):
 
 
 class Optimizer(Block):
-    """`lr` is the peak learning rate, not scaled by the batch size; warmup is linear."""
+    """`lr` is the peak learning rate, not scaled by the batch size. Warmup is linear.
+
+    `warmup` is a part of the steps.
+    """
 
     name: Literal["sgd", "lars", "adamw"]
     lr: LearningRate
@@ -136,7 +143,7 @@ class Optimizer(Block):
     weight_decay: NonNegative
     decay_norms_and_biases: bool
     schedule: Literal["cosine", "constant"]
-    warmup_epochs: NonNegative
+    warmup: Annotated[float, Field(ge=0, lt=1)]
 
 
 class Tau(Block):
@@ -147,9 +154,12 @@ class Tau(Block):
 
 
 class OnlineKnn(Block):
-    """kNN top-1 after every `every_epochs` epochs, on at most `images` labeled images for each of fit and test."""
+    """kNN top-1 within train during the training, on at most `images` labeled images for each of fit and test.
 
-    every_epochs: PositiveInt
+    There are `evaluations` of it, evenly spaced in steps, the last one after the last step; none if it is 0.
+    """
+
+    evaluations: Annotated[int, Field(ge=0, lt=2**31)]
     images: PositiveInt
 
 
@@ -162,14 +172,18 @@ class Checkpoint(Block):
 
 
 class Pretrain(Block):
-    """Training of the encoder with BYOL."""
+    """Training of the encoder with BYOL, for a number of `epochs` or of `steps`; the other one is null.
+
+    `continue_from` is the length of a shorter training, in the same unit.
+    """
 
     recipe: str
     encoder: Encoder
     heads: Heads
     views: Views
     normalize: bool
-    epochs: PositiveInt
+    epochs: PositiveInt | None
+    steps: PositiveInt | None
     batch_size: Annotated[int, Field(ge=2)]
     accumulation_steps: PositiveInt
     optimizer: Optimizer
@@ -180,13 +194,28 @@ class Pretrain(Block):
     checkpoint: Checkpoint
     resume: bool
     init_from: LocalPath | None
-    continue_from_epochs: PositiveInt | None
+    continue_from: PositiveInt | None
+
+    @property
+    def unit(self) -> Literal["epochs", "steps"]:
+        """The parameter that has the length of the training."""
+        return "steps" if self.epochs is None else "epochs"
+
+    @property
+    def length(self) -> int:
+        """The length of the training in its `unit`."""
+        return self.epochs or self.steps or 0
 
     @model_validator(mode="after")
-    def check_continuation(self) -> "Pretrain":
-        """Check that the training to continue is shorter."""
-        if self.continue_from_epochs is not None and self.continue_from_epochs >= self.epochs:
-            message = f"continue_from_epochs must be below epochs, found {self.continue_from_epochs} of {self.epochs}"
+    def check_length(self) -> "Pretrain":
+        """Check that one length is given, and that the training to continue is shorter."""
+        if (self.epochs is None) == (self.steps is None):
+            both = f"epochs {self.epochs} and steps {self.steps}"
+            found = "neither epochs nor steps" if self.epochs is None else both
+            message = f"found {found}, expected exactly one of them; set the other to null"
+            raise ValueError(message)
+        if self.continue_from is not None and self.continue_from >= self.length:
+            message = f"continue_from must be below {self.unit}, found {self.continue_from} of {self.length}"
             raise ValueError(message)
         return self
 
@@ -209,7 +238,7 @@ class FewLabels(Block):
 
     counts: Annotated[list[PositiveInt], Field(min_length=1)]
     draws: PositiveInt
-    c: PositiveFloat
+    c: InverseStrength
 
 
 class ProbesBlock(Block):

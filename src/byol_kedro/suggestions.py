@@ -7,6 +7,9 @@ from difflib import get_close_matches
 RENAMED = {
     "fine_tune_from": "init_from",
     "accumulate": "accumulation_steps",
+    "warmup_epochs": "warmup",
+    "every_epochs": "evaluations",
+    "continue_from_epochs": "continue_from",
     "crop_area": "scale",
     "crop_aspect": "ratio",
     "flip": "hflip_prob",

@@ -19,6 +19,7 @@ def parts(*lengths):
 def test_a_batch_equals_indexing_the_concatenation(kind, picked):
     arrays = parts(5, 1, 6)
     (batch,) = kind(arrays, CPU).batches([torch.tensor(picked)])
+    assert batch.dtype == torch.uint8
     assert np.array_equal(batch.numpy(), np.concatenate(arrays)[picked])
 
 

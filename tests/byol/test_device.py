@@ -33,3 +33,11 @@ def test_a_missing_gpu_number_is_a_user_error(monkeypatch):
 def test_auto_is_the_cpu_without_a_gpu(monkeypatch):
     without_gpu(monkeypatch)
     assert resolve_device("auto") == CPU
+
+
+@pytest.mark.parametrize(("cuda", "mps", "chosen"), [(True, True, "cuda"), (True, False, "cuda"), (False, True, "mps")])
+def test_auto_is_cuda_before_mps_before_the_cpu(monkeypatch, cuda, mps, chosen):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: int(cuda))
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert resolve_device("auto") == torch.device(chosen)

@@ -26,6 +26,16 @@ def test_the_header_is_plain_text_and_json():
     assert strings["std"] == "[0.2, 0.3, 0.4]"
 
 
+def test_steps_and_a_fraction_of_epochs_come_back():
+    header = dataclasses.replace(HEADER, epochs=37 / 12, steps=37)
+    assert EncoderHeader.from_dict(header.to_dict()) == header
+
+
+def test_a_header_without_steps_is_read():
+    assert "steps" not in HEADER.to_dict()
+    assert EncoderHeader.from_dict(HEADER.to_dict()).steps is None
+
+
 def test_a_file_without_the_header_is_no_encoder():
     strings = HEADER.to_dict()
     del strings["mean"], strings["seed"]
@@ -40,7 +50,8 @@ WRONG = {
     "feature_dim": ["null", "0", "96.5"],
     "mean": ["null", "[]", "[0.1, 0.2]", "[0.1, 0.2, NaN]", "[0.1, 0.2, Infinity]", '[0.1, 0.2, "0.3"]', "0.5"],
     "std": ["[0, 0.2, 0.3]", "[0.1, 0.2, -0.3]", "[NaN, 0.2, 0.3]", "[true, 0.2, 0.3]", "{}", "[0.1, 0.2, 0.3"],
-    "epochs": ["null", "0", "3.5"],
+    "epochs": ["null", "0", "-1.5", "NaN", "true"],
+    "steps": ["null", "0", "3.5"],
     "batch_size": ["-64", "many"],
     "seed": ["-1", "4294967296", "null"],
 }
@@ -125,6 +136,13 @@ def test_weights_of_another_network_are_user_errors(change, match):
     with pytest.raises(UserError, match=match) as error:
         restore_encoder(HEADER, arrays)
     assert "\n" not in str(error.value)
+
+
+def test_weights_that_are_not_finite_are_a_user_error_with_advice():
+    arrays = to_arrays(untrained_encoder(HEADER))
+    arrays["bn1.bias"][3] = np.nan
+    with pytest.raises(UserError, match=r"the encoder's bn1.bias holds NaN .*choose an encoder that the pipeline"):
+        restore_encoder(HEADER, arrays)
 
 
 def test_the_untrained_encoder_has_no_zeroed_residual_branch():

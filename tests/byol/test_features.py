@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from byol_kedro.byol.augmentation.augment import augment
 from byol_kedro.byol.encoder import restore_encoder, to_arrays, untrained_encoder
-from byol_kedro.byol.features import encode, project
+from byol_kedro.byol.features import encode, encode_transformed, encode_view, project
+from byol_kedro.byol.finite import NotFiniteError
+from byol_kedro.parameters import View
 from tests.support.encoders import HEADER, moved
-from tests.support.trainings import CPU, images
+from tests.support.trainings import CPU, VIEW, images
 
 
 def encoder():
@@ -59,6 +62,52 @@ def test_a_read_only_map_is_encoded_without_warning(tmp_path, recwarn):
     recwarn.clear()
     assert np.array_equal(encode(model, mapped, HEADER, CPU), encode(model, images(5), HEADER, CPU))
     assert len(recwarn) == 0
+
+
+def expected_of_view(model, pixels, seed):
+    """Features of views that are augmented at once, and not in batches."""
+    mean, std = torch.tensor(HEADER.mean), torch.tensor(HEADER.std)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        return model(augment(torch.from_numpy(pixels), View(**VIEW), generator, mean=mean, std=std)).numpy()
+
+
+def test_features_of_a_view_are_the_output_for_its_normalized_pixels():
+    pixels, model = images(5), encoder()
+    found = encode_view(model, pixels, View(**VIEW), HEADER, 3, CPU)
+    np.testing.assert_allclose(found, expected_of_view(model, pixels, 3), rtol=1e-4, atol=1e-5)
+    assert not np.allclose(found, expected_of_view(model, pixels, 4))
+
+
+def test_views_of_batches_continue_the_random_numbers(monkeypatch):
+    monkeypatch.setattr("byol_kedro.byol.features.BATCH", 2)
+    pixels, model = np.repeat(images(1), 4, axis=0), encoder()
+    found = encode_view(model, pixels, View(**VIEW), HEADER, 3, CPU)
+    np.testing.assert_allclose(found[:2], expected_of_view(model, pixels[:2], 3), rtol=1e-4, atol=1e-5)
+    assert len(np.unique(found, axis=0)) == 4
+
+
+def gray_transform(image):
+    return torch.from_numpy(np.asarray(image).transpose(2, 0, 1) / np.float32(255))
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        lambda model, **texts: encode(model, images(3), HEADER, CPU, **texts),
+        lambda model, **texts: encode_view(model, images(3), View(**VIEW), HEADER, 0, CPU, **texts),
+        lambda model, **texts: encode_transformed(model, images(3), gray_transform, CPU, **texts),
+    ],
+    ids=["plain", "view", "transformed"],
+)
+def test_features_that_are_not_finite_are_named_with_the_given_advice(encoded):
+    model = encoder()
+    with torch.no_grad():
+        model.conv1[0].weight.fill_(torch.nan)
+    with pytest.raises(NotFiniteError, match=r"^latents: 3 of 3 rows .*; wash them$"):
+        encoded(model, name="latents", advice="wash them")
+    with pytest.raises(NotFiniteError, match=r"^features of the encoder: .*; its training has diverged"):
+        encoded(model)
 
 
 def test_project_does_not_change_the_projector():

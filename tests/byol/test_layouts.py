@@ -3,6 +3,7 @@
 import argparse
 import sys
 import types
+from zlib import crc32
 
 import pytest
 import timm
@@ -22,13 +23,15 @@ IMAGES = torch.rand((2, 3, 32, 32), generator=torch.Generator().manual_seed(0))
 
 
 def network(seed, name=NAME, **options):
-    """A timm network with BatchNorm statistics other than 0 and 1."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        made = timm.create_model(name, **options).eval()
-        for tensor_name, buffer in made.named_buffers():
-            if "running" in tensor_name:
-                buffer.uniform_(0.5, 1.5)
+    """A timm network whose weights and statistics depend on the seed and their names; no feature is always 0."""
+    made = timm.create_model(name, **options).eval()
+    for tensor_name, tensor in made.state_dict().items():
+        generator = torch.Generator().manual_seed(1000 * seed + crc32(tensor_name.encode()))
+        if tensor.ndim > 1:
+            bound = (6 / tensor[0].numel()) ** 0.5  # of He et al., so that the activations keep their size
+            tensor.uniform_(-bound, bound, generator=generator)
+        elif tensor.is_floating_point():
+            tensor.uniform_(0.5, 1.5, generator=generator)
     return made
 
 
@@ -134,6 +137,10 @@ def expected():
     return features(network(1))
 
 
+def test_features_tell_the_two_encoders_apart(expected):
+    assert (features(network(OTHER)) - expected).abs().max() > 0.01
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_pretrained_encoder_reads_each_layout(layout, expected):
     found = features(pretrained_encoder(NAME, LAYOUTS[layout](), "here"))
@@ -209,6 +216,22 @@ def test_a_network_with_one_more_block_is_refused():
 def test_resnets_are_recognized_by_their_weights(name):
     with torch.device("meta"):
         assert resnet_name(timm.create_model(name).state_dict()) == name
+
+
+@pytest.mark.parametrize("first", ["left.", "right."])
+def test_of_two_equal_matches_the_one_without_other_tensors_is_read(first, expected):
+    second = {"left.": "right.", "right.": "left."}[first]
+    more = under(f"{first}layer9.0.", {"conv1.weight": torch.ones(2, 2, 3, 3)})
+    content = under(first, of()) | more | under(second, of())
+    assert (features(pretrained_encoder(NAME, content, "here")) - expected).abs().max() == 0
+
+
+def test_an_encoder_below_more_mappings_than_any_project_has_is_not_searched():
+    content = of()
+    for _ in range(2000):  # more than Python's limit of recursion
+        content = {"model": content}
+    with pytest.raises(UserError, match=r"it has no tensors, only model"):
+        pretrained_encoder(NAME, content, "here")
 
 
 def test_two_equally_good_matches_are_an_error():

@@ -71,6 +71,13 @@ def test_no_parameter_of_the_target_has_a_gradient():
     assert not any(parameter.requires_grad for parameter in small_byol().target.parameters())
 
 
+def test_both_networks_are_compiled_with_the_given_options(monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch, "compile", lambda call, *args, **options: compiled.append((args, options)) or call)
+    small_byol().compile("model", fullgraph=True)
+    assert compiled == [(("model",), {"fullgraph": True})] * 2
+
+
 def test_the_target_fills_its_own_batch_norm_buffers():
     network = small_byol().train()
     before = {name: tensor.clone() for name, tensor in network.named_buffers()}

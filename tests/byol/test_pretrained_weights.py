@@ -1,5 +1,8 @@
 """Reference encoders with weights and preprocessing of their authors."""
 
+import logging
+import re
+
 import numpy as np
 import pytest
 import timm
@@ -7,7 +10,13 @@ import torch
 from PIL import Image
 
 from byol_kedro.byol.features import encode_transformed
-from byol_kedro.byol.pretrained_weights import check_timm_name, eval_transform, hub_repository, pretrained_encoder
+from byol_kedro.byol.pretrained_weights import (
+    check_timm_name,
+    check_weights,
+    eval_transform,
+    hub_repository,
+    pretrained_encoder,
+)
 from byol_kedro.errors import UserError
 from tests.support.hub import NAME, trained_weights
 from tests.support.trainings import CPU, images
@@ -60,6 +69,15 @@ def test_weights_with_a_missing_tensor_are_refused():
         pretrained_encoder(NAME, weights, "here")
 
 
+def test_weights_are_checked_without_a_log_line(caplog):
+    wrapped = {"epoch": 3, "state_dict": trained_weights()}
+    with caplog.at_level(logging.INFO):
+        check_weights(NAME, wrapped, "here")
+    assert not caplog.records
+    with pytest.raises(UserError, match=r"here is not a test_resnet.r160_in1k: "):
+        check_weights(NAME, {"layer9.weight": torch.zeros(3)}, "here")
+
+
 def test_weights_of_another_shape_are_refused():
     weights = trained_weights() | {"conv1.0.weight": torch.zeros(1, 3, 3, 3)}
     with pytest.raises(UserError, match=r"conv1.0.weight has shape \(1, 3, 3, 3\) in the file"):
@@ -71,9 +89,18 @@ def test_names_of_timm_are_accepted(name):
     check_timm_name(name, "references.x")
 
 
-@pytest.mark.parametrize(("name", "close"), [("resnet18.tv_in2k", "resnet18.tv_in1k"), ("resnt18", "resnet18")])
+@pytest.mark.parametrize(
+    ("name", "close"),
+    [
+        ("resnet18.tv_in2k", "resnet18.tv_in1k"),
+        ("vit_smal_patch16_224", "vit_small_patch16_224"),
+        ("0", "resnet18.tv_in1k (all"),  # an example, as nothing is close
+    ],
+)
 def test_an_unknown_name_suggests_close_names(name, close):
-    with pytest.raises(UserError, match=f"references.x: timm has no weights '{name}'; close names: .*{close}"):
+    with pytest.raises(
+        UserError, match=f"references.x: timm has no weights '{name}'; close names: .*{re.escape(close)}"
+    ):
         check_timm_name(name, "references.x")
 
 

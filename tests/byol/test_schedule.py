@@ -31,6 +31,25 @@ def test_batches_start_at_any_step(step):
     assert all(map(torch.equal, rest, whole[2 * step :]))
 
 
+@pytest.mark.parametrize(("steps", "epochs"), [(3, 0.75), (4, 1), (10, 2.5)])
+def test_a_training_in_steps_may_end_within_an_epoch(steps, epochs):
+    plan = Plan(recipe(epochs=None, steps=steps), 35, seed=0)  # four steps an epoch
+    longer = list(Plan(recipe(epochs=3), 35, seed=0).batches(0))
+    batches = list(plan.batches(0))
+    assert (plan.steps, plan.epochs, len(batches)) == (steps, epochs, steps)
+    assert all(map(torch.equal, batches, longer))
+    assert plan.logs_after(steps)
+    assert plan.evaluates_after(steps)
+
+
+def test_a_length_in_steps_is_that_length_in_epochs():
+    one, other = Plan(recipe(epochs=3), 35, seed=0), Plan(recipe(epochs=None, steps=12), 35, seed=0)
+    for step in range(12):
+        assert one.rates(step) == other.rates(step)
+        assert one.logs_after(step + 1) == other.logs_after(step + 1)
+        assert one.evaluates_after(step + 1) == other.evaluates_after(step + 1)
+
+
 def test_the_order_depends_on_seed_and_epoch():
     plan, other = Plan(recipe(), 100, seed=0), Plan(recipe(), 100, seed=1)
     assert torch.equal(plan.order(3), Plan(recipe(), 100, seed=0).order(3))
@@ -61,7 +80,7 @@ def test_fewer_than_two_images_are_a_user_error(count):
 
 
 def test_rates_of_the_first_and_last_steps():
-    plan = Plan(recipe(epochs=10), 80, seed=0)  # 100 steps, 5 of them warm-up
+    plan = Plan(recipe(epochs=10, optimizer={"warmup": 0.05}), 80, seed=0)  # 100 steps, 5 of them warmup
     assert plan.rates(0) == pytest.approx((0.01, 0.9))
     assert plan.rates(5)[0] == pytest.approx(0.05)
     assert plan.rates(100) == pytest.approx((0.0, 1.0))
@@ -74,6 +93,21 @@ def test_rows_come_after_each_epoch_and_at_least_every_fifty_steps():
     assert max(b - a for a, b in zip([0, *read], read, strict=False)) <= MAX_STEPS_PER_ROW
 
 
-def test_evaluation_follows_every_epochs_and_the_last_step():
-    plan = Plan(recipe(epochs=5, online_knn={"every_epochs": 2}), 24, seed=0)
-    assert [done for done in range(1, 16) if plan.evaluates_after(done)] == [6, 12, 15]
+def evaluated(evaluations, epochs):
+    """The steps after which a training of three steps an epoch evaluates its networks."""
+    plan = Plan(recipe(epochs=epochs, online_knn={"evaluations": evaluations}), 24, seed=0)
+    steps = range(1, plan.steps + 1)
+    assert all(plan.logs_after(done) for done in steps if plan.evaluates_after(done))
+    return [done for done in steps if plan.evaluates_after(done)]
+
+
+@pytest.mark.parametrize(
+    ("evaluations", "expected"),
+    [(5, [3, 6, 9, 12, 15]), (2, [8, 15]), (1, [15]), (0, []), (15, list(range(1, 16))), (99, list(range(1, 16)))],
+)
+def test_evaluations_are_evenly_spaced_up_to_the_last_step(evaluations, expected):
+    assert evaluated(evaluations, epochs=5) == expected
+
+
+def test_an_evaluation_between_two_regular_rows_has_a_row():
+    assert len(evaluated(7, epochs=1000)) == 7

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from byol_kedro.byol import supervised
 from byol_kedro.byol.encoder import to_arrays
 from byol_kedro.byol.features import encode
 from byol_kedro.byol.networks import create_encoder
@@ -36,9 +37,16 @@ def test_image_passes_equal_those_of_byol(image_passes, count, epochs):
 
 
 def test_the_warmup_keeps_its_share_of_the_steps():
-    plan = supervised_plan(recipe(epochs=4, optimizer={"warmup_epochs": 1.0}), 4 * 800, 40, 0)
+    plan = supervised_plan(recipe(epochs=4, optimizer={"warmup": 0.25}), 4 * 800, 40, 0)
     peak = max(plan.rates(step)[0] for step in range(plan.steps))
     assert plan.rates(plan.steps // 4 - 1)[0] == peak == pytest.approx(0.05)
+
+
+def test_a_training_in_steps_has_the_budget_of_one_in_epochs():
+    one, other = (
+        supervised_plan(recipe(**length), 320, 40, 0) for length in ({"epochs": 2}, {"epochs": None, "steps": 9})
+    )
+    assert (other.steps, other.warmup) == (one.steps, one.warmup) == (40, 10)
 
 
 def test_the_batch_is_at_most_the_number_of_images():
@@ -95,9 +103,17 @@ def test_on_epoch_receives_epoch_and_loss():
     assert all(0 < loss < 10 for _, loss in told)
 
 
+@pytest.mark.parametrize(("precision", "dtype"), [("bfloat16", torch.bfloat16), ("float16", None), ("float32", None)])
+def test_the_precision_is_that_of_the_recipe_but_float16_is_float32(precision, dtype, monkeypatch):
+    used = []
+    monkeypatch.setattr(supervised, "_add_gradient", lambda *given: used.append(given[-1]) or torch.zeros(()))
+    trained(precision=precision)
+    assert used == [dtype] * 10
+
+
 def test_divergence_is_a_user_error():
     with pytest.raises(UserError, match=r"baselines\.supervised: the loss is nan"):
-        trained(optimizer={"lr": 1e20, "schedule": "constant", "warmup_epochs": 0})
+        trained(optimizer={"lr": 1e20, "schedule": "constant", "warmup": 0})
 
 
 def test_the_encoder_is_in_evaluation_mode_without_classifier():

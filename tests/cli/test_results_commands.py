@@ -69,6 +69,20 @@ def test_recipe_and_epochs_are_those_of_the_encoder(runs: RunBuilder) -> None:
     assert (newest["recipe"], newest["epochs"]) == ("seven", 7)
 
 
+def test_a_training_in_steps_is_listed(tmp_path: Path) -> None:
+    builder = RunBuilder(tmp_path)
+    builder.complete(OLD, {BYOL_LOGISTIC: right(of=300, count=200)})
+    builder.encoder(OLD, recipe="long", epochs="12.371134020618557", steps="4800")
+    builder.died(NEW, parameters={"source": "photos", "pretrain": {"recipe": "test", "epochs": None, "steps": 4000}})
+    newest, oldest = as_json(builder)
+    assert (newest["epochs"], newest["steps"]) == (None, 4000)
+    assert (oldest["epochs"], oldest["steps"]) == (12.371134020618557, 4800)
+    text = type_results(tmp_path).output
+    assert "test, 4,000 steps" in text
+    assert "long, 12.4 epochs, photos" in text
+    assert "| 12.4 |" in type_results(tmp_path, "--format=markdown").output
+
+
 def test_running_training_is_listed_with_its_parameters(runs: RunBuilder) -> None:
     died = as_json(runs)[1]
     assert (died["recipe"], died["epochs"], died["data"], died["encoder"]) == ("test", 2, "photos", "")

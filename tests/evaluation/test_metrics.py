@@ -98,6 +98,7 @@ def test_row_is_json():
 def test_row_has_its_keys():
     found = {key: row()[key] for key in ("classifier", "protocol", "features", "dim", "top1", "n", "seed", "chosen")}
     assert found == WORDS | {"dim": 512, "top1": 0.75, "n": 4, "seed": 3, "chosen": {"C": 0.1}}
+    assert row()["settings"] == SETTINGS
 
 
 def test_table_has_one_row_per_image():
@@ -116,7 +117,9 @@ def test_table_has_class_names():
 
 @pytest.mark.parametrize("tables", [[], [table()], [table(), table()]])
 def test_joined_table_has_all_columns_and_types(tables):
-    assert {name: str(kind) for name, kind in join_predictions(tables).dtypes.items()} == PREDICTION_TYPES
+    joined = join_predictions(tables)
+    assert {name: str(kind) for name, kind in joined.dtypes.items()} == PREDICTION_TYPES
+    assert joined.index.tolist() == list(range(sum(map(len, tables))))
 
 
 @pytest.mark.parametrize(("k", "expected"), [(1, 0.75), (2, 1.0), (3, 1.0)])
@@ -140,6 +143,15 @@ def test_classes_without_a_vote_are_not_in_top5():
 def test_row_has_top5_above_ten_classes(classes, there):
     probabilities = np.full((4, classes), 1 / classes, np.float32)
     assert ("top5" in row(probabilities)) == there
+
+
+def test_top5_of_a_row_counts_ranks_up_to_five():
+    ranked = np.tile(np.arange(12, 0, -1, dtype=np.float32), (4, 1))  # column k has rank k + 1
+    truth = np.array([0, 4, 5, 11])
+    found = metrics_row(
+        ProbeResult(ranked / ranked.sum(axis=1, keepdims=True)), truth, dim=2, seed=0, settings={}, **WORDS
+    )
+    assert (found["top1"], found["top5"]) == (0.25, 0.5)
 
 
 def test_row_has_the_calibration_error():

@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import pytest
 
+from byol_kedro.byol.finite import NotFiniteError
 from byol_kedro.evaluation.pca import ROWS, fit_pca, project
 from byol_kedro.evaluation.scaler import Scaler
 
@@ -73,6 +74,22 @@ def test_standardized_projections_of_test_images_are_bounded(copies):
 def test_equal_images_have_one_zero_feature():
     same = np.repeat(images(n=1), 3, axis=0)
     np.testing.assert_allclose(project(same, fit_pca(same, 256, 0)), np.zeros((3, 1)), atol=1e-4)
+
+
+@pytest.mark.parametrize(("changed", "warnings"), [(False, 1), (True, 0)], ids=["equal", "one differs by one step"])
+def test_a_warning_says_that_all_images_are_the_same(changed, warnings, caplog):
+    same = np.repeat(images(n=1), 20, axis=0)
+    same[-1, 0, 0, 0] += changed
+    with caplog.at_level(logging.WARNING):
+        fit_pca(same, 4, 0)
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * warnings
+
+
+def test_features_that_are_not_finite_are_named():
+    weights = fit_pca(images(), 4, 0)
+    weights["mean"][0] = np.nan
+    with pytest.raises(NotFiniteError, match=r"^features of the pixels, PCA: 60 of 60 rows .*; run the pipeline base"):
+        project(images(), weights)
 
 
 @pytest.mark.parametrize("n", [0, 1])

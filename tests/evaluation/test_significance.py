@@ -50,6 +50,11 @@ def test_mcnemar_uses_the_pairing() -> None:
     assert two_proportions(a.mean(), 1000, b.mean(), 1000) > 0.3
 
 
+def test_mcnemar_takes_numbers_for_correctness() -> None:
+    a, b = predictions(5, 9, 2, 3)
+    assert mcnemar(a.astype(int), b.astype(int)) == mcnemar(a.tolist(), b.tolist()) == mcnemar(a, b)
+
+
 @given(right=st.lists(st.booleans(), min_size=1))
 def test_mcnemar_of_equal_predictions_is_one(right: list[bool]) -> None:
     assert mcnemar(right, right) == 1.0

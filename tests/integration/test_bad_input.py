@@ -21,10 +21,10 @@ Run = Callable[..., Outcome]
     ("params", "expected"),
     [
         ("pretrian.epochs=3", "pretrian: there is no such parameter; did you mean pretrain?"),
-        ("pretrain.epocs=3", "pretrain.epocs: there is no such parameter; did you mean epochs?"),
+        ("pretrain.epocs=3", "pretrain.epocs: there is no such parameter; did you mean pretrain.epochs?"),
         (
             "pretrain.views.first.hflip_prop=1",
-            "pretrain.views.first.hflip_prop: there is no such parameter; did you mean hflip_prob?",
+            "hflip_prop: there is no such parameter; did you mean pretrain.views.first.hflip_prob?",
         ),
         ("sede=3", "sede: there is no such parameter; did you mean seed?"),
         ("pretrain.epochs=many", "pretrain.epochs: found 'many'"),
@@ -206,7 +206,7 @@ def on_the_screen(program: list[str], *words: str) -> tuple[int, list[str]]:
 @pytest.mark.parametrize("program", [["kedro", "run"], ["python", "-m", "byol_kedro"]])
 def test_a_parameter_error_is_one_line_on_the_screen(program: list[str], tmp_path: Path) -> None:
     code, lines = on_the_screen(program, "--pipelines=ingest", f"--params=data_root={tmp_path},pretrain.epocs=3")
-    assert lines == ["Error: parameters: pretrain.epocs: there is no such parameter; did you mean epochs?"]
+    assert lines == ["Error: parameters: pretrain.epocs: there is no such parameter; did you mean pretrain.epochs?"]
     assert code == 1
 
 

@@ -62,7 +62,7 @@ def test_features_that_are_not_finite_end_the_training(tmp_path, monkeypatch, va
 
 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path, monkeypatch):
-    changes = {"checkpoint": {"steps": 1}, "online_knn": {"every_epochs": 2}}
+    changes = {"checkpoint": {"steps": 1}, "online_knn": {"evaluations": 1}}
     spoil_after(monkeypatch, 3, lambda network: network.target.projector[0].weight.fill_(torch.inf))
     with pytest.raises(
         UserError, match=r"target\.projector.* holds .* after step 3 of 4.* last checkpoint is of step 2$"
@@ -102,7 +102,8 @@ def with_probe(protocol, **values) -> Probes:
 @pytest.mark.parametrize(
     ("protocol", "values", "remedy"),
     [
-        ("mlp", {"lr": 1e30}, "lower probes.mlp.lr"),
+        ("mlp", {"lr": 1e30}, "lower probes.mlp.lr or probes.mlp.weight_decay"),
+        ("mlp", {"weight_decay": 1e30}, "lower probes.mlp.lr or probes.mlp.weight_decay"),
         ("linear_sgd", {"lrs": [1e30]}, "lower probes.linear_sgd.lrs"),
         ("linear_adam", {"lr": 1e30}, "lower probes.linear_adam.lr"),
         ("knn_weighted", {"temperature": 1e-45}, "raise probes.knn_weighted.temperature"),

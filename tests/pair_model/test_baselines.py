@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import QuantileRegressor, Ridge
 from sklearn.preprocessing import StandardScaler
 
+from byol_kedro.byol.finite import NotFiniteError
 from byol_kedro.pair_model.baselines import (
     MODELS,
     RIDGE_STRENGTHS,
@@ -92,6 +93,10 @@ def test_lad_line_has_no_negative_slope():
     assert (slope, intercept) == pytest.approx((0, -4), abs=1e-3)
 
 
+def test_lad_line_of_equal_distances_is_the_median():
+    assert fit_lad_line(np.full(5, 3.0), np.array([1.0, 2.0, 4.0, 9.0, 50.0])) == (0.0, 4.0)
+
+
 def test_ridge_matches_scikit_learn():
     x, scale = differences(TRAIN), IMAGES.features.std(axis=0)
     unit = np.linalg.eigvalsh(len(x) * np.cov(x.T, bias=True)).mean()
@@ -119,6 +124,13 @@ def test_constant_features_predict_the_median_and_the_mean():
     table = predicted(ONE_EPOCH, same, empty_pair_set(), same)
     np.testing.assert_allclose(table["distance of features"], np.median(TRAIN.target))
     np.testing.assert_allclose(table["ridge on |f1 − f2|"], TRAIN.target.mean())
+
+
+def test_predictions_that_are_not_finite_are_named(monkeypatch):
+    monkeypatch.setattr("byol_kedro.pair_model.baselines._predict_on_line", lambda *_: np.full(2000, np.nan))
+    message = r"^predictions of the distance of features holds NaN .* \(2000 numbers\); run the pipeline extract"
+    with pytest.raises(NotFiniteError, match=message):
+        predicted(ONE_EPOCH)
 
 
 def test_no_test_pairs_give_no_predictions():

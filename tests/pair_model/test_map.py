@@ -64,6 +64,12 @@ def test_points_are_limited_and_distinct():
     assert len(names) == len(set(names)) == 15
 
 
+def test_the_points_are_drawn_with_the_seed(monkeypatch):
+    monkeypatch.setattr("byol_kedro.pair_model.map._tsne", lambda vectors, seed: np.zeros((len(vectors), 2)))
+    drawn = [set(shown(map_of(points=15, seed=seed))) for seed in (2, 2, 3)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
 @pytest.mark.parametrize("vectors", [None, np.ones((40, 16), np.float32)], ids=["PCA start", "random start"])
 def test_the_same_seed_gives_the_same_map(vectors):
     assert map_of(vectors=vectors, seed=2).to_json() == map_of(vectors=vectors, seed=2).to_json()
@@ -82,9 +88,20 @@ def test_noise_has_a_group_of_its_own():
     ]
 
 
-def test_the_axes_have_no_tick_labels():
+def test_class_and_file_names_are_not_markup():
+    table = pd.DataFrame({"name": ["R&D/<i>1</i>.png", "&lt;.png"], "label": [0, 1], "cluster": [0, 0]})
+    figure = draw_embedding_map(table, np.eye(2, dtype=np.float32), ["<b>cat</b>", "dog"], settings(), 0)
+    assert [(trace.name, trace.text) for trace in figure.data] == [
+        ("&lt;b&gt;cat&lt;/b&gt;", ("R&amp;D/&lt;i&gt;1&lt;/i&gt;.png",)),
+        ("dog", ("&amp;lt;.png",)),
+    ]
+
+
+def test_the_axes_are_blank_and_have_the_same_scale():
     layout = map_of(n=12).layout
-    assert (layout.xaxis.showticklabels, layout.yaxis.showticklabels) == (False, False)
+    for axis in (layout.xaxis, layout.yaxis):
+        assert (axis.showticklabels, axis.showgrid, axis.zeroline, axis.ticks) == (False, False, False, "")
+    assert layout.yaxis.scaleanchor == "x"
 
 
 def test_a_map_of_2000_points_is_below_100_kilobytes(monkeypatch):

@@ -85,6 +85,14 @@ def test_history_has_a_row_per_epoch_in_the_unit_of_the_target():
     assert history["train_l1"].iloc[-1] < 0.3 * history["train_l1"].iloc[0]
 
 
+def test_on_epoch_receives_the_rows_of_the_history():
+    told, held = [], linear_pairs(noise_seed=1)
+    _, history = fit_pair_model(
+        linear_pairs(), held, scaler_of(held), QUICK, 0, lambda epoch, values: told.append({"epoch": epoch, **values})
+    )
+    assert told == history.to_dict("records")
+
+
 def test_learning_rate_schedules():
     rates = {
         schedule: trained(linear_pairs(), empty_pair_set(), changed(QUICK, schedule=schedule))[1]["lr"].tolist()
@@ -105,6 +113,13 @@ def test_early_stopping_keeps_the_best_epoch():
     best = int(history["validation_l1"].idxmin())
     assert len(history) == best + 1 + 3
     assert l1(model, held) == pytest.approx(history["validation_l1"][best], rel=1e-4)
+
+
+def test_an_equal_validation_loss_is_not_lower():
+    still = changed(QUICK, lr=1e-30, patience=3, epochs=20)  # no float32 weight changes
+    _, history = trained(linear_pairs(pairs=100), linear_pairs(noise_seed=1, pairs=100), still)
+    assert history["validation_l1"].nunique() == 1
+    assert len(history) == 1 + 3
 
 
 def test_without_validation_pairs_all_epochs_are_run():

@@ -99,3 +99,10 @@ def test_a_saved_scale_that_is_not_positive_is_refused(name, value):
     arrays[name][0] = value
     with pytest.raises(UserError, match="scale and target_scale have to be above zero"):
         PairModel.from_arrays(arrays)
+
+
+def test_a_saved_number_that_is_not_finite_is_named(network):
+    model = pair_model_from_state_dict(network.state_dict(), "x.pt", scaler_of(linear_pairs(dim=512)))
+    arrays = model.to_arrays() | {"target_offset": np.array([np.inf], np.float32)}
+    with pytest.raises(UserError, match=r"^pair_model: target_offset holds NaN .*; fit it again, with kedro run"):
+        PairModel.from_arrays(arrays)

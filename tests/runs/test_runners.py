@@ -5,11 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.runner import ParallelRunner
 
 from byol_kedro.errors import UserError
+from byol_kedro.runs import runners
 from tests.support.artifacts import contents
 from tests.support.kedro_runs import ROOT, Chain, Outcome, type_kedro_run
 
@@ -60,3 +62,18 @@ def test_parallel_runner_from_python_is_refused(tmp_path: Path) -> None:
     ):
         session.run(runner=ParallelRunner())
     assert not list(tmp_path.rglob("*.*"))
+
+
+@pytest.mark.parametrize(("cores", "variable", "expected"), [(1, None, 1), (64, None, 3), (1, "3", 3)])
+def test_torch_has_no_more_threads_than_usable_cores(monkeypatch, cores, variable, expected):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(runners, "usable_cores", lambda: cores)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if variable:
+        monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    try:
+        torch.set_num_threads(3)
+        runners.limit_torch_threads()
+        assert torch.get_num_threads() == expected
+    finally:
+        torch.set_num_threads(before)

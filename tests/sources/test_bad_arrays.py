@@ -71,7 +71,10 @@ ARRAYS: dict[str, tuple[Spoil, str]] = {
     "four channels": (arrays(train=np.zeros((2, 8, 8, 4), np.uint8)), "shape (2, 8, 8, 4) found"),
     "another side": (arrays(train=random_pixels(2, 12)), "set ingest.image_size: 12"),
     "no square": (arrays(train=np.zeros((2, 8, 9, 3), np.uint8)), "shape (2, 8, 9, 3) found"),
-    "a single number": (arrays(train=np.uint8(3)), "expected for shape ()"),
+    "a single number": (arrays(train=np.uint8(3)), "train.npy: a single value of shape () found, an array with"),
+    "a single label": (
+        arrays(train=PIXELS, train_labels=np.int64(3)), "train_labels.npy: a single value of shape () found, an array"
+    ),
     "Python objects": (objects, "train.npy contains Python objects"),
     "stored by columns": (arrays(train=np.asfortranarray(PIXELS)), "is in Fortran order"),
     "a cut file": (damaged("train", lambda b: b[:-5], train=PIXELS), "1147 bytes of data found, 1152 expected"),

@@ -242,3 +242,16 @@ def test_images_are_resized_to_squares(tmp_path):
     images = ingest(tmp_path, image_size=16)
     assert images["train"].pixels.shape[1:] == (3, 16, 16)
     assert np.unique(images["train"].pixels).tolist() == [40]
+
+
+def test_class_folder_linked_twice_is_named(tmp_path, caplog):
+    root = labeled_folder(tmp_path / "raw")
+    (root / "train/c").symlink_to("b")
+    (root / "train/d").mkdir()
+    (root / "train/d/e").symlink_to("../a")
+    with caplog.at_level(logging.INFO):
+        images = ingest(tmp_path)
+    assert images["train"].class_names == ["a", "b"]
+    assert images["train"].ignored == {"folders linked a second time": 2}
+    assert f"{root}/train: each folder is read once: train/c is the same folder as train/b; train/d/e is" in caplog.text
+    assert "no images in" not in caplog.text

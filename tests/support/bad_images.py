@@ -12,6 +12,9 @@ import numpy as np
 from PIL import Image
 
 Write = Callable[[Path], object]
+# The rows of random walks are compressed by codes that zeros are valid in.
+WALKS = np.cumsum(np.random.default_rng(0).integers(-3, 4, (128, 128, 3)), axis=1).clip(-100, 100) + 120
+SMOOTH = Image.fromarray(WALKS.astype(np.uint8))
 IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
 
 
@@ -49,6 +52,12 @@ def flipped(data: bytes, position: int) -> bytes:
     return data[:position] + bytes([data[position] ^ 0xFF]) + data[position + 1 :]
 
 
+def zeroed(data: bytes) -> bytes:
+    """The data with zeros instead of the second half."""
+    half = len(data) // 2
+    return data[:half] + bytes(len(data) - half)
+
+
 def listen(path: Path) -> None:
     here = Path.cwd()
     os.chdir(path.parent)  # the path of a socket has at most 108 bytes
@@ -80,6 +89,7 @@ BAD_IMAGES: dict[str, tuple[str, Write, str]] = {
     "half a tiff": ("x.tif", half("TIFF"), "image file is truncated"),
     "half a gif": ("x.gif", half("GIF"), "image file is truncated"),
     "a png with a wrong sum": ("x.png", content(flipped(encoded("PNG"), 30)), NONE),
+    "a png with zeros in its second half": ("x.png", content(zeroed(encoded("PNG", SMOOTH))), "match their checksum"),
     "a png of no width": ("x.png", content(png(0, 10)), NONE),
     "a png that claims 3.6 billion pixels": ("x.png", content(png(60_000, 60_000)), "decompression bomb"),
     "a png with a text of 100 MB": (

@@ -31,6 +31,7 @@ RECIPE: dict[str, Any] = {
     "views": {"size": None, "first": VIEW, "second": VIEW | {"solarize_prob": 0.2}},
     "normalize": True,
     "epochs": 2,
+    "steps": None,
     "batch_size": 8,
     "accumulation_steps": 1,
     "optimizer": {
@@ -40,16 +41,16 @@ RECIPE: dict[str, Any] = {
         "weight_decay": 0.01,
         "decay_norms_and_biases": False,
         "schedule": "cosine",
-        "warmup_epochs": 0.5,
+        "warmup": 0.25,
     },
     "tau": {"base": 0.9, "schedule": "cosine"},
     "precision": "float32",
     "compile": False,
-    "online_knn": {"every_epochs": 1, "images": 10},
+    "online_knn": {"evaluations": 2, "images": 10},
     "checkpoint": {"minutes": 10, "steps": None, "keep": 2},
     "resume": True,
     "init_from": None,
-    "continue_from_epochs": None,
+    "continue_from": None,
 }
 
 

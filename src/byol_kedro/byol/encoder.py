@@ -27,6 +27,10 @@ def _integer(least: int, most: int = 2**63 - 1) -> Rule:
     return lambda value: type(value) is int and least <= value <= most, expected
 
 
+def _is_positive(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value) and value > 0
+
+
 def _three(is_valid: Callable[[float], bool], condition: str) -> Rule:
     def holds(value: Any) -> bool:
         return (
@@ -44,7 +48,8 @@ RULES: dict[str, Rule] = {
     "mean": _three(math.isfinite, ""),
     "std": _three(lambda x: math.isfinite(x) and x > 0, " above 0"),
     "seed": _integer(0, 2**32 - 1),
-    **{name: _integer(1) for name in ("feature_dim", "epochs", "batch_size", "projection_dim", "hidden_dim")},
+    **{name: _integer(1) for name in ("feature_dim", "steps", "batch_size", "projection_dim", "hidden_dim")},
+    "epochs": (_is_positive, "a number above 0"),
 }
 
 
@@ -65,7 +70,8 @@ class EncoderHeader:
         data: source of the images.
         data_fingerprint: fingerprints of the images without and with labels.
         recipe: name of the recipe.
-        epochs: epochs of the training.
+        epochs: epochs of the training; a fraction if it ended within one.
+        steps: steps of the optimizer; None in a header that was written without them.
         batch_size: images per step, over all micro-batches.
         projection_dim: dimension of the projections.
         hidden_dim: width of the hidden layer of the heads.
@@ -82,16 +88,17 @@ class EncoderHeader:
     data: str
     data_fingerprint: str
     recipe: str
-    epochs: int
+    epochs: float
     batch_size: int
     projection_dim: int
     hidden_dim: int
     seed: int
+    steps: int | None = None
 
     def to_dict(self) -> dict[str, str]:
         """The header as strings, for `from_dict`."""
         values = dataclasses.asdict(self)
-        return {name: v if isinstance(v, str) else json.dumps(v) for name, v in values.items()}
+        return {name: v if isinstance(v, str) else json.dumps(v) for name, v in values.items() if v is not None}
 
     @classmethod
     def from_dict(cls, header: Mapping[str, str]) -> Self:
@@ -110,7 +117,7 @@ class EncoderHeader:
         present = [f for f in fields if f.name in header]
         values = {f.name: header[f.name] if f.type is str else _from_json(header[f.name]) for f in present}
         for name, (is_valid, expected) in RULES.items():
-            if not is_valid(values[name]):
+            if name in values and not is_valid(values[name]):
                 raise UserError(
                     f"the encoder's header has {header[name][:40]!r} as {name}, expected {expected}, so this project "
                     f"did not write it; {ADVICE}"

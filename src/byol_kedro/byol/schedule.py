@@ -60,12 +60,24 @@ class Plan:
     @property
     def steps(self) -> int:
         """Steps of the whole training."""
-        return self.parameters.epochs * self.steps_per_epoch
+        return self._in_steps(self.parameters.length)
+
+    @property
+    def epochs(self) -> float:
+        """Epochs of the whole training; a fraction if it ends within one."""
+        whole, rest = divmod(self.steps, self.steps_per_epoch)
+        return self.steps / self.steps_per_epoch if rest else whole
+
+    @property
+    def continue_from(self) -> int | None:
+        """Steps of the finished training that this one continues."""
+        given = self.parameters.continue_from
+        return None if given is None else self._in_steps(given)
 
     @property
     def warmup(self) -> int:
         """Steps of linear warmup."""
-        return min(round(self.parameters.optimizer.warmup_epochs * self.steps_per_epoch), self.steps)
+        return round(self.parameters.optimizer.warmup * self.steps)
 
     def rates(self, step: int) -> tuple[float, float]:
         """Learning rate and τ of `step`."""
@@ -87,21 +99,26 @@ class Plan:
 
     def batches(self, step: int) -> Iterator[Tensor]:
         """Indices of every micro-batch from `step` to the end of the training."""
-        for epoch in range(step // self.steps_per_epoch, self.parameters.epochs):
+        for epoch in range(step // self.steps_per_epoch, math.ceil(self.epochs)):
             order = self.order(epoch)
             first = epoch * self.steps_per_epoch
-            for each in range(max(step, first), first + self.steps_per_epoch):
+            for each in range(max(step, first), min(first + self.steps_per_epoch, self.steps)):
                 yield from self.micro_batches(order, each)
 
     def logs_after(self, done: int) -> bool:
-        """Whether the history gets a row after `done` steps: regularly, and after each epoch."""
+        """Whether the history gets a row after `done` steps: regularly, after epochs, evaluations and the last step."""
         every = max(1, min(self.steps // HISTORY_ROWS, MAX_STEPS_PER_ROW))
-        return done % every == 0 or done % self.steps_per_epoch == 0
+        regular = done % every == 0 or done % self.steps_per_epoch == 0
+        return regular or done == self.steps or self.evaluates_after(done)
 
     def evaluates_after(self, done: int) -> bool:
         """Whether the networks are evaluated after `done` steps."""
-        epochs, rest = divmod(done, self.steps_per_epoch)
-        return done == self.steps or (rest == 0 and epochs % self.parameters.online_knn.every_epochs == 0)
+        number = self.parameters.online_knn.evaluations
+        return done * number // self.steps > (done - 1) * number // self.steps
+
+    def _in_steps(self, length: int) -> int:
+        """`length` is in the unit of the training."""
+        return length if self.parameters.unit == "steps" else length * self.steps_per_epoch
 
 
 def learning_rate(step: int, *, steps: int, warmup: int, peak: float, schedule: str) -> float:

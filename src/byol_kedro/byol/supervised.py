@@ -34,16 +34,14 @@ def supervised_plan(training: "Pretrain", image_passes: int, count: int, seed: i
     """The plan of a supervised training on `count` labeled images.
 
     It processes as many images as BYOL's training (`image_passes`). Optimizer, batch and schedules are those of
-    `training`; the warmup has the same share of the steps. The batch is at most `count`.
+    `training`; warmup is the same part of the steps. The batch is at most `count`.
     """
     batch = min(training.batch_size, count)
     accumulation_steps = min(training.accumulation_steps, count // batch)
     images_per_step = batch * accumulation_steps
     images_per_epoch = count // images_per_step * images_per_step  # an incomplete step is dropped
     epochs = max(1, round(image_passes / images_per_epoch))
-    warmup = training.optimizer.warmup_epochs * epochs / training.epochs
-    optimizer = training.optimizer.model_copy(update={"warmup_epochs": warmup})
-    changes = {"epochs": epochs, "batch_size": batch, "accumulation_steps": accumulation_steps, "optimizer": optimizer}
+    changes = {"epochs": epochs, "steps": None, "batch_size": batch, "accumulation_steps": accumulation_steps}
     return Plan(training.model_copy(update=changes), count, seed)
 
 

@@ -36,7 +36,7 @@ class DivergedError(UserError):
         advice = ", or set pretrain.precision=bfloat16" if precision == "float16" else ""
         super().__init__(
             f"pretrain: {found} after step {state.step} of {plan.steps}; lower pretrain.optimizer.lr (the rate was "
-            f"{lr:g}, in {precision}) or lengthen pretrain.optimizer.warmup_epochs{advice}"
+            f"{lr:g}, in {precision}) or raise pretrain.optimizer.warmup{advice}"
         )
 
 
@@ -66,7 +66,7 @@ def train(
         on_step: called after every step with the number of steps done and, if the metrics were read from the device,
             the new row of the history.
         on_checkpoint: called after every step, after `on_step`; may take a snapshot.
-        evaluate: computes further columns of the row, every `online_knn.every_epochs` epochs and after the last step.
+        evaluate: computes further columns of the row, `online_knn.evaluations` times, the last one after the last step.
 
     Returns:
         The rows of the history.

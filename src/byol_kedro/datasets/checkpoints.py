@@ -103,7 +103,7 @@ class TrainingFolder:
     def differences(self) -> str:
         """Describe how this training differs from the most recent other one; empty if there is no other.
 
-        For example `epochs (40 there, 80 here)`.
+        For example `steps (440 there, 880 here)`.
         """
         others = [path for path in self.path.parent.glob(f"*/{IDENTITY_FILE}") if path.parent != self.path]
         newest_first = sorted(others, key=lambda path: path.parent.stat().st_mtime, reverse=True)
@@ -116,9 +116,15 @@ class TrainingFolder:
         rest = [f"and {len(differing) - SHOWN} more"] if len(differing) > SHOWN else []
         return ", ".join(texts[:SHOWN] + rest)
 
-    def sibling(self, changes: Identity) -> "TrainingFolder":
-        """Return the folder of the training that differs from this one by `changes`."""
-        return Checkpoints(self.path.parent).of({**self._identity, **changes})
+    def siblings(self, changes: Identity, varying: str) -> "dict[Any, TrainingFolder]":
+        """Return the folders of the trainings that differ from this one by `changes`, by their value of `varying`."""
+        wanted = json.loads(_as_json({**self._identity, **changes, varying: None}))
+        identities = filter(None, map(_identity_in, self.path.parent.glob(f"*/{IDENTITY_FILE}")))
+        return {
+            theirs[varying]: Checkpoints(self.path.parent).of(theirs)
+            for theirs in identities
+            if varying in theirs and {**theirs, varying: None} == wanted
+        }
 
     def clear(self) -> None:
         """Remove all checkpoints of this training."""
@@ -138,11 +144,16 @@ class Checkpoints:
 
     def __init__(self, root: Path) -> None:
         """Take the folder, which need not exist."""
-        self._root = root
+        self.root = root
+
+    def size(self) -> int:
+        """Return the number of bytes of all checkpoints that are there."""
+        files = (path for path in self.root.glob("*/step-*") if NAME.fullmatch(path.name) and path.is_file())
+        return sum(path.stat().st_size for path in files)
 
     def of(self, identity: Identity) -> TrainingFolder:
         """Return the folder of the training with this identity (JSON values); it need not exist."""
-        return TrainingFolder(self._root / _name_of(_as_json(identity).encode()), identity)
+        return TrainingFolder(self.root / _name_of(_as_json(identity).encode()), identity)
 
 
 class CheckpointsDataset(AbstractDataset[Any, Checkpoints]):

@@ -51,11 +51,17 @@ class Provenance:
         """The fields as entries of a header, without empty ones."""
         return {name: value for name, value in dataclasses.asdict(self).items() if value}
 
+    def on(self, images_test: Images) -> dict[str, str]:
+        """The entries of metrics that were computed on `images_test` with the same encoder."""
+        metrics = Provenance(
+            encoder_version=self.encoder_version, data=images_test.source, data_fingerprint=images_test.fingerprint
+        )
+        return metrics.to_header()
+
 
 def metrics_of(encoder: Tensors, images_test: Images, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The metrics `rows` of features of `encoder` on test images, with their provenance."""
-    provenance = dataclasses.replace(Provenance.of(encoder, images_test), encoder_fingerprint="")
-    return {**provenance.to_header(), "rows": rows}
+    return {**Provenance.of(encoder).on(images_test), "rows": rows}
 
 
 def joint_fingerprint(*splits: Images) -> str:

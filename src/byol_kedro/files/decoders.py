@@ -22,6 +22,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from byol_kedro.files.cores import usable_cores
 from byol_kedro.files.decode import NarrowPixels, UnreadableImage, decode
 
 Decoded = npt.NDArray[np.uint8] | UnreadableImage
@@ -44,7 +45,7 @@ def decode_all(paths: Iterable[Path], size: int, processes: int | None = None) -
         For each path in order, pixels (3, size, size) uint8 or an `UnreadableImage`. About 30 images per process are
         held in memory.
     """
-    count = processes or _cores()
+    count = processes or usable_cores()
     idle: queue.LifoQueue[_Decoder] = queue.LifoQueue()
     decoders = [_Decoder(size) for _ in range(count)]
     for decoder in reversed(decoders):
@@ -123,10 +124,6 @@ class _Decoder:
         if process.stdout.read(1) != _READY:
             raise RuntimeError(f"an image decoder process did not start ({_exit_text(process.wait())})")
         return process
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _exit_text(code: int) -> str:

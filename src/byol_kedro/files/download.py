@@ -31,7 +31,7 @@ FIRST_WAIT = 1.0  # seconds, doubled after each try
 MAX_WAIT = 120.0  # seconds, even if Retry-After asks for more
 TIMEOUT = 30.0  # seconds without a byte before a connection is closed
 CHUNK = 1 << 20  # bytes
-SHOWN = 200  # letters of a server message
+SHOWN = 200  # characters of a server message
 TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504}
 
 

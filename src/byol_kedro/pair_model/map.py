@@ -1,6 +1,7 @@
 """A map of embeddings in two dimensions."""
 
 from collections.abc import Sequence
+from html import escape
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,8 @@ def draw_embedding_map(
 ) -> go.Figure:
     """Scatter plot of a t-SNE or UMAP of at most `params.points` images.
 
-    Points are colored by class, or by cluster if no label is known.
+    Points are colored by class, or by cluster if no label is known. Names are escaped, because plotly.js, in the
+    report and in Kedro-Viz alike, reads texts as HTML; `html.unescape` restores them.
 
     Args:
         table: N rows with name, label (-1 if unknown) and cluster.
@@ -122,9 +124,9 @@ def _traces(shown: pd.DataFrame) -> list[go.Scatter]:
             x=rows["x"].tolist(),  # arrays would be written in binary, which older viewers cannot read
             y=rows["y"].tolist(),
             mode="markers",
-            name=str(group),
+            name=escape(str(group), quote=False),
             marker={"size": 6, "opacity": 0.8, "color": colors[i % len(colors)]},
-            text=rows["name"].tolist(),
+            text=[escape(name, quote=False) for name in rows["name"]],
             customdata=rows["cluster"].tolist(),
             hovertemplate="%{text}<br>cluster %{customdata}",
         )

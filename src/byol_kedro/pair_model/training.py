@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler
 from byol_kedro.byol.finite import NotFiniteError
 from byol_kedro.evaluation.scaler import SMALLEST, Scaler
 from byol_kedro.evaluation.threads import one_thread
+from byol_kedro.files.memory import check_memory
 from byol_kedro.pair_model.model import PairModel, distance, mlp
 from byol_kedro.pair_model.pairs import CHUNK, PairSet, Values
 
@@ -68,8 +69,10 @@ def fit_pair_model(
 
     Raises:
         NotFiniteError: a loss, or an embedding of a train image, is not finite.
+        UserError: the network does not fit into memory.
     """
     offset, scale = target_offset_and_scale(train.target) if settings.scale_target else (0.0, 1.0)
+    check_widths(settings, train.features.shape[1])
     generator = torch.Generator().manual_seed(seed)
     weights = _initial_weights([train.features.shape[1], *settings.widths, EMBEDDING_DIM], generator)
     weights[OFFSET] = torch.zeros((), requires_grad=settings.scale_target)
@@ -87,6 +90,16 @@ def fit_pair_model(
     model = PairModel(arrays, scaler, offset, scale)
     model.embed(train.features)  # raises if the last step has diverged, which no loss shows
     return model, history
+
+
+def check_widths(settings: "PairModelParams", features: int) -> None:
+    """Check that a network of `pair_model.widths` on this number of features fits into memory.
+
+    Raises:
+        UserError: it does not.
+    """
+    widths = [features, *settings.widths, EMBEDDING_DIM]
+    check_memory("pair_model.widths", sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths)))
 
 
 def empty_history() -> pd.DataFrame:

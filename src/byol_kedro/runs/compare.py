@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from byol_kedro.datasets.provenance import Provenance
 from byol_kedro.evaluation.metrics import percent
 from byol_kedro.evaluation.significance import LEVEL, holm, mcnemar, two_proportions, wilson_trials
 from byol_kedro.pipelines.report.table import classifier, signed
@@ -143,7 +144,7 @@ def _images(run: Run, catalog: Catalog) -> str:
     version = run.reads.get(METRICS, run.run_id)
     if not path_of_version(versioned_entries(catalog)[METRICS], version).is_file():
         return ""
-    return str(catalog.load(METRICS, version=version).get("data_fingerprint", ""))
+    return Provenance.from_header(catalog.load(METRICS, version=version)).data_fingerprint
 
 
 def _predictions(run: Run, catalog: Catalog) -> Predictions:

@@ -1,6 +1,6 @@
 """Load and validate configuration from conf/, the environment and the command line."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from threading import RLock
@@ -11,6 +11,7 @@ from kedro.config import MissingConfigException, OmegaConfigLoader
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 from byol_kedro.runs.command_line import flat
+from byol_kedro.runs.conf_faults import fault, read_conf
 
 logger = get_logger(__name__)
 CONF_SOURCE = "_conf_source"  # a parameter that contains the configuration folder of the run
@@ -22,7 +23,8 @@ class ConfigLoader(OmegaConfigLoader):
     """Kedro's loader with values validated by `Parameters`, for nodes, the catalog and Kedro-Viz.
 
     `globals` and `parameters` contain all parameters including `runtime_params`, whose strings are not parsed as YAML.
-    An error in a file of conf/ is a UserError that names the file.
+    Of alternative parameters (`ALTERNATIVES`) they contain the one that is given last. An error in a file of conf/ is a
+    UserError that names the file.
 
     Kedro registers the resolvers `${globals:…}` and `${runtime_params:…}` globally, and the first one only when a
     loader is created. A catalog built after the loader of another run would use the `data_root` of that run. This
@@ -76,16 +78,27 @@ class ConfigLoader(OmegaConfigLoader):
         with _RESOLVERS:
             self._register_globals_resolver()
             try:
-                return super().__getitem__(key)
+                values = super().__getitem__(key)
             except (MissingConfigException, UserError, PermissionError):
                 raise
             except Exception as error:
-                from byol_kedro.runs.conf_faults import fault  # noqa: PLC0415  # rarely needed
-
                 found = fault(error, dict(self._texts(key)), self.runtime_params)
                 if found is None:
                     raise
                 raise UserError(found) from error
+        if key == "parameters":
+            from byol_kedro.runs.alternatives import keep_last_given  # noqa: PLC0415  # slow to import
+
+            keep_last_given(values, self._layers())
+        return values
+
+    def _layers(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the names and values of each file of parameters in the order of merging, then the command line."""
+        for _, text in self._texts("parameters"):
+            content = read_conf(text)
+            if isinstance(content, dict):  # else the validation refuses a name in it
+                yield content
+        yield self.runtime_params
 
     def _texts(self, key: str) -> Iterator[tuple[Path, bytes]]:
         """Yield path and content of the files that are read for `key`, those of base first."""

@@ -15,6 +15,7 @@ from rich.text import Text
 from byol_kedro.evaluation.metrics import percent
 from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
 from byol_kedro.files.cells import guarded
+from byol_kedro.log import counted, rounded
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.pipelines.report.verdict import PROTOCOL
 from byol_kedro.runs.history import COMPLETE, ENCODER, UNMADE, Catalog, Run, Score, encoder_header, versioned_entries
@@ -62,7 +63,7 @@ def as_markdown(table: Sequence[dict[str, Any]]) -> str:
     lines = [["run", "recipe", "data", "epochs", *HEADLINES, "state", "command"]]
     for row in table:
         scores = [_score(score, " ({})") for score in row["rows"].values()]
-        known = [row["recipe"], row["data"], "" if row["epochs"] is None else str(row["epochs"])]
+        known = [row["recipe"], row["data"], "" if row["epochs"] is None else rounded(row["epochs"])]
         lines.append([row["run_id"], *(text or "–" for text in known), *scores, _state(row), f"`{row['command']}`"])
     lines.insert(1, ["---"] * len(lines[0]))
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
@@ -82,8 +83,9 @@ def as_table(table: Sequence[dict[str, Any]]) -> Table:
 
 
 def _about(row: dict[str, Any]) -> Group:
-    epochs = "" if row["epochs"] is None else f"{row['epochs']} epoch{'' if row['epochs'] == 1 else 's'}"
-    trained = ", ".join(filter(None, (row["recipe"], epochs, row["data"]))) or "–"
+    # Of a training that failed, the manifest has the length in one unit.
+    lengths = (counted(row[unit], unit.removesuffix("s")) for unit in ("epochs", "steps") if row[unit] is not None)
+    trained = ", ".join(filter(None, (row["recipe"], next(lengths, ""), row["data"]))) or "–"
     # Without the program and the environment, which all runs share.
     arguments = re.sub(r"^(kedro run|python -m byol_kedro( run)?)|\s(--env|-e)[= ]\S+", "", row["command"]).strip()
     state = [] if row["state"] == COMPLETE else [_state(row)]
@@ -122,15 +124,17 @@ def _ranks(run: Run, catalog: Catalog) -> dict[str, float | None]:
 
 
 def _training(run: Run, catalog: Catalog) -> dict[str, Any]:
-    """Return recipe, data and epochs of the run's encoder, from its header or, without one, from the manifest."""
+    """Return recipe, data and length of the run's encoder, from its header or, without one, from the manifest."""
     header = encoder_header(run, catalog)
     if header:
-        training: dict[str, Any] = {"recipe": header["recipe"], "data": header["data"], "epochs": int(header["epochs"])}
+        training: dict[str, Any] = {"recipe": header["recipe"], "data": header["data"]}
+        training |= {unit: json.loads(header.get(unit, "null")) for unit in ("epochs", "steps")}
     else:
         parameters = run.manifest.get("parameters", {})
         pretrain = parameters["pretrain"] if ENCODER in run.writes else {}
         data = parameters["source"] if "images_train" in run.writes else ""
-        training = {"recipe": pretrain.get("recipe", ""), "data": data, "epochs": pretrain.get("epochs")}
+        training = {"recipe": pretrain.get("recipe", ""), "data": data}
+        training |= {unit: pretrain.get(unit) for unit in ("epochs", "steps")}
     # The results also name the data that the encoder was evaluated on.
     rows = [] if run.results is None else measured(run.results).query("features == @BYOL")["data"].tolist()
     return training | {"data": rows[0]} if rows else training

@@ -1,5 +1,6 @@
-"""Check which of Kedro's runners is used."""
+"""Check which of Kedro's runners is used, and with how many threads nodes compute."""
 
+import os
 from collections.abc import Mapping
 from inspect import signature
 from typing import Any
@@ -9,6 +10,7 @@ from kedro.runner import AbstractRunner, ParallelRunner
 from kedro.utils import load_obj
 
 from byol_kedro.errors import UserError
+from byol_kedro.files.cores import usable_cores
 
 RUNNERS = "SequentialRunner or ThreadRunner"
 
@@ -47,6 +49,18 @@ def refuse_parallel_runner(catalog: CatalogProtocol[Any, Any]) -> None:
     """
     if isinstance(catalog, SharedMemoryDataCatalog):
         raise _refusal(ParallelRunner.__name__)
+
+
+def limit_torch_threads() -> None:
+    """Give torch no more threads than the process may use cores, unless OMP_NUM_THREADS sets their number.
+
+    torch does not know the quota of a container, and threads without a core make the others wait.
+    """
+    if "OMP_NUM_THREADS" in os.environ:
+        return
+    import torch  # noqa: PLC0415  # takes a second to import
+
+    torch.set_num_threads(min(torch.get_num_threads(), usable_cores()))
 
 
 def _refusal(name: str) -> UserError:

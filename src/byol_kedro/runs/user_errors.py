@@ -61,7 +61,9 @@ def _message(cause: BaseException) -> str | None:
     if _out_of_memory(cause):
         return (
             f"out of memory{f' ({text})' if text else ''}; reduce pretrain.batch_size (with more "
-            "pretrain.accumulation_steps) or ingest.image_size, or choose a smaller pretrain.encoder.name"
+            "pretrain.accumulation_steps), ingest.image_size or pretrain.heads.hidden_dim, or choose a smaller "
+            "pretrain.encoder.name; after the training, reduce the sizes of the step that failed, such as "
+            "pair_model.widths"
         )
     if isinstance(cause, MissingConfigException):
         return _missing_config(str(cause))

@@ -1,7 +1,7 @@
 """Validate all parameters of a run."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from byol_kedro.log import get_logger
 from byol_kedro.parameters import Parameters
 from byol_kedro.runs.config_loader import CONF_SOURCE
 from byol_kedro.sources import SOURCES
-from byol_kedro.suggestions import did_you_mean
+from byol_kedro.suggestions import MOST, RENAMED, close_names, did_you_mean
 
 logger = get_logger(__name__)
 LONGEST = 200  # characters of a value in a message
@@ -68,8 +68,7 @@ def warn_of_unused_parameters(runtime_params: Mapping[str, Any], inputs: Collect
 def _explain(detail: ErrorDetails) -> str:
     name = ".".join(map(str, detail["loc"]))
     if detail["type"] == "extra_forbidden":
-        hint = did_you_mean(str(detail["loc"][-1]), _fields(detail["loc"][:-1]))
-        return f"{name}: there is no such parameter; {hint}"
+        return f"{name}: there is no such parameter; {_suggestion(name)}"
     if detail["type"] == "missing":
         return f"{name}: missing; set it in conf/ or with --params {name}=…"
     message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
@@ -92,8 +91,26 @@ def _format_value(value: Any) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
-def _fields(location: tuple[int | str, ...]) -> list[str]:
-    model: Any = Parameters
-    for part in location:
-        model = model.model_fields[part].annotation
-    return sorted(model.model_fields) if issubclass(model, BaseModel) else []
+def _suggestion(unknown: str) -> str:
+    """Suggest a similar parameter of the same block, and those of the same name in other blocks."""
+    block, _, last = unknown.rpartition(".")
+    here = f"{block}." if block else ""
+    names = list(_names(Parameters))
+    siblings = [name.removeprefix(here) for name in names if name.startswith(here) and "." not in name[len(here) :]]
+    wanted = RENAMED.get(last, last)
+    same = [name for name in names if name.rpartition(".")[2] == wanted]
+    inside = [name for name in same if name.startswith(here)] or same
+    # Of many, the first one: blocks are in the order in which they are used.
+    elsewhere = inside if len(inside) <= MOST else inside[:1]
+    close = [f"{here}{name}" for name in close_names(last, siblings)]
+    found = close if wanted in siblings else [*close, *elsewhere]
+    return f"did you mean {' or '.join(found)}?" if found else did_you_mean(last, siblings)
+
+
+def _names(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    """Yield the dotted names of all blocks and parameters, in their order."""
+    for name, field in model.model_fields.items():
+        yield f"{above}{name}"
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _names(kind, f"{above}{name}.")

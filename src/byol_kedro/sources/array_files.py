@@ -102,7 +102,9 @@ def _describe(path: Path, member: str | None) -> ArrayFile:
     if is_fortran:
         raise UserError(f"{name} is in Fortran order; save numpy.ascontiguousarray(array)")
     expected = math.prod(shape) * dtype.itemsize  # not np.prod, of which (2**56, 256) is 0
-    if found != expected or not shape:
+    if not shape:
+        raise UserError(f"{name}: a single value of shape () found, an array with one entry per image expected")
+    if found != expected:
         raise UserError(f"{name}: {found} bytes of data found, {expected} expected for shape {shape}; save it again")
     return ArrayFile(path, member, shape, dtype)
 

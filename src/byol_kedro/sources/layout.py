@@ -28,8 +28,9 @@ def find_files(root: Path) -> tuple[dict[str, list[File]], dict[str, Counter[str
     found: dict[str, list[File]] = {split: [] for split in SPLITS}
     if splits:
         for split in splits:
-            found[split] = list(walk(root / split, ignored[split], f"{split}/"))
-            _log_empty_folders(root / split, found[split])
+            again: dict[str, str] = {}
+            found[split] = list(walk(root / split, ignored[split], f"{split}/", again))
+            _log_empty_folders(root / split, found[split], again)
     else:
         found["unlabeled"] = list(walk(root, ignored["unlabeled"]))
         ignored["unlabeled"] -= Counter(Path(name).suffix for name in PAIR_FILES if (root / name).is_file())
@@ -60,13 +61,19 @@ def _split_folders(root: Path) -> list[str]:
     return splits
 
 
-def _log_empty_folders(folder: Path, files: list[File]) -> None:
+def _log_empty_folders(folder: Path, files: list[File], again: dict[str, str]) -> None:
+    """Log the folders without images, and warn of those that are empty because their images are read elsewhere."""
     full = {file.name.split("/")[1] for file in files}
     empty = [
         path.name
         for path in folder.iterdir()
         if path.is_dir() and path.name not in full and not is_ignored_folder(path.name) and not is_layer(str(path))
     ]
+    linked = {second: first for second, first in again.items() if second.split("/")[1] in empty}
+    if linked:
+        same = (f"{printable(second)} is the same folder as {printable(first)}" for second, first in linked.items())
+        logger.warning("%s: each folder is read once: %s", printable(str(folder)), "; ".join(same))
+        empty = sorted(set(empty) - {second.split("/")[1] for second in linked})
     if empty:
         logger.info("%s: no images in %s, ignored", printable(str(folder)), ", ".join(map(printable, sorted(empty))))
 

@@ -21,7 +21,7 @@ from byol_kedro.sources.walk import printable
 
 _INTEGERS = re.compile("[iu][1248]")
 _BYTE_ORDERS = ("<", ">", "=", "|")
-_SHOWN = 60  # letters of a name in a message
+_SHOWN = 60  # characters of a name in a message
 
 
 def read_pickled(path: Path) -> Any:

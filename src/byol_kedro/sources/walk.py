@@ -20,7 +20,7 @@ SYSTEM_FOLDERS = frozenset({
     "$recycle.bin", "recycler", "recycled", "system volume information",
     "__macosx", "network trash folder", "temporary items", "thevolumesettingsfolder", "lost+found",
 })  # fmt: skip
-MAX_PATH_SHOWN = 200  # letters of a path in a message
+MAX_PATH_SHOWN = 200  # characters of a path in a message
 
 
 class File(NamedTuple):
@@ -37,7 +37,7 @@ class File(NamedTuple):
     unreadable: str = ""
 
 
-def walk(folder: Path, ignored: Counter[str], prefix: str = "") -> Iterator[File]:
+def walk(folder: Path, ignored: Counter[str], prefix: str = "", again: dict[str, str] | None = None) -> Iterator[File]:
     """List the image files below a folder in the order of their names.
 
     Links are followed, each folder is read once, and outputs of runs are ignored.
@@ -46,12 +46,13 @@ def walk(folder: Path, ignored: Counter[str], prefix: str = "") -> Iterator[File
         folder: The folder.
         ignored: Counts ignored files by reason; updated while the result is iterated over.
         prefix: Beginning of all names.
+        again: Receives the name of each folder that is linked a second time, and the name under which it is read.
 
     Raises:
         UserError: A folder cannot be read, `folder` is an output of runs, or a data_root below it contains images of
             the user.
     """
-    return _Walk(folder, ignored, prefix).files()
+    return _Walk(folder, ignored, prefix, {} if again is None else again).files()
 
 
 def printable(name: str) -> str:
@@ -95,9 +96,9 @@ def is_ignored_folder(name: str) -> bool:
 class _Walk:
     """One pass over a folder. It is not recursive, because folders may be nested as deep as paths may be long."""
 
-    def __init__(self, folder: Path, ignored: Counter[str], prefix: str) -> None:
-        self._ignored = ignored
-        self._seen: set[tuple[int, int]] = set()
+    def __init__(self, folder: Path, ignored: Counter[str], prefix: str, again: dict[str, str]) -> None:
+        self._ignored, self._again = ignored, again
+        self._seen: dict[tuple[int, int], str] = {}  # the name under which a folder is read
         self._outputs: dict[str, bool] = {}  # whether the target folder of a link is an output of runs
         refuse_outputs(folder)
         self._stack = [self._entries(str(folder), prefix)]
@@ -141,10 +142,12 @@ class _Walk:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
             raise UserError(f"folder {shortened(folder)} cannot be read: {reason_of(error)}") from error
-        if (status.st_dev, status.st_ino) in self._seen:
+        name = prefix.removesuffix("/")
+        first = self._seen.setdefault((status.st_dev, status.st_ino), name)
+        if first != name:
             self._ignored[LINKED_AGAIN] += 1
+            self._again[name] = first
             return iter(())
-        self._seen.add((status.st_dev, status.st_ino))
         return ((entry, prefix + entry.name) for entry in entries)
 
     def _links_to_outputs(self, link: str) -> bool:

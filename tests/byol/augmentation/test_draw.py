@@ -3,6 +3,7 @@
 import math
 from itertools import permutations
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
@@ -85,6 +86,25 @@ def test_boxes_are_distributed_as_torchvisions(aspect):
         lambda box: box[:, 1],
     ):
         assert stats.ks_2samp(measure(boxes), measure(twins)).pvalue > RARE
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.08, 1.0), (0.2, 0.6)])
+def test_areas_of_boxes_are_uniform_from_end_to_end_of_the_scale(low, high):
+    # A square always fits, so no try is rejected; at 1000 px the rounding of the side is far below the resolution.
+    boxes = drawn(size=1000, scale=(low, high), ratio=(1.0, 1.0)).box.double()
+    share = (boxes[:, 2] * boxes[:, 3]).numpy() / 1000**2
+    assert stats.kstest(share, stats.uniform(low, high - low).cdf).pvalue > RARE
+    assert share.min() == pytest.approx(low, abs=2e-3)
+    assert share.max() == pytest.approx(high, abs=2e-3)
+
+
+def test_logarithms_of_aspect_ratios_are_uniform_from_end_to_end():
+    # A tenth of the area fits with every one of these ratios.
+    box = drawn(size=2000, scale=(0.1, 0.1), ratio=(0.5, 3.0)).box.double().numpy()
+    logarithm, low, high = np.log(box[:, 3] / box[:, 2]), math.log(0.5), math.log(3.0)
+    assert stats.kstest(logarithm, stats.uniform(low, high - low).cdf).pvalue > RARE
+    assert logarithm.min() == pytest.approx(low, abs=5e-3)
+    assert logarithm.max() == pytest.approx(high, abs=5e-3)
 
 
 def test_boxes_lie_inside_the_image_and_differ():

@@ -66,6 +66,13 @@ def test_majority_of_far_neighbors_wins():
     assert predict(train, np.array([0, 1, 1]), np.array([[1, 0]], np.float32), 3, 2) == [1]
 
 
+def test_the_votes_of_a_known_case():
+    # Similarities 1 and 0 with k = 2 have the votes 1 + 2 / 6 and 1 + 1 / 6.
+    train = np.array([[1, 0], [0, 1]], np.float32)
+    found = knn_probabilities(torch.tensor(train), torch.tensor([0, 1]), torch.tensor(train[:1]), 2, 3)
+    np.testing.assert_allclose(found, [[8 / 15, 7 / 15, 0]], rtol=1e-6)
+
+
 def test_tied_vote_goes_to_the_nearer_class():
     train = np.array([[0, 1], [1, 0.1]], np.float32)
     assert predict(train, np.array([0, 1]), np.array([[1, 0]], np.float32), 2, 2) == [1]

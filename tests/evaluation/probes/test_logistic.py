@@ -72,3 +72,24 @@ def test_arrays_give_the_probabilities():
 def test_the_same_seed_gives_the_same_bits():
     first, again = (fit(blobs(spread=2.0), cs=(0.01, 1.0), seed=3) for _ in range(2))
     np.testing.assert_array_equal(first.arrays["weight"], again.arrays["weight"])
+
+
+def test_many_classes_of_one_image_are_no_regression():
+    x = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        importlib.reload(settings)
+        assert (module.fit_logistic(x, np.arange(40), 100.0).predict(x) == np.arange(40)).all()
+
+
+@pytest.mark.parametrize("c", [1e-300, 9e-10])
+def test_strength_without_effect_in_float32_is_refused(c):
+    with pytest.raises(ValueError, match=r"greater than or equal to 0.000000001"):
+        Logistic(cs=[1.0, c], validation=0.2)
+
+
+@pytest.mark.parametrize("c", [1e-9, 1e300])
+def test_extreme_strengths_are_fitted_silently(c):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isfinite(fit(blobs(), cs=[c]).probabilities).all()

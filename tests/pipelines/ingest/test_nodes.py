@@ -14,7 +14,7 @@ from byol_kedro.pipeline_registry import build_pipelines
 from byol_kedro.pipelines.ingest import create_pipeline
 from byol_kedro.pipelines.ingest.data_summary import describe
 from byol_kedro.pipelines.ingest.nodes import ingest, summarize
-from byol_kedro.pipelines.ingest.overlap import SHOWN, count_overlap
+from byol_kedro.pipelines.ingest.overlap import SHOWN, ImageHashes, contradicting_labels, count_overlap
 from tests.support.image_datasets import ingest_parameters
 
 INGEST = ingest_parameters(16, photos={"unlabeled": 3, "train": 2, "test": 1})
@@ -62,11 +62,15 @@ def copies(images, rows):
     return np.minimum(images.pixels[rows].astype(int) + 3, 255).astype(np.uint8)
 
 
+def overlap(unlabeled, train, test):
+    return count_overlap(*map(ImageHashes.of, (unlabeled, train, test)))
+
+
 def test_overlap_is_counted_and_named():
     unlabeled, train, test = (random_images(n, side=16, seed=seed) for seed, n in enumerate((6, 5, 4)))
     test.pixels[[1, 3]] = train.pixels[[4, 0]]
     test.pixels[2:3] = copies(unlabeled, [5])
-    assert count_overlap(unlabeled, train, test) == {
+    assert overlap(unlabeled, train, test) == {
         "train": {"identical": 2, "near": 0, "pairs": ["1 4 (identical)", "3 0 (identical)"]},
         "unlabeled": {"identical": 0, "near": 1, "pairs": ["2 5 (0 bits)"]},
     }
@@ -75,7 +79,7 @@ def test_overlap_is_counted_and_named():
 def test_equal_hashes_of_different_images_are_no_overlap():
     train, test = random_images(3, side=16), random_images(2, side=16, seed=1)
     train.pixels[1], test.pixels[0] = 40, 200  # all hashes of plain images are the same
-    seen = count_overlap(random_images(0, side=16), train, test)["train"]
+    seen = overlap(random_images(0, side=16), train, test)["train"]
     assert seen == {"identical": 0, "near": 0, "pairs": []}
 
 
@@ -83,21 +87,21 @@ def test_a_test_image_with_two_copies_counts_once():
     train, test = random_images(3, side=16), random_images(2, side=16, seed=1)
     train.pixels[2] = train.pixels[1]
     test.pixels[0] = train.pixels[1]
-    assert count_overlap(random_images(0, side=16), train, test)["train"]["identical"] == 1
+    assert overlap(random_images(0, side=16), train, test)["train"]["identical"] == 1
 
 
 def test_the_number_of_named_pairs_is_limited():
     train = random_images(4 * SHOWN, side=16)
-    seen = count_overlap(random_images(0, side=16), train, train)["train"]
+    seen = overlap(random_images(0, side=16), train, train)["train"]
     assert (seen["identical"], len(seen["pairs"])) == (4 * SHOWN, SHOWN)
 
 
 def test_overlap_is_warned_of(caplog):
     unlabeled, train, test = (random_images(n, side=16, seed=seed) for seed, n in enumerate((6, 5, 4)))
-    count_overlap(unlabeled, train, test)
+    overlap(unlabeled, train, test)
     assert not caplog.messages
     test.pixels[0] = train.pixels[2]
-    count_overlap(unlabeled, train, test)
+    overlap(unlabeled, train, test)
     (line,) = caplog.messages
     assert line.startswith(
         "some of 4 test images are also training images, or nearly identical to one "
@@ -109,7 +113,27 @@ def test_overlap_is_computed_in_batches(monkeypatch):
     train, test = random_images(5, side=16), random_images(4, side=16, seed=1)
     test.pixels[3] = train.pixels[4]
     monkeypatch.setattr(statistics, "CHUNK", 2)
-    assert count_overlap(random_images(0, side=16), train, test)["train"]["pairs"] == ["3 4 (identical)"]
+    assert overlap(random_images(0, side=16), train, test)["train"]["pairs"] == ["3 4 (identical)"]
+
+
+def test_identical_images_of_different_classes_are_counted_and_named(caplog):
+    train, test = random_images(5, labels=[0, 1, 0, 1, -1]), random_images(3, seed=1, labels=[1, 1, 0])
+    train.pixels[[1, 2, 4]] = train.pixels[0]  # classes b, a and unknown; the first is of class a
+    test.pixels[0] = train.pixels[3]  # the same class
+    test.pixels[2] = train.pixels[3]
+    summary, _ = summarize(random_images(2, seed=2), train, test)
+    assert summary["contradicting_labels"] == {"images": 6, "pairs": ["0 (a) 1 (b)", "3 (b) 2 (a)"]}
+    assert any(
+        line.startswith("6 labeled images are identical to one of another class, see data_summary; for example 0 (a) 1")
+        for line in caplog.messages
+    )
+
+
+def test_identical_images_of_one_class_are_no_contradiction(caplog):
+    train = random_images(3, labels=[0, 0, 1])
+    train.pixels[1] = train.pixels[0]
+    assert contradicting_labels(ImageHashes.of(train)) == {"images": 0, "pairs": []}
+    assert not caplog.messages
 
 
 def test_the_summary_counts_classes_and_unlabeled_images():

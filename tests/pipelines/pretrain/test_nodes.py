@@ -46,6 +46,7 @@ def test_the_header_describes_the_training(trained):
         data_fingerprint="unlabeled-mark:train-mark",
         recipe="test",
         epochs=2,
+        steps=4,
         batch_size=10,
         projection_dim=8,
         hidden_dim=24,
@@ -57,11 +58,25 @@ def test_the_header_has_all_parameters_and_the_image_passes(trained):
     assert training_of(trained[0]) == (recipe(accumulation_steps=2, batch_size=5), 40)  # 4 steps of 2 × 5
 
 
+def test_a_training_in_steps_ends_within_an_epoch(tmp_path):
+    encoder, _, history = run(tmp_path, recipe(epochs=None, steps=5))  # two steps an epoch
+    header = EncoderHeader.from_dict(encoder.header)
+    assert (header.steps, header.epochs, encoder.header["image_passes"]) == (5, 2.5, "40")
+    assert history["epoch"].tolist() == [0.5, 1.0, 1.5, 2.0, 2.5]
+    assert history["knn_top1"].notna().tolist() == [False, False, True, False, True]
+
+
+def test_without_evaluations_the_history_has_no_knn(tmp_path):
+    history = run(tmp_path, recipe(online_knn={"evaluations": 0}))[2]
+    assert not history[["knn_top1", "effective_rank"]].notna().any(axis=None)
+    assert history["step"].iloc[-1] == 4
+
+
 def test_a_constant_channel_has_std_one():
     flat = [dataclasses.replace(images, pixels=images.pixels.copy()) for images in (UNLABELED, TRAIN)]
     for images in flat:
         images.pixels[:, 2] = 77
-    header = encoder_header(initial_state(recipe(), SIZE, 0, CPU), recipe(), *flat, 0)
+    header = encoder_header(initial_state(recipe(), SIZE, 0, CPU), Plan(recipe(), 22, 0), *flat)
     assert (header.mean[2], header.std[2]) == (77 / 255, 1)
 
 
@@ -187,7 +202,7 @@ def test_a_training_of_one_step_logs_its_last_line(caplog):
     with caplog.at_level(logging.INFO), ProgressReport(plan, "CPU", terminal=False) as report:
         report(1, Row(1, 1.0, 3.0, 0.1, 0.9, 8.0, 1.0, 0.25))
     assert [record.getMessage() for record in caplog.records] == [
-        "epoch 1.0 of 1, loss 3.000, kNN top-1 within train 25.0%, done"
+        "step 1 of 1 (epoch 1.0), loss 3.000, kNN top-1 within train 25.0%, done"
     ]
 
 
@@ -213,40 +228,43 @@ def log_lines(caplog, seconds_per_step, *, steps=40, std=1.0, upto=40):
 def test_the_plan_is_logged(caplog):
     with caplog.at_level(logging.INFO):
         for size in (None, 64):
-            given = recipe(epochs=80, batch_size=256, optimizer={"warmup_epochs": 2}, views={"size": size})
+            given = recipe(epochs=80, batch_size=256, optimizer={"warmup": 0.025}, views={"size": size})
             log_plan(Plan(given, 3000, 0), 96)
-    rest = "in steps of 256: 11 steps per epoch, 880 in total, 22 of them warmup, in float32"
+    rest = "in steps of 256: 880 steps (80 epochs of 11), 22 of them warmup, in float32"
     assert caplog.messages == [f"3,000 images of 96×96 {rest}", f"3,000 images of 96×96 (views of 64×64) {rest}"]
-
-
-@pytest.mark.parametrize("epochs", [1, 2])
-def test_a_training_within_its_warmup_is_warned_about(caplog, epochs):
-    log_plan(Plan(recipe(epochs=epochs, optimizer={"warmup_epochs": 2}), 80, 0), 96)
-    assert caplog.messages[-1].endswith(
-        f"set pretrain.optimizer.warmup_epochs (2) well below pretrain.epochs ({epochs})"
-    )
 
 
 def test_the_estimate_of_a_long_training_suggests_the_sample(caplog):
     lines = log_lines(caplog, 10.0, steps=80_000, upto=3)
     hint = "--env=sample takes minutes, on built-in photographs"
-    assert lines[0] == f"pretraining will take about 9 days on this CPU; {hint}"
+    assert lines[0] == f"pretraining will take about 9 days on this CPU (80,000 steps, 8,000 epochs); {hint}"
 
 
 def test_the_estimate_of_a_short_training_has_no_advice(caplog):
-    assert log_lines(caplog, 6.0)[0] == "pretraining will take about 4 minutes on this CPU"
+    assert log_lines(caplog, 6.0)[0] == "pretraining will take about 4 minutes on this CPU (40 steps, 4 epochs)"
 
 
-def test_each_epoch_logs_the_time_left(caplog):
-    lines = log_lines(caplog, 1.0)
-    assert lines[2] == "epoch 2.0 of 4, loss 3.000, kNN top-1 within train 25.0%, 20 seconds left"
-    assert lines[-1] == "epoch 4.0 of 4, loss 3.000, kNN top-1 within train 25.0%, done"
-    assert len(lines) == 1 + 4
+def test_each_evaluation_logs_the_time_left(caplog):
+    lines = log_lines(caplog, 0.5)
+    assert lines[1:] == [
+        "step 20 of 40 (epoch 2.0), loss 3.000, kNN top-1 within train 25.0%, 10 seconds left",
+        "step 40 of 40 (epoch 4.0), loss 3.000, kNN top-1 within train 25.0%, done",
+    ]
+
+
+def test_a_resumed_training_estimates_what_is_left(caplog):
+    clock = Clock()
+    plan = Plan(recipe(epochs=4), 80, 0)
+    with caplog.at_level(logging.INFO), ProgressReport(plan, "CPU", terminal=False, clock=clock) as report:
+        for done in range(10, 13):
+            report(done, None)
+            clock.now += 6.0
+    assert caplog.messages[0] == "pretraining will take about 3 minutes on this CPU (30 of 40 steps left)"
 
 
 def test_a_long_epoch_logs_every_twenty_seconds(caplog):
     lines = log_lines(caplog, 7.0, upto=9)
-    assert lines[1:] == ["step 4 of 40, 4 minutes left", "step 7 of 40, 4 minutes left"]
+    assert lines[1:] == ["step 4 of 40 (epoch 0.4), 4 minutes left", "step 7 of 40 (epoch 0.7), 4 minutes left"]
 
 
 def test_a_collapse_is_logged_once(caplog):
@@ -261,8 +279,19 @@ def test_a_terminal_shows_a_bar_and_only_the_estimate_is_logged(caplog, capsys):
         for done in range(1, 41):
             clock.now += 30.0
             report(done, None)
-    assert [record.getMessage() for record in caplog.records] == ["pretraining will take about 20 minutes on this CPU"]
+    (estimate,) = caplog.messages
+    assert estimate == "pretraining will take about 20 minutes on this CPU (40 steps, 4 epochs)"
     assert "pretraining" in capsys.readouterr().out
+
+
+def test_the_bar_follows_every_step_and_begins_with_the_step():
+    plan = Plan(recipe(epochs=None, steps=4000), 8 * 1000, 0)
+    with ProgressReport(plan, "CPU", terminal=True, clock=Clock()) as report:
+        report(1250, Row(1250, 1.25, 3.0, 0.1, 0.9, 8.0, 1.0, 0.25))
+        report(1251, None)
+        (task,) = report._bar.tasks
+        assert task.description.startswith("step 1,251 of 4,000 (epoch 1.3), ")
+        assert task.description.endswith(" left, loss 3.000, kNN top-1 within train 25.0%")
 
 
 @pytest.mark.parametrize(

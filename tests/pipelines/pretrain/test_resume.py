@@ -114,7 +114,7 @@ def test_another_recipe_starts_over_and_logs_the_difference(tmp_path, caplog):
 def test_a_finished_training_is_continued_on_a_longer_schedule(tmp_path, caplog):
     run(tmp_path, recipe(epochs=2))
     with caplog.at_level(logging.INFO):
-        longer = run(tmp_path, recipe(epochs=3, continue_from_epochs=2))
+        longer = run(tmp_path, recipe(epochs=3, continue_from=2))
     assert any(message.startswith("continuing the training of 2 epochs") for message in caplog.messages)
     history = longer[2]
     assert history["step"].tolist() == [1, 2, 3, 4, 5, 6]
@@ -123,10 +123,34 @@ def test_a_finished_training_is_continued_on_a_longer_schedule(tmp_path, caplog)
     assert longer[0].header["epochs"] == "3"
 
 
+def test_a_training_in_steps_continues_one_in_epochs(tmp_path, caplog):
+    run(tmp_path, recipe(epochs=2))
+    with caplog.at_level(logging.INFO):
+        longer = run(tmp_path, recipe(epochs=None, steps=5, continue_from=4))
+    assert any(message.startswith("continuing the training of 4 steps") for message in caplog.messages)
+    assert (longer[2]["step"].tolist(), longer[0].header["epochs"]) == ([1, 2, 3, 4, 5], "2.5")
+    in_epochs = run(tmp_path, recipe(epochs=None, steps=7, continue_from=5))
+    assert len(json.loads(in_epochs[0].header["lineage"])) == 3
+
+
+def test_a_finished_training_in_epochs_is_that_in_as_many_steps(tmp_path, monkeypatch):
+    first = run(tmp_path, recipe(epochs=2))
+    interrupt_after(monkeypatch, 0)
+    again = run(tmp_path, recipe(epochs=None, steps=4))
+    assert [again[0].header[name] for name in ("epochs", "steps")] == ["2", "4"]
+    assert first[2].equals(again[2])
+
+
+def test_a_resumed_training_in_steps_has_the_same_tensors(tmp_path):
+    parameters = recipe(epochs=None, steps=5, checkpoint={"steps": 1})
+    run_interrupted(tmp_path / "a", parameters, 4)
+    assert same(run(tmp_path / "a", parameters), run(tmp_path / "b", parameters))
+
+
 def test_a_continued_training_can_be_continued(tmp_path):
     run(tmp_path, recipe(epochs=1))
-    run(tmp_path, recipe(epochs=2, continue_from_epochs=1))
-    history = run(tmp_path, recipe(epochs=3, continue_from_epochs=2))[2]
+    run(tmp_path, recipe(epochs=2, continue_from=1))
+    history = run(tmp_path, recipe(epochs=3, continue_from=2))[2]
     assert history["step"].tolist() == [1, 2, 3, 4, 5, 6]
 
 
@@ -136,24 +160,24 @@ def test_the_lineage_lists_the_continued_trainings(tmp_path):
 
     straight = lineage(recipe(epochs=1))
     assert len(straight) == 1
-    longer = lineage(recipe(epochs=2, continue_from_epochs=1))
+    longer = lineage(recipe(epochs=2, continue_from=1))
     assert longer[:-1] == straight
-    assert lineage(recipe(epochs=3, continue_from_epochs=2))[:-1] == longer
+    assert lineage(recipe(epochs=3, continue_from=2))[:-1] == longer
     from_the_start = lineage(recipe(epochs=2))  # preferred to the continued one
-    assert lineage(recipe(epochs=4, continue_from_epochs=2))[:-1] == from_the_start != longer
+    assert lineage(recipe(epochs=4, continue_from=2))[:-1] == from_the_start != longer
 
 
 def test_a_training_from_scratch_is_preferred_to_a_continued_one(tmp_path):
     for folder in ("a", "b"):
         run(tmp_path / folder, recipe(epochs=2))
     run(tmp_path / "a", recipe(epochs=1))
-    run(tmp_path / "a", recipe(epochs=2, continue_from_epochs=1))
-    longer = recipe(epochs=3, continue_from_epochs=2)
+    run(tmp_path / "a", recipe(epochs=2, continue_from=1))
+    longer = recipe(epochs=3, continue_from=2)
     assert same(run(tmp_path / "a", longer), run(tmp_path / "b", longer))
 
 
 def test_a_continued_training_is_resumed(tmp_path):
-    parameters = recipe(epochs=4, continue_from_epochs=2, checkpoint={"steps": 1})
+    parameters = recipe(epochs=4, continue_from=2, checkpoint={"steps": 1})
     for folder in ("a", "b"):
         run(tmp_path / folder, recipe(epochs=2))
     run_interrupted(tmp_path / "a", parameters, 6)
@@ -165,9 +189,11 @@ def test_a_continued_training_is_resumed(tmp_path):
 def test_an_unfinished_training_cannot_be_continued(tmp_path):
     run_interrupted(tmp_path, recipe(epochs=2, checkpoint={"steps": 1}), 3)
     with pytest.raises(UserError, match=r"no finished training of 2 epochs.*run it first, with pretrain.epochs=2"):
-        run(tmp_path, recipe(epochs=3, continue_from_epochs=2))
+        run(tmp_path, recipe(epochs=3, continue_from=2))
 
 
 def test_only_a_shorter_training_can_be_continued():
     with pytest.raises(ValueError, match="must be below epochs, found 2 of 2"):
-        recipe(epochs=2, continue_from_epochs=2)
+        recipe(epochs=2, continue_from=2)
+    with pytest.raises(ValueError, match="must be below steps, found 9 of 8"):
+        recipe(epochs=None, steps=8, continue_from=9)

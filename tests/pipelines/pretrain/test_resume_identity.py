@@ -16,6 +16,7 @@ CHANGES = [
     {"views": {"size": 8}},
     {"normalize": False},
     {"epochs": 3},
+    {"epochs": None, "steps": 3},
     {"batch_size": 7},
     {"accumulation_steps": 2},
     {"optimizer": {"lr": 0.06}},
@@ -23,13 +24,18 @@ CHANGES = [
     {"precision": "bfloat16"},
     {"precision": "float16"},
     {"compile": True},
-    {"continue_from_epochs": 1},
+    {"continue_from": 1},
 ]
 
 
 @pytest.mark.parametrize("changes", CHANGES, ids=str)
 def test_relevant_parameters_change_the_identity(changes):
     assert identity(changes) != identity()
+
+
+def test_the_unit_of_the_length_does_not_change_the_identity():
+    in_epochs = identity({"epochs": 3, "continue_from": 2})  # two steps an epoch
+    assert identity({"epochs": None, "steps": 6, "continue_from": 4}) == in_epochs
 
 
 def test_seed_device_and_data_change_the_identity():

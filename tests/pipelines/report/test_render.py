@@ -52,11 +52,12 @@ def test_map_with_too_many_points_has_no_thumbnails(monkeypatch):
     assert render.thumbnails(given.pair_embedding_map(), IMAGES) is None
 
 
-def test_class_and_file_names_are_not_markup_in_the_map():
-    figure = go.Figure(go.Scatter(x=[0], y=[1], name="<b>cat</b>", text=["R&D/<i>1</i>.png"]))
-    trace = render.with_literal_labels(figure).data[0]
-    assert (trace.name, trace.text) == ("&lt;b&gt;cat&lt;/b&gt;", ("R&amp;D/&lt;i&gt;1&lt;/i&gt;.png",))
-    assert figure.data[0].name == "<b>cat</b>"
+def test_thumbnails_of_names_with_markup():
+    name = "R&D/<i>1</i>.png"
+    figure = go.Figure(go.Scatter(x=[0], y=[1], text=["R&amp;D/&lt;i&gt;1&lt;/i&gt;.png"]))
+    packed = render.thumbnails(figure, replace(IMAGES, names=[*IMAGES.names[:4], name, *IMAGES.names[5:]]))
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(packed.jpeg))), float).mean(axis=(0, 1))
+    np.testing.assert_allclose(shown, IMAGES.pixels[4, :, 0, 0], atol=6)
 
 
 def test_two_thousand_thumbnails_take_less_than_three_megabytes():

@@ -47,6 +47,17 @@ def test_byol_row_has_the_training_of_the_encoders_header(column, value):
     assert set(rows(results, "BYOL")[column]) == {value}
 
 
+def test_a_training_in_steps_has_a_fraction_of_epochs():
+    results, table = tabulate(given.encoder(epochs="12.371134020618557", steps="4800"))
+    assert set(rows(results, "BYOL")["epochs"]) == {12.371134020618557}
+    assert "|   12.4 |" in table
+    assert "|     80 |" in table  # published
+
+
+def test_whole_epochs_are_integers():
+    assert tabulate()[0]["epochs"].dtype == "Int64"
+
+
 def test_untrained_network_has_zero_epochs():
     results, _ = tabulate()
     assert set(rows(results, "untrained")["epochs"]) == {0}

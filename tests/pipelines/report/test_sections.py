@@ -23,6 +23,13 @@ def test_setup_names_training_and_evaluation_data():
     )
 
 
+def test_setup_and_header_show_a_fraction_of_epochs():
+    header = given.encoder(epochs="12.371134020618557", steps="4800").header
+    assert "(recipe base: 12.4 epochs, 4,800 steps of 256 images)" in sections.setup(header, given.data_summary(), 4800)
+    main = sections.training(header)["main"]
+    assert (main["epochs"], main["steps"]) == ("12.4", "4800")
+
+
 def test_steps_of_another_training_are_not_given():
     loaded = {"training_history": {"version": "2026-08-01T00.00.00.000Z", "command": "kedro run"}}
     assert "steps" not in summarize(manifest=given.manifest(reads=loaded))["setup"]

@@ -20,6 +20,9 @@ Features = NDArray[np.float32]
 Labels = NDArray[np.int64]
 Arrays = dict[str, NDArray[Any]]
 
+# scikit-learn's inverse strength of the regularization. Smaller values give coefficients of 0 in float32, and from
+# 1e-45 on warnings.
+InverseStrength = Annotated[float, Field(ge=1e-9)]
 ValidationFraction = Annotated[float, Field(gt=0, lt=1)]
 # Names of the arrays of a linear layer, and of two, on standardized features.
 LINEAR = ("mean", "scale", "weight", "bias")
@@ -64,7 +67,7 @@ class LinearSgd(Block):
 class Logistic(Block):
     """scikit-learn's logistic regression; C is the best of `cs` on a validation part of train."""
 
-    cs: Annotated[list[PositiveFloat], Field(min_length=1)]
+    cs: Annotated[list[InverseStrength], Field(min_length=1)]
     validation: ValidationFraction
 
 
@@ -158,7 +161,7 @@ PROBES: dict[str, Probe] = {
         Probe("logistic", "logistic regression", Logistic, LINEAR, "lower probes.logistic.cs"),
         Probe("linear_adam", "logistic regression", LinearAdam, LINEAR, "lower probes.linear_adam.lr", "Adam"),
         Probe("linear_sgd", "logistic regression", LinearSgd, LINEAR, "lower probes.linear_sgd.lrs", "SGD"),
-        Probe("mlp", "MLP", Mlp, ONE_HIDDEN_LAYER, "lower probes.mlp.lr"),
+        Probe("mlp", "MLP", Mlp, ONE_HIDDEN_LAYER, "lower probes.mlp.lr or probes.mlp.weight_decay"),
         Probe("knn", "kNN", Knn, (), "run the pipeline extract again"),
         Probe("knn_weighted", "kNN", KnnWeighted, (), "raise probes.knn_weighted.temperature", "weighted"),
     )

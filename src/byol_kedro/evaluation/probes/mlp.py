@@ -19,6 +19,7 @@ from byol_kedro.evaluation.probes.base import (
 from byol_kedro.evaluation.probes.linear import init_linear
 from byol_kedro.evaluation.scaler import Scaler
 from byol_kedro.evaluation.threads import one_thread
+from byol_kedro.files.memory import check_memory
 
 LAYERS = ONE_HIDDEN_LAYER[2:]  # after mean and scale
 
@@ -39,7 +40,11 @@ def fit(x: Features, y: Labels, n_classes: int, params: Mlp, seed: int) -> Fitte
     Returns:
         `mean`, `scale` (D,), `hidden.weight` (H, D), `hidden.bias` (H,), `output.weight` (n_classes, H) and
         `output.bias` (n_classes,). `chosen` has `epoch`, counted from 1.
+
+    Raises:
+        UserError: The network does not fit into memory.
     """
+    check_memory("probes.mlp.hidden_dim", (x.shape[1] + 1) * params.hidden_dim + (params.hidden_dim + 1) * n_classes)
     generator = torch.Generator().manual_seed(seed)
     scaler = Scaler.fit(x)
     inputs, labels = torch.from_numpy(scaler(x)), torch.from_numpy(y)

@@ -1,5 +1,6 @@
 """The reference networks that the encoder is compared with."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -88,7 +89,7 @@ def all_references(
     Args:
         encoder: the encoder that they are compared with.
         images_train: images and labels for the supervised training.
-        references: weights, as `name` or `name@file`, by the user's name for them.
+        references: weights, as `name` or `name@file`, by the name that the user gave them.
         supervised: whether to train the same network with labels.
         device: where features are computed.
 
@@ -118,10 +119,10 @@ def _supervised(
     steps, count = counted(plan.steps, "step"), counted(len(known), "image")
     logger.info("%s: %s over %s, as many image passes as for the encoder", SUPERVISED, steps, count)
     pixels, labels = images_train.pixels[known], images_train.labels[known]
-    model = train_supervised(pixels, labels, header, plan, device, _progress_log(plan.parameters.epochs))
+    model = train_supervised(pixels, labels, header, plan, device, _progress_log(math.ceil(plan.epochs)))
     facts = {
         "architecture": header.architecture,
-        "epochs": plan.parameters.epochs,
+        "epochs": plan.epochs,
         "batch_size": plan.images_per_step,
         "seed": header.seed,
     }

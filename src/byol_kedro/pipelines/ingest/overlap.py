@@ -1,4 +1,4 @@
-"""Finds test images that are also training images."""
+"""Finds test images that are also training images, and identical images of different classes."""
 
 from dataclasses import dataclass
 from hashlib import sha256
@@ -10,6 +10,7 @@ from byol_kedro.byol.statistics import chunks
 from byol_kedro.datasets.images import Images
 from byol_kedro.evaluation.duplicates import NEAR, Hashes, alike, nearest, perceptual_hash
 from byol_kedro.log import get_logger
+from byol_kedro.sources.source import UNKNOWN_LABEL
 
 SHOWN = 5  # pairs in the summary, the most similar first
 
@@ -35,7 +36,31 @@ class ImageHashes:
         return cls(exact, np.concatenate(perceptual), images)
 
 
-def count_overlap(unlabeled: Images, train: Images, test: Images) -> dict[str, Any]:
+def contradicting_labels(*splits: ImageHashes) -> dict[str, Any]:
+    """Count images that are identical to one of another class, and log a warning if there are any.
+
+    Returns:
+        The number of these `images`, of all splits together, and `pairs` that name some of them.
+    """
+    same: dict[bytes, list[tuple[int, str]]] = {}
+    for hashes in splits:
+        images = hashes.images
+        for digest, label, name in zip(hashes.exact, images.labels, images.names, strict=True):
+            if label != UNKNOWN_LABEL:
+                same.setdefault(digest, []).append((int(label), f"{name} ({images.class_names[label]})"))
+    groups = [group for group in same.values() if len({label for label, _ in group}) > 1]
+    pairs = [f"{group[0][1]} {next(text for label, text in group if label != group[0][0])}" for group in groups]
+    count = sum(map(len, groups))
+    if count:
+        logger.warning(
+            "%s labeled images are identical to one of another class, see data_summary; for example %s",
+            f"{count:,}",
+            pairs[0],
+        )
+    return {"images": count, "pairs": pairs[:SHOWN]}
+
+
+def count_overlap(unlabeled: ImageHashes, train: ImageHashes, test: ImageHashes) -> dict[str, Any]:
     """Count test images that are also in train or in unlabeled, and log a warning if there are any.
 
     A near duplicate is not identical, but its perceptual hash differs in at most `NEAR` bits and its pixels are similar
@@ -44,14 +69,13 @@ def count_overlap(unlabeled: Images, train: Images, test: Images) -> dict[str, A
     Returns:
         For train and for unlabeled, the numbers of `identical` and of `near` images, and some of the `pairs`.
     """
-    hashes = ImageHashes.of(test)
     others = (("train", train), ("unlabeled", unlabeled))
-    found = {split: _overlap(hashes, ImageHashes.of(images)) for split, images in others}
+    found = {split: _overlap(test, hashes) for split, hashes in others}
     if any(counts["identical"] or counts["near"] for counts in found.values()):
         text = "; ".join(f"{split}: {c['identical']} identical, {c['near']} near" for split, c in found.items())
         logger.warning(
             "some of %s test images are also training images, or nearly identical to one (%s), see data_summary",
-            f"{len(test):,}",
+            f"{len(test.images):,}",
             text,
         )
     return found

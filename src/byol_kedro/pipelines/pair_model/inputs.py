@@ -15,6 +15,7 @@ from byol_kedro.pair_model.embeddings import SplitEmbeddings
 from byol_kedro.pair_model.map import check_map
 from byol_kedro.pair_model.model import PairModel, check_layers
 from byol_kedro.pair_model.pairs import ConcatArray
+from byol_kedro.pair_model.training import check_widths
 from byol_kedro.parameters import PairModelParams, Parameters
 
 
@@ -40,7 +41,7 @@ def check_pair_model(parameters: Parameters, *, with_references: bool) -> None:
 
 
 def check_feature_dim(settings: PairModelParams, features: int, given: tuple[pd.DataFrame, Tensors] | None) -> None:
-    """Check files against the encoder before it is trained.
+    """Check files and widths against the encoder before it is trained.
 
     Args:
         settings: the parameter block `pair_model`.
@@ -48,9 +49,12 @@ def check_feature_dim(settings: PairModelParams, features: int, given: tuple[pd.
         given: the pair file and the saved features of pairs, if the run reads them.
 
     Raises:
-        UserError: the saved features, or the weights of `weights_from`, have another number of features.
+        UserError: the saved features, or the weights of `weights_from`, have another number of features, or the
+            network does not fit into memory.
     """
-    if settings.weights_from is not None:
+    if settings.weights_from is None:
+        check_widths(settings, features)
+    else:
         content, _ = read_weights(Path(settings.weights_from), "pair_model.weights_from")
         check_layers(content, settings.weights_from, features)
     if given is not None:

@@ -202,8 +202,7 @@ def evaluate_model(
     test = pair_embeddings[pair_embeddings["split"] == "test"]
     cluster = test["cluster"].to_numpy()
     return {
-        "encoder_version": Provenance.from_header(pair_model.header).encoder_version,
-        "data_fingerprint": images_test.fingerprint,
+        **Provenance.from_header(pair_model.header).on(images_test),
         "pairs": {
             **{split: int(counts.get(split, 0)) for split in SPLITS},
             "split by": settings.pairs.split,

@@ -8,6 +8,7 @@ import pandas as pd
 from byol_kedro.byol.encoder import EncoderHeader, to_arrays
 from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.networks import feature_dim
+from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import TrainState
 from byol_kedro.byol.statistics import channel_statistics
 from byol_kedro.datasets.images import Images
@@ -15,10 +16,9 @@ from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.parameters import Pretrain
 
 
-def encoder_header(
-    state: TrainState, parameters: Pretrain, images_unlabeled: Images, images_train: Images, seed: int
-) -> EncoderHeader:
+def encoder_header(state: TrainState, plan: Plan, images_unlabeled: Images, images_train: Images) -> EncoderHeader:
     """The header of the encoder. Reads all images if their mean and standard deviation are needed."""
+    parameters = plan.parameters
     pixels = [images_unlabeled.pixels, images_train.pixels]
     mean, std = channel_statistics(pixels) if parameters.normalize else ((0.0,) * 3, (1.0,) * 3)
     return EncoderHeader(
@@ -32,11 +32,12 @@ def encoder_header(
         data=images_train.source,
         data_fingerprint=f"{images_unlabeled.fingerprint}:{images_train.fingerprint}",
         recipe=parameters.recipe,
-        epochs=parameters.epochs,
-        batch_size=parameters.batch_size * parameters.accumulation_steps,
+        epochs=plan.epochs,
+        steps=plan.steps,
+        batch_size=plan.images_per_step,
         projection_dim=parameters.heads.projection_dim,
         hidden_dim=parameters.heads.hidden_dim,
-        seed=seed,
+        seed=plan.seed,
     )
 
 

@@ -61,7 +61,7 @@ def pretrain(
     state = initial_state(parameters, size, seed, torch_device)
     parameters = _resolve_precision(parameters, state, size)
     plan = Plan(parameters, len(images_unlabeled) + len(images_train), seed)
-    header = encoder_header(state, parameters, images_unlabeled, images_train, seed)
+    header = encoder_header(state, plan, images_unlabeled, images_train)
     folder = checkpoints.of(training_identity(parameters, images_unlabeled, images_train, seed, torch_device))
     trainer = Trainer(plan, state, Monitor(torch_device), header, folder)
     with folder.locked():  # waits while another process runs the same training

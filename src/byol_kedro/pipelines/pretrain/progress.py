@@ -1,6 +1,7 @@
 """Progress of the training on the screen."""
 
 import math
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -9,16 +10,19 @@ from types import TracebackType
 from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 
 from byol_kedro.byol.monitor import Row
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import TrainState
 from byol_kedro.evaluation.metrics import percent
+from byol_kedro.files.cores import usable_cores
 from byol_kedro.log import Throttle, counted, format_duration, get_logger
 
 logger = get_logger(__name__)
 ESTIMATE_SECONDS, ESTIMATE_STEPS = 5.0, 10  # whichever comes first
 LONG_SECONDS = 3600.0
+BAR_WIDTH = 20  # characters
 
 
 class ProgressReport:
@@ -42,7 +46,9 @@ class ProgressReport:
         """Create the report; nothing is shown before the first step."""
         self._plan, self._device, self._clock = plan, device, clock
         # rich writes the bar to the console of Kedro's log handler, so that log lines do not cut it.
-        columns = TextColumn("pretraining"), BarColumn(), TextColumn("{task.description}")
+        # Only the text is wrapped in a narrow terminal.
+        text = TextColumn("{task.description}", table_column=Column())
+        columns = TextColumn("pretraining"), BarColumn(BAR_WIDTH), text
         on_terminal = sys.stdout.isatty() if terminal is None else terminal
         self._bar = Progress(*columns) if on_terminal else None
         self._text, self._estimated, self._warned = "", False, False
@@ -80,10 +86,10 @@ class ProgressReport:
         if enough and not self._estimated and done < self._plan.steps:
             self._estimated = True
             self._estimate(per_step)
-        self._show(done, row, per_step)
+        self._show(done, per_step)
 
     def _update(self, row: Row) -> None:
-        self._text = f"epoch {row.epoch:.1f} of {self._plan.parameters.epochs}, loss {row.loss:.3f}"
+        self._text = f", loss {row.loss:.3f}"
         if math.isfinite(row.knn_top1):
             self._text += f", kNN top-1 within train {percent(row.knn_top1)}%"
         if row.collapsed(self._plan.parameters.heads.projection_dim) and not self._warned:
@@ -97,38 +103,49 @@ class ProgressReport:
 
     def _estimate(self, per_step: float) -> None:
         assert self._start is not None
-        seconds = per_step * (self._plan.steps - self._start[1])
+        total, first = self._plan.steps, self._start[1]
+        seconds = per_step * (total - first)
         hint = "; --env=sample takes minutes, on built-in photographs" if seconds > LONG_SECONDS else ""
-        logger.info("pretraining will take about %s on this %s%s", format_duration(seconds), self._device, hint)
+        whole = f"{counted(total, 'step')}, {counted(self._plan.epochs, 'epoch')}"
+        work = whole if first == 1 else f"{total - first:,} of {counted(total, 'step')} left"
+        logger.info(
+            "pretraining will take about %s on this %s (%s)%s", format_duration(seconds), self._device, work, hint
+        )
 
-    def _show(self, done: int, row: Row | None, per_step: float) -> None:
-        left = f"{format_duration(per_step * (self._plan.steps - done))} left"
+    def _show(self, done: int, per_step: float) -> None:
+        steps, epoch = self._plan.steps, done / self._plan.steps_per_epoch
+        position = f"step {done:,} of {steps:,} (epoch {epoch:.1f})"
+        left = f"{format_duration(per_step * (steps - done))} left" if done < steps else "done"
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=done, description=f"{self._text}, {left}")
-            return
-        epoch_ends = row is not None and done % self._plan.steps_per_epoch == 0
-        if self._throttle.is_due(always=epoch_ends and bool(self._text)):
-            text = self._text or f"step {done} of {self._plan.steps}"
-            logger.info("%s, %s", text, left if done < self._plan.steps else "done")
+            self._bar.update(self._bar.task_ids[0], completed=done, description=f"{position}, {left}{self._text}")
+        elif self._throttle.is_due(always=done == steps or self._plan.evaluates_after(done)):
+            logger.info("%s%s, %s", position, self._text, left)
 
 
 def log_plan(plan: Plan, size: int) -> None:
-    """Log the number of steps, the sizes and the precision; warns if the warmup does not end before the training."""
-    per_step, steps, warmup = (f"{number:,}" for number in (plan.images_per_step, plan.steps, plan.warmup))
-    images, per_epoch = counted(plan.count, "image"), counted(plan.steps_per_epoch, "step")
+    """Log the number of steps, the sizes and the precision."""
+    per_step, per_epoch, warmup = (f"{n:,}" for n in (plan.images_per_step, plan.steps_per_epoch, plan.warmup))
+    images, steps, epochs = counted(plan.count, "image"), counted(plan.steps, "step"), counted(plan.epochs, "epoch")
     view = plan.parameters.views.size or size
     views = f" (views of {view}×{view})" if view != size else ""
     logger.info(
-        "%s of %d×%d%s in steps of %s: %s per epoch, %s in total, %s of them warmup, in %s",
-        images, size, size, views, per_step, per_epoch, steps, warmup, plan.parameters.precision,
+        "%s of %d×%d%s in steps of %s: %s (%s of %s), %s of them warmup, in %s",
+        images, size, size, views, per_step, steps, epochs, per_epoch, warmup, plan.parameters.precision,
     )  # fmt: skip
-    if plan.warmup == plan.steps:
-        logger.warning(
-            "the whole training is warmup, so that its learning rate never falls; "
-            "set pretrain.optimizer.warmup_epochs (%g) well below pretrain.epochs (%d)",
-            plan.parameters.optimizer.warmup_epochs,
-            plan.parameters.epochs,
-        )
+
+
+def log_busy_machine(threads: int) -> None:
+    """Log advice if other programs compete for the cores with a training of that many threads on the CPU."""
+    if threads == 1 or not hasattr(os, "getloadavg"):
+        return
+    load, cores = os.getloadavg()[0], usable_cores()
+    # The threads meet after each operation and wait for the one that another program keeps from running.
+    if load > cores:
+        logger.info(
+            "other programs use this machine (load %.1f on %s): this training has %d threads, which then wait for "
+            "each other; with OMP_NUM_THREADS=1 it may be faster",
+            load, counted(cores, "core"), threads,
+        )  # fmt: skip
 
 
 def log_skipped_steps(state: TrainState) -> None:

@@ -29,6 +29,8 @@ logger = get_logger(__name__)
 INIT_FROM = "pretrain.init_from"
 # These do not change the result.
 NOT_IDENTIFYING = {"recipe", "online_knn", "checkpoint", "resume"}
+# Replaced by the hash of the file and by numbers of steps.
+RESOLVED = {"init_from", "epochs", "steps", "continue_from"}
 
 
 def resume_or_initialize(folder: TrainingFolder, plan: Plan, state: TrainState, monitor: Monitor) -> None:
@@ -39,7 +41,7 @@ def resume_or_initialize(folder: TrainingFolder, plan: Plan, state: TrainState, 
 
     Raises:
         UserError: the file of `init_from` is missing, contains code or does not match the network, or there is no
-            finished training of `continue_from_epochs` epochs.
+            finished training of the length `continue_from`.
     """
     if not plan.parameters.resume:
         folder.clear()
@@ -47,7 +49,7 @@ def resume_or_initialize(folder: TrainingFolder, plan: Plan, state: TrainState, 
     if checkpoint is not None:
         _resume(checkpoint, plan, state, monitor)
         return
-    if plan.parameters.continue_from_epochs is not None:
+    if plan.continue_from is not None:
         _continue_training(folder, plan, state, monitor)
         state.lineage = (*state.lineage, folder.path.name)
         return
@@ -76,25 +78,27 @@ def _resume(checkpoint: Checkpoint, plan: Plan, state: TrainState, monitor: Moni
 
 def _continue_training(folder: TrainingFolder, plan: Plan, state: TrainState, monitor: Monitor) -> None:
     """Restore the end of a shorter training, to continue it along the schedules of this one."""
-    epochs = plan.parameters.continue_from_epochs
-    assert epochs is not None
-    checkpoint = _finished(folder, epochs, epochs * plan.steps_per_epoch)
+    given, unit = plan.parameters.continue_from, plan.parameters.unit
+    assert given is not None
+    assert plan.continue_from is not None
+    checkpoint, length = _finished(folder, plan.continue_from), counted(given, unit.removesuffix("s"))
     if checkpoint is None:
         raise UserError(
-            f"pretrain.continue_from_epochs: there is no finished training of {counted(epochs, 'epoch')} with "
-            f"otherwise equal parameters in {folder.path.parent}; run it first, with pretrain.epochs={epochs}"
+            f"pretrain.continue_from: there is no finished training of {length} with otherwise equal parameters in "
+            f"{folder.path.parent}; run it first, with pretrain.{unit}={given}"
         )
     restore_snapshot(checkpoint.content.arrays, checkpoint.content.header, state, monitor)
-    logger.info("continuing the training of %s (checkpoint of %s)", counted(epochs, "epoch"), _time(checkpoint))
+    logger.info("continuing the training of %s (checkpoint of %s)", length, _time(checkpoint))
 
 
-def _finished(folder: TrainingFolder, epochs: int, steps: int) -> Checkpoint | None:
-    """The end of the training of `epochs` epochs that is otherwise equal to the training of `folder`.
+def _finished(folder: TrainingFolder, steps: int) -> Checkpoint | None:
+    """The end of the training of `steps` steps that is otherwise equal to the training of `folder`.
 
-    A training without `continue_from_epochs` is preferred, then the one with the largest `continue_from_epochs`.
+    A training without `continue_from` is preferred, then the one with the largest `continue_from`.
     """
-    for earlier in (None, *reversed(range(1, epochs))):
-        checkpoint = folder.sibling({"epochs": epochs, "continue_from_epochs": earlier}).newest()
+    found = folder.siblings({"steps": steps}, "continue_from")
+    for earlier in sorted(found, key=lambda value: (value is not None, -(value or 0))):
+        checkpoint = found[earlier].newest()
         if checkpoint is not None and checkpoint.step == steps:
             return checkpoint
     return None
@@ -150,16 +154,20 @@ def training_identity(
 ) -> dict[str, Any]:
     """Everything that determines the result of a training: JSON values by names such as `optimizer.lr`.
 
-    The precision of `parameters` is not `auto`. Of `init_from`, the hash of the file counts.
+    The precision of `parameters` is not `auto`. Of `init_from`, the hash of the file counts, of lengths the steps.
 
     Raises:
-        UserError: the file of `init_from` is missing.
+        UserError: the file of `init_from` is missing, or there are fewer images than one step needs.
     """
+    plan = Plan(parameters, len(images_unlabeled) + len(images_train), seed)
     return {
-        **dict(_flat(parameters.model_dump(mode="json", exclude={*NOT_IDENTIFYING, "init_from"}))),
+        **dict(_flat(parameters.model_dump(mode="json", exclude=NOT_IDENTIFYING | RESOLVED))),
         "images_unlabeled": images_unlabeled.fingerprint,
         "images_train": images_train.fingerprint,
         "image_size": images_train.pixels.shape[-1],
+        # The same training, whether its length is in epochs or in steps.
+        "steps": plan.steps,
+        "continue_from": plan.continue_from,
         "init_from": file_hash(parameters.init_from),
         "seed": seed,
         "device": device.type,

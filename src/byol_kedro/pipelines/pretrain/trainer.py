@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import torch
+
 from byol_kedro.byol.batches import load_images
 from byol_kedro.byol.encoder import EncoderHeader
 from byol_kedro.byol.monitor import Monitor
@@ -15,7 +17,7 @@ from byol_kedro.errors import UserError
 from byol_kedro.pipelines.pretrain.checkpointing import Checkpointer, StopRequest
 from byol_kedro.pipelines.pretrain.online_eval import online_evaluation
 from byol_kedro.pipelines.pretrain.preview import view_grid
-from byol_kedro.pipelines.pretrain.progress import ProgressReport, log_plan
+from byol_kedro.pipelines.pretrain.progress import ProgressReport, log_busy_machine, log_plan
 from byol_kedro.pipelines.pretrain.resume import resume_or_initialize
 from byol_kedro.pipelines.pretrain.tensorboard import tensorboard_callback
 
@@ -48,6 +50,8 @@ class Trainer:
         resume_or_initialize(self.folder, plan, state, self.monitor)
         if state.step < plan.steps:
             log_plan(plan, self.header.image_size)
+            if state.device.type == "cpu":
+                log_busy_machine(torch.get_num_threads())
         name = f"{plan.parameters.recipe}-{self.folder.path.name}"
         with (
             tensorboard_callback(

@@ -21,7 +21,7 @@ from byol_kedro.pipelines.report.consistency import (
     made_by,
     own_steps,
 )
-from byol_kedro.pipelines.report.render import Plot, plot, png, render, thumbnails, with_literal_labels
+from byol_kedro.pipelines.report.render import Plot, plot, png, render, thumbnails
 from byol_kedro.pipelines.report.results import chance_level, collect, measured, name_of_data, why_unmeasured
 from byol_kedro.pipelines.report.table import markdown
 from byol_kedro.pipelines.report.verdict import PROTOCOL
@@ -194,7 +194,7 @@ def embed_figures(
         "confusion_matrix": shown(confusion_matrix, "confusion-matrix"),
         "few_label_curve": shown(few_label_curve, "few-label-curve"),
         "training_curves": plot(training_curves, "training-curves"),
-        "pair_embedding_map": shown(with_literal_labels(pair_embedding_map), "pair-embedding-map"),
+        "pair_embedding_map": shown(pair_embedding_map, "pair-embedding-map"),
         "thumbnails": thumbnails(pair_embedding_map, images_test),
         "cluster_sheet": png(cluster_sheet) if len(images_test) else None,
         "sample_grid": png(sample_grid),

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
+from html import unescape
 from typing import Any
 
 import numpy as np
@@ -93,15 +93,6 @@ def plot(figure: go.Figure, name: str) -> Plot:
     return Plot(html, int(figure.layout.height or PLOT_HEIGHT))
 
 
-def with_literal_labels(figure: go.Figure) -> go.Figure:
-    """Returns a copy of a scatter plot in which Plotly does not read trace names and texts as HTML."""
-    copy = go.Figure(figure)
-    for trace in copy.data:
-        trace.name = escape(trace.name or "", quote=False)
-        trace.text = [escape(text, quote=False) for text in trace.text or ()]
-    return copy
-
-
 def png(pixels: np.ndarray) -> str:
     """Encodes an image (H, W, 3) uint8 RGB as PNG in base64."""
     buffer = io.BytesIO()
@@ -113,14 +104,14 @@ def thumbnails(figure: go.Figure, images: Images) -> Thumbnails | None:
     """Packs the image of every point of a map into one JPEG.
 
     Args:
-        figure: Scatter plot; `text` of each point is the name of an image.
+        figure: The map of the embeddings (`draw_embedding_map`).
         images: The images that the points name.
 
     Returns:
         None if the map has no point or more than `MAX_THUMBNAILS`.
     """
     counts = [len(trace.text or ()) for trace in figure.data]
-    names = [name for trace in figure.data for name in trace.text or ()]
+    names = [unescape(name) for trace in figure.data for name in trace.text or ()]
     if not 0 < len(names) <= MAX_THUMBNAILS:
         return None
     rows = pd.Index(images.names).get_indexer(pd.Index(names))

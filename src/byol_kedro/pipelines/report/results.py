@@ -19,7 +19,7 @@ COLUMNS = (
     "top1", "ci_low", "ci_high", "data", "seed", "encoder", "source", "run_id", "command", "reference",
     "settings",
 )  # fmt: skip
-WHOLE = ("dim", "projection_dim", "epochs", "batch_size", "seed")
+WHOLE = ("dim", "projection_dim", "batch_size", "seed")
 NUMBERS = ("top1", "ci_low", "ci_high")
 PROTOCOLS = tuple(PROBES)
 README = "sthalles/PyTorch-BYOL README"
@@ -178,7 +178,7 @@ def _training(
         return {
             "architecture": header["architecture"],
             "projection_dim": int(header["projection_dim"]),
-            "epochs": int(header["epochs"]),
+            "epochs": float(header["epochs"]),
             "batch_size": int(header["batch_size"]),
             "seed": int(header["seed"]),
             "encoder": header["version"],
@@ -218,8 +218,11 @@ def features_key(features: str) -> tuple[int, str]:
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    text = dict.fromkeys((name for name in COLUMNS if name not in (*WHOLE, *NUMBERS)), "")
+    text = dict.fromkeys((name for name in COLUMNS if name not in (*WHOLE, *NUMBERS, "epochs")), "")
     table = pd.DataFrame([text | row for row in rows], columns=list(COLUMNS))
+    # A training in steps may end within an epoch; otherwise the file contains 80, not 80.0.
+    whole = all(epochs % 1 == 0 for epochs in table["epochs"].dropna())
+    table["epochs"] = table["epochs"].astype("Int64" if whole else "Float64")
     return table.astype(dict.fromkeys(WHOLE, "Int64") | dict.fromkeys(NUMBERS, "float64"))
 
 

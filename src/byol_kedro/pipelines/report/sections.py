@@ -7,14 +7,14 @@ import pandas as pd
 
 from byol_kedro.evaluation.metrics import percent
 from byol_kedro.evaluation.probes.base import PROBES
-from byol_kedro.log import counted
+from byol_kedro.log import counted, rounded
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.pipelines.report.table import Table, spaced
 from byol_kedro.pipelines.report.verdict import PROTOCOL, headline, summary, without_labels
 
 # The fields of the encoder's header that are shown first; the others are collapsed.
 MAIN_FIELDS = (
-    "recipe", "data", "architecture", "stem", "image_size", "epochs", "batch_size", "projection_dim", "seed",
+    "recipe", "data", "architecture", "stem", "image_size", "epochs", "steps", "batch_size", "projection_dim", "seed",
 )  # fmt: skip
 FINGERPRINT_DIGITS = 12  # as in messages
 SOURCES = {"folder": "a folder of images", "array": "an array of images"}
@@ -38,7 +38,7 @@ def setup(header: Mapping[str, str], data: Mapping[str, Any], steps: int | None)
     listed = " and ".join([", ".join(counts[:-1]), counts[-1]] if counts[1:] else counts)
     number = len(splits["train"]["classes"])
     classes = f"in {counted(number, 'class', 'classes')}" if number else "without labels"
-    length = counted(int(header["epochs"]), "epoch")
+    length = counted(float(header["epochs"]), "epoch")
     length += "" if steps is None else f", {counted(steps, 'step')} of {counted(int(header['batch_size']), 'image')}"
     return (
         f"Encoder: {header['architecture']}, trained with BYOL on {_source(header['data'])} "
@@ -73,8 +73,9 @@ def unlabeled(images: int, clusters: int, quality: Sequence[Mapping[str, Any]], 
 
 def training(header: Mapping[str, str]) -> dict[str, Any]:
     """Returns the fields of the encoder's header."""
+    shown = {**header, "epochs": rounded(float(header["epochs"]))}
     return {
-        "main": {spaced(name): header[name] for name in MAIN_FIELDS if name in header},
+        "main": {spaced(name): shown[name] for name in MAIN_FIELDS if name in header},
         "others": {spaced(name): value for name, value in header.items() if name not in MAIN_FIELDS},
     }
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from byol_kedro.evaluation.metrics import one_decimal, percent
 from byol_kedro.evaluation.probes.base import PROBES
+from byol_kedro.log import rounded
 
 HEADINGS = (
     "classifier", "features", "architecture", "feature dim", "projection dim", "epochs", "batch size",
@@ -59,9 +60,9 @@ def spaced(name: str) -> str:
     return name.replace("_", " ")
 
 
-def whole(value: Any) -> str:
-    """Formats an integer; a missing value is a dash."""
-    return "–" if pd.isna(value) else str(int(value))
+def number_or_dash(value: Any) -> str:
+    """Formats a number (see `log.rounded`); a missing value is a dash."""
+    return "–" if pd.isna(value) else rounded(value)
 
 
 def text_or_dash(value: Any) -> str:
@@ -149,10 +150,10 @@ def _cells(row: Mapping[Hashable, Any]) -> dict[str, str]:
         "classifier": classifier(row),
         "features": text_or_dash(row["features"]),
         "architecture": text_or_dash(row["architecture"]),
-        "feature dim": whole(row["dim"]),
-        "projection dim": whole(row["projection_dim"]),
-        "epochs": whole(row["epochs"]),
-        "batch size": whole(row["batch_size"]),
+        "feature dim": number_or_dash(row["dim"]),
+        "projection dim": number_or_dash(row["projection_dim"]),
+        "epochs": number_or_dash(row["epochs"]),
+        "batch size": number_or_dash(row["batch_size"]),
         "top-1": top1,
         "data": text_or_dash(row["data"]),
         "source": f"run {row['run_id']}" if own else text_or_dash(row["reference"]),

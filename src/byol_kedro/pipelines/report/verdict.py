@@ -102,7 +102,7 @@ def _beside_published(results: pd.DataFrame) -> list[str]:
     same = measured(byol)
     return [
         f"With the classifier of the published table, BYOL reaches {percent(row['top1'])} % after "
-        f"{counted(int(row['epochs']), 'epoch')}; the table reports {published}."
+        f"{counted(row['epochs'], 'epoch')}; the table reports {published}."
         for _, row in same[same["protocol"] == "linear_adam"].iterrows()
     ]
 
