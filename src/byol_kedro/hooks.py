@@ -35,7 +35,6 @@ class ProjectHooks:
         from byol_kedro.runs.versions import MANIFEST, reserve_version, versions_read
 
         one_blas_thread()
-        limit_torch_threads()
         refuse_parallel_runner(catalog)
         run_params, parameters = with_conf_source(run_params, catalog), parameters_of(catalog)
         reused: dict[str, str] = {}
@@ -50,6 +49,7 @@ class ProjectHooks:
             from byol_kedro.byol.device import resolve_device
 
             resolve_device(parameters.device)
+            limit_torch_threads()
         if "params:references" in inputs:
             from byol_kedro.pipelines.extract.references import check_references
 
