@@ -48,3 +48,8 @@ def test_feature_std_is_zero_for_a_collapse_and_one_over_root_d_for_a_sphere():
     spread = torch.randn((4000, 64), generator=torch.Generator().manual_seed(0))
     assert float(feature_std(torch.ones(10, 64) * torch.arange(1, 11)[:, None])) == pytest.approx(0, abs=1e-6)
     assert float(feature_std(spread)) == pytest.approx(1 / math.sqrt(64), rel=0.02)
+
+
+def test_feature_std_is_that_of_the_batch_itself():
+    # Of 0 and 1 it is 1/2; the estimate for a population that they are drawn from would be 0.71.
+    assert float(feature_std(3 * torch.eye(2))) == pytest.approx(0.5)

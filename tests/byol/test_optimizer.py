@@ -37,6 +37,18 @@ def test_the_online_network_is_optimized_and_the_target_is_not(name, decay_all):
     assert sorted(seen) == sorted(n for n, _ in network.named_parameters() if not n.startswith("target."))
 
 
+def test_norms_and_biases_are_decayed_on_request():
+    settings = recipe(optimizer={"decay_norms_and_biases": True, "weight_decay": 0.25}).optimizer
+    (group,) = create_optimizer(small_state().network, settings).param_groups
+    assert group["weight_decay"] == 0.25
+
+
+@pytest.mark.parametrize(("name", "kind"), [("sgd", "SGD"), ("lars", "Lars"), ("adamw", "AdamW")])
+def test_the_optimizer_is_the_one_that_is_named(name, kind):
+    optimizer = create_optimizer(small_state().network, recipe(optimizer={"name": name}).optimizer)
+    assert type(optimizer).__name__ == kind
+
+
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 def test_lars_adapts_weights_only(weight_decay):
     state = small_state()

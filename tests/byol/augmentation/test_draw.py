@@ -122,6 +122,19 @@ def test_positions_of_a_box_are_uniform(start):
     assert stats.chisquare(counts).pvalue > RARE
 
 
+def test_both_positions_of_a_box_are_drawn_independently():
+    top, left = drawn(size=96, scale=(0.25, 0.25), ratio=(1.0, 1.0)).box[:, :2].T
+    assert stats.spearmanr(top, left).pvalue > RARE
+
+
+@pytest.mark.parametrize(("ratio", "side"), [(4 / 3, "width"), (3 / 4, "height")])
+def test_a_box_may_be_as_wide_or_as_high_as_the_image(ratio, side):
+    top, left, height, width = drawn(scale=(0.75, 0.75), ratio=(ratio, ratio)).box.unbind(1)
+    whole, part, moved = (width, height, top) if side == "width" else (height, width, left)
+    assert set(zip(whole.tolist(), part.tolist(), strict=True)) == {(96, 72)}
+    assert set(moved.tolist()) == set(range(25))  # not in the center only
+
+
 @pytest.mark.parametrize(
     ("aspect", "box"), [((0.5, 0.5), [0, 24, 96, 48]), ((2.0, 2.0), [24, 0, 48, 96]), ((0.5, 2.0), [0, 0, 96, 96])]
 )
