@@ -62,6 +62,11 @@ def test_only_the_first_unknown_names_are_listed(caplog):
     assert caplog.messages[0].endswith("'no19' and 30 more")
 
 
+def test_no_more_names_are_announced_than_there_are(caplog):
+    named(("1", "2", 20.0, 20.0), *((f"no{i}", "1", 20.0, 20.0) for i in range(20)))
+    assert caplog.messages[0].endswith("'no19'")
+
+
 def test_as_many_unknown_names_as_fit_are_all_listed(caplog):
     named(("1", "2", 20.0, 20.0), *((f"no{i}", "1", 20.0, 20.0) for i in range(20)))
     assert caplog.messages[0].endswith("'no18', 'no19'")

@@ -37,12 +37,10 @@ class Names:
     Attributes:
         expected: the names of the tensors.
         tables: names of the children by other names; the first table is empty.
-        classifier: prefixes of the classifier's tensors, from timm's metadata.
     """
 
     expected: AbstractSet[str]
     tables: tuple[dict[str, str], ...]
-    classifier: tuple[str, ...]
 
     @classmethod
     def of(cls, encoder: Any) -> Self:
@@ -51,14 +49,7 @@ class Names:
         with_weights = [child for child in children if child[1]]
         # ResNets for small images call activations and pooling as functions, which are no children then.
         tables = [{str(number): name for number, (name, _) in enumerate(some)} for some in (children, with_weights)]
-        named = getattr(encoder, "pretrained_cfg", {}).get("classifier") or ()
-        classifiers = (named,) if isinstance(named, str) else tuple(named)
-        prefixes = tuple(f"{classifier}." for classifier in (*classifiers, "fc"))
-        return cls(encoder.state_dict().keys(), ({}, *tables), prefixes)
-
-    def without_classifier(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
-        """`tensors` without those of the classifier."""
-        return {name: value for name, value in tensors.items() if not name.startswith(self.classifier)}
+        return cls(encoder.state_dict().keys(), ({}, *tables))
 
 
 @dataclass(frozen=True)
@@ -161,7 +152,7 @@ def _candidates(prefix: str, under: Mapping[str, Any], names: Names) -> Iterator
     """The values under a prefix by their own names, and as the numbered children of a Sequential."""
     numbered = any(name.partition(".")[0].isdigit() for name in under)
     for table in names.tables if numbered else names.tables[:1]:
-        ours = names.without_classifier({_renamed(name, table, names.expected): v for name, v in under.items()})
+        ours = {_renamed(name, table, names.expected): value for name, value in under.items()}
         tensors = {n: v for n, v in ours.items() if n in names.expected or _is_part(n, v)}
         yield Found(tensors, prefix, renamed=bool(table))
 

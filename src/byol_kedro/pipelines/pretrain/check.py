@@ -19,7 +19,7 @@ from byol_kedro.log import get_logger
 from byol_kedro.parameters import Parameters, Pretrain
 from byol_kedro.pipelines.pretrain.resume import initialize
 
-log = get_logger(__name__)
+logger = get_logger(__name__)
 
 
 def check_training(parameters: Parameters, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> int:
@@ -66,7 +66,7 @@ def check_free_space(parameters: Pretrain, image_size: int, checkpoints: Checkpo
             )
         keep = parameters.checkpoint.keep
         if free + present < weights + (keep + 1) * checkpoint:
-            log.warning(
+            logger.warning(
                 "%s free in %s: pretrain.checkpoint.keep=%d needs %s while a checkpoint is written (%s); free some "
                 "space or lower it",
                 size_text(free), existing, keep, size_text(weights + (keep + 1) * checkpoint), parts,
