@@ -9,6 +9,7 @@ from kedro.config import MissingConfigException
 from kedro.framework.cli.utils import KedroCliError
 from kedro.io import DatasetError, DatasetNotFoundError
 from kedro.io.core import VersionNotFoundError
+from kedro.pipeline.pipeline import OutputNotUniqueError
 
 from byol_kedro.errors import StoppedError, UserError
 from byol_kedro.files.integrity import DamagedError
@@ -67,6 +68,8 @@ def _message(cause: BaseException) -> str | None:
         )
     if isinstance(cause, MissingConfigException):
         return _missing_config(str(cause))
+    if isinstance(cause, OutputNotUniqueError):
+        return f"--pipelines: {text}; an encoder is either trained or imported, so leave out pretrain or import_encoder"
     unknown = UNKNOWN_ENTRIES.search(text) if isinstance(cause, DatasetError) else None
     if unknown:
         return _unknown_entries(unknown[1].split(", "))

@@ -1,5 +1,6 @@
 """Nodes of the report: results table, comparisons, figures, and the sections of the HTML page."""
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.comparison import compare_all
 from byol_kedro.evaluation.metrics import join_predictions
-from byol_kedro.evaluation.names import BYOL
+from byol_kedro.evaluation.names import OWN
 from byol_kedro.log import get_logger
 from byol_kedro.pipelines.report import charts, evaluation_sections, figures, pair_sections, sections
 from byol_kedro.pipelines.report.consistency import (
@@ -70,7 +71,10 @@ def compare_classifiers(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def draw_training(encoder: Tensors, run_manifest: dict[str, Any], training_history: pd.DataFrame) -> go.Figure:
-    """Plots the training history of the encoder; the figure is empty if the history is from another run."""
+    """Plots the training history of the encoder; the figure is empty if there is none or it is from another run."""
+    if encoder.header.get("imported_from"):
+        why = f"The encoder was imported from<br>{escape(encoder.header['imported_from'])}, without a training history."
+        return figures.empty("Training curves", why)
     if own_steps(encoder.header, run_manifest, training_history) is None:
         made = made_by(run_manifest, "training_history")["run_id"]
         version = encoder.header["version"]
@@ -86,8 +90,8 @@ def draw_top1(results: pd.DataFrame, data_summary: dict[str, Any]) -> go.Figure:
 
 
 def draw_confusion(predictions: pd.DataFrame, images_test: Images) -> go.Figure:
-    """Plots the confusion matrix of BYOL with the protocol of the summary."""
-    chosen = (predictions["protocol"] == PROTOCOL) & (predictions["features"] == BYOL)
+    """Plots the confusion matrix of the encoder with the protocol of the summary."""
+    chosen = (predictions["protocol"] == PROTOCOL) & predictions["features"].isin(OWN)
     return figures.confusion_matrix(predictions[chosen], images_test.class_names)
 
 
