@@ -68,14 +68,18 @@ def _message(cause: BaseException) -> str | None:
         )
     if isinstance(cause, MissingConfigException):
         return _missing_config(str(cause))
-    if isinstance(cause, OutputNotUniqueError):
-        return f"--pipelines: {text}; an encoder is either trained or imported, so leave out pretrain or import_encoder"
     unknown = UNKNOWN_ENTRIES.search(text) if isinstance(cause, DatasetError) else None
     if unknown:
         return _unknown_entries(unknown[1].split(", "))
+    if isinstance(cause, OutputNotUniqueError):
+        text += " An encoder is either trained or imported: leave out pretrain or import_encoder"
     named_wrong = isinstance(cause, ValueError) and text.startswith(UNKNOWN_NAMES)
     wrong_entry = isinstance(cause, DatasetError | KeyError) and any(message in text for message in WRONG_ENTRY)
-    if named_wrong or wrong_entry or isinstance(cause, VersionNotFoundError | DatasetNotFoundError):
+    if (
+        named_wrong
+        or wrong_entry
+        or isinstance(cause, VersionNotFoundError | DatasetNotFoundError | OutputNotUniqueError)
+    ):
         return text
     return " ".join(cause.message.split()) if isinstance(cause, KedroCliError) else None
 

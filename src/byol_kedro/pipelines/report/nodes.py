@@ -27,7 +27,7 @@ from byol_kedro.pipelines.report.contents import contents
 from byol_kedro.pipelines.report.render import Plot, plot, png, render, thumbnails
 from byol_kedro.pipelines.report.results import chance_level, collect, measured, name_of_data, why_unmeasured
 from byol_kedro.pipelines.report.table import markdown
-from byol_kedro.pipelines.report.verdict import PROTOCOL
+from byol_kedro.pipelines.report.verdict import PROTOCOL, encoder_name
 
 log = get_logger(__name__)
 
@@ -215,7 +215,7 @@ def show_examples(
     images_train: Images,
     images_test: Images,
 ) -> dict[str, Any]:
-    """Returns the most confident mistakes of BYOL, and the nearest neighbors of some test images.
+    """Returns the most confident mistakes of the encoder, and the nearest neighbors of some test images.
 
     Raises:
         UserError: The features belong to another encoder or to other images.
@@ -241,6 +241,7 @@ def write_report(
     context = {
         "title": sections.title(encoder.header),
         "encoder_version": encoder.header["version"],
+        "encoder_name": encoder_name(encoder.header),
         "figures": report_figures,
         "examples": report_examples,
         "fields": sections.training(encoder.header),

@@ -20,6 +20,11 @@ PROSE = {
 }  # fmt: skip
 
 
+def encoder_name(header: Mapping[str, str]) -> str:
+    """Returns the name of an encoder in a sentence, by its header."""
+    return PROSE[IMPORTED] if header.get("imported_from") else BYOL
+
+
 def summary(results: pd.DataFrame, comparisons: pd.DataFrame, steps: int | None) -> list[str]:
     """Returns the sentences of `verdict`, a likely cause of a bad result, and the published results.
 
