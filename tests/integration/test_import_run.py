@@ -37,9 +37,7 @@ def test_everything_works_with_an_imported_encoder(chain_copy: Path, weights: Pa
     report = chain.versions("report")[-1].read_text("utf-8")
     assert "<title>Imported encoder: test_resnet from mine.safetensors</title>" in report
     assert "The imported encoder reaches " in report
-    assert not re.findall(
-        r"[^<>]*trained with BYOL[^<>]*|[^<>]*features of BYOL[^<>]*|[^<>]*of BYOL with[^<>]*", report
-    )
+    assert not re.findall(r"trained with BYOL|features of BYOL|of BYOL with", report)
     assert "Few images" not in chain.outcome.output
     assert len(pd.read_csv(chain.versions("training_history")[-1])) == 0
     predicted = type_kedro_run(chain_copy, "--pipelines=predict", params=f"predict_root={images_in(chain_copy)}")

@@ -67,9 +67,10 @@ ALONE = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in NAMES if name not in ("__default__", "evaluate", "predict", "import_encoder")]
-)
+ALONE = [name for name in NAMES if name not in ("__default__", "evaluate", "predict", "import_encoder")]
+
+
+@pytest.mark.parametrize("name", ALONE)
 def test_summary_names_the_main_outputs_of_a_pipeline(chain_copy: Path, name: str) -> None:
     """predict and import_encoder, which need a file, are in test_{predict,import}_run; a whole run in test_chain."""
     run = Chain(chain_copy, type_kedro_run(chain_copy, f"--pipelines={name}"))
