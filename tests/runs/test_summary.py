@@ -64,13 +64,14 @@ ALONE = {
     "probes": ["probe_metrics"],
     "pair_model": ["pair_model", "pair_embeddings", "cluster_sheet", "pair_embedding_map"],
     "report": ["report"],
+    "explore": ["explorer"],
 }
 
 
-ALONE = [name for name in NAMES if name not in ("__default__", "evaluate", "predict", "import_encoder")]
+RUNNABLE = [name for name in NAMES if name not in ("__default__", "evaluate", "predict", "import_encoder")]
 
 
-@pytest.mark.parametrize("name", ALONE)
+@pytest.mark.parametrize("name", RUNNABLE)
 def test_summary_names_the_main_outputs_of_a_pipeline(chain_copy: Path, name: str) -> None:
     """predict and import_encoder, which need a file, are in test_{predict,import}_run; a whole run in test_chain."""
     run = Chain(chain_copy, type_kedro_run(chain_copy, f"--pipelines={name}"))
