@@ -40,6 +40,7 @@ TESTED_IN = {
     "kedro run --pipelines=report": "tests/integration/test_chain.py",
     "kedro run --only-missing-outputs": "tests/integration/test_only_missing_outputs.py",
     "kedro export": "tests/export/test_export.py",
+    "kedro export-features": "tests/cli/test_export_features.py",
     "kedro results": "tests/cli/test_results_commands.py",
     "kedro viz": "tests/test_project.py",
     "kedro registry": "tests/test_doc_commands.py",
