@@ -35,6 +35,11 @@ def _reference(weights: str) -> str:
     return f"{name}@{expand(file)}" if at else name
 
 
+def _encoder_source(text: str) -> str:
+    """Expand the path in name@file or of a file; a name of timm is unchanged."""
+    return expand(text) if "/" in text.partition("@")[0] else _reference(text)
+
+
 # Of each group one parameter has a value. A value in an environment or on the command line replaces that of another one
 # in the files before.
 ALTERNATIVES = (("pretrain.epochs", "pretrain.steps"),)
@@ -220,6 +225,29 @@ class Pretrain(Block):
         return self
 
 
+class ImportEncoder(Block):
+    """Encoders that were trained elsewhere: `encoder_from` and `references`.
+
+    Attributes:
+        use_metadata: whether timm's metadata, this project's header and the published trainer's settings take
+            precedence over the values of this block.
+        image_size: side of the images in pixels that the network gets.
+        crop: the part of the shorter side that remains after resizing.
+        resample: filter of the resizing.
+        mean: mean of each channel, in [0, 1] units, for the normalization.
+        std: standard deviation of each channel.
+        stem: stem of a ResNet, as `pretrain.encoder.stem`.
+    """
+
+    use_metadata: bool
+    image_size: Annotated[int, Field(ge=8, le=1024)]
+    crop: Annotated[float, Field(gt=0, le=1)]
+    resample: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+    mean: tuple[Fraction, Fraction, Fraction]
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat]
+    stem: Literal["imagenet", "small_pool", "small"]
+
+
 class Baselines(Block):
     """Baselines; `supervised` trains the same network with the training labels, for as many steps as BYOL."""
 
@@ -385,6 +413,8 @@ class Parameters(Block):
     tensorboard: bool
     ingest: Ingest
     pretrain: Pretrain
+    encoder_from: Annotated[str, AfterValidator(_encoder_source)] | None
+    import_encoder: ImportEncoder
     baselines: Baselines
     references: dict[str, Annotated[str, AfterValidator(_reference)]]
     probes: Probes

@@ -9,6 +9,7 @@ from kedro.config import MissingConfigException
 from kedro.framework.cli.utils import KedroCliError
 from kedro.io import DatasetError, DatasetNotFoundError
 from kedro.io.core import VersionNotFoundError
+from kedro.pipeline.pipeline import OutputNotUniqueError
 
 from byol_kedro.errors import StoppedError, UserError
 from byol_kedro.files.integrity import DamagedError
@@ -70,9 +71,15 @@ def _message(cause: BaseException) -> str | None:
     unknown = UNKNOWN_ENTRIES.search(text) if isinstance(cause, DatasetError) else None
     if unknown:
         return _unknown_entries(unknown[1].split(", "))
+    if isinstance(cause, OutputNotUniqueError):
+        text += " An encoder is either trained or imported: leave out pretrain or import_encoder"
     named_wrong = isinstance(cause, ValueError) and text.startswith(UNKNOWN_NAMES)
     wrong_entry = isinstance(cause, DatasetError | KeyError) and any(message in text for message in WRONG_ENTRY)
-    if named_wrong or wrong_entry or isinstance(cause, VersionNotFoundError | DatasetNotFoundError):
+    if (
+        named_wrong
+        or wrong_entry
+        or isinstance(cause, VersionNotFoundError | DatasetNotFoundError | OutputNotUniqueError)
+    ):
         return text
     return " ".join(cause.message.split()) if isinstance(cause, KedroCliError) else None
 
