@@ -42,6 +42,7 @@ ALTERNATIVES = (("pretrain.epochs", "pretrain.steps"),)
 LocalPath = Annotated[str, AfterValidator(expand)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Address = Annotated[str, Field(pattern=r"^(https?://.+|file:///.+|never)$"), AfterValidator(_address)]
+Devices = Literal["auto"] | PositiveInt
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 
 
@@ -366,6 +367,8 @@ class Parameters(Block):
     predict_root: LocalPath | None
     seed: Seed
     device: Device
+    devices: Devices
+    max_restarts: Annotated[int, Field(ge=0, lt=2**31)]
     tensorboard: bool
     ingest: Ingest
     pretrain: Pretrain

@@ -1,6 +1,6 @@
 """Functions that run in several processes of one group."""
 
-import datetime
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def in_processes(size, folder, function, *args):
 
 def _enter(rank, size, folder, function, args):
     torch.set_num_threads(1)
-    limit = datetime.timedelta(seconds=60)
+    limit = dt.timedelta(seconds=60)
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=size, timeout=limit)
     try:
         result = function(Group(rank, size), *args)

@@ -36,7 +36,8 @@ def train_step(
         group: the processes of the training, each of which has another part of every micro-batch.
 
     Returns:
-        Loss and feature std of the whole batch, (2,) float32 on the device, without gradient; the call does not wait for them.
+        Loss and feature std of the whole batch, (2,) float32 on the device, without gradient; the call does not wait
+        for them.
     """
     state.optimizer.zero_grad(set_to_none=True)
     total, count = torch.zeros(2, device=state.device), 0

@@ -45,9 +45,10 @@ class SyncBatchNorms(TorchFunctionMode):
         """As `F.batch_norm`, whose arguments these are."""
         if not training:
             return F.batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
-        weight = x.new_ones(x.shape[1], dtype=torch.float32) if weight is None else weight
+        weight = torch.ones(x.shape[1]) if weight is None else weight
         bias = torch.zeros_like(weight) if bias is None else bias
-        y, mean, var, count = _SyncBatchNorm.apply(x.float(), weight, bias, eps, self._gathered, self._summed)
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        y, mean, var, count = _SyncBatchNorm.apply(wide, weight, bias, eps, self._gathered, self._summed)
         if running_mean is not None and running_var is not None:
             running_mean.lerp_(mean, momentum)
             running_var.lerp_(var * (count / (count - 1)), momentum)
