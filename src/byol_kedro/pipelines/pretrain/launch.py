@@ -39,7 +39,7 @@ from byol_kedro.pipelines.pretrain.worker import work
 logger = get_logger(__name__)
 
 POLL_SECONDS = 0.1
-ELASTIC = "torch.distributed.elastic"
+AGENT_LOGS = ("torch.distributed.elastic", "torch.multiprocessing")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def fit_in_processes(
         RuntimeError: a process ends too often with an error that the user cannot fix; it has the traceback.
         MemoryError: a process has too little memory.
     """
-    with TemporaryDirectory(prefix="byol_kedro-") as name, StopRequest() as stop, _quiet_elastic():
+    with TemporaryDirectory(prefix="byol_kedro-") as name, StopRequest() as stop, _quiet_agent():
         folder = Path(name)
         job: dict[str, Any] = {
             "parameters": trainer.plan.parameters.model_dump(mode="json"),
@@ -97,7 +97,7 @@ def fit_in_processes(
             failed = _Attempt(trainer, processes, job | {"attempt": str(attempt)}, stop).run()
             if failed is None:
                 break
-            _restart_or_raise(failed, trainer, processes, restarts, stop)
+            _restart_or_raise(failed, attempt, trainer, processes, restarts, stop)
     restore_result(trainer.folder, trainer.plan, trainer.state, trainer.monitor)
 
 
@@ -131,12 +131,12 @@ class _Attempt:
         agent.start()
         try:
             where = f"{self.processes.device.type.upper()} in {self.processes.number} processes"
-            with ProgressReport(self.trainer.plan, where) as progress:
-                with suppress(EOFError, OSError):  # all ends are closed, the last message may be cut
-                    while True:
-                        self._pass_on_stop()
-                        if receive.poll(POLL_SECONDS):
-                            _show(json.loads(receive.recv_bytes()), progress)
+            # In the end all writers are gone, and the last message may be cut.
+            with ProgressReport(self.trainer.plan, where) as progress, suppress(EOFError, OSError):
+                while True:
+                    self._pass_on_stop()
+                    if receive.poll(POLL_SECONDS):
+                        _show(json.loads(receive.recv_bytes()), progress)
         except BaseException:
             for process in set(active_children()) - others:
                 process.kill()
@@ -187,55 +187,71 @@ def _show(message: dict[str, Any], progress: ProgressReport) -> None:
 
 
 def _restart_or_raise(
-    failed: Exception, trainer: Trainer, processes: Processes, restarts: int, stop: StopRequest
+    failed: Exception, attempt: Path, trainer: Trainer, processes: Processes, restarts: int, stop: StopRequest
 ) -> None:
     """Log that all processes start again, or raise the reason why they do not."""
-    if not isinstance(failed, ChildFailedError):
-        raise failed
-    rank, failure = next(iter(failed.failures.items()))
-    attempt = Path(failure.error_file).parents[3]
-    errors = sorted(
-        ((json.loads(file.read_text("utf-8")), file.stem) for file in attempt.glob("error-*.json")),
-        key=lambda found: (found[0]["kind"] == "other", found[0]["time"]),
-    )
     last = trainer.folder.newest()
     kept = f"the checkpoint of step {last.step:,}" if last else "step 0"
     if stop.received is not None:
         logger.info("stopped by %s; run the same command to resume from %s", stop.received.name, kept)
         raise SystemExit(EXIT_BY_SIGNAL + stop.received)
-    if errors and errors[0][0]["kind"] == "user":
-        raise UserError(errors[0][0]["text"])
-    if errors and errors[0][0]["kind"] == "memory":
-        raise MemoryError(errors[0][0]["text"])
-    if failure.exitcode < 0:
-        what = f"was killed by {signal.Signals(-failure.exitcode).name}"
-    elif errors:
-        rank, what = int(errors[0][1].rpartition("-")[2]), f"failed with {errors[0][0]['text']}"
-    else:
-        what = f"ended with exit code {failure.exitcode}"
-    name = f"process {rank} of {processes.number}"
+    if not isinstance(failed, ChildFailedError):
+        raise failed
+    ended = _first_to_end(failed, attempt)
+    if ended.kind == "user":
+        raise UserError(ended.text)
+    if ended.kind == "memory":
+        raise MemoryError(ended.text)
+    name = f"process {ended.rank} of {processes.number}"
     if restarts < processes.max_restarts:
         logger.warning(
             "%s %s; all are started again from %s (restart %d of %d)",
-            name, what, kept, restarts + 1, processes.max_restarts,
+            name, ended.text, kept, restarts + 1, processes.max_restarts,
         )  # fmt: skip
-        return
-    if errors and failure.exitcode >= 0:
-        raise RuntimeError(f"{name}: {errors[0][0]['trace']}") from failed
-    raise UserError(
-        f"pretrain: {name} {what} after {counted(restarts, 'restart')}; run the same command to resume from {kept}"
-    )
+    elif ended.trace:
+        raise RuntimeError(f"{name}: {ended.trace}") from failed
+    else:
+        raise UserError(
+            f"pretrain: {name} {ended.text} after {counted(restarts, 'restart')}; run the same command to resume from "
+            f"{kept}"
+        )
+
+
+@dataclass(frozen=True)
+class _Ended:
+    """A process that ended too early: its rank, the kind of its error, what happened to it, the traceback if any."""
+
+    rank: int
+    kind: str
+    text: str
+    trace: str = ""
+
+
+def _first_to_end(failed: ChildFailedError, attempt: Path) -> _Ended:
+    """The process that ended first; the others may have ended because of it."""
+    rank, failure = next(iter(failed.failures.items()))
+    written = [json.loads(file.read_text("utf-8")) for file in attempt.glob("error-*.json")]
+    for error in sorted(written, key=lambda error: (error["kind"] == "other", error["time"])):
+        if error["kind"] != "other":
+            return _Ended(error["rank"], error["kind"], error["text"])
+        if failure.exitcode >= 0:
+            return _Ended(error["rank"], "other", f"failed with {error['text']}", error["trace"])
+    if failure.exitcode < 0:
+        return _Ended(rank, "other", f"was killed by {signal.Signals(-failure.exitcode).name}")
+    return _Ended(rank, "other", f"ended with exit code {failure.exitcode}")
 
 
 @contextmanager
-def _quiet_elastic() -> Iterator[None]:
+def _quiet_agent() -> Iterator[None]:
     """Hide the agent's log, which repeats each failure with the traceback of this process."""
-    log = logging.getLogger(ELASTIC)
-    before, handler = log.propagate, logging.NullHandler()
-    log.addHandler(handler)
-    log.propagate = False
+    logs, handler = [logging.getLogger(name) for name in AGENT_LOGS], logging.NullHandler()
+    before = [log.propagate for log in logs]
+    for log in logs:
+        log.addHandler(handler)
+        log.propagate = False
     try:
         yield
     finally:
-        log.propagate = before
-        log.removeHandler(handler)
+        for log, propagate in zip(logs, before, strict=True):
+            log.propagate = propagate
+            log.removeHandler(handler)

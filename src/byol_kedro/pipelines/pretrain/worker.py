@@ -58,7 +58,7 @@ def work(job: Mapping[str, Any], channel: Connection) -> dict[str, int]:
     except SystemExit as stop:  # all processes agreed to stop after the same step
         return {"stopped": int(stop.code or 0) - EXIT_BY_SIGNAL}
     except BaseException as error:
-        _write_error(Path(job["attempt"]) / f"error-{rank}.json", error)
+        _write_error(Path(job["attempt"]), rank, error)
         time.sleep(SECONDS_TO_FIND_THE_FIRST)
         raise
     return {"stopped": 0}
@@ -156,10 +156,10 @@ def _requests(job: Mapping[str, Any]) -> Iterator[_Requests]:
     yield requests
 
 
-def _write_error(file: Path, error: BaseException) -> None:
+def _write_error(attempt: Path, rank: int, error: BaseException) -> None:
     """Write what the launcher needs to name or to raise the error."""
     memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
     kind = "user" if isinstance(error, UserError) else "memory" if memory else "other"
     text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-    content = {"kind": kind, "text": text, "trace": traceback.format_exc(), "time": time.time()}
-    file.write_text(json.dumps(content), "utf-8")
+    content = {"rank": rank, "kind": kind, "text": text, "trace": traceback.format_exc(), "time": time.time()}
+    (attempt / f"error-{rank}.json").write_text(json.dumps(content), "utf-8")
