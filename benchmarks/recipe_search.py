@@ -13,6 +13,7 @@ the processor time of the training in seconds, and appends it to `--output`. Wha
 import argparse
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,20 @@ def parameters_of(recipe: str, steps: int) -> Pretrain:
     return Pretrain.model_validate(values | {"epochs": None, "steps": steps})
 
 
+def header_of(
+    parameters: Pretrain, plan: Plan, state: TrainState, image_size: int, statistics: tuple[Sequence[float], ...]
+) -> EncoderHeader:
+    """The header of an encoder that is evaluated here, without where its images come from."""
+    mean, std = statistics
+    return EncoderHeader(
+        architecture=parameters.encoder.name, stem=parameters.encoder.stem,
+        zero_init_residual=parameters.encoder.zero_init_residual, image_size=image_size,
+        feature_dim=feature_dim(state.network.encoder), mean=tuple(mean), std=tuple(std), data="", data_fingerprint="",
+        recipe=parameters.recipe, epochs=plan.epochs, steps=plan.steps, batch_size=plan.images_per_step,
+        projection_dim=parameters.heads.projection_dim, hidden_dim=parameters.heads.hidden_dim, seed=plan.seed,
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Data:
     parts: list[np.ndarray]
@@ -105,13 +120,7 @@ def evaluations(recipe: str, seed: int, given: argparse.Namespace, data: Data) -
     view_size = parameters.views.size or size
     precision, _ = resolve_precision(parameters.precision, state.network.encoder, view_size)
     plan = Plan(parameters.model_copy(update={"precision": precision}), sum(map(len, data.parts)), seed)
-    header = EncoderHeader(
-        architecture=parameters.encoder.name, stem=parameters.encoder.stem,
-        zero_init_residual=parameters.encoder.zero_init_residual, image_size=size,
-        feature_dim=feature_dim(state.network.encoder), mean=data.mean, std=data.std, data="", data_fingerprint="",
-        recipe=recipe, epochs=plan.epochs, steps=plan.steps, batch_size=plan.images_per_step,
-        projection_dim=parameters.heads.projection_dim, hidden_dim=parameters.heads.hidden_dim, seed=seed,
-    )  # fmt: skip
+    header = header_of(parameters, plan, state, size, (data.mean, data.std))
     rows: list[dict[str, Any]] = []
     cpu, started = 0.0, time.process_time()
 

@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.provenance import Provenance
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.pipelines.report import nodes
 
@@ -114,6 +115,13 @@ def predictions(features, protocols, classes=4):
         kind = {"classifier": CLASSIFIERS[protocol], "protocol": protocol, "features": features}
         tables.append(pd.DataFrame({**facts, "confidence": np.float32(0.7), **kind}))
     return pd.concat(tables, ignore_index=True)
+
+
+def latents(split, features=None, header=None):
+    """Features of a split by `encoder()`."""
+    features = np.random.default_rng(0).normal(size=(len(split), 8)) if features is None else features
+    arrays = {"features": np.asarray(features, np.float32), "labels": split.labels, "index": np.arange(len(split))}
+    return Tensors(arrays, Provenance.of(header or encoder(), split).to_header())
 
 
 def fold_metrics(**more):

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.colors import qualitative
 from sklearn.manifold import TSNE
 
 from byol_kedro.errors import UserError
@@ -25,6 +24,12 @@ NO_UMAP = (
     "pair_model.map.method: umap needs the package umap-learn, which is not installed; "
     "pip install umap-learn, or use tsne"
 )
+# Ten colors that readers with and without color blindness tell apart (Petroff, arXiv 2107.02270); further groups repeat
+# them with other symbols.
+COLORS = (
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
+)  # fmt: skip
+SYMBOLS = ("circle", "diamond", "cross", "triangle-up", "square")
 TITLES = {"tsne": "t-SNE", "umap": "UMAP"}
 
 
@@ -118,14 +123,18 @@ def _traces(shown: pd.DataFrame) -> list[go.Scatter]:
     """One trace for each group, in the order of the labels, so that the legend can show and hide groups."""
     ordered = shown.sort_values(["label", "cluster"], kind="stable")
     groups = list(ordered.groupby("group", sort=False))
-    colors = qualitative.T10 if len(groups) <= len(qualitative.T10) else qualitative.Dark24
     return [
         go.Scatter(
             x=rows["x"].tolist(),  # arrays would be written in binary, which older viewers cannot read
             y=rows["y"].tolist(),
             mode="markers",
             name=escape(str(group), quote=False),
-            marker={"size": 6, "opacity": 0.8, "color": colors[i % len(colors)]},
+            marker={
+                "size": 6,
+                "opacity": 0.8,
+                "color": COLORS[i % len(COLORS)],
+                "symbol": SYMBOLS[i // len(COLORS) % len(SYMBOLS)],
+            },
             text=[escape(name, quote=False) for name in rows["name"]],
             customdata=rows["cluster"].tolist(),
             hovertemplate="%{text}<br>cluster %{customdata}",

@@ -15,52 +15,9 @@ from plotly.offline import get_plotlyjs
 
 from byol_kedro.pipelines.report import create_pipeline, nodes
 from tests.support import report_inputs as given
+from tests.support.report_page import build
 
 VOID = {"meta", "link", "img", "br", "hr", "input"}
-
-
-def build(
-    header=None, classes=given.CLASSES, manifest=None, labeled=True, source="photos", whole=None, evaluation=None
-):
-    """Renders the report. `whole` replaces test images and data summary, `evaluation` its section."""
-    header, manifest = header or given.encoder(), manifest or given.manifest()
-    images = given.images(class_names=classes, labels=None if labeled else [-1] * 20, source=source)
-    data = given.data_summary() | {"class_names": list(classes)}
-    images, data = whole or (images, data)
-    baselines, probes, folds, few = [given.metrics([])] * 4
-    predictions = pd.concat(
-        [given.predictions(name, ["logistic", "knn"], len(classes)) for name in ("BYOL", "untrained network")]
-    )
-    if labeled:
-        baselines, probes, folds = given.baseline_metrics(), given.probe_metrics(), given.fold_metrics()
-        few, history = given.few_label_metrics(), given.history(2)
-    else:
-        predictions, history = predictions.iloc[:0], given.history(2).assign(knn_top1=np.nan)
-    results, _ = nodes.tabulate(header, manifest, baselines, probes, data, images)
-    comparisons = nodes.compare_classifiers(predictions, 0)
-    quality, pair = given.quality_metrics(), given.pair_metrics()
-    figures = nodes.embed_figures(
-        nodes.draw_top1(results, given.data_summary()),
-        nodes.draw_confusion(predictions, images),
-        nodes.draw_few_labels(header, few, images),
-        nodes.draw_training(header, manifest, history),
-        given.pair_embedding_map(),
-        given.cluster_sheet(),
-        given.sample_grid(),
-        images,
-    )
-    return nodes.write_report(
-        header,
-        manifest,
-        data,
-        nodes.summarize(header, manifest, history, data, results, comparisons, quality, pair),
-        evaluation
-        or nodes.describe_evaluation(
-            header, results, comparisons, baselines, probes, folds, quality, predictions, images
-        ),
-        nodes.describe_pair_model(header, pair, given.pair_embeddings(), images),
-        figures,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +74,8 @@ def test_styles_import_nothing(body):
 
 
 def links(body):
-    return {attrs["href"] for tag, attrs in Elements(body).found if tag == "a"}
+    """Returns the addresses outside of the page."""
+    return {attrs["href"] for tag, attrs in Elements(body).found if tag == "a" and not attrs["href"].startswith("#")}
 
 
 def test_published_rows_link_to_their_references(monkeypatch):
@@ -294,18 +252,26 @@ def headings(page):
 
 def test_sections_with_labels(body):
     assert headings(body) == [
-        "Results", "Confusion matrix", "Pairwise comparison (McNemar, Holm-adjusted)",
-        "Calibration and variation over seeds", "Accuracy per class (logistic regression)", "Label efficiency",
-        "Representation quality (label-free)", "Clusters", "Pair model", "Training", "Data", "Reproducibility",
+        "Results", "Confusion matrix", "Mistakes", "Nearest neighbors", "Label efficiency", "Training",
+        "Quality without labels", "Pairwise comparisons",
+        "Calibration and seeds", "Data", "Pair model", "Reproducibility",
     ]  # fmt: skip
 
 
 def test_sections_without_labels():
     page = build(labeled=False)
     assert headings(page) == [
-        "Clusters", "Pair model", "Representation quality (label-free)", "Training", "Data", "Reproducibility",
+        "Nearest neighbors", "Training", "Quality without labels", "Data", "Pair model", "Reproducibility",
     ]  # fmt: skip
     assert "top1-bars" not in page
+
+
+@pytest.mark.parametrize("labeled", [True, False])
+def test_contents_link_to_every_section_in_its_order(labeled):
+    page = build(labeled=labeled).replace(get_plotlyjs(), "")
+    links = re.findall('<a href="#(.*?)">(.*?)</a>', page)
+    assert [title for _, title in links] == headings(page)
+    assert [name for name, _ in links] == re.findall('<section id="(.*?)">', page)
 
 
 def test_conclusions_are_one_paragraph(body):
@@ -324,7 +290,7 @@ def test_inputs_of_the_pipeline():
         "fold_metrics", "few_label_metrics", "quality_metrics", "params:seed",
         "baseline_predictions", "probe_predictions", "pair_embeddings", "pair_embedding_map", "cluster_sheet",
         "data_summary",
-        "sample_grid", "images_test",
+        "sample_grid", "images_test", "images_train", "latents_train", "latents_test",
     }  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 """Sections on clusters and pair model: undefined scores are empty, cluster sizes are complete."""
 
+import pytest
+
 from byol_kedro.pipelines.report import pair_sections
 from tests.support import report_inputs as given
 
@@ -26,7 +28,22 @@ def test_pair_model_has_no_difference_to_itself():
 
 def test_without_test_pairs_there_is_no_table():
     counts = {"train": 15, "test": 0}
-    assert pairs(rows=[given.latent_row("pair model", n=0)], pairs=counts) == {"table": None, "pairs": counts}
+    assert pairs(rows=[given.latent_row("pair model", n=0)], pairs=counts) == {
+        "table": None, "pairs": counts, "sentences": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("difference", "sentences"),
+    [
+        (0.004, []),
+        (-0.0005, []),  # within the interval
+        (-0.004, ["The baseline ridge has a lower error than the pair model on these pairs."]),
+    ],
+)
+def test_baseline_that_is_better_than_the_pair_model_is_named(difference, sentences):
+    rows = [given.latent_row("pair model", l1=0.01, l1_behind=0.0), given.latent_row("ridge", l1_behind=difference)]
+    assert pairs(rows=rows)["sentences"] == sentences
 
 
 def test_without_pair_model_there_is_no_section():

@@ -15,7 +15,7 @@ from byol_kedro.pipelines.report.figures import (
     FAINT,
     GRAY,
     GREEN,
-    INK,
+    LINE,
     NO_CLASSIFIER,
     PLUM,
     SAND,
@@ -53,7 +53,7 @@ def top1_bars(results: pd.DataFrame, chance: float | None) -> go.Figure:
         figure.add_traces(_bars(rows, places, labels, name))
         end = places[-1] + GAP
     if chance is not None:
-        figure.add_vline(x=100 * chance, line_dash="dash", line_color=INK, line_width=1)
+        figure.add_vline(x=100 * chance, line_dash="dash", line_color=LINE, line_width=1)
         note = {"text": f"chance {percent(chance)} %", "font_size": 11, "showarrow": False}
         figure.add_annotation(x=100 * chance, y=0, xanchor="left", xshift=3, **note)
     bottom = end - GAP + 0.7
@@ -76,7 +76,7 @@ def _bars(rows: pd.DataFrame, places: list[float], labels: list[str], name: str)
         name=name,
         orientation="h",
         marker_color=color(name),
-        error_x={**errors, "color": INK, "thickness": 1.2, "width": 4},
+        error_x={**errors, "color": LINE, "thickness": 1.2, "width": 4},
         customdata=list(zip(labels, shown, strict=True)),
         hovertemplate=f"{name}, %{{customdata[0]}}: %{{customdata[1]}} %<extra></extra>",
     )

@@ -3,14 +3,17 @@
 from html import escape
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from byol_kedro.evaluation.metrics import percent
 
-BLUE, GRAY, SAND, GREEN, PLUM = "#2b5c8a", "#8a97a6", "#c2a26b", "#5b8c6e", "#8c5b7a"
+# Each is visible on a white and on a dark page.
+BLUE, GRAY, SAND, GREEN, PLUM = "#3a7ab8", "#8a97a6", "#c2a26b", "#5b8c6e", "#8c5b7a"
 FAINT, INK = "#ccd4dd", "#30363d"
+LINE = "#7b8794"  # of error bars and reference lines, on a white and on a dark page
 MAX_CLASSES_WITH_TEXT = 12  # with more classes the numbers in the cells are too small to read
 MAX_ROWS = 40  # of full height: the matrix of more classes still fits one screen
 KNN = "kNN top-1 on training images"
@@ -84,7 +87,8 @@ def confusion_matrix(predictions: pd.DataFrame, class_names: list[str]) -> go.Fi
         colorbar={"title": "%", "thickness": 12},
         text=[[f"{share:.0f}" if share >= 1 else "" for share in row] for row in shares],
         texttemplate="%{text}" if number <= MAX_CLASSES_WITH_TEXT else "",
-        hovertemplate="true: %{y}<br>predicted: %{x}<br>%{z:.1f} %<extra></extra>",
+        hovertext=_cell_texts(counts, labels),
+        hoverinfo="text",
     )
     first = predictions.iloc[0]
     title = f"BYOL + {first['classifier']}: {percent(float((truth == guess).mean()))} % top-1"
@@ -93,6 +97,19 @@ def confusion_matrix(predictions: pd.DataFrame, class_names: list[str]) -> go.Fi
     figure.update_yaxes(title="true class", type="category", autorange="reversed", showgrid=False)
     note = "% of each true class; the classifier was fixed in advance,<br>not selected by test accuracy"
     return style(figure, title, note, height=300 + 22 * min(max(number, 8), MAX_ROWS))
+
+
+def _cell_texts(counts: npt.NDArray[np.float64], labels: list[str]) -> list[list[str]]:
+    """What each cell of a confusion matrix (C, C), rows of true classes, says."""
+    totals = counts.sum(axis=1)
+    return [
+        [
+            f"{counts[true, predicted]:,.0f} of {totals[true]:,.0f} images of {labels[true]}<br>"
+            + ("predicted correctly" if true == predicted else f"predicted as {labels[predicted]}")
+            for predicted in range(len(labels))
+        ]
+        for true in range(len(labels))
+    ]
 
 
 def empty(title: str, why: str) -> go.Figure:

@@ -7,12 +7,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from byol_kedro.datasets.images import Images
+from byol_kedro.datasets.provenance import check_same_encoder, check_same_images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.comparison import compare_all
 from byol_kedro.evaluation.metrics import join_predictions
 from byol_kedro.evaluation.names import BYOL
 from byol_kedro.log import get_logger
-from byol_kedro.pipelines.report import charts, evaluation_sections, figures, pair_sections, sections
+from byol_kedro.pipelines.report import charts, evaluation_sections, examples, figures, pair_sections, sections
 from byol_kedro.pipelines.report.consistency import (
     check_encoder,
     check_images,
@@ -21,6 +22,7 @@ from byol_kedro.pipelines.report.consistency import (
     made_by,
     own_steps,
 )
+from byol_kedro.pipelines.report.contents import contents
 from byol_kedro.pipelines.report.render import Plot, plot, png, render, thumbnails
 from byol_kedro.pipelines.report.results import chance_level, collect, measured, name_of_data, why_unmeasured
 from byol_kedro.pipelines.report.table import markdown
@@ -201,6 +203,26 @@ def embed_figures(
     }
 
 
+def show_examples(
+    encoder: Tensors,
+    predictions: pd.DataFrame,
+    latents_train: Tensors,
+    latents_test: Tensors,
+    images_train: Images,
+    images_test: Images,
+) -> dict[str, Any]:
+    """Returns the most confident mistakes of BYOL, and the nearest neighbors of some test images.
+
+    Raises:
+        UserError: The features belong to another encoder or to other images.
+    """
+    check_same_encoder(encoder, latents_train, latents_test)
+    check_same_images(latents_train, images_train)
+    check_same_images(latents_test, images_test)
+    neighbors = examples.neighbors(latents_train, latents_test, images_train, images_test)
+    return {**examples.mistakes(predictions, images_test), "neighbors": neighbors}
+
+
 def write_report(
     encoder: Tensors,
     run_manifest: dict[str, Any],
@@ -209,18 +231,19 @@ def write_report(
     report_evaluation: dict[str, Any],
     report_pair_model: dict[str, Any],
     report_figures: dict[str, Any],
+    report_examples: dict[str, Any],
 ) -> str:
-    """Renders the report as one HTML page. Without labels the sections on clusters and pair model come first."""
-    return render(
-        {
-            "title": sections.title(encoder.header),
-            "encoder_version": encoder.header["version"],
-            "figures": report_figures,
-            "training": sections.training(encoder.header),
-            "data": sections.data(data_summary),
-            "run": sections.run(run_manifest),
-            **report_summary,
-            **report_evaluation,
-            **report_pair_model,
-        }
-    )
+    """Renders the report as one HTML page; sections without content are left out."""
+    context = {
+        "title": sections.title(encoder.header),
+        "encoder_version": encoder.header["version"],
+        "figures": report_figures,
+        "examples": report_examples,
+        "fields": sections.training(encoder.header),
+        "data": sections.data(data_summary),
+        "run": sections.run(run_manifest),
+        **report_summary,
+        **report_evaluation,
+        **report_pair_model,
+    }
+    return render({**context, "sections": contents(context)})

@@ -35,7 +35,21 @@ def pairs(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
         return None
     rows = [[row["model"], *(_score(row, name) for name in SCORES)] for row in metrics["rows"]]
     table = Table(["model", *SCORES.values()], rows, [*SCORES.values()])
-    return {"table": table if metrics["pairs"]["test"] else None, "pairs": metrics["pairs"]}
+    return {
+        "table": table if metrics["pairs"]["test"] else None,
+        "pairs": metrics["pairs"],
+        "sentences": _better_baselines(metrics["rows"]),
+    }
+
+
+def _better_baselines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Returns a sentence if baselines have a lower error than the pair model, beyond the interval of the difference."""
+    better = [row["model"] for row in rows if row.get("l1_behind_high") is not None and row["l1_behind_high"] < 0]
+    if not better:
+        return []
+    subject = "The baseline" if len(better) == 1 else "The baselines"
+    verb = "has a lower error" if len(better) == 1 else "have lower errors"
+    return [f"{subject} {' and '.join(better)} {verb} than the pair model on these pairs."]
 
 
 def _score(row: Mapping[str, Any], name: str) -> str:

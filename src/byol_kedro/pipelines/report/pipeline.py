@@ -89,6 +89,12 @@ def create_pipeline() -> Pipeline:
                 name="embed_figures",
             ),
             Node(
+                nodes.show_examples,
+                ["encoder", "predictions", "latents_train", "latents_test", "images_train", "images_test"],
+                "report_examples",
+                name="show_examples",
+            ),
+            Node(
                 nodes.write_report,
                 [
                     "encoder",
@@ -98,6 +104,7 @@ def create_pipeline() -> Pipeline:
                     "report_evaluation",
                     "report_pair_model",
                     "report_figures",
+                    "report_examples",
                 ],
                 "report",
                 name="write_report",
