@@ -30,7 +30,7 @@ def start(data_root: Path, epochs: int, kills: int, pipelines: str) -> subproces
 
 def workers(parent: int) -> list[int]:
     listed = subprocess.run(
-        ["ps", "--ppid", str(parent), "-o", "pid=,args="], check=False, capture_output=True, text=True
+        ["ps", "-ww", "--ppid", str(parent), "-o", "pid=,args="], check=False, capture_output=True, text=True
     ).stdout
     return [int(line.split()[0]) for line in listed.splitlines() if "spawn_main" in line]
 
