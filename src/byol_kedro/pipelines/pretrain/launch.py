@@ -133,7 +133,7 @@ class _Attempt:
             where = f"{self.processes.device.type.upper()} in {self.processes.number} processes"
             # In the end all writers are gone, and the last message may be cut.
             with ProgressReport(self.trainer.plan, where) as progress, suppress(EOFError, OSError):
-                while True:
+                while agent.is_alive() or receive.poll():
                     self._pass_on_stop()
                     if receive.poll(POLL_SECONDS):
                         _show(json.loads(receive.recv_bytes()), progress)

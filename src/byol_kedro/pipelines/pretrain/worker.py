@@ -17,7 +17,7 @@ from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Self
 
 import torch
 import torch.distributed as dist
@@ -52,9 +52,12 @@ def work(job: Mapping[str, Any], channel: Connection) -> dict[str, int]:
     Returns:
         `stopped`: the number of the signal that stopped the training, or 0.
     """
-    rank = int(os.environ["RANK"])
+    rank, requests = int(os.environ["RANK"]), _Requests(Path(job["stop"]), job["launcher"])
+    # From the start, because torch takes a process that ends by Ctrl-C for one that succeeded and waits for its result.
+    signal.signal(signal.SIGINT, requests.end_if_orphaned)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        _train(job, channel, rank)
+        _train(job, channel, rank, requests)
     except SystemExit as stop:  # all processes agreed to stop after the same step
         return {"stopped": int(stop.code or 0) - EXIT_BY_SIGNAL}
     except BaseException as error:
@@ -64,7 +67,7 @@ def work(job: Mapping[str, Any], channel: Connection) -> dict[str, int]:
     return {"stopped": 0}
 
 
-def _train(job: Mapping[str, Any], channel: Connection, rank: int) -> None:
+def _train(job: Mapping[str, Any], channel: Connection, rank: int, requests: "_Requests") -> None:
     torch.set_num_threads(job["threads"])
     _forward_logs(channel if rank == 0 else None)
     device = torch.device(job["device"])
@@ -85,7 +88,7 @@ def _train(job: Mapping[str, Any], channel: Connection, rank: int) -> None:
         group=group,
     )
     events = None if job["events"] is None else EventFolder(Path(job["events"]))
-    trainer.fit(unlabeled, train, events, progress=_sent(channel), stop=_requests(job))
+    trainer.fit(unlabeled, train, events, progress=_sent(channel), stop=requests)
     dist.destroy_process_group()
 
 
@@ -129,6 +132,14 @@ class _Requests:
         self._file, self._launcher = file, launcher
         self._received: signal.Signals | None = None
 
+    def __enter__(self) -> Self:
+        """Start recording SIGTERM, which ends the process as long as it waits for the others."""
+        signal.signal(signal.SIGTERM, self.record)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Record it until the process ends."""
+
     @property
     def received(self) -> signal.Signals | None:
         """The signal, if there is one. A process whose launcher is gone ends here."""
@@ -145,15 +156,6 @@ class _Requests:
         """Handle SIGINT, which torch asks the system to send when the launcher ends, and a terminal to all."""
         if os.getppid() != self._launcher:
             os._exit(1)  # another run may go on with this training
-
-
-@contextmanager
-def _requests(job: Mapping[str, Any]) -> Iterator[_Requests]:
-    requests = _Requests(Path(job["stop"]), job["launcher"])
-    signal.signal(signal.SIGTERM, requests.record)
-    signal.signal(signal.SIGINT, requests.end_if_orphaned)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    yield requests
 
 
 def _write_error(attempt: Path, rank: int, error: BaseException) -> None:
