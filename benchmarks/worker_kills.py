@@ -1,6 +1,6 @@
 """Whether a training on two devices whose processes are killed ends as if nothing had happened.
 
-    python benchmarks/worker_kills.py [--kills 5] [--epochs 40] [--seed N]
+    python benchmarks/worker_kills.py [--kills 5] [--epochs 30] [--seed N]
 
 Runs `kedro run --env=test --pipelines=pretrain --params devices=2` (a checkpoint after every step) undisturbed, and
 again with a SIGKILL to one of the two processes at random moments: mostly while they train, in one of four cases while
@@ -59,7 +59,7 @@ def kill_one(process: subprocess.Popen[bytes], data_root: Path, since: float) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int)
     given = parser.parse_args()
     random.seed(given.seed)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     PositiveFloat,
     ValidationInfo,
@@ -29,6 +30,11 @@ def _address(url: str) -> str:
     return url
 
 
+def _number_as_text(value: object) -> object:
+    """Kedro does not validate the input of a node that may be a number or a text."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _reference(weights: str) -> str:
     """Expand the path in name@file; a name of timm is unchanged."""
     name, at, file = weights.partition("@")
@@ -42,7 +48,7 @@ ALTERNATIVES = (("pretrain.epochs", "pretrain.steps"),)
 LocalPath = Annotated[str, AfterValidator(expand)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Address = Annotated[str, Field(pattern=r"^(https?://.+|file:///.+|never)$"), AfterValidator(_address)]
-Devices = Literal["auto"] | PositiveInt
+Devices = Annotated[str, BeforeValidator(_number_as_text), Field(pattern=r"^(auto|[1-9]\d{0,3})$")]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 
 

@@ -53,7 +53,7 @@ def test_auto_is_cuda_before_mps_before_the_cpu(monkeypatch, cuda, mps, chosen):
 )  # fmt: skip
 def test_auto_is_all_gpus_that_divide_the_batch(monkeypatch, devices, device, gpus, batch, expected):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
-    assert resolve_devices(devices, torch.device(device), recipe(batch_size=batch)) == expected
+    assert resolve_devices(str(devices), torch.device(device), recipe(batch_size=batch)) == expected
 
 
 @pytest.mark.parametrize(
@@ -70,4 +70,4 @@ def test_auto_is_all_gpus_that_divide_the_batch(monkeypatch, devices, device, gp
 def test_impossible_numbers_of_devices_are_user_errors(monkeypatch, devices, device, changes, message):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with pytest.raises(UserError, match=message):
-        resolve_devices(devices, torch.device(device), recipe(**changes))
+        resolve_devices(str(devices), torch.device(device), recipe(**changes))

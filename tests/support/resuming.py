@@ -25,7 +25,9 @@ def run(folder, parameters, seed=0, *, events=None, devices="auto", max_restarts
     if events is not None and events.exists():
         time.sleep(1)  # event files are read in the order of the seconds in their names
     checkpoints, tensorboard = Checkpoints(folder), events is not None
-    return pretrain(UNLABELED, TRAIN, checkpoints, files, parameters, seed, "cpu", devices, max_restarts, tensorboard)
+    return pretrain(
+        UNLABELED, TRAIN, checkpoints, files, parameters, seed, "cpu", str(devices), max_restarts, tensorboard
+    )
 
 
 def same(first, second):

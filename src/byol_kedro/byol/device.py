@@ -34,7 +34,7 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
-def resolve_devices(devices: int | str, device: torch.device, parameters: "Pretrain") -> int:
+def resolve_devices(devices: str, device: torch.device, parameters: "Pretrain") -> int:
     """The number of devices of a training on `device`, each of which gets a part of every batch.
 
     Args:

@@ -48,7 +48,7 @@ def pretrain(
     parameters: Pretrain,
     seed: int,
     device: str,
-    devices: int | str,
+    devices: str,
     max_restarts: int,
     tensorboard: bool,
 ) -> tuple[Tensors, Tensors, pd.DataFrame]:

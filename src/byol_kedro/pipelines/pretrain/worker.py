@@ -53,9 +53,11 @@ def work(job: Mapping[str, Any], channel: Connection) -> dict[str, int]:
         `stopped`: the number of the signal that stopped the training, or 0.
     """
     rank, requests = int(os.environ["RANK"]), _Requests(Path(job["stop"]), job["launcher"])
-    # From the start, because torch takes a process that ends by Ctrl-C for one that succeeded and waits for its result.
-    signal.signal(signal.SIGINT, requests.end_if_orphaned)
+    # While it waits for the others, no handler of Python would run. Without one, SIGINT ends the process as a failed
+    # one; after KeyboardInterrupt torch would take it for one that succeeded, and wait for its result.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    requests.end_if_orphaned()
     try:
         _train(job, channel, rank, requests)
     except SystemExit as stop:  # all processes agreed to stop after the same step
@@ -133,8 +135,9 @@ class _Requests:
         self._received: signal.Signals | None = None
 
     def __enter__(self) -> Self:
-        """Start recording SIGTERM, which ends the process as long as it waits for the others."""
+        """Start handling SIGTERM and SIGINT, which end the process until it trains."""
         signal.signal(signal.SIGTERM, self.record)
+        signal.signal(signal.SIGINT, self.end_if_orphaned)
         return self
 
     def __exit__(self, *_: object) -> None:
