@@ -363,6 +363,22 @@ class Predict(Block):
     neighbors: PositiveInt
 
 
+class Explore(Block):
+    """The map of the encoder's features.
+
+    Attributes:
+        method: `tsne` or, with the extra `umap`, `umap`.
+        points: images on the map at most.
+        clusters: number of clusters.
+        neighbors: nearest images to show of each.
+    """
+
+    method: Literal["tsne", "umap"]
+    points: Annotated[int, Field(ge=10)]
+    clusters: PositiveInt
+    neighbors: PositiveInt
+
+
 class Parameters(Block):
     """All parameters of a run, as in its manifest."""
 
@@ -383,6 +399,7 @@ class Parameters(Block):
     probes: Probes
     pair_model: PairModelParams
     predict: Predict
+    explore: Explore
 
     @field_validator("tensorboard")
     @classmethod

@@ -34,6 +34,7 @@ MAIN_OUTPUTS = {
     "cluster_sheet": "Clusters",
     "pair_embedding_map": "Map",
     "predicted_images": "Predictions",
+    "explorer": "Interactive map of the features",
 }
 Catalog = CatalogProtocol[Any, Any]
 
