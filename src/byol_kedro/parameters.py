@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     PositiveFloat,
     ValidationInfo,
@@ -27,6 +28,11 @@ from byol_kedro.parameter_types import Block, Fraction, LearningRate, NonNegativ
 def _address(url: str) -> str:
     urlsplit(url).port  # noqa: B018  # raises ValueError
     return url
+
+
+def _number_as_text(value: object) -> object:
+    """Kedro does not validate the input of a node that may be a number or a text."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _reference(weights: str) -> str:
@@ -47,6 +53,7 @@ ALTERNATIVES = (("pretrain.epochs", "pretrain.steps"),)
 LocalPath = Annotated[str, AfterValidator(expand)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Address = Annotated[str, Field(pattern=r"^(https?://.+|file:///.+|never)$"), AfterValidator(_address)]
+Devices = Annotated[str, BeforeValidator(_number_as_text), Field(pattern=r"^(auto|[1-9]\d{0,3})$")]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 
 
@@ -410,6 +417,8 @@ class Parameters(Block):
     predict_root: LocalPath | None
     seed: Seed
     device: Device
+    devices: Devices
+    max_restarts: Annotated[int, Field(ge=0, lt=2**31)]
     tensorboard: bool
     ingest: Ingest
     pretrain: Pretrain
