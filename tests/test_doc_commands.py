@@ -38,6 +38,7 @@ TESTED_IN = {
     "kedro run --only-missing-outputs": "tests/integration/test_only_missing_outputs.py",
     "kedro export": "tests/export/test_export.py",
     "kedro results": "tests/cli/test_results_commands.py",
+    "kedro similar": "tests/cli/test_similar_command.py",
     "kedro viz": "tests/test_project.py",
     "kedro registry": "tests/test_doc_commands.py",
     "kedro catalog": "tests/test_doc_commands.py",
