@@ -26,6 +26,7 @@ PLACEHOLDERS = {"=FOLDER": "=folder", "=NAME": "=sample", "ADDRESS": "address", 
 TESTED_IN = {
     "kedro run": "tests/integration/test_chain.py",
     "kedro run --pipelines=evaluate": "tests/integration/test_chain.py",
+    "kedro run --pipelines=curate,report": "tests/pipelines/curate/test_nodes.py",
     "kedro run --pipelines=extract": "tests/integration/test_bad_input.py",
     "kedro run --pipelines=extract,pair_model": "tests/integration/test_folder_of_images.py",
     "kedro run --pipelines=ingest": "tests/integration/test_folder_of_images.py",

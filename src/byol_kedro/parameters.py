@@ -356,6 +356,13 @@ class Predict(Block):
     neighbors: PositiveInt
 
 
+class Curate(Block):
+    """The number of nearest images that tell outliers, and the number of folds of the cross-validation of labels."""
+
+    neighbors: PositiveInt
+    folds: Annotated[int, Field(ge=2)]
+
+
 class Parameters(Block):
     """All parameters of a run, as in its manifest."""
 
@@ -374,6 +381,7 @@ class Parameters(Block):
     probes: Probes
     pair_model: PairModelParams
     predict: Predict
+    curate: Curate
 
     @field_validator("tensorboard")
     @classmethod
