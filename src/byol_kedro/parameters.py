@@ -363,6 +363,22 @@ class Curate(Block):
     folds: Annotated[int, Field(ge=2)]
 
 
+class Explore(Block):
+    """The map of the encoder's features.
+
+    Attributes:
+        method: `tsne` or, with the extra `umap`, `umap`.
+        points: images on the map at most.
+        clusters: number of clusters.
+        neighbors: nearest images to show of each.
+    """
+
+    method: Literal["tsne", "umap"]
+    points: Annotated[int, Field(ge=10)]
+    clusters: PositiveInt
+    neighbors: PositiveInt
+
+
 class Parameters(Block):
     """All parameters of a run, as in its manifest."""
 
@@ -382,6 +398,7 @@ class Parameters(Block):
     pair_model: PairModelParams
     predict: Predict
     curate: Curate
+    explore: Explore
 
     @field_validator("tensorboard")
     @classmethod

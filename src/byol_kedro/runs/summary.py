@@ -35,6 +35,7 @@ MAIN_OUTPUTS = {
     "pair_embedding_map": "Map",
     "image_issues": "Image issues",
     "predicted_images": "Predictions",
+    "explorer": "Interactive map of the features",
 }
 Catalog = CatalogProtocol[Any, Any]
 
