@@ -391,6 +391,13 @@ class Predict(Block):
     neighbors: PositiveInt
 
 
+class Curate(Block):
+    """The number of nearest images that tell outliers, and the number of folds of the cross-validation of labels."""
+
+    neighbors: PositiveInt
+    folds: Annotated[int, Field(ge=2)]
+
+
 class Explore(Block):
     """The map of the encoder's features.
 
@@ -429,6 +436,7 @@ class Parameters(Block):
     probes: Probes
     pair_model: PairModelParams
     predict: Predict
+    curate: Curate
     explore: Explore
 
     @field_validator("tensorboard")
