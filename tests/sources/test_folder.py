@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from byol_kedro.sources import folder as module
+from byol_kedro.sources import encoded as module
 from tests.support.image_folders import (
     SPLITS,
     colors,

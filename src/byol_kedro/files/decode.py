@@ -6,6 +6,7 @@ first of several frames or pages is used.
 """
 
 import stat
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -65,11 +66,11 @@ def are_narrow(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     return narrow
 
 
-def decode(path: Path, size: int) -> npt.NDArray[np.uint8]:
+def decode(content: Path | bytes, size: int) -> npt.NDArray[np.uint8]:
     """Decode an image file.
 
     Args:
-        path: The file.
+        content: The file, or its bytes.
         size: Height and width of the result.
 
     Returns:
@@ -80,7 +81,7 @@ def decode(path: Path, size: int) -> npt.NDArray[np.uint8]:
             pixels (twice `Image.MAX_IMAGE_PIXELS`, Pillow's limit against decompression bombs).
     """
     try:
-        return _decode(path, size)
+        return _decode(content, size)
     except UnreadableImage:
         raise
     except UnidentifiedImageError:
@@ -92,19 +93,25 @@ def decode(path: Path, size: int) -> npt.NDArray[np.uint8]:
     raise UnreadableImage(" ".join(reason.split()))
 
 
-def _decode(path: Path, size: int) -> npt.NDArray[np.uint8]:
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise UnreadableImage("not a regular file")  # opening a pipe would block
-    if not status.st_size:
+def _decode(content: Path | bytes, size: int) -> npt.NDArray[np.uint8]:
+    if not _byte_count(content):
         raise UnreadableImage("the file is empty")
-    with Image.open(path, formats=FORMATS) as image:
+    with Image.open(content if isinstance(content, Path) else BytesIO(content), formats=FORMATS) as image:
         drafted = image.draft(None, (int(DRAFT * size),) * 2)
         # The part of a draft that is used need not be whole pixels.
         pixels = center_square(image, size, drafted[1][2:] if drafted else image.size)
-        if image.format == "PNG" and has_damaged_pixels(path):
+        if image.format == "PNG" and has_damaged_pixels(content):
             raise UnreadableImage("damaged: its pixels do not match their checksum")
         return pixels
+
+
+def _byte_count(content: Path | bytes) -> int:
+    if isinstance(content, bytes):
+        return len(content)
+    status = content.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadableImage("not a regular file")  # opening a pipe would block
+    return status.st_size
 
 
 def center_square(image: Image.Image, size: int, whole: tuple[float, float] | None = None) -> npt.NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 SOURCES = {
     "array": "byol_kedro.sources.array:ArraySource",
     "cifar10": "byol_kedro.sources.cifar10:Cifar10Source",
+    "csv": "byol_kedro.sources.csv_table:CsvSource",
     "folder": "byol_kedro.sources.folder:FolderSource",
     "photos": "byol_kedro.sources.photos:PhotosSource",
     "stl10": "byol_kedro.sources.stl10:Stl10Source",
