@@ -54,7 +54,7 @@ class Photos(Block):
 
 
 class Folder(Block):
-    """Of the sources `folder` and `csv`: at most the part `max_broken` of the files in a split may be unreadable.
+    """Of the sources `folder`, `csv` and `parquet`: at most the part `max_broken` of the files in a split may be unreadable.
 
     Above 0, one unreadable file is always allowed.
     """
