@@ -54,9 +54,9 @@ class Photos(Block):
 
 
 class Folder(Block):
-    """Of the sources `folder`, `csv` and `parquet`: at most the part `max_broken` of the files in a split may be unreadable.
+    """Of the sources `folder`, `csv`, `parquet` and `webdataset`.
 
-    Above 0, one unreadable file is always allowed.
+    At most the part `max_broken` of the images in a split may be unreadable; above 0, one is always allowed.
     """
 
     max_broken: Fraction

@@ -142,7 +142,7 @@ def test_only_one_row_group_is_in_memory(tmp_path):
     path = write_parquet(tmp_path / "raw/train.parquet", content, group=4)
     before = pa.total_allocated_bytes()
     peak = []
-    for one in ParquetSource._read(None, Shard(path, "train"), range(64)):
+    for one in ParquetSource._read(None, Shard(path, "train"), [(row, 0) for row in range(64)]):
         assert one == content[len(peak)]
         peak.append(pa.total_allocated_bytes() - before)
     assert max(peak) < 24 << 20

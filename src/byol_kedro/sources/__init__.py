@@ -8,4 +8,5 @@ SOURCES = {
     "parquet": "byol_kedro.sources.parquet:ParquetSource",
     "photos": "byol_kedro.sources.photos:PhotosSource",
     "stl10": "byol_kedro.sources.stl10:Stl10Source",
+    "webdataset": "byol_kedro.sources.webdataset:WebdatasetSource",
 }

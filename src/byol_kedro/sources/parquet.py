@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from byol_kedro.errors import UserError
 from byol_kedro.files.decode import UnreadableImage
-from byol_kedro.sources.shards import Member, Shard, ShardSource
+from byol_kedro.sources.shards import Member, Place, Shard, ShardSource
 from byol_kedro.sources.text import check_distinct
 from byol_kedro.sources.walk import printable
 
@@ -59,9 +59,9 @@ class ParquetSource(ShardSource):
     def _class_order(self) -> Sequence[str]:
         return self._names or ()
 
-    def _read(self, shard: Shard, positions: Sequence[int]) -> Iterator[bytes | UnreadableImage]:
+    def _read(self, shard: Shard, places: Sequence[Place]) -> Iterator[bytes | UnreadableImage]:
         with _opened(shard) as file:
-            column, wanted = _columns(shard, file.schema_arrow).image, np.asarray(positions)
+            column, wanted = _columns(shard, file.schema_arrow).image, np.array([row for row, _ in places])
             start = 0
             for group in range(file.num_row_groups):
                 end = start + file.metadata.row_group(group).num_rows

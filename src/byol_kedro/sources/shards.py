@@ -40,11 +40,16 @@ class Member:
         name: Its name, unique in the shard.
         position: Where it is, a number whose meaning the source knows; ascending in a shard.
         label: The name of its class; None if unknown.
+        size: Its bytes, if the source needs to know.
     """
 
     name: str
     position: int
     label: str | None
+    size: int = 0
+
+
+Place = tuple[int, int]  # position and size
 
 
 class ShardSource(EncodedSource):
@@ -57,7 +62,7 @@ class ShardSource(EncodedSource):
         super().__init__(root, parameters, seed)
         splits = _by_split(root, find_shards(root, self.suffixes))
         self._shards: list[Shard] = []
-        self._where: dict[str, tuple[int, int]] = {}  # number of the shard and position by name
+        self._where: dict[str, tuple[int, Place]] = {}  # number of the shard, and place in it, by name
         listings = {split: self._listing(shards) for split, shards in with_test(root, splits).items()}
         self.class_names, found, labels = label(root, listings, self._class_order())
         self._arrange(found, labels)
@@ -67,8 +72,8 @@ class ShardSource(EncodedSource):
         """Yield the images of a shard without reading their pixels."""
 
     @abstractmethod
-    def _read(self, shard: Shard, positions: Sequence[int]) -> Iterator[bytes | UnreadableImage]:
-        """Yield the images at some positions, ascending, encoded."""
+    def _read(self, shard: Shard, places: Sequence[Place]) -> Iterator[bytes | UnreadableImage]:
+        """Yield some images of a shard, encoded, in the order of the shard."""
 
     def _class_order(self) -> Sequence[str]:
         """All classes in their order, if it is given; called after all shards were listed."""
@@ -85,14 +90,16 @@ class ShardSource(EncodedSource):
             self._shards.append(shard)
             for member in self._members(shard):
                 name = f"{shard.name}/{member.name}"
-                self._where[name] = number, member.position
+                if name in self._where:
+                    raise UserError(f"{shard.path} has two images named {printable(member.name)}; write it again")
+                self._where[name] = number, (member.position, member.size)
                 listing.add(File(name, f"{state} {member.position}"), member.label)
         return listing
 
     def _contents(self, files: Sequence[File]) -> Iterator[Path | bytes | UnreadableImage]:
         places = (self._where[file.name] for file in files)
         for number, some in groupby(places, key=lambda place: place[0]):
-            yield from self._read(self._shards[number], [position for _, position in some])
+            yield from self._read(self._shards[number], [place for _, place in some])
 
 
 def find_shards(root: Path, suffixes: tuple[str, ...]) -> list[Shard]:
