@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from byol_kedro.evaluation.probes.base import PROBES, InverseStrength
-from byol_kedro.files.paths import expand
+from byol_kedro.files.paths import expand, expand_or_address
 from byol_kedro.parameter_types import Block, Fraction, LearningRate, NonNegative, PositiveInt
 
 
@@ -39,6 +39,7 @@ def _reference(weights: str) -> str:
 # in the files before.
 ALTERNATIVES = (("pretrain.epochs", "pretrain.steps"),)
 
+RawRoot = Annotated[str, AfterValidator(expand_or_address)]
 LocalPath = Annotated[str, AfterValidator(expand)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Address = Annotated[str, Field(pattern=r"^(https?://.+|file:///.+|never)$"), AfterValidator(_address)]
@@ -361,7 +362,8 @@ class Parameters(Block):
 
     data_root: LocalPath
     source: str
-    raw_root: LocalPath
+    raw_root: RawRoot
+    raw_credentials: str | None
     raw_url: Address | None
     predict_root: LocalPath | None
     seed: Seed

@@ -7,11 +7,12 @@ are optional; without a split an image is in train.
 import csv
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from byol_kedro.errors import UserError
+from byol_kedro.files.remote import RemotePath
 from byol_kedro.files.user_files import is_regular, reason_of, state_of
 from byol_kedro.parameters import Ingest
 from byol_kedro.sources.encoded import FilesSource
@@ -39,16 +40,15 @@ class CsvSource(FilesSource):
         table = find_table(root)
         self.base = table.parent
         listings: dict[str, Listing] = {}
-        is_output: dict[str, bool] = {}  # by folder
+        checked: set[str] = set()  # folders
+        states: dict[str, str] = self.base.find() if isinstance(self.base, RemotePath) else {}
         for row in read_rows(table):
-            folder, _ = os.path.split(self.base / row.path)
-            if folder not in is_output:
-                is_output[folder] = is_among_outputs(os.path.realpath(folder))
-            if is_output[folder]:
-                raise UserError(
-                    f"{row.place}: {printable(row.path)} is an output of runs, which are not used as images"
-                )
-            listings.setdefault(row.split, Listing()).add(_file(self.base, row.path), row.label)
+            if isinstance(self.base, RemotePath):
+                file = _remote_file(row, states)
+            else:
+                _refuse_outputs(self.base, row, checked)
+                file = _file(self.base, row.path)
+            listings.setdefault(row.split, Listing()).add(file, row.label)
         self.class_names, found, labels = label(table, with_test(table, listings))
         self._arrange(found, labels)
 
@@ -69,19 +69,26 @@ def find_table(root: Path) -> Path:
     Raises:
         UserError: There is none, or several.
     """
+    if isinstance(root, RemotePath):
+        return root if root.suffix.lower() in SUFFIXES else _only(root, [root / n for n in root.find() if "/" not in n])
     if not root.is_dir():
         if root.suffix.lower() in SUFFIXES and is_regular(root, "raw_root"):
             return root
         state = "is not a table" if root.exists() else "does not exist"
         raise UserError(f"raw_root {root} {state}; set the .csv file with --params raw_root=...")
-    found = sorted(path for path in root.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
+    table = _only(root, root.iterdir())
+    is_regular(table)
+    return table
+
+
+def _only(root: Path, paths: Iterable[Path]) -> Path:
+    found = sorted((path for path in paths if path.suffix.lower() in SUFFIXES and path.name[0] != "."), key=str)
     if len(found) != 1:
         names = f"{', '.join(printable(path.name) for path in found[:3])}{' …' if len(found) > 3 else ''}"
         raise UserError(
             f"raw_root {root} has {f'{len(found)} tables ({names})' if found else 'no .csv file'}, one expected; set "
             "the file with --params raw_root=..."
         )
-    is_regular(found[0])
     return found[0]
 
 
@@ -139,3 +146,18 @@ def _file(base: Path, name: str) -> File:
         return File(name, state_of((base / name).stat()))
     except OSError as error:
         return File(name, "", reason_of(error))
+
+
+def _remote_file(row: Row, states: Mapping[str, str]) -> File:
+    """An image below the address of the table."""
+    if row.path.startswith(("/", "..")) or "://" in row.path:
+        raise UserError(f"{row.place}: {printable(row.path)}: a path below the folder of the table expected")
+    state = states.get(row.path, "")
+    return File(row.path, state, "" if state else "No such file or directory")
+
+
+def _refuse_outputs(base: Path, row: Row, checked: set[str]) -> None:
+    folder, _ = os.path.split(base / row.path)
+    if folder not in checked and is_among_outputs(os.path.realpath(folder)):
+        raise UserError(f"{row.place}: {printable(row.path)} is an output of runs, which are not used as images")
+    checked.add(folder)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from byol_kedro.errors import UserError
 from byol_kedro.files.decode import RULES, UnreadableImage
 from byol_kedro.files.decoders import Decoded, decode_all
+from byol_kedro.files.remote import RemotePath, read_all
 from byol_kedro.files.user_files import content_hash, reason_of
 from byol_kedro.log import get_logger
 from byol_kedro.sources.hold_out import HoldOut, digest_content
@@ -46,6 +47,8 @@ class LabeledFiles:
 
 class EncodedSource(Source):
     """Encoded images; they are decoded when a stream is saved. `ingest.folder` has the parameters."""
+
+    reads_addresses = True
 
     @abstractmethod
     def _contents(self, files: Sequence[File]) -> Iterator[Path | bytes | UnreadableImage]:
@@ -230,9 +233,14 @@ class FilesSource(EncodedSource):
         super()._arrange(found, labels, ignored)
 
     def _contents(self, files: Sequence[File]) -> Iterator[Path | bytes | UnreadableImage]:
+        paths = (self.base / file.name for file in files if file.name not in self._unreadable)
+        contents = read_all(paths) if isinstance(self.base, RemotePath) else paths
         for file in files:
             reason = self._unreadable.get(file.name)
-            yield self.base / file.name if reason is None else UnreadableImage(reason)
+            content = next(contents) if reason is None else UnreadableImage(reason)
+            if isinstance(content, OSError):
+                content = UnreadableImage(self._failed(file, content))
+            yield content
 
     def _state(self, file: File) -> str:
         """The hash of a file whose metadata are not precise enough.

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from byol_kedro.errors import UserError
 from byol_kedro.files.decode import UnreadableImage
+from byol_kedro.files.remote import open_file
 from byol_kedro.sources.shards import Member, Place, Shard, ShardSource
 from byol_kedro.sources.text import check_distinct
 from byol_kedro.sources.walk import printable
@@ -93,7 +94,10 @@ class _Columns:
 @contextmanager
 def _opened(shard: Shard) -> Iterator[pq.ParquetFile]:
     try:
-        with pq.ParquetFile(shard.path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
+        with (
+            open_file(shard.path) as opened,
+            pq.ParquetFile(opened, buffer_size=BUFFER_BYTES, pre_buffer=False) as file,
+        ):
             yield file
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())
@@ -112,7 +116,8 @@ def _columns(shard: Shard, schema: pa.Schema) -> _Columns:
     if label is not None:
         kind = schema.field(label).type
         value = kind.value_type if pa.types.is_dictionary(kind) else kind
-        if not (pa.types.is_integer(value) or pa.types.is_string(value) or pa.types.is_large_string(value)):
+        are_words = pa.types.is_string(value) or pa.types.is_large_string(value)
+        if not (are_words or pa.types.is_integer(value) or pa.types.is_null(value)):  # null: all are unknown
             raise UserError(
                 f"{shard.path}: the column {printable(label)} has the type {kind}, numbers or names expected"
             )

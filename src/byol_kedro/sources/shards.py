@@ -9,6 +9,7 @@ from pathlib import Path
 
 from byol_kedro.errors import UserError
 from byol_kedro.files.decode import UnreadableImage
+from byol_kedro.files.remote import RemotePath
 from byol_kedro.files.user_files import reason_of, stamps
 from byol_kedro.parameters import Ingest
 from byol_kedro.sources.encoded import EncodedSource
@@ -83,7 +84,9 @@ class ShardSource(EncodedSource):
         listing = Listing()
         for shard in shards:
             try:
-                state = f"{digest(repr(stamps([shard.path])).encode()):016x}"
+                path = shard.path
+                stamp = path.state() if isinstance(path, RemotePath) else repr(stamps([path]))
+                state = f"{digest(stamp.encode()):016x}"
             except OSError as error:
                 raise UserError(f"{shard.path} cannot be read: {reason_of(error)}") from error
             number = len(self._shards)
@@ -108,13 +111,15 @@ def find_shards(root: Path, suffixes: tuple[str, ...]) -> list[Shard]:
     Raises:
         UserError: There is none, or two have the same name but for the suffix.
     """
-    if not root.is_dir():
+    is_remote_file = isinstance(root, RemotePath) and root.name.endswith(suffixes)
+    if is_remote_file or not root.is_dir():
         if root.exists() and root.name.endswith(suffixes):
             return [Shard(root, _stem(root.name, suffixes))]
         state = f"is neither a folder nor a {suffixes[0]} file" if root.exists() else "does not exist"
         raise UserError(f"raw_root {root} {state}; set the folder of the shards with --params raw_root=...")
     shards: dict[str, Shard] = {}
-    for name in sorted(_names(str(root), suffixes)):
+    every = _remote_names(root, suffixes) if isinstance(root, RemotePath) else _names(str(root), suffixes)
+    for name in sorted(every):
         stem = _stem(name, suffixes)
         if stem in shards:
             raise UserError(f"{shards[stem].path} and {root / name} have the same name; remove or rename one of them")
@@ -124,6 +129,14 @@ def find_shards(root: Path, suffixes: tuple[str, ...]) -> list[Shard]:
             f"no {' or '.join(suffixes)} files found in {root}; set their folder with --params raw_root=..."
         )
     return list(shards.values())
+
+
+def _remote_names(root: RemotePath, suffixes: tuple[str, ...]) -> Iterator[str]:
+    for name in root.find():
+        *folders, file = name.split("/")
+        hidden = file[0] == "." or any(map(is_ignored_folder, folders))
+        if file.endswith(suffixes) and not hidden and file not in PAIR_FILES:
+            yield name
 
 
 def _names(root: str, suffixes: tuple[str, ...]) -> Iterator[str]:

@@ -16,7 +16,8 @@ from typing import IO, cast
 
 from byol_kedro.errors import UserError
 from byol_kedro.files.decode import SUFFIXES, UnreadableImage
-from byol_kedro.files.user_files import is_regular, open_regular, reason_of
+from byol_kedro.files.remote import is_file, open_file
+from byol_kedro.files.user_files import reason_of
 from byol_kedro.sources.shards import Member, Place, Shard, ShardSource
 from byol_kedro.sources.text import check_distinct, read_class_names
 from byol_kedro.sources.walk import printable
@@ -75,7 +76,7 @@ class WebdatasetSource(ShardSource):
     @cached_property
     def _names(self) -> list[str]:
         path = (self.root if self.root.is_dir() else self.root.parent) / CLASS_NAMES
-        names = read_class_names(path) if is_regular(path) else []
+        names = read_class_names(path) if is_file(path) else []
         check_distinct(path, names)
         return names
 
@@ -118,7 +119,7 @@ class _Sample:
 def _opened(shard: Shard) -> Iterator[IO[bytes]]:
     """The tar file, decompressed. Raises UserError if it is damaged or not a tar file."""
     try:
-        with open_regular(shard.path) as file:
+        with open_file(shard.path) as file:
             if shard.path.name.endswith(".tar"):
                 yield file
             else:
