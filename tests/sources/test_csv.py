@@ -150,7 +150,7 @@ def test_missing_and_broken_images_are_counted(tmp_path):
     assert colors(images["train"]) == list(range(8))
     assert images["train"].broken == {
         "gone.png": "No such file or directory",
-        "bad.png": "not an image: JPEG, PNG, WebP, BMP, TIFF or GIF expected",
+        "bad.png": "not an image: JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF expected",
     }
     with pytest.raises(DatasetError, match=r"2 of 10 images for train .* cannot be read"):
         ingest(tmp_path, version=LATER)

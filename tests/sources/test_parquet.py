@@ -132,7 +132,7 @@ def test_rows_without_an_image_are_counted(tmp_path):
     assert colors(images) == [0, 1]
     assert images.labels.tolist() == [0, 1]
     assert list(images.broken.values()) == ["no image in this row"] * 2 + [
-        "not an image: JPEG, PNG, WebP, BMP, TIFF or GIF expected"
+        "not an image: JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF expected"
     ]
     assert next(iter(images.broken)) == "train/00001/x.png"
 

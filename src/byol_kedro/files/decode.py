@@ -6,6 +6,8 @@ first of several frames or pages is used.
 """
 
 import stat
+from functools import cache
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
@@ -15,8 +17,12 @@ from PIL import Image, UnidentifiedImageError
 
 from byol_kedro.files.png import has_damaged_pixels
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+HAS_HEIF = find_spec("pillow_heif") is not None  # the extra heif
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", *(("HEIF",) if HAS_HEIF else ()))
+SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif",
+    *((".heic", ".heif") if HAS_HEIF else ()),
+})  # fmt: skip
 RULES = 4  # version of the decoding; incremented when the result for a file changes
 BACKGROUND = (255, 255, 255, 255)
 # libjpeg decodes to 1/2, 1/4 or 1/8 of the size in a fraction of the time. If that leaves at least this many times
@@ -85,7 +91,7 @@ def decode(content: Path | bytes, size: int) -> npt.NDArray[np.uint8]:
     except UnreadableImage:
         raise
     except UnidentifiedImageError:
-        reason = "not an image: JPEG, PNG, WebP, BMP, TIFF or GIF expected"
+        reason = "not an image: JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF expected"
     except OSError as error:
         reason = error.strerror or str(error)
     except Exception as error:  # noqa: BLE001  # decoders raise many types of exceptions
@@ -94,6 +100,7 @@ def decode(content: Path | bytes, size: int) -> npt.NDArray[np.uint8]:
 
 
 def _decode(content: Path | bytes, size: int) -> npt.NDArray[np.uint8]:
+    _register_heif()
     if not _byte_count(content):
         raise UnreadableImage("the file is empty")
     with Image.open(content if isinstance(content, Path) else BytesIO(content), formats=FORMATS) as image:
@@ -103,6 +110,15 @@ def _decode(content: Path | bytes, size: int) -> npt.NDArray[np.uint8]:
         if image.format == "PNG" and has_damaged_pixels(content):
             raise UnreadableImage("damaged: its pixels do not match their checksum")
         return pixels
+
+
+@cache
+def _register_heif() -> None:
+    """Let Pillow open HEIC, once in each process that decodes."""
+    if HAS_HEIF:
+        from pillow_heif import register_heif_opener  # noqa: PLC0415  # optional
+
+        register_heif_opener(thumbnails=False)
 
 
 def _byte_count(content: Path | bytes) -> int:
