@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from byol_kedro.evaluation.probes.base import PROBES, InverseStrength
-from byol_kedro.files.paths import expand
+from byol_kedro.files.paths import expand, expand_or_address
 from byol_kedro.parameter_types import Block, Fraction, LearningRate, NonNegative, PositiveInt
 
 
@@ -50,6 +50,7 @@ def _encoder_source(text: str) -> str:
 # in the files before.
 ALTERNATIVES = (("pretrain.epochs", "pretrain.steps"),)
 
+RawRoot = Annotated[str, AfterValidator(expand_or_address)]
 LocalPath = Annotated[str, AfterValidator(expand)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Address = Annotated[str, Field(pattern=r"^(https?://.+|file:///.+|never)$"), AfterValidator(_address)]
@@ -66,9 +67,9 @@ class Photos(Block):
 
 
 class Folder(Block):
-    """Of the `folder` source: at most the part `max_broken` of the files in a split may be unreadable.
+    """Of the sources `folder`, `csv`, `parquet` and `webdataset`.
 
-    Above 0, one unreadable file is always allowed.
+    At most the part `max_broken` of the images in a split may be unreadable; above 0, one is always allowed.
     """
 
     max_broken: Fraction
@@ -419,7 +420,8 @@ class Parameters(Block):
 
     data_root: LocalPath
     source: str
-    raw_root: LocalPath
+    raw_root: RawRoot
+    raw_credentials: str | None
     raw_url: Address | None
     predict_root: LocalPath | None
     seed: Seed

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from byol_kedro.files.decode import UnreadableImage, decode
-from byol_kedro.sources import folder
+from byol_kedro.sources import encoded
 from tests.support.bad_images import BAD_IMAGES
 from tests.support.image_folders import SIDE, decode_here, ingested, labeled_folder, write_image, write_tree
 from tests.support.spoiling import Spoil, both, error_of, files, folders, tree
@@ -14,7 +14,7 @@ from tests.support.spoiling import Spoil, both, error_of, files, folders, tree
 
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch):
-    monkeypatch.setattr(folder, "decode_all", decode_here)
+    monkeypatch.setattr(encoded, "decode_all", decode_here)
 
 
 @pytest.mark.parametrize("name", BAD_IMAGES)
@@ -131,7 +131,7 @@ def test_too_many_broken_images_are_refused(tmp_path, good, broken, part, found)
 
 @pytest.mark.parametrize(("good", "broken", "enough"), [(71, 9, 0.12), (71, 29, 0.29), (0, 3, 1.0), (997, 3, 0.01)])
 def test_suggested_max_broken_is_sufficient(tmp_path, monkeypatch, good, broken, enough):
-    monkeypatch.setattr(folder, "SHOWN", 100)
+    monkeypatch.setattr(encoded, "SHOWN", 100)
     root = with_broken(tmp_path / "raw", good, broken)
     message = error_of("folder", root, tmp_path / "out", max_broken=0.001)
     assert message.endswith(f"or skip them with --params ingest.folder.max_broken={enough:g}")
