@@ -290,7 +290,8 @@ def test_inputs_of_the_pipeline():
         "fold_metrics", "few_label_metrics", "quality_metrics", "params:seed",
         "baseline_predictions", "probe_predictions", "pair_embeddings", "pair_embedding_map", "cluster_sheet",
         "data_summary",
-        "sample_grid", "images_test", "images_train", "latents_train", "latents_test", "images_unlabeled", "image_issues",
+        "sample_grid", "images_test", "images_train", "latents_train", "latents_test",
+        "images_unlabeled", "image_issues",
     }  # fmt: skip
 
 
