@@ -46,7 +46,7 @@ def write_broken(root: Path) -> None:
 FOLDERS: dict[str, tuple[Spoil, str]] = {
     "nothing there": (lambda _: None, "raw_root RAW does not exist; set the folder of the images"),
     "a file": (lambda root: root.write_bytes(b""), "raw_root RAW is not a folder"),
-    "an empty folder": (folders("."), "no images found in RAW; supported file types: .bmp, .gif"),
+    "an empty folder": (folders("."), "no images found in RAW; supported file types: .avif, .bmp, .gif"),
     "text files": (files("a.txt", "b/c.txt"), "no images found in RAW (ignored: 2 × .txt)"),
     "hidden files": (files(".a.png", "b/.c.png"), "no images found in RAW (ignored: 2 × hidden)"),
     "an empty train": (folders("train/a", "train/b"), "no images found in RAW/train; supported"),
