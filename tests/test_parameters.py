@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import fsspec
 import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
@@ -18,9 +19,11 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from byol_kedro.errors import UserError
+from byol_kedro.files.paths import expand_or_address
 from byol_kedro.runs.config_loader import ConfigLoader
 from byol_kedro.settings import CONFIG_LOADER_ARGS
 from tests.support.kedro_runs import ROOT, Outcome, artifacts, error_of
+from tests.support.shard_files import png
 
 Run = Callable[..., Outcome]
 # Each of them means something in YAML, to OmegaConf, to fsspec, to Kedro, in a pattern of files, or on another system.
@@ -162,6 +165,8 @@ def loaded(params: dict[str, Any], name: str) -> Any:
         ("pretrain.optimizer.lr=1e-3", "pretrain.optimizer.lr", 0.001),
         ("pretrain.resume=off", "pretrain.resume", False),
         ("tensorboard=true", "tensorboard", True),
+        ("devices=auto", "devices", "auto"),
+        ("devices=2", "devices", "2"),
         ("pretrain.recipe=2024-01-01", "pretrain.recipe", "2024-01-01"),
         ("pretrain.recipe=010", "pretrain.recipe", "010"),
         ("pretrain.recipe=yes", "pretrain.recipe", "yes"),
@@ -289,6 +294,33 @@ def test_too_long_folder_name_is_a_user_error(kedro_run: Run, tmp_path: Path) ->
     message = error_of(kedro_run("--pipelines=ingest", params=f"data_root={tmp_path}/{'x' * 300}"))
     assert "File name too long" in message
     assert not artifacts(tmp_path)
+
+
+def test_images_behind_an_address_are_ingested(kedro_run: Run, tmp_path: Path) -> None:
+    for number in range(4):
+        fsspec.filesystem("memory").pipe_file(f"/params/train/{number % 2}/{number}.png", png(number))
+    outcome = kedro_run("--pipelines=ingest", params="source=folder,raw_root=memory://params,ingest.image_size=8")
+    assert outcome.exit_code == 0, outcome.output
+    (manifest,) = tmp_path.glob("08_reporting/run_manifest.json/*/*.json")
+    assert json.loads(manifest.read_text("utf-8"))["parameters"]["raw_root"] == "memory://params"
+    line = error_of(kedro_run("--pipelines=ingest", params="raw_credentials=nowhere"))
+    assert "Unable to find credentials 'nowhere'" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("s3://user:word@host/x", "an address without user, password and query expected"),
+        ("https://host/x?token=1", "an address without user, password and query expected"),
+        ("s3://", "an address such as s3://bucket/images expected"),
+        ("file:///x", "a local path such as /disks/new expected, not an address"),
+    ],
+)
+def test_addresses_without_secrets_are_expected(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        expand_or_address(text)
+    assert expand_or_address("s3://bucket/a@b") == "s3://bucket/a@b"
+    assert expand_or_address("~/x") == str(Path.home() / "x")
 
 
 def test_number_is_a_valid_folder_name(kedro_run: Run) -> None:

@@ -14,7 +14,7 @@ from byol_kedro.settings import CONFIG_LOADER_ARGS
 from tests.support.kedro_runs import ROOT, Chain, modules_after
 
 ENVIRONMENTS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "local")
-STAGES = (*PARTS, "predict", "explore", "import_encoder")
+STAGES = (*PARTS, "curate", "predict", "explore", "import_encoder")
 PIPELINES = {"__default__", *STAGES, "evaluate"}
 
 

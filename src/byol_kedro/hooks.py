@@ -152,7 +152,8 @@ class ProjectHooks:
         from byol_kedro.runs.validation import parameters_of, with_conf_source
 
         parameters = parameters_of(catalog)
-        params = {"predict_root": parameters.raw_root if parameters.source == "folder" else "FOLDER"}
+        is_folder = parameters.source == "folder" and "://" not in parameters.raw_root
+        params = {"predict_root": parameters.raw_root if is_folder else "FOLDER"}
         runtime_params = run_params["runtime_params"] or {}
         if "data_root" in runtime_params:
             params = {"data_root": runtime_params["data_root"], **params}

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     PositiveFloat,
     ValidationInfo,
@@ -20,13 +21,18 @@ from pydantic import (
 )
 
 from byol_kedro.evaluation.probes.base import PROBES, InverseStrength
-from byol_kedro.files.paths import expand
+from byol_kedro.files.paths import expand, expand_or_address
 from byol_kedro.parameter_types import Block, Fraction, LearningRate, NonNegative, PositiveInt
 
 
 def _address(url: str) -> str:
     urlsplit(url).port  # noqa: B018  # raises ValueError
     return url
+
+
+def _number_as_text(value: object) -> object:
+    """Kedro does not validate the input of a node that may be a number or a text."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _reference(weights: str) -> str:
@@ -44,9 +50,11 @@ def _encoder_source(text: str) -> str:
 # in the files before.
 ALTERNATIVES = (("pretrain.epochs", "pretrain.steps"),)
 
+RawRoot = Annotated[str, AfterValidator(expand_or_address)]
 LocalPath = Annotated[str, AfterValidator(expand)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Address = Annotated[str, Field(pattern=r"^(https?://.+|file:///.+|never)$"), AfterValidator(_address)]
+Devices = Annotated[str, BeforeValidator(_number_as_text), Field(pattern=r"^(auto|[1-9]\d{0,3})$")]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 
 
@@ -59,9 +67,9 @@ class Photos(Block):
 
 
 class Folder(Block):
-    """Of the `folder` source: at most the part `max_broken` of the files in a split may be unreadable.
+    """Of the sources `folder`, `csv`, `parquet` and `webdataset`.
 
-    Above 0, one unreadable file is always allowed.
+    At most the part `max_broken` of the images in a split may be unreadable; above 0, one is always allowed.
     """
 
     max_broken: Fraction
@@ -384,6 +392,13 @@ class Predict(Block):
     neighbors: PositiveInt
 
 
+class Curate(Block):
+    """The number of nearest images that tell outliers, and the number of folds of the cross-validation of labels."""
+
+    neighbors: PositiveInt
+    folds: Annotated[int, Field(ge=2)]
+
+
 class Explore(Block):
     """The map of the encoder's features.
 
@@ -405,11 +420,14 @@ class Parameters(Block):
 
     data_root: LocalPath
     source: str
-    raw_root: LocalPath
+    raw_root: RawRoot
+    raw_credentials: str | None
     raw_url: Address | None
     predict_root: LocalPath | None
     seed: Seed
     device: Device
+    devices: Devices
+    max_restarts: Annotated[int, Field(ge=0, lt=2**31)]
     tensorboard: bool
     ingest: Ingest
     pretrain: Pretrain
@@ -420,6 +438,7 @@ class Parameters(Block):
     probes: Probes
     pair_model: PairModelParams
     predict: Predict
+    curate: Curate
     explore: Explore
 
     @field_validator("tensorboard")

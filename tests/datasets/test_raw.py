@@ -37,6 +37,16 @@ def test_raw_images_are_read_only(tmp_path):
         RawImagesDataset(source="photos", filepath=str(tmp_path)).save("anything")
 
 
+def test_credentials_reach_the_file_system_and_are_not_shown(monkeypatch):
+    given = []
+    monkeypatch.setattr("fsspec.core.url_to_fs", lambda address, **options: given.append(options) or [None, None])
+    dataset = RawImagesDataset(source="folder", filepath="s3://b/x", credentials={"secret": "hidden"})
+    with pytest.raises(AttributeError):
+        dataset.load().open(INGEST, seed=0)
+    assert given == [{"secret": "hidden"}]
+    assert "hidden" not in f"{dataset} {dataset.load()}"
+
+
 def test_source_names_do_not_import_numpy():
     code = "import sys, byol_kedro.sources; sys.exit('numpy' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from byol_kedro.files import user_files
-from byol_kedro.sources import folder, photos
+from byol_kedro.sources import encoded, photos
 from byol_kedro.sources import stl10 as stl10_module
 from byol_kedro.sources.cifar10 import BATCHES, CIFAR10
 from byol_kedro.sources.photos import Photograph
@@ -26,7 +26,7 @@ DATE = (10**18, 10**18)  # nanoseconds, of every file as of those that came in o
 
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch):
-    monkeypatch.setattr(folder, "decode_all", decode_here)
+    monkeypatch.setattr(encoded, "decode_all", decode_here)
 
 
 def write_bmp(path: Path, color: int) -> Path:

@@ -187,7 +187,7 @@ def test_reason_is_one_line_without_the_path(tmp_path):
     path.write_bytes(b"no image")
     with pytest.raises(UnreadableImage) as caught:
         decode(path, 16)
-    assert str(caught.value) == "not an image: JPEG, PNG, WebP, BMP, TIFF or GIF expected"
+    assert str(caught.value) == "not an image: JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF expected"
 
 
 def test_pipe_does_not_block(tmp_path):

@@ -115,7 +115,7 @@ def test_ctrl_c_during_ingest_leaves_no_artifacts(
     def decode_all(paths: Iterable[Path], size: int) -> Iterator[Decoded]:
         return next(answers)(paths, size)
 
-    monkeypatch.setattr("byol_kedro.sources.folder.decode_all", decode_all)
+    monkeypatch.setattr("byol_kedro.sources.encoded.decode_all", decode_all)
     outcome = kedro_run("--pipelines=ingest", params="source=folder")
     assert outcome.exit_code == 130
     assert outcome.lines[-1].startswith("stopped by Ctrl-C; finished outputs are kept")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from byol_kedro.files.decode import UnreadableImage, decode
-from byol_kedro.sources import folder
+from byol_kedro.sources import encoded
 from tests.support.bad_images import BAD_IMAGES
 from tests.support.image_folders import SIDE, decode_here, ingested, labeled_folder, write_image, write_tree
 from tests.support.spoiling import Spoil, both, error_of, files, folders, tree
@@ -14,7 +14,7 @@ from tests.support.spoiling import Spoil, both, error_of, files, folders, tree
 
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch):
-    monkeypatch.setattr(folder, "decode_all", decode_here)
+    monkeypatch.setattr(encoded, "decode_all", decode_here)
 
 
 @pytest.mark.parametrize("name", BAD_IMAGES)
@@ -46,7 +46,7 @@ def write_broken(root: Path) -> None:
 FOLDERS: dict[str, tuple[Spoil, str]] = {
     "nothing there": (lambda _: None, "raw_root RAW does not exist; set the folder of the images"),
     "a file": (lambda root: root.write_bytes(b""), "raw_root RAW is not a folder"),
-    "an empty folder": (folders("."), "no images found in RAW; supported file types: .bmp, .gif"),
+    "an empty folder": (folders("."), "no images found in RAW; supported file types: .avif, .bmp, .gif"),
     "text files": (files("a.txt", "b/c.txt"), "no images found in RAW (ignored: 2 × .txt)"),
     "hidden files": (files(".a.png", "b/.c.png"), "no images found in RAW (ignored: 2 × hidden)"),
     "an empty train": (folders("train/a", "train/b"), "no images found in RAW/train; supported"),
@@ -131,7 +131,7 @@ def test_too_many_broken_images_are_refused(tmp_path, good, broken, part, found)
 
 @pytest.mark.parametrize(("good", "broken", "enough"), [(71, 9, 0.12), (71, 29, 0.29), (0, 3, 1.0), (997, 3, 0.01)])
 def test_suggested_max_broken_is_sufficient(tmp_path, monkeypatch, good, broken, enough):
-    monkeypatch.setattr(folder, "SHOWN", 100)
+    monkeypatch.setattr(encoded, "SHOWN", 100)
     root = with_broken(tmp_path / "raw", good, broken)
     message = error_of("folder", root, tmp_path / "out", max_broken=0.001)
     assert message.endswith(f"or skip them with --params ingest.folder.max_broken={enough:g}")

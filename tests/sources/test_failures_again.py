@@ -9,8 +9,9 @@ from kedro.io import DatasetError
 from byol_kedro.errors import UserError
 from byol_kedro.files import user_files
 from byol_kedro.files.decode import UnreadableImage
-from byol_kedro.sources import folder as module
+from byol_kedro.sources import encoded as module
 from byol_kedro.sources import hold_out
+from byol_kedro.sources.folder import FolderSource
 from tests.support.image_datasets import NEW, OLD, ingest_parameters
 from tests.support.image_folders import SIDE, SPLITS, colors, decode_here, ingested, labeled_folder, write_tree
 
@@ -137,7 +138,7 @@ def test_held_out_splits_recover_after_a_failure(undivided, net, how):
 def test_undecided_image_is_not_decoded(undivided, net):
     """It would be in train although its content may belong to test."""
     net.closed = {"a/3.png"}
-    stream = module.FolderSource(undivided, HALF, 0).stream("train")
+    stream = FolderSource(undivided, HALF, 0).stream("train")
     assert "train/a/3.png" in stream.index.names
     net.closed = set()
     assert UnreadableImage in map(type, stream.batches(np.arange(stream.count)))
@@ -173,7 +174,7 @@ def test_unreadable_file_with_coarse_times_comes_back(root, net, monkeypatch):
     monkeypatch.setattr(user_files, "COARSE", 1)
     net.close(module, "content_hash")
     net.closed = {"b/2.png"}
-    stream = module.FolderSource(root, HALF, 0).stream("train")
+    stream = FolderSource(root, HALF, 0).stream("train")
     net.closed = set()  # a moment later it could be decoded
     assert UnreadableImage in map(type, stream.batches(np.arange(stream.count)))
     net.closed = {"b/2.png"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from byol_kedro.sources import folder as module
+from byol_kedro.sources import encoded as module
 from tests.support.image_folders import (
     SPLITS,
     colors,
@@ -183,7 +183,7 @@ def test_broken_images_are_skipped_and_listed(tmp_path):
     (root / "train/b/9.jpg").write_bytes(b"")
     images = ingest(tmp_path, max_broken=0.2)["train"]
     assert images.broken == {
-        "train/a/2.png": "not an image: JPEG, PNG, WebP, BMP, TIFF or GIF expected",
+        "train/a/2.png": "not an image: JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF expected",
         "train/b/9.jpg": "the file is empty",
     }
     assert colors(images) == [0, 1, 3, 4, 5, 6, 7, 8, 9]

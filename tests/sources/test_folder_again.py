@@ -3,8 +3,9 @@
 import os
 
 import pytest
+from kedro.io import DatasetError
 
-from byol_kedro.sources import folder as module
+from byol_kedro.sources import encoded as module
 from byol_kedro.sources import hold_out
 from tests.support.image_datasets import NEW, OLD
 from tests.support.image_folders import (
@@ -102,6 +103,14 @@ def test_broken_images_are_tried_again(tmp_path, monkeypatch):
     assert names == ["3.png", "bad.png"]
     assert list(images.broken) == ["train/b/bad.png"]
     assert colors(images) == [0, 3, 1]
+
+
+def test_lower_max_broken_counts_for_reused_images(tmp_path):
+    root = write_tree(tmp_path / "raw", ["train/a/0.png", "train/b/1.png", "test/a/2.png"])
+    (root / "train/a/bad.png").write_bytes(b"no image")
+    ingest(tmp_path, OLD, max_broken=0.5)
+    with pytest.raises(DatasetError, match="1 of 3 images for train"):
+        ingest(tmp_path, NEW)
 
 
 def test_labels_of_reused_images_are_updated(tmp_path):

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from byol_kedro.errors import UserError
 from byol_kedro.sources.hold_out import HASHED_BYTES as N
-from byol_kedro.sources.hold_out import HoldOut, digest_file, held_out
+from byol_kedro.sources.hold_out import HoldOut, digest_content, digest_file, held_out
 from byol_kedro.sources.walk import File
 
 CLASSES = hnp.arrays(np.int64, st.integers(0, 60), elements=st.integers(-1, 3))
@@ -63,6 +63,12 @@ def test_digest_covers_both_ends_and_the_size(tmp_path):
     assert len(digests) == len(contents)
 
 
+def test_digest_of_bytes_is_that_of_the_file(tmp_path):
+    for length in (0, 1, N - 1, N, N + 1, 2 * N - 1, 2 * N, 2 * N + 1, 3 * N):
+        (tmp_path / "a").write_bytes(np.random.default_rng(length).bytes(length))
+        assert digest_content((tmp_path / "a").read_bytes()) == digest_content(tmp_path / "a")
+
+
 def test_digest_does_not_depend_on_the_name(tmp_path):
     for name in "ab":
         (tmp_path / name).write_bytes(b"the same")
@@ -75,21 +81,27 @@ def files_in(folder, count=8):
     return [File(str(number), "") for number in range(count)]
 
 
-def division(folder, files, unreadable=None):
-    return HoldOut(folder, files, np.zeros(len(files), np.int64), 0.25, {} if unreadable is None else unreadable)
+def division(folder, files):
+    def digests(some):
+        for file in some:
+            try:
+                yield digest_file(folder / file.name)
+            except OSError as error:
+                yield error.strerror
+
+    return HoldOut(folder, files, np.zeros(len(files), np.int64), 0.25, digests)
 
 
 def test_unreadable_file_does_not_influence_the_split(tmp_path):
     files = files_in(tmp_path)
     for gone in map(str, range(8)):
         (tmp_path / gone).rename(tmp_path / "aside")
-        unreadable = {}
-        one = division(tmp_path, files, unreadable)
+        one = division(tmp_path, files)
         others = [file for file in files if file.name != gone]
         held_out = {file.name for file, chosen in zip(files, one.is_test, strict=True) if chosen}
         same = division(tmp_path, others).is_test
         assert held_out == {file.name for file, chosen in zip(others, same, strict=True) if chosen}
-        assert unreadable == one.undecided == {gone: "No such file or directory"}
+        assert one.undecided == {gone: "No such file or directory"}
         (tmp_path / "aside").rename(tmp_path / gone)
 
 

@@ -10,7 +10,7 @@ from byol_kedro.files import decoders
 from byol_kedro.files.decode import NarrowPixels, UnreadableImage, center_square, decode
 from byol_kedro.pipelines.ingest.data_summary import describe, log_summary
 from byol_kedro.sources import array as array_module
-from byol_kedro.sources import folder as folder_module
+from byol_kedro.sources import encoded as encoded_module
 from tests.support.deep_images import SIDE, ramp, write_gray, write_png, write_tiff
 from tests.support.image_datasets import NEW, OLD
 from tests.support.image_folders import SPLITS, decode_here, ingested
@@ -118,7 +118,7 @@ WORDS = (
 
 
 def test_narrow_images_are_counted_at_each_ingest(tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(folder_module, "decode_all", decode_here)
+    monkeypatch.setattr(encoded_module, "decode_all", decode_here)
     for n, most in enumerate((WHOLE, TWELVE, TWELVE, WHOLE, TWELVE)):
         write_png(tmp_path / f"raw/train/{'ab'[n > 2]}/{n}.png", ramp(0, most))
     write_png(tmp_path / "raw/test/a/9.png", ramp(0, WHOLE))
@@ -128,10 +128,10 @@ def test_narrow_images_are_counted_at_each_ingest(tmp_path, caplog, monkeypatch)
     assert [describe(first[split])["narrow_range"] for split in SPLITS] == [0, 3, 0]
     np.testing.assert_array_equal(first["train"].pixels[1, 0], np.rint(ramp(0, TWELVE) / 257))
 
-    monkeypatch.setattr(folder_module, "decode_all", None)
+    monkeypatch.setattr(encoded_module, "decode_all", None)
     assert told(ingest(tmp_path), caplog) == [WORDS]
 
-    monkeypatch.setattr(folder_module, "decode_all", decode_here)
+    monkeypatch.setattr(encoded_module, "decode_all", decode_here)
     write_png(tmp_path / "raw/train/a/0.png", ramp(1, TWELVE))
     (tmp_path / "raw/train/a/2.png").unlink()
     changed = ingest(tmp_path, "2026-01-03T00.00.00.000Z")

@@ -11,7 +11,7 @@ from byol_kedro.datasets.new_images import NewImagesDataset
 from byol_kedro.datasets.raw import RawImages
 from byol_kedro.errors import UserError
 from byol_kedro.pipelines.ingest.data_summary import log_summary
-from byol_kedro.sources import folder as module
+from byol_kedro.sources import encoded as module
 from byol_kedro.sources.outputs import MANIFEST
 from tests.support.image_datasets import NEW, OLD, ingest_parameters
 from tests.support.image_folders import SIDE, SPLITS, colors, decode_here, ingested, write_image, write_tree

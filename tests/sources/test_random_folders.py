@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from byol_kedro.errors import UserError
 from byol_kedro.files.decode import UnreadableImage, decode
-from byol_kedro.sources import folder
+from byol_kedro.sources import encoded as module
 from tests.support.bad_images import encoded
 from tests.support.image_datasets import NEW, OLD
 from tests.support.image_folders import SIDE, SPLITS, colors, decode_here, ingested, write_image
@@ -29,7 +29,7 @@ GENTLE = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch):
-    monkeypatch.setattr(folder, "decode_all", decode_here)
+    monkeypatch.setattr(module, "decode_all", decode_here)
 
 
 def grow(root: Path, tree: dict[str, bool]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from byol_kedro.errors import UserError
-from byol_kedro.sources import folder as module
+from byol_kedro.sources import encoded as module
 from byol_kedro.sources.walk import MAX_PATH_SHOWN, ignored_text, printable, walk
 from tests.support.image_folders import colors, decode_here, ingested, labeled_folder, write_image
 from tests.support.spoiling import error_of

@@ -68,7 +68,7 @@ def listen(path: Path) -> None:
         os.chdir(here)
 
 
-NONE = "not an image: JPEG, PNG, WebP, BMP, TIFF or GIF expected"
+NONE = "not an image: JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF expected"
 BAD_IMAGES: dict[str, tuple[str, Write, str]] = {
     "an empty file": ("x.jpg", content(b""), "the file is empty"),
     "text": ("x.jpg", content(b"hello"), NONE),

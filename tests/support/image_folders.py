@@ -45,7 +45,7 @@ def labeled_folder(root: Path, per_class: int = 4, classes: str = "ab") -> Path:
 
 
 def ingested(
-    source: str, root: Path, out: Path, version: str = NEW, image_size: int = SIDE, **changes: object
+    source: str, root: Path | str, out: Path, version: str = NEW, image_size: int = SIDE, **changes: object
 ) -> dict[str, Images]:
     """Ingest a source and load the result."""
     opened = RawImages(source, root).open(ingest_parameters(image_size, **changes), seed=0)

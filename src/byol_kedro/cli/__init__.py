@@ -1,4 +1,4 @@
-"""The commands `kedro run`, `kedro results`, `kedro export` and `kedro export-features`.
+"""The commands `kedro run`, `results`, `export`, `export-features` and `similar`.
 
 Kedro prints more than a hundred lines for a misspelled parameter. Here user errors are reported on one line; other
 errors keep their traceback.
@@ -18,6 +18,7 @@ from byol_kedro.cli.export_features_command import export_features
 from byol_kedro.cli.options import add_session_options, read_environment
 from byol_kedro.cli.results_commands import results
 from byol_kedro.cli.run_options import OPTIONS, repeatable
+from byol_kedro.cli.similar_command import similar
 from byol_kedro.errors import StoppedError, UserError
 from byol_kedro.pipeline_registry import NAMES, build_pipelines
 from byol_kedro.runs.runners import check_runner
@@ -89,3 +90,4 @@ cli.add_command(run)
 cli.add_command(results)
 cli.add_command(export)
 cli.add_command(export_features)
+cli.add_command(similar)

@@ -128,3 +128,4 @@ def _batches(
                 if isinstance(last.pixels.base, mmap.mmap):
                     # Otherwise the pages that were read would count as memory of this process.
                     last.pixels.base.madvise(mmap.MADV_DONTNEED)
+    next(fresh, None)  # a source checks at its end how many images were unreadable

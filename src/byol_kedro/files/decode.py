@@ -7,6 +7,9 @@ first of several frames or pages is used.
 
 import stat
 from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +18,12 @@ from PIL import Image, UnidentifiedImageError
 
 from byol_kedro.files.png import has_damaged_pixels
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+HAS_HEIF = find_spec("pillow_heif") is not None  # the extra heif
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", *(("HEIF",) if HAS_HEIF else ()))
+SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif",
+    *((".heic", ".heif") if HAS_HEIF else ()),
+})  # fmt: skip
 RULES = 4  # version of the decoding; incremented when the result for a file changes
 BACKGROUND = (255, 255, 255, 255)
 # libjpeg decodes to 1/2, 1/4 or 1/8 of the size in a fraction of the time. If that leaves at least this many times
@@ -69,11 +76,11 @@ def are_narrow(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     return narrow
 
 
-def decode(path: Path, size: int, resize: Resize | None = None) -> npt.NDArray[np.uint8]:
+def decode(content: Path | bytes, size: int, resize: Resize | None = None) -> npt.NDArray[np.uint8]:
     """Decode an image file.
 
     Args:
-        path: The file.
+        content: The file, or its bytes.
         size: Height and width of the result.
         resize: Makes pixels (3, size, size) uint8 of an upright RGB image of any size, in place of the filter and the
             center square here; JPEG files are then decoded at full size.
@@ -86,11 +93,11 @@ def decode(path: Path, size: int, resize: Resize | None = None) -> npt.NDArray[n
             pixels (twice `Image.MAX_IMAGE_PIXELS`, Pillow's limit against decompression bombs).
     """
     try:
-        return _decode(path, size, resize)
+        return _decode(content, size, resize)
     except UnreadableImage:
         raise
     except UnidentifiedImageError:
-        reason = "not an image: JPEG, PNG, WebP, BMP, TIFF or GIF expected"
+        reason = "not an image: JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF expected"
     except OSError as error:
         reason = error.strerror or str(error)
     except Exception as error:  # noqa: BLE001  # decoders raise many types of exceptions
@@ -98,19 +105,35 @@ def decode(path: Path, size: int, resize: Resize | None = None) -> npt.NDArray[n
     raise UnreadableImage(" ".join(reason.split()))
 
 
-def _decode(path: Path, size: int, resize: Resize | None) -> npt.NDArray[np.uint8]:
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise UnreadableImage("not a regular file")  # opening a pipe would block
-    if not status.st_size:
+def _decode(content: Path | bytes, size: int, resize: Resize | None) -> npt.NDArray[np.uint8]:
+    _register_heif()
+    if not _byte_count(content):
         raise UnreadableImage("the file is empty")
-    with Image.open(path, formats=FORMATS) as image:
+    with Image.open(content if isinstance(content, Path) else BytesIO(content), formats=FORMATS) as image:
         drafted = None if resize else image.draft(None, (int(DRAFT * size),) * 2)
         # The part of a draft that is used need not be whole pixels.
         pixels = center_square(image, size, drafted[1][2:] if drafted else image.size, resize)
-        if image.format == "PNG" and has_damaged_pixels(path):
+        if image.format == "PNG" and has_damaged_pixels(content):
             raise UnreadableImage("damaged: its pixels do not match their checksum")
         return pixels
+
+
+@cache
+def _register_heif() -> None:
+    """Let Pillow open HEIC, once in each process that decodes."""
+    if HAS_HEIF:
+        from pillow_heif import register_heif_opener  # noqa: PLC0415  # optional
+
+        register_heif_opener(thumbnails=False)
+
+
+def _byte_count(content: Path | bytes) -> int:
+    if isinstance(content, bytes):
+        return len(content)
+    status = content.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadableImage("not a regular file")  # opening a pipe would block
+    return status.st_size
 
 
 def center_square(

@@ -1,8 +1,8 @@
 """Decodes many image files in child processes.
 
-A child reads paths from a pipe and writes pixels to another. Unlike with multiprocessing, nothing is pickled, no
-threads are forked, the main module of the program is not imported again, and a file that crashes its decoder twice is
-one unreadable image.
+A child reads paths, or the bytes of files, from a pipe and writes pixels to another. Unlike with multiprocessing,
+nothing is pickled, no threads are forked, the main module of the program is not imported again, and a file that crashes
+its decoder twice is one unreadable image.
 """
 
 import os
@@ -15,7 +15,6 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -27,23 +26,26 @@ from byol_kedro.files.decode import NarrowPixels, UnreadableImage, decode
 
 Decoded = npt.NDArray[np.uint8] | UnreadableImage
 
-BATCH_FILES = 8  # sent to a decoder together; their paths fit into a pipe, so that sending never blocks
+BATCH_FILES = 8  # given to a decoder together, or fewer if they have more than BATCH_BYTES
+BATCH_BYTES = 4_000_000
+PIPE_BYTES = 60_000  # sent before the answers are read: they fit into a pipe, so that sending never blocks
 _READY = b"\x06"
-_ANSWER = struct.Struct("<BI")  # kind, number of bytes that follow
+_ANSWER = _REQUEST = struct.Struct("<BI")  # kind, number of bytes that follow
+_PATH, _CONTENT = range(2)
 _REASON, _PIXELS, _NARROW = range(3)
 
 
-def decode_all(paths: Iterable[Path], size: int, processes: int | None = None) -> Iterator[Decoded]:
+def decode_all(contents: Iterable[Path | bytes], size: int, processes: int | None = None) -> Iterator[Decoded]:
     """Decode files in parallel.
 
     Args:
-        paths: The files.
+        contents: The files, or their bytes, fewer than 4 GB each.
         size: Height and width of the results.
         processes: Number of child processes; the number of available cores by default.
 
     Yields:
-        For each path in order, pixels (3, size, size) uint8 or an `UnreadableImage`. About 30 images per process are
-        held in memory.
+        For each file in order, pixels (3, size, size) uint8 or an `UnreadableImage`. About 30 images per process are
+        held in memory, and 12 MB of bytes per process beyond the largest files.
     """
     count = processes or usable_cores()
     idle: queue.LifoQueue[_Decoder] = queue.LifoQueue()
@@ -51,18 +53,18 @@ def decode_all(paths: Iterable[Path], size: int, processes: int | None = None) -
     for decoder in reversed(decoders):
         idle.put(decoder)
 
-    def work(some: list[Path]) -> list[Decoded]:
+    def work(some: list[Path | bytes]) -> list[Decoded]:
         decoder = idle.get()
         try:
             return decoder.decode(some)
         finally:
             idle.put(decoder)
 
-    left = iter(paths)
+    left = _groups(contents)
     waiting: deque[Future[list[Decoded]]] = deque()
     threads = ThreadPoolExecutor(count)
     try:
-        while some := list(islice(left, BATCH_FILES)):
+        for some in left:
             waiting.append(threads.submit(work, some))
             if len(waiting) > 2 * count:
                 yield from waiting.popleft().result()
@@ -74,6 +76,20 @@ def decode_all(paths: Iterable[Path], size: int, processes: int | None = None) -
             decoder.stop()
 
 
+def _groups(contents: Iterable[Path | bytes]) -> Iterator[list[Path | bytes]]:
+    """Lists of at most `BATCH_FILES` files, of which all but the last together have less than `BATCH_BYTES`."""
+    group: list[Path | bytes] = []
+    byte_count = 0
+    for content in contents:
+        group.append(content)
+        byte_count += len(content) if isinstance(content, bytes) else 0
+        if len(group) == BATCH_FILES or byte_count >= BATCH_BYTES:
+            yield group
+            group, byte_count = [], 0
+    if group:
+        yield group
+
+
 class _Decoder:
     """One child process. It is started for its first file, and again after a crash."""
 
@@ -81,18 +97,19 @@ class _Decoder:
         self._size = size
         self._process: subprocess.Popen[bytes] | None = None
 
-    def decode(self, paths: list[Path]) -> list[Decoded]:
+    def decode(self, contents: list[Path | bytes]) -> list[Decoded]:
         done: list[Decoded] = []
         crashed_at = -1
-        while len(done) < len(paths):
+        while len(done) < len(contents):
             process = self._running()
             assert process.stdin
             assert process.stdout
             try:
-                process.stdin.write(b"".join(os.fsencode(path) + b"\0" for path in paths[len(done) :]))
-                process.stdin.flush()
-                while len(done) < len(paths):
-                    done.append(_read_answer(process.stdout, self._size))
+                for requests in _windows(contents[len(done) :]):
+                    process.stdin.writelines(requests)
+                    process.stdin.flush()
+                    for _ in range(len(requests) // 2):
+                        done.append(_read_answer(process.stdout, self._size))  # noqa: PERF401  # kept after a crash
             except (BrokenPipeError, EOFError):
                 self.stop()
                 if crashed_at < len(done):
@@ -126,6 +143,20 @@ class _Decoder:
         return process
 
 
+def _windows(contents: list[Path | bytes]) -> Iterator[list[bytes]]:
+    """Requests, a header and a body each, of `PIPE_BYTES` in all or of a single file."""
+    window: list[bytes] = []
+    byte_count = 0
+    for content in contents:
+        kind, body = (_CONTENT, content) if isinstance(content, bytes) else (_PATH, os.fsencode(content))
+        if window and byte_count + len(body) + _REQUEST.size > PIPE_BYTES:
+            yield window
+            window, byte_count = [], 0
+        window += [_REQUEST.pack(kind, len(body)), body]
+        byte_count += len(body) + _REQUEST.size
+    yield window
+
+
 def _exit_text(code: int) -> str:
     return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
 
@@ -146,16 +177,18 @@ def _read(pipe: IO[bytes], length: int) -> bytes:
     return data
 
 
-def _paths(pipe: IO[bytes]) -> Iterator[Path]:
-    """Yield each path as soon as it has arrived."""
-    rest = b""
-    while piece := os.read(pipe.fileno(), 1 << 16):
-        *whole, rest = (rest + piece).split(b"\0")
-        yield from (Path(os.fsdecode(path)) for path in whole)
+def _requests(pipe: IO[bytes]) -> Iterator[Path | bytes]:
+    """Yield each file as soon as it has arrived."""
+    while len(header := pipe.read(_REQUEST.size)) == _REQUEST.size:
+        kind, length = _REQUEST.unpack(header)
+        body = pipe.read(length)
+        if len(body) < length:
+            return  # the parent has stopped
+        yield body if kind == _CONTENT else Path(os.fsdecode(body))
 
 
 def _serve(size: int) -> None:
-    """Decode each path on standard input; the main loop of a child."""
+    """Decode each file on standard input; the main loop of a child."""
     answers = os.fdopen(os.dup(1), "wb")
     # libtiff prints its errors; the reason is part of the answer.
     devnull = os.open(os.devnull, os.O_WRONLY)
@@ -164,9 +197,9 @@ def _serve(size: int) -> None:
     warnings.simplefilter("ignore")  # about metadata, and about the size, which is checked
     answers.write(_READY)
     answers.flush()
-    for path in _paths(sys.stdin.buffer):
+    for content in _requests(sys.stdin.buffer):
         try:
-            pixels = decode(path, size)
+            pixels = decode(content, size)
             kind, payload = _NARROW if isinstance(pixels, NarrowPixels) else _PIXELS, pixels.tobytes()
         except UnreadableImage as reason:
             kind, payload = _REASON, str(reason).encode("utf-8", "replace")

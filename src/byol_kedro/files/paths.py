@@ -32,6 +32,22 @@ def expand(text: str) -> str:
     return path
 
 
+def expand_or_address(text: str) -> str:
+    """Return an address as it is, such as `s3://bucket/images`, and a local path as `expand` does.
+
+    Raises:
+        ValueError: As in `expand`, or the address has a user, a password or a query, which would be stored with runs.
+    """
+    scheme, is_address, rest = text.partition("://")
+    if not is_address or scheme == "file" or not ADDRESS.match(text):
+        return expand(text)
+    if text != text.strip() or not rest.strip("/"):
+        raise ValueError("an address such as s3://bucket/images expected")
+    if "@" in rest.partition("/")[0] or "?" in rest:
+        raise ValueError("an address without user, password and query expected; put them into credentials.yml")
+    return text
+
+
 def expanded(path: str | PathLike[str], name: str) -> Path:
     """Expand the path given by an argument or option.
 

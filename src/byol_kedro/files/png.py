@@ -1,6 +1,7 @@
 """The checksums of a PNG file, which Pillow does not compare with its pixels."""
 
 import zlib
+from io import BytesIO
 from pathlib import Path
 from struct import unpack
 
@@ -9,7 +10,7 @@ START = 8  # bytes before the first chunk
 PIXELS = b"IDAT"
 
 
-def has_damaged_pixels(path: Path) -> bool:
+def has_damaged_pixels(content: Path | bytes) -> bool:
     """Return whether the checksum of a chunk of pixels is wrong, as after an overwritten sector of the disk.
 
     Pillow stops when it has all rows, whatever the rest of the file says, and damage often decompresses to wrong
@@ -18,7 +19,7 @@ def has_damaged_pixels(path: Path) -> bool:
     Raises:
         OSError: The file cannot be read.
     """
-    with path.open("rb") as file:
+    with content.open("rb") if isinstance(content, Path) else BytesIO(content) as file:
         file.seek(START)
         while len(header := file.read(8)) == 8:
             left, kind = unpack(">I4s", header)

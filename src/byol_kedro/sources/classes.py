@@ -1,27 +1,16 @@
 """Class labels from the folders that images are in."""
 
 import unicodedata
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from byol_kedro.errors import UserError
-from byol_kedro.sources.source import UNKNOWN_LABEL, Pixels
+from byol_kedro.sources.source import UNKNOWN_LABEL
 from byol_kedro.sources.walk import File, printable
 
 SHOWN = 10  # classes in a message
-
-
-@dataclass(frozen=True, eq=False)
-class LabeledFiles:
-    """Image files with labels (N,) int64 and keys (N, 16) uint8, and how many other files were ignored, by reason."""
-
-    files: list[File]
-    labels: npt.NDArray[np.int64]
-    keys: Pixels
-    ignored: dict[str, int]
 
 
 def labels_from_folders(

@@ -4,7 +4,7 @@ Neither names nor the order of files matter, and copies of an image in a class f
 moves at most one other image of its class.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from byol_kedro.errors import UserError
-from byol_kedro.files.user_files import open_regular, reason_of
+from byol_kedro.files.user_files import open_regular
 from byol_kedro.sources.walk import File, printable
 
 HASHED_BYTES = 65_536  # at each end of a file; camera files differ long before
@@ -39,6 +39,18 @@ def held_out(digests: npt.NDArray[np.uint64], labels: npt.NDArray[np.int64], fra
     return chosen
 
 
+def digest_content(content: Path | bytes) -> int:
+    """Return the digest of a file as `digest_file` does, or of its bytes.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    if isinstance(content, Path):
+        return digest_file(content)
+    last = content[max(HASHED_BYTES, len(content) - HASHED_BYTES) :]
+    return digest(len(content).to_bytes(8, "little") + content[:HASHED_BYTES] + last)
+
+
 def digest_file(path: Path) -> int:
     """Return a digest of the size and the first and last 64 kB of a file; reading 1 TB for it would take hours.
 
@@ -62,20 +74,25 @@ class HoldOut:
     """Splits files into train and test. It decides once for both, so that no file is in both or in neither."""
 
     def __init__(
-        self, root: Path, files: list[File], labels: npt.NDArray[np.int64], fraction: float, unreadable: dict[str, str]
+        self,
+        root: Path,
+        files: list[File],
+        labels: npt.NDArray[np.int64],
+        fraction: float,
+        digests: Callable[[list[File]], Iterator[int | str]],
     ) -> None:
         """Set the files; they are read on first use.
 
         Args:
-            root: Folder of the files.
+            root: Where the files are, for messages.
             files: All files.
             labels: Their classes, (N,) int64.
             fraction: Part of each class that is held out.
-            unreadable: Files that cannot be read: the reason by name; more are added here. They are not held out and
-                do not influence which files are.
+            digests: Yields for each of the given files the digest of its content, or the reason why it cannot be read.
+                These are not held out and do not influence which files are.
         """
         self._root, self._files, self._labels, self._fraction = root, files, labels, fraction
-        self._unreadable = unreadable
+        self._digests = digests
         self._confirmed: Mapping[str, str] | None = None  # the undecided files that `is_unchanged` has agreed to
 
     @property
@@ -95,15 +112,14 @@ class HoldOut:
     @cached_property
     def _decided(self) -> tuple[npt.NDArray[np.bool_], dict[str, str]]:
         digests = np.zeros(len(self._files), dtype=np.uint64)
-        for position, file in enumerate(self._files):
-            if file.name not in self._unreadable:
-                try:
-                    digests[position] = digest_file(self._root / file.name)
-                except OSError as error:
-                    self._unreadable[file.name] = reason_of(error)
-        known = np.array([file.name not in self._unreadable for file in self._files], dtype=np.bool_)
-        unknown = [file.name for file, is_known in zip(self._files, known, strict=True) if not is_known]
-        undecided = {printable(name): self._unreadable[name] for name in unknown}
+        known = np.ones(len(self._files), dtype=np.bool_)
+        undecided = {}
+        for position, found in enumerate(self._digests(self._files)):
+            if isinstance(found, str):
+                known[position] = False
+                undecided[printable(self._files[position].name)] = found
+            else:
+                digests[position] = found
         if self._confirmed is not None and self._confirmed != undecided:
             raise UserError(
                 f"{self._root}: other files are readable than at the start of ingest; run ingest again when the folder "
@@ -127,11 +143,6 @@ class HoldOut:
 
     def _still_unreadable(self, names: Collection[str]) -> dict[str, str]:
         """The reason by printable name, of the files in `names`."""
-        reasons = {}
-        for file in self._files if names else ():
-            if (name := printable(file.name)) in names:
-                try:
-                    digest_file(self._root / file.name)
-                except OSError as error:
-                    reasons[name] = reason_of(error)
-        return reasons
+        files = [file for file in self._files if printable(file.name) in names] if names else []
+        found = zip(files, self._digests(files), strict=True)
+        return {printable(file.name): reason for file, reason in found if isinstance(reason, str)}

@@ -1,14 +1,15 @@
 """Finds the images of each split in a folder."""
 
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from byol_kedro.errors import UserError
 from byol_kedro.files.decode import SUFFIXES
+from byol_kedro.files.remote import RemotePath
 from byol_kedro.log import get_logger
 from byol_kedro.sources.outputs import is_layer
 from byol_kedro.sources.source import SPLITS
-from byol_kedro.sources.walk import File, is_ignored_folder, printable, walk
+from byol_kedro.sources.walk import HIDDEN, SYSTEM, File, is_ignored_folder, printable, walk
 
 PAIR_FILES = ("pairs.txt", "pairs.parquet", "pairs.pt")  # read by the pipeline pair_model
 
@@ -23,6 +24,8 @@ def find_files(root: Path) -> tuple[dict[str, list[File]], dict[str, Counter[str
     Raises:
         UserError: There is no image to train on, or the layout is ambiguous.
     """
+    if isinstance(root, RemotePath):
+        return _find_remote(root)
     splits = _split_folders(root)
     ignored: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
     found: dict[str, list[File]] = {split: [] for split in SPLITS}
@@ -35,6 +38,29 @@ def find_files(root: Path) -> tuple[dict[str, list[File]], dict[str, Counter[str
         found["unlabeled"] = list(walk(root, ignored["unlabeled"]))
         ignored["unlabeled"] -= Counter(Path(name).suffix for name in PAIR_FILES if (root / name).is_file())
         _log_folders(root, found["unlabeled"])
+    _check_not_empty(root, splits, found, ignored)
+    return found, ignored
+
+
+def _find_remote(root: RemotePath) -> tuple[dict[str, list[File]], dict[str, Counter[str]]]:
+    """As `find_files` for an address, where there are neither links nor outputs of runs."""
+    ignored: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
+    found: dict[str, list[File]] = {split: [] for split in SPLITS}
+    states = {name: state for name, state in root.find().items() if name not in PAIR_FILES}
+    splits = [split for split in SPLITS if any(name.startswith(f"{split}/") for name in states)]
+    for name, state in states.items():
+        *folders, last = name.split("/")
+        split = folders[0] if splits and folders else "unlabeled"
+        if splits and (not folders or split not in splits):
+            continue
+        if last.startswith("."):
+            ignored[split][HIDDEN] += 1
+        elif any(map(is_ignored_folder, folders)):
+            ignored[split][SYSTEM] += 1
+        elif (suffix := PurePosixPath(last).suffix.lower()) not in SUFFIXES:
+            ignored[split][printable(suffix) or "no suffix"] += 1
+        else:
+            found[split].append(File(name, state))
     _check_not_empty(root, splits, found, ignored)
     return found, ignored
 
@@ -91,7 +117,7 @@ def _log_folders(root: Path, files: list[File]) -> None:
 
 
 def _check_not_empty(
-    root: Path, splits: list[str], found: dict[str, list[File]], ignored: dict[str, Counter[str]]
+    root: Path | RemotePath, splits: list[str], found: dict[str, list[File]], ignored: dict[str, Counter[str]]
 ) -> None:
     if "test" in splits and not found["test"]:
         raise UserError(

@@ -47,10 +47,12 @@ class Source(ABC):
 
     Attributes:
         name: Key in `SOURCES`, shown in the `data` column of the results.
+        reads_addresses: Whether `root` may be a `RemotePath`, which has those methods of `Path` that such sources use.
         class_names: Names of the classes by label; empty if no image has a label.
     """
 
     name: ClassVar[str]
+    reads_addresses: ClassVar[bool] = False
 
     def __init__(self, root: Path, parameters: Ingest, seed: int) -> None:
         """Open the source.

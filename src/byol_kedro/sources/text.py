@@ -8,16 +8,27 @@ from byol_kedro.errors import UserError
 from byol_kedro.sources.walk import printable
 
 
+def read_text(path: Path) -> str:
+    """Return a UTF-8 text, without a byte order mark.
+
+    Raises:
+        UserError: The file cannot be read or has another encoding.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
 def read_lines(path: Path) -> list[str]:
     """Return the lines of a UTF-8 text, without a byte order mark.
 
     Raises:
         UserError: The file has another encoding.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    text = read_text(path)
     # `splitlines` would also split at a form feed and at Unicode line separators, and shift the following lines.
     return re.split(r"\r\n|\n|\r", text.removesuffix("\n").removesuffix("\r")) if text else []
 

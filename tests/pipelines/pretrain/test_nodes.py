@@ -124,6 +124,8 @@ def test_pretraining_reads_no_test_image():
         "params:pretrain",
         "params:seed",
         "params:device",
+        "params:devices",
+        "params:max_restarts",
         "params:tensorboard",
     }
 

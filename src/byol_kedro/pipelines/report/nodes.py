@@ -24,6 +24,7 @@ from byol_kedro.pipelines.report.consistency import (
     own_steps,
 )
 from byol_kedro.pipelines.report.contents import contents
+from byol_kedro.pipelines.report.issues import IssueSheet
 from byol_kedro.pipelines.report.render import Plot, plot, png, render, thumbnails
 from byol_kedro.pipelines.report.results import chance_level, collect, measured, name_of_data, why_unmeasured
 from byol_kedro.pipelines.report.table import markdown
@@ -236,6 +237,7 @@ def write_report(
     report_pair_model: dict[str, Any],
     report_figures: dict[str, Any],
     report_examples: dict[str, Any],
+    report_issues: list[IssueSheet],
 ) -> str:
     """Renders the report as one HTML page; sections without content are left out."""
     context = {
@@ -244,6 +246,7 @@ def write_report(
         "encoder_name": encoder_name(encoder.header),
         "figures": report_figures,
         "examples": report_examples,
+        "image_issues": report_issues,
         "fields": sections.training(encoder.header),
         "data": sections.data(data_summary),
         "run": sections.run(run_manifest),
