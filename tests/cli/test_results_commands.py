@@ -140,7 +140,7 @@ def test_run_without_scores_has_no_dashes(unlabeled: RunBuilder) -> None:
 def test_effective_ranks_are_unrounded_in_json(unlabeled: RunBuilder) -> None:
     assert as_json(unlabeled)[0]["effective_rank"] == {"encoder": 211.43, "untrained": 13.2}
     table = pd.read_csv(StringIO(type_results(unlabeled.data_root, "--format=csv").output))
-    assert table[["byol_effective_rank", "untrained_effective_rank"]].iloc[0].tolist() == [211.43, 13.2]
+    assert table[["encoder_effective_rank", "untrained_effective_rank"]].iloc[0].tolist() == [211.43, 13.2]
 
 
 @pytest.fixture

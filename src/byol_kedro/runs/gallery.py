@@ -12,7 +12,7 @@ import numpy as np
 from kedro.io import AbstractVersionedDataset, Version
 from numpy.typing import NDArray
 
-from byol_kedro.byol.features import BATCH, encode
+from byol_kedro.byol.features import BATCH, encode_images
 from byol_kedro.datasets.images import Images, ImagesDataset, sidecar
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.errors import UserError
@@ -88,7 +88,7 @@ class Gallery(Brief):
     def similar_pixels(self, pixels: NDArray[np.uint8], count: int = COUNT) -> list[list[Match]]:
         """As `similar`, of decoded images (N, 3, size, size) uint8."""
         encoder = self.encoder
-        features = encode(encoder.model, pixels, encoder.header, encoder.device)
+        features = encode_images(encoder.model, pixels, encoder.header, encoder.device)
         nearest = nearest_known(self.splits, features, pixels, count)
         triples = (
             zip(*line, strict=True) for line in zip(nearest.names, nearest.splits, nearest.similarities, strict=True)
