@@ -52,13 +52,19 @@ def place(tmp_path: Path, chain_copy: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_every_snippet_is_tested_here() -> None:
-    assert [name for name, _ in snippets()] == ["README.md", "artifacts.md", *["predict.md"] * 3]
+    assert [name for name, _ in snippets()] == ["README.md", "artifacts.md", *["predict.md"] * 4]
 
 
 @pytest.mark.parametrize("document", ["README.md", "predict.md"])
 @pytest.mark.usefixtures("place")
 def test_encoder_is_loaded_from_a_data_root(document: str) -> None:
     assert executed(document, "load_encoder")["features"].shape == (2, 96)
+
+
+@pytest.mark.usefixtures("place")
+def test_similar_images_are_found(capsys: pytest.CaptureFixture[str]) -> None:
+    executed("predict.md", "open_gallery")
+    assert len(capsys.readouterr().out.splitlines()) == 5
 
 
 def test_predictions_are_read(place: Path, chain_copy: Path) -> None:

@@ -165,6 +165,8 @@ def loaded(params: dict[str, Any], name: str) -> Any:
         ("pretrain.optimizer.lr=1e-3", "pretrain.optimizer.lr", 0.001),
         ("pretrain.resume=off", "pretrain.resume", False),
         ("tensorboard=true", "tensorboard", True),
+        ("devices=auto", "devices", "auto"),
+        ("devices=2", "devices", "2"),
         ("pretrain.recipe=2024-01-01", "pretrain.recipe", "2024-01-01"),
         ("pretrain.recipe=010", "pretrain.recipe", "010"),
         ("pretrain.recipe=yes", "pretrain.recipe", "yes"),

@@ -14,7 +14,7 @@ from byol_kedro.settings import CONFIG_LOADER_ARGS
 from tests.support.kedro_runs import ROOT, Chain, modules_after
 
 ENVIRONMENTS = sorted(path.name for path in (ROOT / "conf").iterdir() if path.is_dir() and path.name != "local")
-STAGES = (*PARTS, "predict")
+STAGES = (*PARTS, "curate", "predict", "explore", "import_encoder")
 PIPELINES = {"__default__", *STAGES, "evaluate"}
 
 
@@ -118,10 +118,10 @@ def test_kedro_viz_opens_with_one_box_for_each_pipeline(viz) -> None:
 @pytest.mark.parametrize(
     "entry",
     ["sample_grid", "results", "top1_bars", "training_curves", "confusion_matrix", "pair_embedding_map",
-     "probe_metrics", "encoder", "images_train", "training_history", "pair_embeddings"],
+     "probe_metrics", "encoder", "images_train", "training_history", "pair_embeddings", "report", "results_table"],
 )  # fmt: skip
-def test_kedro_viz_previews_tables_figures_and_the_sample_grid(viz, entry: str) -> None:
-    nodes = {node["name"]: node["id"] for node in viz.get("/api/main").json()["nodes"]}
+def test_kedro_viz_previews_tables_figures_pages_and_the_sample_grid(viz, entry: str) -> None:
+    nodes = {node["name"]: node["id"] for node in viz.get("/api/main").json()["nodes"] if node["type"] == "data"}
     detail = viz.get(f"/api/nodes/{nodes[entry]}").json()
     assert detail["preview"], detail
 

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from byol_kedro.inference import FrozenEncoder
+    from byol_kedro.runs.gallery import Gallery
 
 __version__ = "0.1.0"
-__all__ = ["load_encoder"]
+__all__ = ["load_encoder", "open_gallery"]
 
 
 def load_encoder(path: str | PathLike[str], device: str = "auto") -> "FrozenEncoder":
@@ -33,3 +34,28 @@ def load_encoder(path: str | PathLike[str], device: str = "auto") -> "FrozenEnco
     from byol_kedro.inference import open_encoder  # noqa: PLC0415
 
     return open_encoder(Path(path), device)
+
+
+def open_gallery(data_root: str | PathLike[str], device: str = "auto", encoder: str | None = None) -> "Gallery":
+    """Open the images below a data_root, to find those that are similar to new ones.
+
+    Args:
+        data_root: the folder of the artifacts of an environment, with features of the pipeline extract.
+        device: where features of new images are computed, as for `load_encoder`.
+        encoder: version of the encoder; by default that of the newest features.
+
+    Returns:
+        A `Gallery`; its method `similar` finds images.
+
+    Raises:
+        UserError: there are no features, or no features of this encoder.
+
+    Example:
+        >>> gallery = open_gallery("data/sample")  # doctest: +SKIP
+        >>> [(match.similarity, match.name) for match in gallery.similar(["cat.jpg"])[0]]  # doctest: +SKIP
+    """
+    from pathlib import Path  # noqa: PLC0415  # see load_encoder
+
+    from byol_kedro.runs.gallery import open_gallery as gallery_below  # noqa: PLC0415
+
+    return gallery_below(Path(data_root), device, encoder)

@@ -1,4 +1,4 @@
-"""Run the installed package: `python -m byol_kedro [run | results | export]`."""
+"""Run the installed package: `python -m byol_kedro [run | results | export | export-features | similar]`."""
 
 import sys
 from pathlib import Path

@@ -12,6 +12,8 @@ from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+TRAINED = "byol_heads"  # written by a training alone, and not by the import of an encoder
+
 
 class ProjectHooks:
     """The hooks of this project.
@@ -50,10 +52,7 @@ class ProjectHooks:
 
             resolve_device(parameters.device)
             limit_torch_threads()
-        if "params:references" in inputs:
-            from byol_kedro.pipelines.extract.references import check_references
-
-            check_references(parameters.references)
+        self._check_weights(parameters, inputs, catalog)
         if "params:pair_model" in inputs:
             from byol_kedro.pipelines.pair_model.inputs import check_pair_model
 
@@ -61,7 +60,8 @@ class ProjectHooks:
         pin_related_versions(pipeline, catalog)
         reads = reused | versions_read(pipeline, catalog, run_params)
         check_lineage(reads, catalog)
-        if "encoder" in pipeline.all_outputs():
+        trains = TRAINED in pipeline.all_outputs()
+        if trains:
             self._check_training(parameters, pipeline, catalog)
         warn_of_unused_parameters(run_params["runtime_params"] or {}, pipeline.inputs())
         warn_of_unused_pins(run_params["load_versions"] or {}, pipeline, catalog)
@@ -74,7 +74,7 @@ class ProjectHooks:
             with suppress(OSError):
                 folder.rmdir()
             raise
-        if "encoder" in pipeline.all_outputs():
+        if trains:
             from byol_kedro.pipelines.pretrain.checkpointing import catch_signals
 
             catch_signals()  # only possible in the main thread; the training may run in another one
@@ -106,7 +106,25 @@ class ProjectHooks:
         """Check everything that the training and the pair model after it would refuse."""
         from byol_kedro.pipelines.pretrain.check import check_training
 
-        features, inputs = check_training(parameters, pipeline, catalog), pipeline.inputs()
+        features = check_training(parameters, pipeline, catalog)
+        self._check_pair_model(features, parameters, pipeline.inputs(), catalog)
+
+    def _check_weights(self, parameters: Any, inputs: set[str], catalog: CatalogProtocol[Any, Any]) -> None:
+        """Check the weights of other trainings: the references, and the encoder to import with its pair model."""
+        if "params:references" in inputs:
+            from byol_kedro.pipelines.extract.references import check_references
+
+            check_references(parameters.references, parameters.import_encoder)
+        if "params:encoder_from" in inputs:
+            from byol_kedro.pipelines.import_encoder.nodes import read_source
+
+            found = read_source(parameters.encoder_from, parameters.import_encoder, quiet=True)
+            self._check_pair_model(found.header.feature_dim, parameters, inputs, catalog)
+
+    def _check_pair_model(
+        self, features: int, parameters: Any, inputs: set[str], catalog: CatalogProtocol[Any, Any]
+    ) -> None:
+        """Check what the pair model would refuse with an encoder of so many features."""
         if "params:pair_model" in inputs:
             from byol_kedro.pipelines.pair_model.inputs import check_feature_dim
 
@@ -115,7 +133,7 @@ class ProjectHooks:
             check_feature_dim(parameters.pair_model, features, given)
 
     def _release_signals(self, pipeline: Pipeline) -> None:
-        if "encoder" in pipeline.all_outputs():
+        if TRAINED in pipeline.all_outputs():
             from byol_kedro.pipelines.pretrain.checkpointing import release_signals
 
             release_signals()

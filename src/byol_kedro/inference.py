@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from os import PathLike
 from pathlib import Path
@@ -14,8 +15,9 @@ from torch import nn
 
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
-from byol_kedro.byol.features import BATCH, ENCODER_FEATURES, encode
+from byol_kedro.byol.features import ADVICE, BATCH, ENCODER_FEATURES, IMPORTED_ADVICE, encode
 from byol_kedro.byol.finite import FLOAT32_MAX
+from byol_kedro.byol.resize import resize_center
 from byol_kedro.errors import UserError
 from byol_kedro.files.decode import NarrowPixels, UnreadableImage, are_narrow, center_square, decode, narrow_text
 from byol_kedro.files.paths import expanded
@@ -63,8 +65,9 @@ class FrozenEncoder(Brief):
         difference is smaller than the compression error.
 
         Args:
-            images: paths and PIL images of any size, which are cropped and resized as by the pipeline ingest; or an
-                array (N, 3, S, S) uint8 of RGB images, where S is `header.image_size`.
+            images: paths and PIL images of any size, which are cropped and resized as by the pipeline ingest or, for an
+                imported encoder, as its header says (`image_size`, `crop`, `resample`); or an array (N, 3, S, S) uint8
+                of RGB images, where S is `header.image_size`, which are only normalized.
 
         Returns:
             (N, D) float32, in the order of the images.
@@ -80,8 +83,10 @@ class FrozenEncoder(Brief):
         narrow: list[bool] = []
         batches = self._from_array(images, narrow) if isinstance(images, np.ndarray) else self._decoded(images, narrow)
         name = f"{ENCODER_FEATURES} {self.version}".rstrip()
+        advice = IMPORTED_ADVICE if self.header.imported_from else ADVICE
         parts = [
-            encode(self.model, pixels, self.header, self.device, name=name, max_value=FLOAT32_MAX) for pixels in batches
+            encode(self.model, pixels, self.header, self.device, name=name, advice=advice, max_value=FLOAT32_MAX)
+            for pixels in batches
         ]
         if any(narrow):
             logger.warning("%s", narrow_text(sum(narrow), len(narrow)))
@@ -92,11 +97,28 @@ class FrozenEncoder(Brief):
         return self.header.to_dict() | {"version": self.version, "fingerprint": self.fingerprint}
 
     def _decoded(self, images: Iterable[ImageLike], narrow: list[bool]) -> Iterator[NDArray[np.uint8]]:
-        size, remaining = self.header.image_size, enumerate(images)
+        remaining = enumerate(images)
         while batch := list(islice(remaining, BATCH)):
-            squares = [_square(image, size, f"images[{position}]") for position, image in batch]
+            squares = [self._square(image, f"images[{position}]") for position, image in batch]
             narrow.extend(isinstance(square, NarrowPixels) for square in squares)
             yield np.stack(squares)
+
+    def _square(self, image: ImageLike, name: str) -> NDArray[np.uint8]:
+        """The image as the input (3, S, S) uint8 of the network."""
+        size, header = self.header.image_size, self.header
+        if not isinstance(image, str | PathLike | Image.Image):
+            raise TypeError(
+                f"{name}: expected a path or a PIL image, found {type(image).__name__}; give arrays and tensors as one "
+                f"array (N, 3, {size}, {size}) uint8"
+            )
+        try:
+            resize = partial(resize_center, size=size, crop=header.crop, resample=header.resample)
+            chosen = resize if header.imported_from else None
+            if isinstance(image, Image.Image):
+                return center_square(image, size, resize=chosen)
+            return decode(Path(image), size, chosen)
+        except Exception as reason:  # noqa: BLE001  # a PIL image is decoded only now, and decoders raise any error
+            raise UnreadableImage(f"{name}, {image}: {reason}") from None
 
     def _from_array(self, pixels: NDArray[np.uint8], narrow: list[bool]) -> list[NDArray[np.uint8]]:
         size = self.header.image_size
@@ -109,18 +131,6 @@ class FrozenEncoder(Brief):
         return [pixels]
 
 
-def _square(image: ImageLike, size: int, name: str) -> NDArray[np.uint8]:
-    if not isinstance(image, str | PathLike | Image.Image):
-        raise TypeError(
-            f"{name}: expected a path or a PIL image, found {type(image).__name__}; give arrays and tensors as one "
-            f"array (N, 3, {size}, {size}) uint8"
-        )
-    try:
-        return center_square(image, size) if isinstance(image, Image.Image) else decode(Path(image), size)
-    except Exception as reason:  # noqa: BLE001  # a PIL image is decoded only now, and decoders raise any error
-        raise UnreadableImage(f"{name}, {image}: {reason}") from None
-
-
 def open_encoder(path: Path, device: str) -> FrozenEncoder:
     """Load the encoder of a file, or the newest one in a folder.
 
@@ -131,8 +141,7 @@ def open_encoder(path: Path, device: str) -> FrozenEncoder:
     Raises:
         UserError: there is no encoder, the file is not an encoder of this project, or the device does not exist.
     """
-    where, path = resolve_device(device), expanded(path, "load_encoder")
-    file = path if _is_file(path) else _newest(path)
+    where, file = resolve_device(device), encoder_file(expanded(path, "load_encoder"), "load_encoder")
     content, metadata = read_safetensors(file, "load_encoder")
     try:
         header = EncoderHeader.from_dict(metadata)
@@ -142,17 +151,30 @@ def open_encoder(path: Path, device: str) -> FrozenEncoder:
     return FrozenEncoder(header, metadata.get("version", ""), metadata.get("fingerprint", ""), model, where)
 
 
-def _is_file(path: Path) -> bool:
+def encoder_file(path: Path, name: str) -> Path:
+    """The file `path`, or the newest encoder in a folder.
+
+    Args:
+        path: a file; or a folder as in `open_encoder`.
+        name: the parameter or function that the path comes from, for messages.
+
+    Raises:
+        UserError: there is neither a file nor an encoder.
+    """
+    return path if _is_file(path, name) else _newest(path, name)
+
+
+def _is_file(path: Path, name: str) -> bool:
     """Whether `path` is a regular file; raises UserError if it is neither a file nor a folder."""
-    return not path.is_dir() and is_regular(path, "load_encoder")
+    return not path.is_dir() and is_regular(path, name)
 
 
-def _newest(folder: Path) -> Path:
+def _newest(folder: Path, name: str) -> Path:
     """The encoder in the folder of a version, or the newest one of all versions, of 06_models or of a data_root."""
-    if _is_file(folder / ENCODER_FILE):
+    if _is_file(folder / ENCODER_FILE, name):
         return folder / ENCODER_FILE
     entries = [folder, folder / ENCODER_FILE, *folder.glob(f"*/{ENCODER_FILE}")]
-    files = [file for entry in entries for file in version_files(entry, ENCODER_FILE) if _is_file(file)]
+    files = [file for entry in entries for file in version_files(entry, ENCODER_FILE) if _is_file(file, name)]
     log_ignored_versions(entries, ENCODER_FILE)
     if files:
         return max(files, key=lambda file: file.parent.name)
@@ -162,7 +184,7 @@ def _newest(folder: Path) -> Path:
             if place.is_dir():
                 next(place.iterdir(), None)
     except PermissionError as error:  # which glob ignores
-        raise UserError(f"load_encoder: {error.filename}: {error.strerror}") from None
+        raise UserError(f"{name}: {error.filename}: {error.strerror}") from None
     below = sorted({str(file.parents[2]) for file in folder.glob(f"*/*/{ENCODER_FILE}/*/")})
     expected = " or ".join(below) or f"the data_root of a training (kedro run), or the path of an {ENCODER_FILE}"
-    raise UserError(f"load_encoder: there is no {missing} {folder.absolute()}; give {expected}")
+    raise UserError(f"{name}: there is no {missing} {folder.absolute()}; give {expected}")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     PositiveFloat,
     ValidationInfo,
@@ -29,10 +30,20 @@ def _address(url: str) -> str:
     return url
 
 
+def _number_as_text(value: object) -> object:
+    """Kedro does not validate the input of a node that may be a number or a text."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _reference(weights: str) -> str:
     """Expand the path in name@file; a name of timm is unchanged."""
     name, at, file = weights.partition("@")
     return f"{name}@{expand(file)}" if at else name
+
+
+def _encoder_source(text: str) -> str:
+    """Expand the path in name@file or of a file; a name of timm is unchanged."""
+    return expand(text) if "/" in text.partition("@")[0] else _reference(text)
 
 
 # Of each group one parameter has a value. A value in an environment or on the command line replaces that of another one
@@ -43,6 +54,7 @@ RawRoot = Annotated[str, AfterValidator(expand_or_address)]
 LocalPath = Annotated[str, AfterValidator(expand)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Address = Annotated[str, Field(pattern=r"^(https?://.+|file:///.+|never)$"), AfterValidator(_address)]
+Devices = Annotated[str, BeforeValidator(_number_as_text), Field(pattern=r"^(auto|[1-9]\d{0,3})$")]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 
 
@@ -221,6 +233,29 @@ class Pretrain(Block):
         return self
 
 
+class ImportEncoder(Block):
+    """Encoders that were trained elsewhere: `encoder_from` and `references`.
+
+    Attributes:
+        use_metadata: whether timm's metadata, this project's header and the published trainer's settings take
+            precedence over the values of this block.
+        image_size: side of the images in pixels that the network gets.
+        crop: the part of the shorter side that remains after resizing.
+        resample: filter of the resizing.
+        mean: mean of each channel, in [0, 1] units, for the normalization.
+        std: standard deviation of each channel.
+        stem: stem of a ResNet, as `pretrain.encoder.stem`.
+    """
+
+    use_metadata: bool
+    image_size: Annotated[int, Field(ge=8, le=1024)]
+    crop: Annotated[float, Field(gt=0, le=1)]
+    resample: Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+    mean: tuple[Fraction, Fraction, Fraction]
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat]
+    stem: Literal["imagenet", "small_pool", "small"]
+
+
 class Baselines(Block):
     """Baselines; `supervised` trains the same network with the training labels, for as many steps as BYOL."""
 
@@ -357,6 +392,29 @@ class Predict(Block):
     neighbors: PositiveInt
 
 
+class Curate(Block):
+    """The number of nearest images that tell outliers, and the number of folds of the cross-validation of labels."""
+
+    neighbors: PositiveInt
+    folds: Annotated[int, Field(ge=2)]
+
+
+class Explore(Block):
+    """The map of the encoder's features.
+
+    Attributes:
+        method: `tsne` or, with the extra `umap`, `umap`.
+        points: images on the map at most.
+        clusters: number of clusters.
+        neighbors: nearest images to show of each.
+    """
+
+    method: Literal["tsne", "umap"]
+    points: Annotated[int, Field(ge=10)]
+    clusters: PositiveInt
+    neighbors: PositiveInt
+
+
 class Parameters(Block):
     """All parameters of a run, as in its manifest."""
 
@@ -368,14 +426,20 @@ class Parameters(Block):
     predict_root: LocalPath | None
     seed: Seed
     device: Device
+    devices: Devices
+    max_restarts: Annotated[int, Field(ge=0, lt=2**31)]
     tensorboard: bool
     ingest: Ingest
     pretrain: Pretrain
+    encoder_from: Annotated[str, AfterValidator(_encoder_source)] | None
+    import_encoder: ImportEncoder
     baselines: Baselines
     references: dict[str, Annotated[str, AfterValidator(_reference)]]
     probes: Probes
     pair_model: PairModelParams
     predict: Predict
+    curate: Curate
+    explore: Explore
 
     @field_validator("tensorboard")
     @classmethod

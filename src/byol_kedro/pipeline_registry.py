@@ -10,7 +10,7 @@ from kedro.framework.project import pipelines
 from kedro.pipeline import Pipeline
 
 PARTS = ("ingest", "pretrain", "extract", "baselines", "probes", "pair_model", "report")
-NAMES = ("__default__", *PARTS, "evaluate", "predict")
+NAMES = ("__default__", *PARTS, "evaluate", "curate", "predict", "explore", "import_encoder")
 
 
 def register_pipelines() -> dict[str, Pipeline]:

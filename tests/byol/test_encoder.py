@@ -54,6 +54,8 @@ WRONG = {
     "steps": ["null", "0", "3.5"],
     "batch_size": ["-64", "many"],
     "seed": ["-1", "4294967296", "null"],
+    "resample": ["", "Bilinear", "3"],
+    "crop": ["null", "0", "1.1", "NaN", "true"],
 }
 
 
@@ -66,7 +68,7 @@ def test_invalid_header_values_are_user_errors(name, text):
 
 def test_every_field_but_free_text_has_a_rule():
     free = {field.name for field in dataclasses.fields(EncoderHeader)} - RULES.keys()
-    assert free == {"architecture", "data", "data_fingerprint", "recipe"}
+    assert free == {"architecture", "data", "data_fingerprint", "recipe", "imported_from", "imported_sha256"}
 
 
 def test_a_header_without_a_newer_field_is_read():

@@ -8,7 +8,7 @@ import torch
 
 from byol_kedro.byol.augmentation.augment import augment
 from byol_kedro.byol.encoder import restore_encoder, to_arrays, untrained_encoder
-from byol_kedro.byol.features import encode, encode_transformed, encode_view, project
+from byol_kedro.byol.features import encode, encode_images, encode_view, project
 from byol_kedro.byol.finite import NotFiniteError
 from byol_kedro.parameters import View
 from tests.support.encoders import HEADER, moved
@@ -87,18 +87,14 @@ def test_views_of_batches_continue_the_random_numbers(monkeypatch):
     assert len(np.unique(found, axis=0)) == 4
 
 
-def gray_transform(image):
-    return torch.from_numpy(np.asarray(image).transpose(2, 0, 1) / np.float32(255))
-
-
 @pytest.mark.parametrize(
     "encoded",
     [
         lambda model, **texts: encode(model, images(3), HEADER, CPU, **texts),
         lambda model, **texts: encode_view(model, images(3), View(**VIEW), HEADER, 0, CPU, **texts),
-        lambda model, **texts: encode_transformed(model, images(3), gray_transform, CPU, **texts),
+        lambda model, **texts: encode_images(model, images(3), HEADER, CPU, **texts),
     ],
-    ids=["plain", "view", "transformed"],
+    ids=["plain", "view", "images"],
 )
 def test_features_that_are_not_finite_are_named_with_the_given_advice(encoded):
     model = encoder()

@@ -1,57 +1,14 @@
-"""Reference encoders with weights and preprocessing of their authors."""
+"""Encoders with the weights of a file."""
 
 import logging
 import re
 
-import numpy as np
 import pytest
-import timm
 import torch
-from PIL import Image
 
-from byol_kedro.byol.features import encode_transformed
-from byol_kedro.byol.pretrained_weights import (
-    check_timm_name,
-    check_weights,
-    eval_transform,
-    hub_repository,
-    pretrained_encoder,
-)
+from byol_kedro.byol.pretrained_weights import check_timm_name, hub_repository, pretrained_encoder
 from byol_kedro.errors import UserError
 from tests.support.hub import NAME, trained_weights
-from tests.support.trainings import CPU, images
-
-
-def prepared(pixels):
-    """(N, 3, 160, 160) as timm's page of NAME says: to 168 by bilinear, the middle 160, mean and deviation 0.5."""
-    inputs = []
-    for array in pixels:
-        image = Image.fromarray(array.transpose(1, 2, 0)).resize((168, 168), Image.Resampling.BILINEAR)
-        inputs.append((np.asarray(image)[4:164, 4:164].transpose(2, 0, 1) / 255 - 0.5) / 0.5)
-    return torch.tensor(np.stack(inputs), dtype=torch.float32)
-
-
-def test_features_equal_those_of_plain_timm():
-    pixels, weights = images(5, size=32), trained_weights()
-    plain = timm.create_model("test_resnet", num_classes=1000)
-    plain.load_state_dict(weights)
-    with torch.no_grad():
-        expected = plain.eval().forward_head(plain.forward_features(prepared(pixels)), pre_logits=True)
-    model = pretrained_encoder(NAME, weights, "here")
-    found = encode_transformed(model, pixels, eval_transform(model), CPU)
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", ["resnet18.tv_in1k", "resnet50.a1_in1k", "vit_small_patch14_dinov2.lvd142m"])
-def test_a_transform_has_the_size_and_normalization_of_its_weights(name):
-    with torch.device("meta"):
-        model = timm.create_model(name, num_classes=0)
-    transform = eval_transform(model)
-    config = timm.get_pretrained_cfg(name)
-    gray = transform(Image.new("RGB", (96, 96), (128, 128, 128)))
-    assert tuple(gray.shape) == config.input_size
-    expected = (128 / 255 - torch.tensor(config.mean)) / torch.tensor(config.std)
-    torch.testing.assert_close(gray.amax(dim=(1, 2)), expected)
 
 
 def test_classifier_is_dropped_and_counters_may_be_missing():
@@ -72,10 +29,10 @@ def test_weights_with_a_missing_tensor_are_refused():
 def test_weights_are_checked_without_a_log_line(caplog):
     wrapped = {"epoch": 3, "state_dict": trained_weights()}
     with caplog.at_level(logging.INFO):
-        check_weights(NAME, wrapped, "here")
+        pretrained_encoder(NAME, wrapped, "here", quiet=True)
     assert not caplog.records
     with pytest.raises(UserError, match=r"here is not a test_resnet.r160_in1k: "):
-        check_weights(NAME, {"layer9.weight": torch.zeros(3)}, "here")
+        pretrained_encoder(NAME, {"layer9.weight": torch.zeros(3)}, "here")
 
 
 def test_weights_of_another_shape_are_refused():

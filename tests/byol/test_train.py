@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from byol_kedro.byol.augmentation.augment import augment
+from byol_kedro.byol.augmentation.augment import apply_params
 from byol_kedro.byol.batches import load_images
 from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.seeds import stream_seed
@@ -177,9 +177,9 @@ def test_views_are_made_outside_autocast(monkeypatch):
 
     def spied(*given, **named):
         seen.append(torch.is_autocast_enabled("cpu"))
-        return augment(*given, **named)
+        return apply_params(*given, **named)
 
-    monkeypatch.setattr("byol_kedro.byol.train.augment", spied)
+    monkeypatch.setattr("byol_kedro.byol.train.apply_params", spied)
     run(recipe(epochs=1, precision="bfloat16"))
     assert seen == [False] * 4
 

@@ -130,7 +130,7 @@ def unlabeled(tmp_path: Path) -> RunBuilder:
 @pytest.mark.parametrize("form", ["table", "markdown"])
 def test_run_without_labels_shows_effective_ranks(unlabeled: RunBuilder, form: str) -> None:
     output = " ".join(type_results(unlabeled.data_root, f"--format={form}").output.split())
-    assert "no top-1; effective rank: BYOL 211.4, untrained 13.2" in output
+    assert "no top-1; effective rank: encoder 211.4, untrained 13.2" in output
 
 
 def test_run_without_scores_has_no_dashes(unlabeled: RunBuilder) -> None:
@@ -138,7 +138,7 @@ def test_run_without_scores_has_no_dashes(unlabeled: RunBuilder) -> None:
 
 
 def test_effective_ranks_are_unrounded_in_json(unlabeled: RunBuilder) -> None:
-    assert as_json(unlabeled)[0]["effective_rank"] == {"BYOL": 211.43, "untrained": 13.2}
+    assert as_json(unlabeled)[0]["effective_rank"] == {"encoder": 211.43, "untrained": 13.2}
     table = pd.read_csv(StringIO(type_results(unlabeled.data_root, "--format=csv").output))
     assert table[["byol_effective_rank", "untrained_effective_rank"]].iloc[0].tolist() == [211.43, 13.2]
 
@@ -172,7 +172,7 @@ def test_scores_are_unrounded_in_json(runs: RunBuilder) -> None:
     table = pd.read_csv(runs.path("results", NEW))
     row = table[(table["features"] == "BYOL") & (table["protocol"] == "logistic")].iloc[0]
     expected = {"top1": row["top1"], "ci_low": row["ci_low"], "ci_high": row["ci_high"]}
-    assert as_json(runs)[0]["rows"]["BYOL logistic"] == expected
+    assert as_json(runs)[0]["rows"]["encoder logistic"] == expected
 
 
 def test_published_rows_are_not_listed(runs: RunBuilder) -> None:
@@ -182,7 +182,7 @@ def test_published_rows_are_not_listed(runs: RunBuilder) -> None:
 def test_csv_has_unrounded_values(runs: RunBuilder) -> None:
     table = pd.read_csv(StringIO(type_results(runs.data_root, "--format=csv").output))
     assert list(table["run_id"]) == [NEW, MIDDLE, OLD]
-    assert table["byol_knn_top1"][0] == 0.5
+    assert table["encoder_knn_top1"][0] == 0.5
     assert table["command"][0].endswith(60 * "x")
 
 

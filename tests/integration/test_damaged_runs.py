@@ -151,4 +151,4 @@ def test_the_header_of_an_encoder_is_read_without_its_weights(
     monkeypatch.setattr("byol_kedro.files.sealed._stored_fingerprint", None)
     found, _ = listed(runs)
     assert found[NEW]["recipe"] == "of its own"
-    assert np.isclose(found[NEW]["rows"]["BYOL logistic"]["top1"], 2 / 3)
+    assert np.isclose(found[NEW]["rows"]["encoder logistic"]["top1"], 2 / 3)

@@ -1,5 +1,7 @@
 """Clusters of blobs with known members."""
 
+import logging
+
 import numpy as np
 import pytest
 from sklearn.metrics.cluster import contingency_matrix
@@ -70,12 +72,28 @@ def test_the_same_seed_gives_the_same_clusters():
 
 
 @pytest.mark.parametrize("method", ["kmeans", "silhouette"])
-@pytest.mark.parametrize(("points", "count"), [(np.eye(2), 2), (np.ones((5, 3)), 1)], ids=["few", "all the same"])
+@pytest.mark.parametrize(
+    ("points", "count"),
+    [(np.repeat(np.eye(2), 20, axis=0), 2), (np.ones((50, 3)), 1)],
+    ids=["few", "all the same"],
+)
 def test_there_are_no_more_clusters_than_distinct_images(method, points, count, recwarn):
     points = points.astype(np.float32)
     train, _ = cluster_embeddings(points, points, settings(method, count=24), 0)
     assert len(set(train.tolist())) == count
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("method", ["kmeans", "silhouette"])
+@pytest.mark.parametrize(("images", "most"), [(5, 1), (19, 1), (29, 2), (67, 6)])
+def test_there_are_at_most_a_tenth_as_many_clusters_as_images(method, images, most, caplog):
+    points = np.random.default_rng(0).normal(size=(images, 3)).astype(np.float32)
+    with caplog.at_level(logging.INFO):
+        train, others = cluster_embeddings(points, points, settings(method, count=24), 0)
+    assert len(set(train.tolist())) <= most
+    assert np.array_equal(train, others)
+    limits = f"clusters: at most {most}, for {images} training images, instead of pair_model.clusters.count (24)"
+    assert limits in caplog.messages
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from byol_kedro.errors import UserError
 from byol_kedro.pair_model.map import draw_embedding_map
 from byol_kedro.parameters import EmbeddingMap
 from tests.support.probe_problems import blobs
@@ -65,7 +64,7 @@ def test_points_are_limited_and_distinct():
 
 
 def test_the_points_are_drawn_with_the_seed(monkeypatch):
-    monkeypatch.setattr("byol_kedro.pair_model.map._tsne", lambda vectors, seed: np.zeros((len(vectors), 2)))
+    monkeypatch.setattr("byol_kedro.evaluation.projection._tsne", lambda vectors, seed: np.zeros((len(vectors), 2)))
     drawn = [set(shown(map_of(points=15, seed=seed))) for seed in (2, 2, 3)]
     assert drawn[0] == drawn[1] != drawn[2]
 
@@ -106,7 +105,7 @@ def test_the_axes_are_blank_and_have_the_same_scale():
 
 def test_a_map_of_2000_points_is_below_100_kilobytes(monkeypatch):
     coordinates = 100 * np.random.default_rng(0).normal(size=(2000, 2)).astype(np.float32)
-    monkeypatch.setattr("byol_kedro.pair_model.map._tsne", lambda vectors, seed: coordinates)
+    monkeypatch.setattr("byol_kedro.evaluation.projection._tsne", lambda vectors, seed: coordinates)
     assert len(map_of(n=2000, points=2000).to_json()) < 100_000
 
 
@@ -157,9 +156,3 @@ def test_parameters_passed_to_umap(n, expected, monkeypatch):
 def test_two_images_are_mapped_without_umap(monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=None))
     assert len(shown(map_of(n=2, method="umap"))) == 2
-
-
-def test_missing_umap_names_the_package(monkeypatch):
-    monkeypatch.setitem(sys.modules, "umap", None)
-    with pytest.raises(UserError, match=r"umap-learn, which is not installed; pip install umap-learn"):
-        map_of(method="umap")

@@ -50,4 +50,5 @@ def build(
         nodes.describe_pair_model(header, pair, given.pair_embeddings(), images),
         figures,
         nodes.show_examples(header, predictions, latents, latents, images, images),
+        [],
     )

@@ -19,12 +19,15 @@ class InterruptedTrainingError(Exception):
     """Raised by a test instead of killing the process."""
 
 
-def run(folder, parameters, seed=0, *, events=None):
+def run(folder, parameters, seed=0, *, events=None, devices="auto", max_restarts=0):
     """A training with its checkpoints in `folder` and, if given, TensorBoard files in `events`."""
     files = EventFolder(events or folder)
     if events is not None and events.exists():
         time.sleep(1)  # event files are read in the order of the seconds in their names
-    return pretrain(UNLABELED, TRAIN, Checkpoints(folder), files, parameters, seed, "cpu", events is not None)
+    checkpoints, tensorboard = Checkpoints(folder), events is not None
+    return pretrain(
+        UNLABELED, TRAIN, checkpoints, files, parameters, seed, "cpu", str(devices), max_restarts, tensorboard
+    )
 
 
 def same(first, second):

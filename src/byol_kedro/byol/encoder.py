@@ -13,11 +13,12 @@ from torch import nn
 
 from byol_kedro.byol.finite import check_finite
 from byol_kedro.byol.networks import create_encoder, feature_dim
+from byol_kedro.byol.resize import FILTERS
 from byol_kedro.errors import UserError
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
-ADVICE = "choose an encoder that the pipeline pretrain wrote, or run it again"
+ADVICE = "choose an encoder that the pipeline pretrain or import_encoder wrote, or run it again"
 MAX_IMAGE_SIZE = 10_000  # pixels; far above any size used in training
 Rule = tuple[Callable[[Any], bool], str]
 
@@ -50,32 +51,41 @@ RULES: dict[str, Rule] = {
     "seed": _integer(0, 2**32 - 1),
     **{name: _integer(1) for name in ("feature_dim", "steps", "batch_size", "projection_dim", "hidden_dim")},
     "epochs": (_is_positive, "a number above 0"),
+    "resample": (lambda value: value in FILTERS, f"one of {', '.join(FILTERS)}"),
+    "crop": (lambda value: _is_positive(value) and value <= 1, "a number above 0, at most 1"),
 }
+# Of an encoder that was trained here; those of an imported one are unknown.
+TRAINING = ("epochs", "batch_size", "projection_dim", "hidden_dim")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EncoderHeader:
-    """The architecture of an encoder and its training.
+    """The architecture of an encoder, its input and its training.
 
-    In a file each field is a string; fields that are no strings are JSON.
+    In a file each field is a string; fields that are no strings are JSON. Fields without a value are left out.
 
     Attributes:
         architecture: name in timm.
         stem: `imagenet`, `small_pool` or `small`.
         zero_init_residual: whether residual branches were initialized to zero.
-        image_size: side of the training images in pixels.
+        image_size: side of the training images in pixels; for an imported encoder, of the images that it expects.
         feature_dim: number of features.
         mean: mean of each channel, in [0, 1] units. Images are normalized with `mean` and `std`.
         std: standard deviation of each channel.
         data: source of the images.
         data_fingerprint: fingerprints of the images without and with labels.
         recipe: name of the recipe.
-        epochs: epochs of the training; a fraction if it ended within one.
+        epochs: epochs of the training; a fraction if it ended within one. This and the other fields of the training
+            are None for an encoder that was imported without them.
         steps: steps of the optimizer; None in a header that was written without them.
         batch_size: images per step, over all micro-batches.
         projection_dim: dimension of the projections.
         hidden_dim: width of the hidden layer of the heads.
         seed: seed of the training.
+        resample: filter that resizes an image to `image_size`, a name in `resize.FILTERS`.
+        crop: the part of the shorter side that remains after resizing.
+        imported_from: name of the file of an imported encoder; empty for one that was trained here.
+        imported_sha256: SHA-256 (hex) of that file.
     """
 
     architecture: str
@@ -88,17 +98,24 @@ class EncoderHeader:
     data: str
     data_fingerprint: str
     recipe: str
-    epochs: float
-    batch_size: int
-    projection_dim: int
-    hidden_dim: int
+    epochs: float | None = None
+    batch_size: int | None = None
+    projection_dim: int | None = None
+    hidden_dim: int | None = None
     seed: int
     steps: int | None = None
+    resample: str = "bilinear"
+    crop: float = 1.0
+    imported_from: str = ""
+    imported_sha256: str = ""
 
     def to_dict(self) -> dict[str, str]:
         """The header as strings, for `from_dict`."""
-        values = dataclasses.asdict(self)
-        return {name: v if isinstance(v, str) else json.dumps(v) for name, v in values.items() if v is not None}
+        optional = {f.name for f in dataclasses.fields(self) if f.default in ("", None)}
+        values = {
+            name: v for name, v in dataclasses.asdict(self).items() if name not in optional or v not in ("", None)
+        }
+        return {name: v if isinstance(v, str) else json.dumps(v) for name, v in values.items()}
 
     @classmethod
     def from_dict(cls, header: Mapping[str, str]) -> Self:
@@ -108,7 +125,9 @@ class EncoderHeader:
             UserError: an entry is missing or invalid.
         """
         fields = dataclasses.fields(cls)
-        missing = [f.name for f in fields if f.name not in header and f.default is dataclasses.MISSING]
+        required = {f.name for f in fields if f.default is dataclasses.MISSING}
+        required |= set() if header.get("imported_from") else set(TRAINING)
+        missing = [f.name for f in fields if f.name in required - header.keys()]
         if missing:
             raise UserError(
                 f"the encoder's header lacks {missing[0]} ({len(missing)} entries are missing), so this project did "

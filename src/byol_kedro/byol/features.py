@@ -1,6 +1,6 @@
 """Features of images by a frozen encoder."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,18 +14,20 @@ from byol_kedro.byol.augmentation.augment import augment
 from byol_kedro.byol.encoder import EncoderHeader
 from byol_kedro.byol.finite import MAX_FEATURE, check_features
 from byol_kedro.byol.networks import feature_dim
+from byol_kedro.byol.resize import resize_center
 
 if TYPE_CHECKING:
     from byol_kedro.parameters import View
 
 Pixels = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
-Transform = Callable[[Image.Image], Tensor]
 
 BATCH = 256  # images
+IMPORTED_BATCH = 64  # images of an imported encoder, which are larger as a rule
 # For an encoder that was trained here.
 ENCODER_FEATURES = "features of the encoder"
 ADVICE = "its training has diverged: check the loss in training_history and train with a lower pretrain.optimizer.lr"
+IMPORTED_ADVICE = "check the file that it was imported from, or import another one"
 
 
 def encode(
@@ -39,7 +41,7 @@ def encode(
     advice: str = ADVICE,
     max_value: float = MAX_FEATURE,
 ) -> Features:
-    """Compute features of images in evaluation mode, without augmentation, in float32.
+    """Compute features of images in evaluation mode, without augmentation and at their own size, in float32.
 
     Args:
         model: A network; moved to `device` and left in its mode.
@@ -57,9 +59,50 @@ def encode(
     Raises:
         NotFiniteError: A feature is not finite or beyond `max_value`.
     """
-    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) for values in (header.mean, header.std))
-    batches = ((batch.to(device).float() / 255 - mean) / std for batch in _batches(pixels, batch_size))
+    batches = (_normalized(batch.to(device), header) for batch in _batches(pixels, batch_size))
     return _features(model, batches, len(pixels), device, name, advice, max_value)
+
+
+def encode_images(
+    model: nn.Module,
+    pixels: Pixels,
+    header: EncoderHeader,
+    device: torch.device,
+    *,
+    name: str = ENCODER_FEATURES,
+    advice: str = "",
+) -> Features:
+    """Compute features of images of any size, prepared as the header says.
+
+    An encoder that was trained here gets the images as they are, see `encode`. For an imported one, they are resized
+    with its filter and its center is cut out first, as by its authors.
+
+    Args:
+        model: A network; moved to `device` and left in its mode.
+        pixels: (N, 3, H, W) uint8; a memory map is read in batches.
+        header: has the preparation.
+        device: where to compute.
+        name: what the features are, in messages.
+        advice: what to do if they are not finite, in messages.
+
+    Returns:
+        (N, D) float32, in the order of the images.
+
+    Raises:
+        NotFiniteError: A feature is not finite.
+    """
+    if not header.imported_from:
+        return encode(model, pixels, header, device, name=name, advice=advice or ADVICE)
+    batches = (prepare(batch.numpy(), header) for batch in _batches(pixels, IMPORTED_BATCH))
+    inputs = (_normalized(torch.from_numpy(batch).to(device), header) for batch in batches)
+    return _features(model, inputs, len(pixels), device, name, advice or IMPORTED_ADVICE)
+
+
+def prepare(pixels: Pixels, header: EncoderHeader) -> Pixels:
+    """Resize images (N, 3, H, W) uint8 to the input (N, 3, S, S) uint8 of an imported encoder."""
+    size, crop, resample = header.image_size, header.crop, header.resample
+    images = (Image.fromarray(image.transpose(1, 2, 0)) for image in pixels)
+    return np.stack([resize_center(image, size, crop, resample) for image in images])
 
 
 def encode_view(
@@ -86,23 +129,6 @@ def encode_view(
     return _features(model, batches, len(pixels), device, name, advice)
 
 
-def encode_transformed(
-    model: nn.Module,
-    pixels: Pixels,
-    transform: Transform,
-    device: torch.device,
-    *,
-    name: str = ENCODER_FEATURES,
-    advice: str = ADVICE,
-) -> Features:
-    """Features (N, D) float32 of images (N, 3, H, W) uint8 after a `transform` of PIL images; otherwise as `encode`."""
-    batches = (
-        torch.stack([transform(Image.fromarray(image.permute(1, 2, 0).numpy())) for image in batch]).to(device)
-        for batch in _batches(pixels, 64)
-    )
-    return _features(model, batches, len(pixels), device, name, advice)
-
-
 def project(projector: nn.Module, features: Features) -> Features:
     """Projections (N, projection_dim) float32 of features (N, D) float32, in evaluation mode.
 
@@ -120,6 +146,12 @@ def _batches(pixels: Pixels, size: int) -> Iterator[Tensor]:
     """Copy of the images, (n, 3, H, W) uint8; the last batch may be smaller."""
     for start in range(0, len(pixels), size):
         yield torch.from_numpy(np.array(pixels[start : start + size]))
+
+
+def _normalized(batch: Tensor, header: EncoderHeader) -> Tensor:
+    """The images (n, 3, H, W) uint8 as float32, normalized."""
+    mean, std = (torch.tensor(values, device=batch.device).view(3, 1, 1) for values in (header.mean, header.std))
+    return (batch.float() / 255 - mean) / std
 
 
 def _features(

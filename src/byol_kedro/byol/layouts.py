@@ -28,6 +28,13 @@ DEPTHS: dict[tuple[tuple[int, ...], bool], int] = {  # by the blocks of each sta
 WIDTHS: dict[tuple[int, ...], str] = {  # by the shape of the second convolution
     (64, 64): "resnet{}", (128, 128): "wide_resnet{}_2", (128, 4): "resnext{}_32x4d", (256, 8): "resnext{}_32x8d",
 }  # fmt: skip
+# The numbers of a ResNet's children in a Sequential: none, all children, those with weights.
+RESNET_LAYERS = ("layer1", "layer2", "layer3", "layer4")
+RESNET_CHILDREN: tuple[dict[str, str], ...] = (
+    {},
+    {str(number): name for number, name in enumerate(("conv1", "bn1", "act1", "maxpool", *RESNET_LAYERS))},
+    {str(number): name for number, name in enumerate(("conv1", "bn1", *RESNET_LAYERS))},
+)
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,16 @@ def resnet_name(tensors: Mapping[str, Any]) -> str:
     depth = DEPTHS.get((blocks, "layer1.0.conv3.weight" in tensors))
     width = WIDTHS.get(tuple(middle.shape[:2])) if isinstance(middle, Tensor) else None
     return width.format(depth) if depth and width else ""
+
+
+def resnet_in(content: Mapping[str, Any]) -> str:
+    """Name in timm of the ResNet in the content of a file, under any prefix; empty if there is none, or several."""
+    found = set()
+    for under in _by_prefix(dict(_flat(content, set()))).values():
+        for table in RESNET_CHILDREN if any(name[:1].isdigit() for name in under) else RESNET_CHILDREN[:1]:
+            found.add(resnet_name({_renamed(name, table, set()): value for name, value in under.items()}))
+    found.discard("")
+    return found.pop() if len(found) == 1 else ""
 
 
 def _flat(content: Mapping[Any, Any], seen: set[int], path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:

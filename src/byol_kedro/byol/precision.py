@@ -15,21 +15,24 @@ def autocast_dtype(precision: str) -> torch.dtype | None:
     return {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
 
 
-def resolve_precision(precision: str, encoder: nn.Module, view_size: int) -> tuple[str, str]:
-    """The precision in which BYOL trains an encoder, on the device that holds it.
+def resolve_precision(
+    precision: str, encoder: nn.Module, view_size: int, device: torch.device | None = None
+) -> tuple[str, str]:
+    """The precision in which BYOL trains an encoder.
 
     The choice depends on the device, the network and the size of the views alone, so that it is the same in each run
     on the same machine.
 
     Args:
         precision: `float32`, `bfloat16`, `float16`, or `auto`: bfloat16 if the device computes in it, else float32.
-        encoder: (N, 3, H, W) → features, on its device.
+        encoder: (N, 3, H, W) → features.
         view_size: side of the views in pixels.
+        device: where it is trained; None: on the device that holds it.
 
     Returns:
         `float32`, `bfloat16` or `float16`, and the reason if it is not the one that was asked for.
     """
-    device = next(encoder.parameters()).device
+    device = device or next(encoder.parameters()).device
     supported = computes_in_bfloat16(device)
     chosen = ("bfloat16" if supported else "float32") if precision == "auto" else precision
     if chosen == "bfloat16" and device.type == "cpu":

@@ -1,4 +1,4 @@
-"""Weights from files: to initialize a training, and for reference encoders."""
+"""Weights from files: to initialize a training, and for encoders that were trained elsewhere."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,11 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from byol_kedro.byol.features import Transform
 from byol_kedro.byol.finite import float32_weights
 from byol_kedro.byol.layouts import COUNTER, Found, find_encoder, resnet_name
 from byol_kedro.byol.method import Method
-from byol_kedro.byol.seeds import seeded
+from byol_kedro.byol.networks import create_encoder
 from byol_kedro.errors import UserError
 from byol_kedro.log import get_logger
 from byol_kedro.suggestions import close_names
@@ -144,20 +143,28 @@ def check_match(given: dict[str, Any], expected: Mapping[str, Tensor], problem: 
             float32_weights(name, given[name], problem, "use a file with finite weights")
 
 
-def check_timm_name(name: str, parameter: str) -> None:
+def check_timm_name(name: str, parameter: str, otherwise: str = "") -> None:
     """Check the name of an architecture of timm, with or without a tag.
 
     Raises:
-        UserError: timm does not know the name. The message names `parameter`.
+        UserError: timm does not know the name. The message names `parameter` and ends with `otherwise`.
     """
+    if not is_timm_name(name):
+        close = ", ".join(close_names(name, _timm_names(), most=3)) or "resnet18.tv_in1k"
+        raise UserError(
+            f"{parameter}: timm has no weights {name!r}; close names: {close} (all: timm.list_pretrained()){otherwise}"
+        )
+
+
+def is_timm_name(name: str) -> bool:
+    """Whether timm has an architecture `name`, or weights of that name, `architecture.tag`."""
+    return name in _timm_names()
+
+
+def _timm_names() -> set[str]:
     import timm  # noqa: PLC0415  # takes seconds to import
 
-    known = {*timm.list_models(), *timm.list_pretrained()}
-    if name not in known:
-        close = ", ".join(close_names(name, known, most=3)) or "resnet18.tv_in1k"
-        raise UserError(
-            f"{parameter}: timm has no weights {name!r}; close names: {close} (all: timm.list_pretrained())"
-        )
+    return {*timm.list_models(), *timm.list_pretrained()}
 
 
 def hub_repository(name: str) -> str | None:
@@ -168,51 +175,36 @@ def hub_repository(name: str) -> str | None:
     return config.hf_hub_id if config else None
 
 
-def pretrained_encoder(name: str, weights: Mapping[str, Any], source: str) -> nn.Module:
+def pretrained_encoder(
+    name: str,
+    weights: Mapping[str, Any],
+    source: str,
+    *,
+    stem: str = "imagenet",
+    image_size: int | None = None,
+    quiet: bool = False,
+) -> nn.Module:
     """Build timm's network `name` without its classifier, with the weights of a file, in evaluation mode.
 
     If the file has more than a state dict and its classifier, a line is logged that says what was used.
 
     Args:
-        name: name of the architecture in timm.
+        name: name of the architecture in timm, with or without a tag.
         weights: the content of a file in any layout that `find_encoder` supports.
         source: name of the file in messages.
+        stem: stem of a ResNet, as in `create_encoder`.
+        image_size: side of the images, for architectures that are built for one size.
+        quiet: whether to log nothing.
 
     Raises:
-        UserError: A tensor is missing or has another shape, or the file has a larger network.
+        UserError: The network cannot be built, a tensor is missing or has another shape, or the file has a larger
+            network.
     """
-    model, note = _with_weights(name, weights, source)
-    if note:
-        logger.info("%s: %s", source, note)
-    return model.eval()
-
-
-def check_weights(name: str, weights: Mapping[str, Any], source: str) -> None:
-    """Check weights without logging anything.
-
-    Raises:
-        UserError: see `pretrained_encoder`.
-    """
-    _with_weights(name, weights, source)
-
-
-def _with_weights(name: str, weights: Mapping[str, Any], source: str) -> tuple[nn.Module, str]:
-    """The network with its weights, and the note of `Found.note`."""
-    import timm  # noqa: PLC0415  # takes seconds to import
-
-    with seeded(0):  # the initial weights are overwritten
-        model: nn.Module = timm.create_model(name, num_classes=0, pretrained=False)
+    architecture = name.partition(".")[0]
+    model = create_encoder(architecture, stem, False, 0, image_size=image_size)  # the initial weights are overwritten
     advice = f"use weights of {name} by timm's names, as in timm.create_model({name!r}).state_dict()"
     found = match_encoder(weights, model, f"{source} is not a {name}", advice)
     model.load_state_dict(found.tensors)
-    return model, found.note()
-
-
-def eval_transform(model: nn.Module) -> Transform:
-    """The preprocessing of the network's authors: resize, crop to its input size, normalize (timm's metadata)."""
-    from timm.data.config import resolve_model_data_config  # noqa: PLC0415  # takes seconds to import
-    from timm.data.transforms_factory import create_transform  # noqa: PLC0415
-
-    config = resolve_model_data_config(model)  # type: ignore[no-untyped-call]  # timm has no types there
-    transform: Transform = create_transform(**config, is_training=False)
-    return transform
+    if found.note() and not quiet:
+        logger.info("%s: %s", source, found.note())
+    return model.eval()

@@ -22,8 +22,8 @@ def take_snapshot(state: TrainState, monitor: Monitor) -> tuple[dict[str, npt.ND
 
     Returns:
         Arrays by name: `network.*`, `optimizer.<index of the parameter>.<name>`, `generator` (its state, uint8) and
-        `monitor` (the sums since the last row); and a header of JSON values: `step`, `skipped`, `lineage`, `scaler`
-        (its state), `history` (the rows), `monitor_steps` and `monitor_seconds`.
+        `monitor` (the sums since the last row); and a header of JSON values: `step`, `skipped`, `devices`, `lineage`,
+        `scaler` (its state), `history` (the rows), `monitor_steps` and `monitor_seconds`.
     """
     arrays = {f"network.{name}": array for name, array in to_arrays(state.network).items()}
     for index, values in state.optimizer.state_dict()["state"].items():
@@ -37,6 +37,7 @@ def take_snapshot(state: TrainState, monitor: Monitor) -> tuple[dict[str, npt.ND
     header = {
         "step": state.step,
         "skipped": state.skipped,
+        "devices": state.devices,
         "lineage": state.lineage,
         "scaler": state.scaler.state_dict(),
         "history": history,
@@ -53,6 +54,7 @@ def restore_snapshot(arrays: Arrays, header: Mapping[str, str], state: TrainStat
     _restore_optimizer(_with_prefix("optimizer.", arrays), state)
     state.generator.set_state(torch.from_numpy(np.array(arrays["generator"])))
     state.step, state.skipped = json.loads(header["step"]), json.loads(header["skipped"])
+    state.devices = tuple(json.loads(header["devices"]))
     state.lineage = tuple(json.loads(header["lineage"]))
     state.scaler.load_state_dict(json.loads(header["scaler"]))
     monitor.rows[:] = [Row(**row) for row in json.loads(header["history"])]

@@ -27,6 +27,8 @@ class TrainState:
         scaler: the loss scaling of float16; disabled otherwise.
         step: steps done.
         skipped: steps that changed no weight, since a float16 gradient overflowed.
+        devices: numbers of devices that the steps were computed on, in this order; a number is listed again if it
+            changed in between.
         lineage: names of the trainings that the steps are from, oldest first: those that this one continues, and its
             own.
     """
@@ -37,6 +39,7 @@ class TrainState:
     scaler: torch.amp.GradScaler
     step: int = 0
     skipped: int = 0
+    devices: tuple[int, ...] = ()
     lineage: tuple[str, ...] = ()
 
     @property

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from byol_kedro.byol.distributed import ALONE, Group
 from byol_kedro.byol.monitor import feature_std
 from byol_kedro.byol.state import TrainState
 
@@ -18,6 +19,7 @@ def train_step(
     lr: float,
     tau: float,
     dtype: torch.dtype | None = None,
+    group: Group = ALONE,
 ) -> Tensor:
     """One step of the optimizer, then one of the target network (paper 2006.07733, §3.1 and algorithm 1).
 
@@ -31,19 +33,23 @@ def train_step(
         lr: learning rate.
         tau: weight of the old target in its update.
         dtype: autocast dtype of the passes. The loss is computed in float32.
+        group: the processes of the training, each of which has another part of every micro-batch.
 
     Returns:
-        Loss and feature std, (2,) float32 on the device, without gradient; the call does not wait for them.
+        Loss and feature std of the whole batch, (2,) float32 on the device, without gradient; the call does not wait
+        for them.
     """
     state.optimizer.zero_grad(set_to_none=True)
     total, count = torch.zeros(2, device=state.device), 0
     for views in micro_batches:
-        total += _gradients(state, views, dtype)
+        total += _gradients(state, views, dtype, group)
         count += 1
+    gradients = [p.grad for p in state.network.parameters() if p.grad is not None]
+    group.average([*gradients, total])
     if count > 1:
-        torch._foreach_div_([p.grad for p in state.network.parameters() if p.grad is not None], count)
-    for group in state.optimizer.param_groups:
-        group["lr"] = lr
+        torch._foreach_div_(gradients, count)
+    for settings in state.optimizer.param_groups:
+        settings["lr"] = lr
     if _optimize(state):
         state.network.update_target(tau)
     else:
@@ -52,13 +58,14 @@ def train_step(
     return total / count
 
 
-def _gradients(state: TrainState, views: Views, dtype: torch.dtype | None) -> Tensor:
-    """Add the gradient of one micro-batch. Returns its loss and feature std, (2,)."""
+def _gradients(state: TrainState, views: Views, dtype: torch.dtype | None, group: Group) -> Tensor:
+    """Add the gradient of a part of a micro-batch. Returns the loss of the part and the feature std, (2,)."""
     first, second = (view.contiguous(memory_format=torch.channels_last) for view in views)
-    with torch.autocast(state.device.type, dtype=dtype, enabled=dtype is not None):
+    autocast = torch.autocast(state.device.type, dtype=dtype, enabled=dtype is not None)
+    with autocast, group.synchronized_norms(state.device):
         loss, projection = state.network.loss(first, second)
     state.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    return torch.stack((loss.detach(), feature_std(projection)))
+    return torch.stack((loss.detach(), feature_std(group.gathered(projection.detach()))))
 
 
 def _optimize(state: TrainState) -> bool:

@@ -5,13 +5,15 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from byol_kedro.byol.augmentation.augment import augment
+from byol_kedro.byol.augmentation.augment import apply_params
+from byol_kedro.byol.augmentation.draw import draw_params
 from byol_kedro.byol.batches import Images
+from byol_kedro.byol.distributed import ALONE, Group
 from byol_kedro.byol.finite import NotFiniteError
 from byol_kedro.byol.method import Method
 from byol_kedro.byol.monitor import Monitor, Row
@@ -20,6 +22,9 @@ from byol_kedro.byol.schedule import Plan
 from byol_kedro.byol.state import TrainState
 from byol_kedro.byol.step import Views, train_step
 from byol_kedro.errors import UserError
+
+if TYPE_CHECKING:
+    from byol_kedro.parameters import View
 
 OnStep = Callable[[int, Row | None], None]
 OnCheckpoint = Callable[[TrainState, Monitor], None]
@@ -51,10 +56,12 @@ def train(
     on_step: Sequence[OnStep] = (),
     on_checkpoint: OnCheckpoint = lambda _state, _monitor: None,
     evaluate: Evaluate | None = None,
+    group: Group = ALONE,
 ) -> list[Row]:
     """Train `state` from its step to the last step of `plan`.
 
-    An epoch uses each image once; an incomplete last step is dropped.
+    An epoch uses each image once; an incomplete last step is dropped. Views, batches and rates do not depend on the
+    number of processes.
 
     Args:
         state: networks, optimizer and generator; changed in place.
@@ -67,6 +74,7 @@ def train(
             the new row of the history.
         on_checkpoint: called after every step, after `on_step`; may take a snapshot.
         evaluate: computes further columns of the row, `online_knn.evaluations` times, the last one after the last step.
+        group: the processes of the training, which start from the same state; each calls this function.
 
     Returns:
         The rows of the history.
@@ -77,11 +85,13 @@ def train(
     dtype = autocast_dtype(plan.parameters.precision)
     normalize = torch.tensor(mean, device=state.device), torch.tensor(std, device=state.device)
     monitor = monitor or Monitor(state.device)
-    with closing(images.batches(plan.batches(state.step))) as batches:
+    rows = group.rows(plan.parameters.batch_size)
+    group.synchronize_norms(state.network)
+    with closing(images.batches(picked[rows] for picked in plan.batches(state.step))) as batches:
         while state.step < plan.steps:
             lr, tau = plan.rates(state.step)
-            views = _views(state, plan, islice(batches, plan.parameters.accumulation_steps), normalize)
-            monitor.add(train_step(state, views, lr=lr, tau=tau, dtype=dtype))
+            views = _views(state, plan, islice(batches, plan.parameters.accumulation_steps), normalize, rows)
+            monitor.add(train_step(state, views, lr=lr, tau=tau, dtype=dtype, group=group))
             row = None
             if plan.logs_after(state.step):
                 row = _history_row(state, plan, monitor, (lr, tau), evaluate)
@@ -93,15 +103,18 @@ def train(
 
 
 def _views(
-    state: TrainState, plan: Plan, batches: Iterator[Tensor], normalize: tuple[Tensor, Tensor]
+    state: TrainState, plan: Plan, batches: Iterator[Tensor], normalize: tuple[Tensor, Tensor], rows: slice
 ) -> Iterator[Views]:
-    mean, std = normalize
-    views = plan.parameters.views
+    """Views of each of `batches`, which are the `rows` of micro-batches."""
+    parameters, (mean, std) = plan.parameters, normalize
+
+    def view(images: Tensor, kind: "View") -> Tensor:
+        # Drawn for the whole micro-batch, so that the views of an image do not depend on the number of processes.
+        params = draw_params(kind, parameters.batch_size, images.shape[-1], state.generator)
+        return apply_params(images, params.take(rows), size=parameters.views.size, mean=mean, std=std)
+
     for images in batches:
-        yield (
-            augment(images, views.first, state.generator, size=views.size, mean=mean, std=std),
-            augment(images, views.second, state.generator, size=views.size, mean=mean, std=std),
-        )
+        yield view(images, parameters.views.first), view(images, parameters.views.second)
 
 
 def _history_row(

@@ -1,4 +1,4 @@
-"""The commands `kedro run`, `kedro results` and `kedro export`.
+"""The commands `kedro run`, `results`, `export`, `export-features` and `similar`.
 
 Kedro prints more than a hundred lines for a misspelled parameter. Here user errors are reported on one line; other
 errors keep their traceback.
@@ -14,9 +14,11 @@ from kedro.pipeline import Pipeline
 
 from byol_kedro.cli.error_line import print_user_errors
 from byol_kedro.cli.export_command import export
+from byol_kedro.cli.export_features_command import export_features
 from byol_kedro.cli.options import add_session_options, read_environment
 from byol_kedro.cli.results_commands import results
 from byol_kedro.cli.run_options import OPTIONS, repeatable
+from byol_kedro.cli.similar_command import similar
 from byol_kedro.errors import StoppedError, UserError
 from byol_kedro.pipeline_registry import NAMES, build_pipelines
 from byol_kedro.runs.runners import check_runner
@@ -87,3 +89,5 @@ run = run_command()
 cli.add_command(run)
 cli.add_command(results)
 cli.add_command(export)
+cli.add_command(export_features)
+cli.add_command(similar)

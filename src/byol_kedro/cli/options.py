@@ -1,4 +1,4 @@
-"""The options `--env`, `--conf-source` and `--params` of `kedro run`, `kedro results` and `kedro export`."""
+"""The options `--env`, `--conf-source` and `--params` of `kedro run`, `results`, `export` and `similar`."""
 
 import os
 import re

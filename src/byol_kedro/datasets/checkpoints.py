@@ -45,7 +45,7 @@ class TrainingFolder:
     def __init__(self, path: Path, identity: Identity) -> None:
         """Take the folder and the identity of the training; see `Checkpoints.of`."""
         self.path = path
-        self._identity = identity
+        self.identity = identity
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -73,7 +73,7 @@ class TrainingFolder:
             if _identity_in(self.path / IDENTITY_FILE) is None:
                 _remove_other_kinds(self.path / IDENTITY_FILE)
                 with replacing(self.path / IDENTITY_FILE) as temporary:
-                    temporary.write_text(_as_json(self._identity), "utf-8")
+                    temporary.write_text(_as_json(self.identity), "utf-8")
             path = self._file(step)
             _remove_other_kinds(path)
             with replacing(path, sum(array.nbytes for array in arrays.values())) as temporary:
@@ -110,7 +110,7 @@ class TrainingFolder:
         theirs = next((found for path in newest_first if (found := _identity_in(path)) is not None), None)
         if theirs is None:
             return ""
-        ours = json.loads(_as_json(self._identity))
+        ours = json.loads(_as_json(self.identity))
         differing = [name for name in sorted({*ours, *theirs}) if ours.get(name) != theirs.get(name)]
         texts = [f"{name} ({_short(theirs.get(name))} there, {_short(ours.get(name))} here)" for name in differing]
         rest = [f"and {len(differing) - SHOWN} more"] if len(differing) > SHOWN else []
@@ -118,7 +118,7 @@ class TrainingFolder:
 
     def siblings(self, changes: Identity, varying: str) -> "dict[Any, TrainingFolder]":
         """Return the folders of the trainings that differ from this one by `changes`, by their value of `varying`."""
-        wanted = json.loads(_as_json({**self._identity, **changes, varying: None}))
+        wanted = json.loads(_as_json({**self.identity, **changes, varying: None}))
         identities = filter(None, map(_identity_in, self.path.parent.glob(f"*/{IDENTITY_FILE}")))
         return {
             theirs[varying]: Checkpoints(self.path.parent).of(theirs)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from kedro_datasets import json as kedro_json
 from kedro_datasets import text as kedro_text
+from kedro_datasets._typing import HTMLPreview
 
 from byol_kedro.datasets.atomic_save import ArtifactMixin
 
@@ -40,3 +41,8 @@ class TextDataset(ArtifactMixin, kedro_text.TextDataset):  # type: ignore[misc] 
     def read(self, path: Path) -> str:
         """Read the text."""
         return path.read_text("utf-8")
+
+    def preview(self) -> HTMLPreview:
+        """Return Markdown for Kedro-Viz, which renders it; of a page, which needs its scripts, where it is."""
+        path = self.checked_path()
+        return HTMLPreview(self.read(path) if path.suffix == ".md" else f"Open in a browser:<br>`{path.resolve()}`")

@@ -7,9 +7,9 @@ import numpy as np
 
 from byol_kedro.byol.finite import check_finite
 from byol_kedro.datasets.images import Images
-from byol_kedro.datasets.provenance import check_same_encoder, check_same_images
+from byol_kedro.datasets.provenance import check_same_encoder, check_same_images, features_name
 from byol_kedro.datasets.tensors import Array, Tensors
-from byol_kedro.evaluation.names import BYOL, PIXELS
+from byol_kedro.evaluation.names import PIXELS
 from byol_kedro.evaluation.pca import project
 from byol_kedro.evaluation.probes.base import probe_names
 from byol_kedro.evaluation.probes.run import ProbeData
@@ -26,7 +26,7 @@ def feature_sets(
     images_train: Images,
     images_test: Images,
 ) -> list[tuple[ProbeData, tuple[str, ...]]]:
-    """Features of BYOL, of each reference and of the pixels, each with the names of its probes.
+    """Features of the encoder, of each reference and of the pixels, each with the names of its probes.
 
     Raises:
         UserError: Features belong to another encoder or to other images.
@@ -38,17 +38,17 @@ def feature_sets(
     check_same_images(pca, images_train)
     check_finite(pca.arrays, "pca:", "run the pipeline baselines again")
     return [
-        (byol(latents_train, latents_test, images_test), probe_names()),
+        (encoded(encoder, latents_train, latents_test, images_test), probe_names()),
         *((data, probe_names()) for data, _ in references(reference_latents, images_test)),
         (pixels(images_train, images_test, {name: pca[name] for name in pca.keys()}), PIXEL_PROBES),  # noqa: SIM118  # Tensors is no mapping
     ]
 
 
-def byol(latents_train: Tensors, latents_test: Tensors, images_test: Images) -> ProbeData:
+def encoded(encoder: Tensors, latents_train: Tensors, latents_test: Tensors, images_test: Images) -> ProbeData:
     """Features of the encoder; training rows are in the order of their images, to which the folds refer."""
     order = np.argsort(latents_train["index"])
     return ProbeData(
-        features=BYOL,
+        features=features_name(encoder.header),
         train_x=latents_train["features"][order],
         train_y=latents_train["labels"][order],
         test_x=latents_test["features"],

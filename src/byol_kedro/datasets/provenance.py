@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
+from byol_kedro.evaluation.names import BYOL, IMPORTED
 from byol_kedro.parameters import Pretrain
 
 
@@ -57,6 +58,11 @@ class Provenance:
             encoder_version=self.encoder_version, data=images_test.source, data_fingerprint=images_test.fingerprint
         )
         return metrics.to_header()
+
+
+def features_name(header: Mapping[str, str]) -> str:
+    """The name of an encoder's features in tables and figures, by its header."""
+    return IMPORTED if header.get("imported_from") else BYOL
 
 
 def metrics_of(encoder: Tensors, images_test: Images, rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -61,6 +61,20 @@ class ParquetDataset(ArtifactMixin, kedro_pandas.ParquetDataset):  # type: ignor
         return TablePreview({"index": list(range(len(data))), "columns": names, "data": data})
 
 
+class OptionalParquetDataset(ParquetDataset):
+    """A Parquet file that need not exist: without any version, loading it gives an empty table."""
+
+    optional = True
+
+    def load(self) -> Any:
+        """Load the data, or an empty table.
+
+        Raises:
+            UserError: The file differs from what was saved.
+        """
+        return super().load() if self.exists() else pd.DataFrame()
+
+
 class StreamedParquetDataset(ParquetDataset):
     """Saves a `TableStream` with one row group per batch; loads a data frame."""
 

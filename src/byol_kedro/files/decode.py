@@ -6,6 +6,7 @@ first of several frames or pages is used.
 """
 
 import stat
+from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 from io import BytesIO
@@ -56,6 +57,9 @@ class NarrowPixels(npt.NDArray[np.uint8]):
     """
 
 
+Resize = Callable[[Image.Image], npt.NDArray[np.uint8]]
+
+
 def narrow_text(count: int, total: int) -> str:
     """Return the warning about `count` narrow images of `total`."""
     return (
@@ -72,12 +76,14 @@ def are_narrow(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
     return narrow
 
 
-def decode(content: Path | bytes, size: int) -> npt.NDArray[np.uint8]:
+def decode(content: Path | bytes, size: int, resize: Resize | None = None) -> npt.NDArray[np.uint8]:
     """Decode an image file.
 
     Args:
         content: The file, or its bytes.
         size: Height and width of the result.
+        resize: Makes pixels (3, size, size) uint8 of an upright RGB image of any size, in place of the filter and the
+            center square here; JPEG files are then decoded at full size.
 
     Returns:
         Pixels (3, size, size) uint8, as `NarrowPixels` if they use a small part of their range of values.
@@ -87,7 +93,7 @@ def decode(content: Path | bytes, size: int) -> npt.NDArray[np.uint8]:
             pixels (twice `Image.MAX_IMAGE_PIXELS`, Pillow's limit against decompression bombs).
     """
     try:
-        return _decode(content, size)
+        return _decode(content, size, resize)
     except UnreadableImage:
         raise
     except UnidentifiedImageError:
@@ -99,14 +105,14 @@ def decode(content: Path | bytes, size: int) -> npt.NDArray[np.uint8]:
     raise UnreadableImage(" ".join(reason.split()))
 
 
-def _decode(content: Path | bytes, size: int) -> npt.NDArray[np.uint8]:
+def _decode(content: Path | bytes, size: int, resize: Resize | None) -> npt.NDArray[np.uint8]:
     _register_heif()
     if not _byte_count(content):
         raise UnreadableImage("the file is empty")
     with Image.open(content if isinstance(content, Path) else BytesIO(content), formats=FORMATS) as image:
-        drafted = image.draft(None, (int(DRAFT * size),) * 2)
+        drafted = None if resize else image.draft(None, (int(DRAFT * size),) * 2)
         # The part of a draft that is used need not be whole pixels.
-        pixels = center_square(image, size, drafted[1][2:] if drafted else image.size)
+        pixels = center_square(image, size, drafted[1][2:] if drafted else image.size, resize)
         if image.format == "PNG" and has_damaged_pixels(content):
             raise UnreadableImage("damaged: its pixels do not match their checksum")
         return pixels
@@ -130,13 +136,16 @@ def _byte_count(content: Path | bytes) -> int:
     return status.st_size
 
 
-def center_square(image: Image.Image, size: int, whole: tuple[float, float] | None = None) -> npt.NDArray[np.uint8]:
+def center_square(
+    image: Image.Image, size: int, whole: tuple[float, float] | None = None, resize: Resize | None = None
+) -> npt.NDArray[np.uint8]:
     """Return the center square of an opened image as `decode` does.
 
     Args:
         image: The image.
         size: Height and width of the result.
         whole: Width and height of the part of the image that is used; all of it by default.
+        resize: As in `decode`.
     """
     if not min(image.size):
         raise UnreadableImage(f"the image is empty ({image.width} x {image.height})")
@@ -144,17 +153,27 @@ def center_square(image: Image.Image, size: int, whole: tuple[float, float] | No
     _check_planes(image)
     image.load()
     turn = _UPRIGHT.get(_orientation(image))
-    middle = _resize_center(_colors(image), whole or image.size, size)
-    transparent = middle.mode == "RGBA" and middle.getchannel("A").getextrema()[1] == 0
-    if middle.mode == "RGBA":
-        middle = Image.alpha_composite(Image.new("RGBA", middle.size, BACKGROUND), middle).convert("RGB")
-    # Rotated after resampling, where it is cheap; for a center square the order does not matter.
-    upright = middle.transpose(turn) if turn is not None else middle
-    pixels = np.ascontiguousarray(np.asarray(upright).transpose(2, 0, 1))
+    colors = _colors(image)
+    if resize is None:
+        middle, transparent = _on_white(_resize_center(colors, whole or image.size, size))
+        # Rotated after resampling, where it is cheap; for a center square the order does not matter.
+        upright = middle.transpose(turn) if turn is not None else middle
+        pixels = np.ascontiguousarray(np.asarray(upright).transpose(2, 0, 1))
+    else:
+        full, transparent = _on_white(colors.transpose(turn) if turn is not None else colors)
+        pixels = resize(full)
     low, high = int(pixels.min()), int(pixels.max())
     if transparent or high <= NARROW_MAX or (deep and (high <= NARROW_MAX_16_BIT or high - low <= NARROW_MAX)):
         return pixels.view(NarrowPixels)
     return pixels
+
+
+def _on_white(image: Image.Image) -> tuple[Image.Image, bool]:
+    """The image in RGB, with transparency composited onto white, and whether all of it is transparent."""
+    if image.mode != "RGBA":
+        return image, False
+    transparent = image.getchannel("A").getextrema()[1] == 0
+    return Image.alpha_composite(Image.new("RGBA", image.size, BACKGROUND), image).convert("RGB"), transparent
 
 
 def _check_planes(image: Image.Image) -> None:

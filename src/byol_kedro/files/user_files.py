@@ -94,6 +94,23 @@ def content_hash(path: Path) -> str:
         return file_digest(file, "blake2b").hexdigest()
 
 
+def sha256_of(path: Path, name: str) -> str:
+    """Return the SHA-256 (hex) of a regular file.
+
+    Args:
+        path: The file.
+        name: The parameter that the path comes from, for messages.
+
+    Raises:
+        UserError: The file cannot be read.
+    """
+    try:
+        with open_regular(path) as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{name}: {path} cannot be read: {reason_of(error)}") from error
+
+
 def stamps(paths: Iterable[Path]) -> list[list[str]]:
     """Return path and state of each file for the `origin` of a source. To be called before the files are read."""
     return [[str(path.resolve()), _stamp(path)] for path in paths]

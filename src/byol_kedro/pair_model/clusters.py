@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from byol_kedro.parameters import Clusters
 
 RESTARTS = 10
+IMAGES_PER_CLUSTER = 10  # chosen: with fewer, clusters of small sets are of single images
 # Images that the silhouette is computed on; its cost is quadratic in their number.
 SILHOUETTE_SAMPLE = 2_000
 # HDBSCAN's cost is quadratic in the number of images: 10,000 take 10 seconds.
@@ -33,10 +34,10 @@ def cluster_embeddings(train: Embeddings, others: Embeddings, params: "Clusters"
 
     Scaler and clusters are fitted on train only. The methods are:
 
-    - `kmeans`: `params.count` centers, or as many as train has distinct embeddings if these are fewer; others are
-      assigned to the nearest center.
+    - `kmeans`: `params.count` centers, but at most a tenth as many as train has images, and not more than it has
+      distinct embeddings; others are assigned to the nearest center.
     - `silhouette`: k-means with the number of centers, from 2 to `params.count`, that has the highest silhouette
-      (Rousseeuw, Journal of Computational and Applied Mathematics 20 (1987), 53-65).
+      (Rousseeuw, Journal of Computational and Applied Mathematics 20 (1987), 53-65), with the same limits.
     - `hdbscan`: clusters of at least `params.min_size` images (Campello, Moulavi, Sander, PAKDD 2013); noise is -1;
       others get the cluster of the nearest train image. If train is larger than `HDBSCAN_LIMIT`, a warning is logged
       and all images are noise.
@@ -54,12 +55,23 @@ def cluster_embeddings(train: Embeddings, others: Embeddings, params: "Clusters"
     points, more = scaler(train), scaler(others)
     if params.method == "hdbscan":
         return _hdbscan(points, more, params.min_size)
-    distinct = len(np.unique(points, axis=0))
-    fitted = _kmeans(points, min(params.count, distinct), seed)
-    if params.method == "silhouette" and distinct > 2:
-        fitted = _highest_silhouette(points, min(params.count, distinct - 1), seed)
+    distinct, most = len(np.unique(points, axis=0)), _most_centers(params.count, len(points))
+    fitted = _kmeans(points, min(most, distinct), seed)
+    if params.method == "silhouette" and min(distinct - 1, most) > 1:
+        fitted = _highest_silhouette(points, min(most, distinct - 1), seed)
     assigned = fitted.predict(more) if len(more) else np.zeros(0)
     return fitted.labels_.astype(np.int64), assigned.astype(np.int64)
+
+
+def _most_centers(count: int, images: int) -> int:
+    """The number of centers, at most one for every `IMAGES_PER_CLUSTER` images."""
+    most = max(1, images // IMAGES_PER_CLUSTER)
+    if most < count:
+        logger.info(
+            "clusters: at most %d, for %d training images, instead of pair_model.clusters.count (%d)",
+            most, images, count,
+        )  # fmt: skip
+    return min(count, most)
 
 
 def agreement(cluster: Numbers, label: Numbers) -> dict[str, Any]:

@@ -2,45 +2,20 @@
 
 from collections.abc import Sequence
 from html import escape
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
-from sklearn.manifold import TSNE
 
-from byol_kedro.errors import UserError
+from byol_kedro.evaluation.projection import COLORS, SYMBOLS, TITLES, project
 from byol_kedro.pair_model.clusters import NOISE
 
 if TYPE_CHECKING:
     from byol_kedro.parameters import EmbeddingMap
 
-PERPLEXITY = 30
-NEIGHBORS = 15  # McInnes, Healy, Melville, arXiv 1802.03426: umap-learn's default
 UNLABELED, NO_CLUSTER = "unlabeled", "no cluster"
-NO_UMAP = (
-    "pair_model.map.method: umap needs the package umap-learn, which is not installed; "
-    "pip install umap-learn, or use tsne"
-)
-# Ten colors that readers with and without color blindness tell apart (Petroff, arXiv 2107.02270); further groups repeat
-# them with other symbols.
-COLORS = (
-    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
-)  # fmt: skip
-SYMBOLS = ("circle", "diamond", "cross", "triangle-up", "square")
-TITLES = {"tsne": "t-SNE", "umap": "UMAP"}
-
-
-def check_map(params: "EmbeddingMap") -> None:
-    """Check that the package for the method is installed.
-
-    Raises:
-        UserError: it is not.
-    """
-    if params.method == "umap" and find_spec("umap") is None:
-        raise UserError(NO_UMAP)
 
 
 def draw_embedding_map(
@@ -66,7 +41,7 @@ def draw_embedding_map(
     generator = np.random.default_rng(seed)
     chosen = np.sort(generator.choice(len(table), min(params.points, len(table)), replace=False))
     shown = table.iloc[chosen].assign(group=_groups(table.iloc[chosen], class_names))
-    coordinates = {"tsne": _tsne, "umap": _umap}[params.method](embeddings[chosen], seed)
+    coordinates = project(embeddings[chosen], params.method, seed)
     shown[["x", "y"]] = coordinates.astype(np.float64).round(2)
     figure = go.Figure(_traces(shown))
     figure.update_layout(
@@ -86,37 +61,6 @@ def _groups(shown: pd.DataFrame, class_names: Sequence[str]) -> list[str]:
     if (shown["label"] < 0).all():
         return [NO_CLUSTER if cluster == NOISE else f"cluster {cluster}" for cluster in shown["cluster"]]
     return [class_names[label] if label >= 0 else UNLABELED for label in shown["label"]]
-
-
-def _tsne(embeddings: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """(n, D) → (n, 2)."""
-    perplexity = max(1.0, min(PERPLEXITY, (len(embeddings) - 1) / 3))
-    centered = embeddings - embeddings.mean(axis=0, dtype=np.float64)
-    spread = float(np.abs(centered).max())
-    # The PCA of equal or very small embeddings is NaN, and scikit-learn's t-SNE crashes (SIGSEGV) if initialized with
-    # NaN. Rescaling has no effect on t-SNE, since the perplexity determines its bandwidths.
-    init = "pca" if spread > 0 else "random"
-    fitted: NDArray[np.float32] = TSNE(perplexity=perplexity, init=init, random_state=seed).fit_transform(
-        (centered / (spread or 1)).astype(np.float32)
-    )
-    return fitted
-
-
-def _umap(embeddings: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
-    """(n, D) → (n, 2). Raises UserError if umap-learn is not installed."""
-    try:
-        from umap import UMAP  # noqa: PLC0415  # an extra
-    except ImportError:
-        raise UserError(NO_UMAP) from None
-    if len(embeddings) == 2:
-        return embeddings[:, :2]  # UMAP needs more points
-    neighbors = max(2, min(NEIGHBORS, len(embeddings) - 1))
-    # The spectral initialization needs more eigenvectors than a few points have.
-    init = "spectral" if len(embeddings) > 2 * NEIGHBORS else "random"
-    fitted: NDArray[np.float32] = UMAP(n_neighbors=neighbors, init=init, random_state=seed, n_jobs=1).fit_transform(
-        embeddings
-    )
-    return fitted
 
 
 def _traces(shown: pd.DataFrame) -> list[go.Scatter]:

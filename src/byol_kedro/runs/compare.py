@@ -16,7 +16,7 @@ from byol_kedro.datasets.provenance import Provenance
 from byol_kedro.evaluation.metrics import percent
 from byol_kedro.evaluation.significance import LEVEL, holm, mcnemar, two_proportions, wilson_trials
 from byol_kedro.pipelines.report.table import classifier, signed
-from byol_kedro.runs.history import ENCODER, Catalog, Run, Score, encoder_header, versioned_entries
+from byol_kedro.runs.history import Catalog, Run, Score, encoder_header, versioned_entries
 from byol_kedro.runs.versions import path_of_version
 
 PREDICTIONS = "predictions"
@@ -114,7 +114,7 @@ def _training(run: Run, catalog: Catalog) -> Mapping[str, Any]:
     header = encoder_header(run, catalog)
     if header:
         return dict(json.loads(header.get("training", "{}")))
-    return run.manifest.get("parameters", {}).get("pretrain", {}) if ENCODER in run.writes else {}
+    return run.manifest.get("parameters", {}).get("pretrain", {}) if run.trains else {}
 
 
 def _values(run: Run, training: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

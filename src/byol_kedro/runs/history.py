@@ -73,6 +73,11 @@ class Run(Brief):
         return frozenset(self.manifest.get("writes", ()))
 
     @property
+    def trains(self) -> bool:
+        """Whether the run should train an encoder, and not import one."""
+        return ENCODER in self.writes and "import_encoder" not in self.manifest.get("pipelines", ())
+
+    @property
     def state(self) -> str:
         """The state of the run as text."""
         if self.damaged:

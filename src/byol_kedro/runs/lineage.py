@@ -14,9 +14,11 @@ MADE_FROM = {
     "pair_embedding_map": "pair_embeddings",
     "cluster_sheet": "pair_embeddings",
     "cluster_list": "pair_embeddings",
+    "feature_map": "encoder",
+    "feature_neighbors": "encoder",
 }
 # Outputs of the same node.
-MADE_WITH = {"sample_grid": "data_summary"}
+MADE_WITH = {"sample_grid": "data_summary", "feature_neighbors": "feature_map"}
 
 
 def check_lineage(reads: Mapping[str, str], catalog: CatalogProtocol[Any, Any]) -> None:

@@ -13,23 +13,23 @@ from rich.table import Table
 from rich.text import Text
 
 from byol_kedro.evaluation.metrics import percent
-from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
+from byol_kedro.evaluation.names import OWN, PIXELS, UNTRAINED
 from byol_kedro.files.cells import guarded
 from byol_kedro.log import counted, rounded
 from byol_kedro.pipelines.report.results import measured
 from byol_kedro.pipelines.report.verdict import PROTOCOL
-from byol_kedro.runs.history import COMPLETE, ENCODER, UNMADE, Catalog, Run, Score, encoder_header, versioned_entries
+from byol_kedro.runs.history import COMPLETE, UNMADE, Catalog, Run, Score, encoder_header, versioned_entries
 from byol_kedro.runs.versions import path_of_version
 
-# The rows in the list: prefix of the features, and protocol.
-HEADLINES = {
-    "BYOL logistic": (BYOL, PROTOCOL),
-    "BYOL kNN": (BYOL, "knn"),
+# The rows in the list: prefixes of the features, and protocol.
+HEADLINES: dict[str, tuple[str | tuple[str, ...], str]] = {
+    "encoder logistic": (OWN, PROTOCOL),
+    "encoder kNN": (OWN, "knn"),
     "untrained logistic": (UNTRAINED, PROTOCOL),
     "PCA logistic": (PIXELS, PROTOCOL),
 }
 # The features whose effective rank is listed for a run without labels.
-RANKS = {"BYOL": BYOL, "untrained": UNTRAINED}
+RANKS = {"encoder": OWN, "untrained": (UNTRAINED,)}
 QUALITY = "quality_metrics"
 NOTE = "no results, predictions or encoder: the run failed, is still running or was pruned"
 
@@ -120,7 +120,7 @@ def _ranks(run: Run, catalog: Catalog) -> dict[str, float | None]:
     exists = path_of_version(versioned_entries(catalog)[QUALITY], version).is_file()
     rows = catalog.load(QUALITY, version=version)["rows"] if run.complete and not run.scores and exists else []
     found = {row["features"]: row["effective_rank"] for row in rows}
-    return {name: found.get(features) for name, features in RANKS.items()}
+    return {name: next((found[one] for one in features if one in found), None) for name, features in RANKS.items()}
 
 
 def _training(run: Run, catalog: Catalog) -> dict[str, Any]:
@@ -131,16 +131,16 @@ def _training(run: Run, catalog: Catalog) -> dict[str, Any]:
         training |= {unit: json.loads(header.get(unit, "null")) for unit in ("epochs", "steps")}
     else:
         parameters = run.manifest.get("parameters", {})
-        pretrain = parameters["pretrain"] if ENCODER in run.writes else {}
+        pretrain = parameters["pretrain"] if run.trains else {}
         data = parameters["source"] if "images_train" in run.writes else ""
         training = {"recipe": pretrain.get("recipe", ""), "data": data}
         training |= {unit: pretrain.get(unit) for unit in ("epochs", "steps")}
     # The results also name the data that the encoder was evaluated on.
-    rows = [] if run.results is None else measured(run.results).query("features == @BYOL")["data"].tolist()
+    rows = [] if run.results is None else measured(run.results).query("features in @OWN")["data"].tolist()
     return training | {"data": rows[0]} if rows else training
 
 
-def _headline(run: Run, features: str, protocol: str) -> Score | None:
+def _headline(run: Run, features: str | tuple[str, ...], protocol: str) -> Score | None:
     found = (score for key, score in run.scores.items() if key[0].startswith(features) and key[2] == protocol)
     return next(found, None)
 

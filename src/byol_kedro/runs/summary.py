@@ -33,7 +33,9 @@ MAIN_OUTPUTS = {
     "pair_embeddings": "Embeddings",
     "cluster_sheet": "Clusters",
     "pair_embedding_map": "Map",
+    "image_issues": "Image issues",
     "predicted_images": "Predictions",
+    "explorer": "Interactive map of the features",
 }
 Catalog = CatalogProtocol[Any, Any]
 

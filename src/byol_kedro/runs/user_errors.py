@@ -9,6 +9,7 @@ from kedro.config import MissingConfigException
 from kedro.framework.cli.utils import KedroCliError
 from kedro.io import DatasetError, DatasetNotFoundError
 from kedro.io.core import VersionNotFoundError
+from kedro.pipeline.pipeline import OutputNotUniqueError
 
 from byol_kedro.errors import StoppedError, UserError
 from byol_kedro.files.integrity import DamagedError
@@ -70,9 +71,15 @@ def _message(cause: BaseException) -> str | None:
     unknown = UNKNOWN_ENTRIES.search(text) if isinstance(cause, DatasetError) else None
     if unknown:
         return _unknown_entries(unknown[1].split(", "))
+    if isinstance(cause, OutputNotUniqueError):
+        text += " An encoder is either trained or imported: leave out pretrain or import_encoder"
     named_wrong = isinstance(cause, ValueError) and text.startswith(UNKNOWN_NAMES)
     wrong_entry = isinstance(cause, DatasetError | KeyError) and any(message in text for message in WRONG_ENTRY)
-    if named_wrong or wrong_entry or isinstance(cause, VersionNotFoundError | DatasetNotFoundError):
+    if (
+        named_wrong
+        or wrong_entry
+        or isinstance(cause, VersionNotFoundError | DatasetNotFoundError | OutputNotUniqueError)
+    ):
         return text
     return " ".join(cause.message.split()) if isinstance(cause, KedroCliError) else None
 
@@ -95,7 +102,9 @@ def _missing_config(text: str) -> str:
 
 def _unknown_entries(names: list[str]) -> str:
     """The message for `--load-versions` of entries that the catalog does not have."""
-    known = {MANIFEST}.union(*(pipeline.datasets() for pipeline in build_pipelines([*PARTS, "predict"]).values()))
+    known = {MANIFEST}.union(
+        *(pipeline.datasets() for pipeline in build_pipelines([*PARTS, "curate", "predict"]).values())
+    )
     entries = {name for name in known if not name.startswith("params:")}
     hint = did_you_mean(names[0], entries, "conf/base/catalog.yml lists all entries")
     return f"--load-versions: there is no catalog entry {names[0]!r}; {hint}"
@@ -103,7 +112,7 @@ def _unknown_entries(names: list[str]) -> str:
 
 def _with_writer(error: DamagedError) -> UserError:
     """Add the pipeline that writes the damaged artifact to the message."""
-    pipelines = build_pipelines([*PARTS, "predict"])
+    pipelines = build_pipelines([*PARTS, "curate", "predict"])
     writers = (name for name, pipeline in pipelines.items() if error.entry in pipeline.all_outputs())
     writer = next(writers, None)
     return UserError(error.message_for(f"the pipeline {writer}")) if writer else error

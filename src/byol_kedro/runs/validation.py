@@ -58,6 +58,10 @@ def _parameters(values: Mapping[str, Any]) -> Parameters:
 
 def warn_of_unused_parameters(runtime_params: Mapping[str, Any], inputs: Collection[str]) -> None:
     """Warn about parameters on the command line that are not among the `inputs` of the run."""
+    if "encoder_from" in runtime_params and "params:encoder_from" not in inputs:
+        logger.warning(
+            "no effect of encoder_from: this run imports no encoder; use --pipelines=ingest,import_encoder,evaluate"
+        )
     for block, values in runtime_params.items():
         if isinstance(values, Mapping) and f"params:{block}" not in inputs:
             names = [f"{block}.{name}" for name in values if f"params:{block}.{name}" not in inputs]

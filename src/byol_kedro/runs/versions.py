@@ -63,7 +63,7 @@ def versions_read(
             versions[name] = str(dataset.resolve_load_version())
         elif pinned(dataset):
             raise UserError(_no_such_version(name, dataset))
-        else:
+        elif not getattr(dataset, "optional", False):
             missing.append(name)
     if missing:
         raise UserError(_missing_entries(missing, catalog, run_params))

@@ -11,18 +11,17 @@ from safetensors.torch import save_file
 
 from byol_kedro import log
 from byol_kedro.byol.encoder import to_arrays, untrained_encoder
-from byol_kedro.byol.features import encode_transformed
-from byol_kedro.byol.pretrained_weights import eval_transform, pretrained_encoder
 from byol_kedro.datasets.probe_data import references
 from byol_kedro.datasets.provenance import training_of
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.errors import UserError
 from byol_kedro.pipelines.extract import references as extracted
 from byol_kedro.pipelines.extract.references import check_references
-from tests.support.encoder_inputs import TEST, TRAIN, references_of
+from tests.support.encoder_inputs import SETTINGS, TEST, TRAIN, references_of
 from tests.support.encoders import HEADER, moved
 from tests.support.hub import NAME, hub, served, trained_weights, use_hub
-from tests.support.trainings import CPU, recipe
+from tests.support.originals import assert_features_equal, timm_features
+from tests.support.trainings import recipe
 
 NOBODY = "http://127.0.0.1:9"
 TRAINING = {"training": recipe(batch_size=4).model_dump_json(), "image_passes": "20"}
@@ -56,10 +55,9 @@ def test_features_do_not_depend_on_the_source_of_the_weights(encoder, tmp_path, 
     with hub(served(weights=weights) if where == "hub" else {}) as (address, _):
         use_hub(monkeypatch, address, tmp_path / "cache")
         found = references_of(encoder, {"imagenet": wanted})
-    model = pretrained_encoder(NAME, weights, "here")
     for split, images in (("train", TRAIN), ("test", TEST)):
-        expected = encode_transformed(model, images.pixels, eval_transform(model), CPU)
-        np.testing.assert_array_equal(found[f"imagenet.{split}.features"], expected)
+        expected = timm_features(NAME, weights, images.pixels)
+        assert_features_equal(found[f"imagenet.{split}.features"], expected)
         np.testing.assert_array_equal(found[f"imagenet.{split}.labels"], images.labels)
     assert about(found)["imagenet"] == {
         "features": "imagenet (test_resnet.r160_in1k)",
@@ -93,7 +91,7 @@ def test_weights_without_a_hub_address_are_skipped(encoder, caplog):
 )
 def test_a_wrong_name_or_file_is_an_error(wanted, message):
     with pytest.raises(UserError, match=message):
-        check_references({"x": wanted})
+        check_references({"x": wanted}, SETTINGS)
 
 
 def test_a_file_with_code_is_refused_and_not_run(encoder, tmp_path):

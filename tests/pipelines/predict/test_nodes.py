@@ -21,9 +21,9 @@ from byol_kedro.datasets.new_images import NewImagesDataset
 from byol_kedro.datasets.tables import TableStream
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from byol_kedro.errors import UserError
+from byol_kedro.evaluation import search
 from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.parameters import Predict, Probes
-from byol_kedro.pipelines.predict import neighbors
 from byol_kedro.pipelines.predict import rows as rows_module
 from byol_kedro.pipelines.predict.nodes import predict
 from tests.support.deep_images import ramp, write_png
@@ -146,7 +146,7 @@ def save_png(folder: Path, images: Images, rows: Sequence[int]) -> None:
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("block", [7, 4096])
 def test_nearest_images_are_from_all_splits_without_the_image_itself(inputs, tmp_path, split, block, monkeypatch):
-    monkeypatch.setattr(neighbors, "TRAIN_ROWS", block)
+    monkeypatch.setattr(search, "ROWS", block)
     given = with_unlabeled(inputs)
     images = given[f"images_{split}"]
     save_png(tmp_path, images, range(6))

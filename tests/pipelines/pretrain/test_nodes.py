@@ -21,6 +21,7 @@ from byol_kedro.pipelines.pretrain.artifacts import encoder_header
 from byol_kedro.pipelines.pretrain.online_eval import online_evaluation
 from byol_kedro.pipelines.pretrain.progress import ProgressReport, log_plan
 from tests.support.encoders import HEADER
+from tests.support.kedro_runs import ROOT
 from tests.support.pretrain_inputs import TRAIN, UNLABELED, split
 from tests.support.resuming import run
 from tests.support.trainings import CPU, SIZE, recipe
@@ -123,6 +124,8 @@ def test_pretraining_reads_no_test_image():
         "params:pretrain",
         "params:seed",
         "params:device",
+        "params:devices",
+        "params:max_restarts",
         "params:tensorboard",
     }
 
@@ -231,7 +234,47 @@ def test_the_plan_is_logged(caplog):
             given = recipe(epochs=80, batch_size=256, optimizer={"warmup": 0.025}, views={"size": size})
             log_plan(Plan(given, 3000, 0), 96)
     rest = "in steps of 256: 880 steps (80 epochs of 11), 22 of them warmup, in float32"
-    assert caplog.messages == [f"3,000 images of 96×96 {rest}", f"3,000 images of 96×96 (views of 64×64) {rest}"]
+    assert [message.partition("; ")[0] for message in caplog.messages] == [
+        f"3,000 images of 96×96 {rest}",
+        f"3,000 images of 96×96 (views of 64×64) {rest}",
+    ]
+
+
+MEASURED = {
+    100: "7.7 points lower after 230 steps",
+    230: "7.7 points lower after 230 steps and 3.8 points lower after 265 steps",
+    265: "3.8 points lower after 265 steps and level after 920 steps",
+    266: "3.8 points lower after 265 steps and level after 920 steps",
+    920: "level after 920 steps and 3.3 points higher after 3,220 steps",
+    9000: "15.3 points higher after 4,000 steps",
+}
+
+
+@pytest.mark.parametrize("steps", MEASURED)
+def test_the_plan_says_what_as_many_steps_were_good_for_and_warns_below_those_that_helped(caplog, steps):
+    with caplog.at_level(logging.INFO):
+        log_plan(Plan(recipe(epochs=None, steps=steps, batch_size=64), 3000, 0), 96)
+    (record,) = caplog.records
+    shown = f"top-1 of photographs was {MEASURED[steps]} (docs/results.md)"
+    assert shown in record.getMessage()
+    assert (record.levelno == logging.WARNING) is record.getMessage().endswith("train longer (pretrain.steps)")
+    assert (record.levelno == logging.WARNING) is (steps <= 265)
+
+
+@pytest.mark.parametrize(("count", "lines"), [(999, 2), (1000, 1)])
+def test_a_few_hundred_images_get_the_advice_to_import_an_encoder(caplog, count, lines):
+    with caplog.at_level(logging.INFO):
+        log_plan(Plan(recipe(epochs=None, steps=4000, batch_size=64), count, 0), 96)
+    assert len(caplog.messages) == lines
+    if lines == 2:
+        assert caplog.messages[1].startswith("999 images are few for a training from scratch")
+        assert "--pipelines=import_encoder,evaluate --params encoder_from=" in caplog.messages[1]
+
+
+def test_the_measured_steps_are_those_of_the_results_page():
+    page = (ROOT / "docs/results.md").read_text("utf-8")
+    assert [f"| {steps:,} |" in page for steps in (230, 920, 3220, 4000)] == [True] * 4
+    assert "265 steps" in page
 
 
 def test_the_estimate_of_a_long_training_suggests_the_sample(caplog):

@@ -8,13 +8,14 @@ from torch import nn
 
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
-from byol_kedro.byol.features import ENCODER_FEATURES, encode
+from byol_kedro.byol.features import ENCODER_FEATURES, encode_images
+from byol_kedro.byol.resize import shorter_side
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.provenance import Provenance
 from byol_kedro.datasets.tensors import Array, Tensors
 from byol_kedro.evaluation.scaler import constant_features_message, is_constant
 from byol_kedro.log import get_logger
-from byol_kedro.parameters import Baselines
+from byol_kedro.parameters import Baselines, ImportEncoder
 from byol_kedro.pipelines.extract.references import all_references
 
 log = get_logger(__name__)
@@ -30,10 +31,12 @@ def extract(encoder: Tensors, images_train: Images, images_test: Images, device:
         NotFiniteError: a feature is not finite.
     """
     model, header, where = _restored(encoder, device)
+    _log_resizing(header, images_train)
     train = _latents(encoder, model, header, images_train, "train", where)
     if is_constant(train["features"]):
         words = constant_features_message(f"encoder {encoder.header['version']}", len(images_train))
-        log.warning("%s Or has its training collapsed (feature_std in training_history)?", words)
+        collapsed = "" if header.imported_from else " Or has its training collapsed (feature_std in training_history)?"
+        log.warning("%s%s", words, collapsed)
     return train, _latents(encoder, model, header, images_test, "test", where)
 
 
@@ -58,6 +61,7 @@ def extract_references(
     images_train: Images,
     images_test: Images,
     references: dict[str, str],
+    import_encoder: ImportEncoder,
     baselines: Baselines,
     device: str,
 ) -> Tensors:
@@ -75,7 +79,8 @@ def extract_references(
     """
     arrays: dict[str, Array] = {}
     about = {}
-    for reference in all_references(encoder, images_train, references, baselines.supervised, resolve_device(device)):
+    where = resolve_device(device)
+    for reference in all_references(encoder, images_train, references, import_encoder, baselines.supervised, where):
         about[reference.key] = {"features": reference.features, "facts": reference.facts}
         for split, images in (("train", images_train), ("test", images_test)):
             arrays[f"{reference.key}.{split}.features"] = reference.features_of(images.pixels, split)
@@ -93,6 +98,17 @@ def _restored(encoder: Tensors, device: str) -> tuple[nn.Module, EncoderHeader, 
     return restore_encoder(header, encoder.arrays), header, where
 
 
+def _log_resizing(header: EncoderHeader, images: Images) -> None:
+    """Log it if an imported encoder gets enlarged images."""
+    side, expected = images.pixels.shape[-1], shorter_side(header.image_size, header.crop)
+    if header.imported_from and side < expected:
+        log.info(
+            "images of %d×%d are enlarged to %d×%d for this encoder; if the files are larger, ingest them again with "
+            "ingest.image_size=%d",
+            side, side, expected, expected, expected,
+        )  # fmt: skip
+
+
 def _latents(
     encoder: Tensors,
     model: nn.Module,
@@ -106,7 +122,7 @@ def _latents(
     name = f"{ENCODER_FEATURES} {encoder.header['version']}, {split}"
     index = np.arange(len(images), dtype=np.int64)[:count]
     arrays: dict[str, Array] = {
-        "features": encode(model, images.pixels[: len(index)], header, device, name=name),
+        "features": encode_images(model, images.pixels[: len(index)], header, device, name=name),
         "labels": images.labels[: len(index)],
         "index": index,
     }

@@ -24,7 +24,13 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 extract_references,
-                inputs=[*inputs, "params:references", "params:baselines", "params:device"],
+                inputs=[
+                    *inputs,
+                    "params:references",
+                    "params:import_encoder",
+                    "params:baselines",
+                    "params:device",
+                ],
                 outputs="reference_latents",
                 name="references",
             ),

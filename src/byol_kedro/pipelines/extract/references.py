@@ -13,25 +13,18 @@ import numpy.typing as npt
 import torch
 
 from byol_kedro.byol.encoder import EncoderHeader, untrained_encoder
-from byol_kedro.byol.features import encode, encode_transformed
-from byol_kedro.byol.pretrained_weights import (
-    check_timm_name,
-    check_weights,
-    eval_transform,
-    hub_repository,
-    pretrained_encoder,
-)
+from byol_kedro.byol.features import encode_images
+from byol_kedro.byol.imported import SEPARATOR, import_weights
+from byol_kedro.byol.pretrained_weights import check_timm_name
 from byol_kedro.byol.supervised import ADVICE as SUPERVISED_ADVICE
 from byol_kedro.byol.supervised import OnEpoch, supervised_plan, train_supervised
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.provenance import training_of
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.names import SUPERVISED, UNTRAINED
-from byol_kedro.files.hub import WeightsUnavailableError, hub_weights
-from byol_kedro.files.weights import read_weights
+from byol_kedro.files.hub import WeightsUnavailableError
 from byol_kedro.log import Throttle, counted, format_duration, get_logger
-
-FILE_SEPARATOR = "@"  # as in resnet18.tv_in1k@weights/mine.safetensors
+from byol_kedro.parameters import ImportEncoder
 
 logger = get_logger(__name__)
 Pixels = npt.NDArray[np.uint8]
@@ -45,7 +38,7 @@ class Reference:
         key: prefix of its arrays.
         features: its display name in tables.
         encode: computes features (N, D) float32 of images (N, 3, H, W) uint8, with the keyword arguments of
-            `byol.features.encode`.
+            `byol.features.encode_images`.
         instead: what to do if a feature is not finite, for the error message.
         facts: columns of its rows in the results.
     """
@@ -65,22 +58,25 @@ class Reference:
         return self.encode(pixels, name=f"features of {self.features}, {split}", advice=self.instead)
 
 
-def check_references(references: Mapping[str, str]) -> None:
+def check_references(references: Mapping[str, str], settings: ImportEncoder) -> None:
     """Check the names and files of all references before anything is trained.
 
     Raises:
         UserError: a name is unknown to timm; a file is missing, cannot be read, or contains other weights.
     """
     for name, wanted in references.items():
-        weights, _, file = wanted.partition(FILE_SEPARATOR)
-        check_timm_name(weights, f"references.{name}")
+        weights, file = _split(name, wanted)
         if file:
-            content, _ = read_weights(Path(file), f"references.{name}")
-            check_weights(weights, content, f"references.{name}: {file}")
+            import_weights(weights, file, settings, f"references.{name}", quiet=True)
 
 
 def all_references(
-    encoder: Tensors, images_train: Images, references: Mapping[str, str], supervised: bool, device: torch.device
+    encoder: Tensors,
+    images_train: Images,
+    references: Mapping[str, str],
+    settings: ImportEncoder,
+    supervised: bool,
+    device: torch.device,
 ) -> Iterator[Reference]:
     """Yield the reference networks: untrained, trained with labels, and the available ones of `references`.
 
@@ -90,6 +86,7 @@ def all_references(
         encoder: the encoder that they are compared with.
         images_train: images and labels for the supervised training.
         references: weights, as `name` or `name@file`, by the name that the user gave them.
+        settings: preparation of the images for weights without metadata.
         supervised: whether to train the same network with labels.
         device: where features are computed.
 
@@ -97,12 +94,12 @@ def all_references(
         UserError: as `check_references`.
     """
     header = EncoderHeader.from_dict(encoder.header)
-    encode_it = partial(encode, untrained_encoder(header), header=header, device=device)
+    encode_it = partial(encode_images, untrained_encoder(header), header=header, device=device)
     yield Reference("untrained", UNTRAINED, encode_it, "train an encoder of another pretrain.encoder.name")
     if supervised:
         yield from _supervised(encoder, header, images_train, device)
     for name, wanted in references.items():
-        yield from _pretrained(name, wanted, device)
+        yield from _pretrained(name, wanted, settings, device)
 
 
 def _supervised(
@@ -126,7 +123,7 @@ def _supervised(
         "batch_size": plan.images_per_step,
         "seed": header.seed,
     }
-    encode_it = partial(encode, model, header=header, device=device)
+    encode_it = partial(encode_images, model, header=header, device=device)
     yield Reference("supervised", SUPERVISED, encode_it, SUPERVISED_ADVICE, facts)
 
 
@@ -142,28 +139,29 @@ def _progress_log(epochs: int) -> OnEpoch:
     return watch
 
 
-def _pretrained(name: str, wanted: str, device: torch.device) -> Iterator[Reference]:
-    weights, _, given = wanted.partition(FILE_SEPARATOR)
-    check_timm_name(weights, f"references.{name}")
+def _pretrained(name: str, wanted: str, settings: ImportEncoder, device: torch.device) -> Iterator[Reference]:
+    weights, file = _split(name, wanted)
     try:
-        file = Path(given) if given else _downloaded(weights)
+        found = import_weights(weights, file, settings, f"references.{name}")
     except WeightsUnavailableError as error:
         logger.warning(
             "references.%s: skipped, the weights %s are not available (%s); without network access, give a file: "
             "%s%sFILE",
-            name, weights, error, weights, FILE_SEPARATOR,
+            name, weights, error, weights, SEPARATOR,
         )  # fmt: skip
         return
-    content, _ = read_weights(file, f"references.{name}")
-    model = pretrained_encoder(weights, content, f"references.{name}: {file}")
-    facts = {"architecture": weights.partition(".")[0]}
-    encode_it = partial(encode_transformed, model, transform=eval_transform(model), device=device)
+    facts = {"architecture": found.header.architecture}
+    encode_it = partial(encode_images, found.model, header=found.header, device=device)
     instead = f"give other weights in references.{name}, or remove it"
     yield Reference(name, f"{name} ({weights})", encode_it, instead, facts)
 
 
-def _downloaded(weights: str) -> Path:
-    repository = hub_repository(weights)
-    if repository is None:
-        raise WeightsUnavailableError("timm has no hub address for them")
-    return hub_weights(repository)
+def _split(name: str, wanted: str) -> tuple[str, Path | None]:
+    """The name in timm and the file of `name@file`, None without one.
+
+    Raises:
+        UserError: timm does not know the name.
+    """
+    weights, _, file = wanted.partition(SEPARATOR)
+    check_timm_name(weights, f"references.{name}")
+    return weights, Path(file) if file else None

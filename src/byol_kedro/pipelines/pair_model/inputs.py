@@ -10,9 +10,9 @@ from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.provenance import Provenance, image_names
 from byol_kedro.datasets.tensors import Tensors, mapped
 from byol_kedro.errors import UserError
+from byol_kedro.evaluation.projection import check_method
 from byol_kedro.files.weights import read_weights
 from byol_kedro.pair_model.embeddings import SplitEmbeddings
-from byol_kedro.pair_model.map import check_map
 from byol_kedro.pair_model.model import PairModel, check_layers
 from byol_kedro.pair_model.pairs import ConcatArray
 from byol_kedro.pair_model.training import check_widths
@@ -31,7 +31,7 @@ def check_pair_model(parameters: Parameters, *, with_references: bool) -> None:
             the target of the pairs is unknown.
     """
     settings = parameters.pair_model
-    check_map(settings.map)
+    check_method(settings.map.method, "pair_model.map.method")
     if settings.weights_from is not None:
         content, _ = read_weights(Path(settings.weights_from), "pair_model.weights_from")
         check_layers(content, settings.weights_from)

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.provenance import image_names
 from byol_kedro.datasets.tensors import Tensors, mapped
 from byol_kedro.evaluation.probes.base import Features
-from byol_kedro.evaluation.probes.knn import TRAIN_ROWS, nearest
+from byol_kedro.evaluation.search import search
 
 # Equal pixels have features that are equal up to rounding: below this cosine similarity two images differ.
 MIN_COPY_SIMILARITY = 0.999
@@ -70,7 +69,7 @@ def nearest_known(splits: Sequence[Split], features: Features, pixels: Pixels, c
     total = sum(len(split.features) for split in splits)
     searched = min(count + 1, total)
     while True:
-        similarity, row = _search(splits, features, searched)
+        similarity, row = search([split.features for split in splits], features, searched)
         other = ~_is_copy(splits, similarity, row, pixels)
         if searched == total or other.sum(axis=1).min(initial=count) >= count:
             break
@@ -85,22 +84,6 @@ def nearest_known(splits: Sequence[Split], features: Features, pixels: Pixels, c
     return Neighbors(
         names, split_names, [line[chosen].tolist() for line, chosen in zip(similarity, found, strict=True)]
     )
-
-
-def _search(splits: Sequence[Split], features: Features, count: int) -> tuple[Features, NDArray[np.int64]]:
-    """Similarities and rows, numbered over all splits, of the `count` nearest: (n, count), the nearest first."""
-    new = torch.from_numpy(features)
-    best, rows = torch.empty((len(new), 0)), torch.empty((len(new), 0), dtype=torch.int64)
-    start = 0
-    for split in splits:
-        for first in range(0, len(split.features), TRAIN_ROWS):
-            block = torch.from_numpy(np.array(split.features[first : first + TRAIN_ROWS]))
-            similarity, row = nearest(block, start + first + torch.arange(len(block)), new, min(count, len(block)))
-            similarity, row = torch.cat([best, similarity], dim=1), torch.cat([rows, row], dim=1)
-            best, order = similarity.topk(min(count, similarity.shape[1]), dim=1)
-            rows = row.gather(1, order)
-        start += len(split.features)
-    return best.numpy(), rows.numpy()
 
 
 def _is_copy(

@@ -4,7 +4,7 @@ from functools import partial
 
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.byol.encoder import EncoderHeader, restore_encoder
-from byol_kedro.byol.features import ENCODER_FEATURES, encode
+from byol_kedro.byol.features import ENCODER_FEATURES, encode_images
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.new_images import NewImages
 from byol_kedro.datasets.provenance import check_same_encoder, check_same_training
@@ -54,7 +54,7 @@ def predict(
     splits = [known_split(*args) for args in zip(("train", "test", "unlabeled"), known_latents, images, strict=True)]
     columns = all_columns(classifier, pair_model, splits, parameters.neighbors)
     name = f"{ENCODER_FEATURES} {encoder.header['version']}, new images"
-    features = partial(encode, model, header=header, device=resolve_device(device), name=name)
+    features = partial(encode_images, model, header=header, device=resolve_device(device), name=name)
     # The size of the images to which the probes were fitted: images of another size than the encoder's may have been
     # ingested since.
     return rows(new_images, images_train.pixels.shape[-1], features, columns)

@@ -45,7 +45,8 @@ def encoder_artifact(state: TrainState, header: EncoderHeader, parameters: Pretr
     """The weights of the encoder by timm's names.
 
     The header has these entries besides those of `EncoderHeader`: `init_from`, empty for a training from scratch;
-    `training`, all parameters of the training as JSON; `image_passes`, the number of images in all steps; `lineage`,
+    `training`, all parameters of the training as JSON; `image_passes`, the number of images in all steps; `devices`,
+    JSON numbers of devices that it was trained on, one after the other; `lineage`,
     JSON names of the checkpoint folders of the trainings that this one continues and, last, its own.
     """
     return Tensors(to_arrays(state.network.encoder), _header(state, header, parameters))
@@ -65,6 +66,7 @@ def _header(state: TrainState, header: EncoderHeader, parameters: Pretrain) -> d
         # The report shows whether the encoder was trained from scratch.
         "init_from": parameters.init_from or "",
         "training": parameters.model_dump_json(),
+        "devices": json.dumps(state.devices),
         "lineage": json.dumps(state.lineage),
         "image_passes": str(state.step * parameters.batch_size * parameters.accumulation_steps),
     }

@@ -9,7 +9,7 @@ import torch
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
-from byol_kedro.byol.device import resolve_device
+from byol_kedro.byol.device import resolve_device, resolve_devices
 from byol_kedro.byol.state import initial_state
 from byol_kedro.byol.trial import check_trainable
 from byol_kedro.datasets.checkpoints import Checkpoints
@@ -29,10 +29,11 @@ def check_training(parameters: Parameters, pipeline: Pipeline, catalog: CatalogP
         The number of features of the encoder.
 
     Raises:
-        UserError: the device does not exist, the architecture cannot be trained on the images, the file of
-            `init_from` does not match the network, or the disk cannot hold the result.
+        UserError: the device or so many of them do not exist, the architecture cannot be trained on the images, the
+            file of `init_from` does not match the network, or the disk cannot hold the result.
     """
     device, training = resolve_device(parameters.device), parameters.pretrain
+    resolve_devices(parameters.devices, device, training)
     ingests = "images_train" in pipeline.all_outputs()
     size = parameters.ingest.image_size if ingests else catalog.load("images_train").pixels.shape[-1]
     features = check_trainable(training.encoder, size, training.views.size)

@@ -6,8 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
+from byol_kedro.byol.distributed import ALONE, Group
 from byol_kedro.byol.finite import NotFiniteError, check_finite
 from byol_kedro.byol.monitor import Monitor
 from byol_kedro.byol.schedule import Plan
@@ -27,6 +28,14 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # Signal handlers belong to the process, and so do these.
 _requests: "list[StopRequest]" = []
 _previous_handlers: dict[signal.Signals, Any] = {}
+
+
+class Stop(Protocol):
+    """Says whether the training has to stop."""
+
+    @property
+    def received(self) -> signal.Signals | None:
+        """The signal that asks for it, if there is one."""
 
 
 class StopRequest:
@@ -93,10 +102,24 @@ class Checkpointer:
     """
 
     def __init__(
-        self, folder: TrainingFolder, plan: Plan, stop: StopRequest, *, clock: Callable[[], float] = time.monotonic
+        self,
+        folder: TrainingFolder,
+        plan: Plan,
+        stop: Stop,
+        group: Group = ALONE,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start the interval. `folder` receives the checkpoints; `stop` is checked after every step."""
-        self._folder, self._plan, self._stop, self._clock = folder, plan, stop, clock
+        """Start the interval.
+
+        Args:
+            folder: receives the checkpoints.
+            plan: the training.
+            stop: checked after every step.
+            group: all processes of the training, which stop after the same step; the main one writes checkpoints.
+            clock: time in seconds.
+        """
+        self._folder, self._plan, self._stop, self._group, self._clock = folder, plan, stop, group, clock
         self._settings = plan.parameters.checkpoint
         self._last, self._steps = clock(), 0
         self._warned = False
@@ -109,18 +132,23 @@ class Checkpointer:
             DivergedError: the state is not finite, so that no training could resume from it.
         """
         self._steps += 1
-        number = self._stop.received
-        written = None
-        if number is not None or state.step == self._plan.steps or self._due():
+        number = self._group.largest(self._stop.received or 0)
+        written = False
+        if self._group.is_main and (number or state.step == self._plan.steps or self._due()):
             written = self._write(state, monitor)
-        if number is not None:
-            outcome = "a checkpoint was written" if written else "no checkpoint of this step could be written"
-            advice = "run the same command" + ("" if self._plan.parameters.resume else " with pretrain.resume=true")
-            logger.info(
-                "stopped by %s after step %s of %s; %s; %s to resume from the last one",
-                number.name, f"{state.step:,}", f"{self._plan.steps:,}", outcome, advice,
-            )  # fmt: skip
+        if number:
+            self._group.largest(0)  # the others wait until the checkpoint is written
+            if self._group.is_main:
+                self._log_stop(state, signal.Signals(number), written=written)
             raise SystemExit(EXIT_BY_SIGNAL + number)
+
+    def _log_stop(self, state: TrainState, number: signal.Signals, *, written: bool) -> None:
+        outcome = "a checkpoint was written" if written else "no checkpoint of this step could be written"
+        advice = "run the same command" + ("" if self._plan.parameters.resume else " with pretrain.resume=true")
+        logger.info(
+            "stopped by %s after step %s of %s; %s; %s to resume from the last one",
+            number.name, f"{state.step:,}", f"{self._plan.steps:,}", outcome, advice,
+        )  # fmt: skip
 
     def _due(self) -> bool:
         steps = self._settings.steps

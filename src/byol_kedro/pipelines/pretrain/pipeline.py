@@ -25,6 +25,8 @@ def create_pipeline() -> Pipeline:
                     "params:pretrain",
                     "params:seed",
                     "params:device",
+                    "params:devices",
+                    "params:max_restarts",
                     "params:tensorboard",
                 ],
                 outputs=["encoder", "byol_heads", "training_history"],

@@ -63,6 +63,28 @@ def resume_or_initialize(folder: TrainingFolder, plan: Plan, state: TrainState, 
     initialize(state, plan.parameters)
 
 
+def is_finished(folder: TrainingFolder, plan: Plan) -> bool:
+    """Whether there is a checkpoint of the last step, which `resume_or_initialize` will use."""
+    checkpoint = folder.newest() if plan.parameters.resume else None
+    return checkpoint is not None and checkpoint.step == plan.steps
+
+
+def restore_result(folder: TrainingFolder, plan: Plan, state: TrainState, monitor: Monitor) -> None:
+    """Restore the end of the training, which other processes have computed.
+
+    Raises:
+        UserError: it could not be written.
+    """
+    checkpoint = folder.newest()
+    if checkpoint is None or checkpoint.step < plan.steps:
+        last = f"the last one is of step {checkpoint.step:,}" if checkpoint else "there is none"
+        raise UserError(
+            f"pretrain: the checkpoint of the last step could not be written to {folder.path}, {last}; free some space "
+            "and run the same command to resume from it"
+        )
+    restore_snapshot(checkpoint.content.arrays, checkpoint.content.header, state, monitor)
+
+
 def _resume(checkpoint: Checkpoint, plan: Plan, state: TrainState, monitor: Monitor) -> None:
     restore_snapshot(checkpoint.content.arrays, checkpoint.content.header, state, monitor)
     if state.step == plan.steps:

@@ -9,10 +9,15 @@ import pandas as pd
 
 from byol_kedro.byol.device import resolve_device
 from byol_kedro.datasets.images import Images
-from byol_kedro.datasets.probe_data import byol, feature_sets, references
-from byol_kedro.datasets.provenance import Provenance, check_same_encoder, check_same_images, metrics_of
+from byol_kedro.datasets.probe_data import encoded, feature_sets, references
+from byol_kedro.datasets.provenance import (
+    Provenance,
+    check_same_encoder,
+    check_same_images,
+    features_name,
+    metrics_of,
+)
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.evaluation.names import BYOL
 from byol_kedro.evaluation.probes.base import probe_names
 from byol_kedro.evaluation.probes.few_labels import few_label_rows
 from byol_kedro.evaluation.probes.folds import fold_rows
@@ -44,7 +49,7 @@ def fit_probes(
     """
     check_same_encoder(encoder, latents_train, latents_test)
     check_same_images(latents_test, images_test)
-    data = byol(latents_train, latents_test, images_test)
+    data = encoded(encoder, latents_train, latents_test, images_test)
     evaluation = evaluate(data, probe_names(), parameters, seed)
     if not evaluation.rows:
         _log_too_few_labels(drop_unlabeled(data))
@@ -98,13 +103,13 @@ def measure_quality(
     views = encode_two_views(encoder, images_test, seed, resolve_device(device))
     rows = [
         quality_row(name, features, seed, views.get(name))
-        for name, features in {BYOL: latents_test["features"], **compared}.items()
+        for name, features in {features_name(encoder.header): latents_test["features"], **compared}.items()
     ]
     return metrics_of(encoder, images_test, rows)
 
 
 def _log_too_few_labels(data: ProbeData) -> None:
-    """Log it for BYOL alone, not for each kind of features: all have the same labels."""
+    """Log it for the encoder alone, not for each kind of features: all have the same labels."""
     log.info(
         "probes skipped: found %s of %s and %s, expected at least 2 classes to learn and 1 test image",
         counted(len(data.train_y), "labeled training image"),

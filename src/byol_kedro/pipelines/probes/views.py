@@ -7,9 +7,9 @@ from byol_kedro.byol.encoder import EncoderHeader, restore_encoder, untrained_en
 from byol_kedro.byol.features import encode_view
 from byol_kedro.byol.seeds import ALIGNMENT, stream_seed
 from byol_kedro.datasets.images import Images
-from byol_kedro.datasets.provenance import training_of
+from byol_kedro.datasets.provenance import features_name, training_of
 from byol_kedro.datasets.tensors import Tensors
-from byol_kedro.evaluation.names import BYOL, UNTRAINED
+from byol_kedro.evaluation.names import UNTRAINED
 from byol_kedro.evaluation.probes.base import Features
 from byol_kedro.log import get_logger
 from byol_kedro.parameters import View
@@ -35,11 +35,15 @@ def encode_two_views(
     header = EncoderHeader.from_dict(encoder.header)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:MAX_IMAGES])
     pixels, views = images.pixels[chosen], training[0].views
-    networks = {BYOL: restore_encoder(header, encoder.arrays), UNTRAINED: untrained_encoder(header)}
+    size = views.size or (header.image_size if header.imported_from else None)  # the images may have another size
+    networks = {
+        features_name(encoder.header): restore_encoder(header, encoder.arrays),
+        UNTRAINED: untrained_encoder(header),
+    }
 
     def features(name: str, number: int, view: View) -> Features:
         whose = f"features of {name}, {('first', 'second')[number]} views"
         stream = stream_seed(seed, ALIGNMENT, number)
-        return encode_view(networks[name], pixels, view, header, stream, device, size=views.size, name=whose)
+        return encode_view(networks[name], pixels, view, header, stream, device, size=size, name=whose)
 
     return {name: (features(name, 0, views.first), features(name, 1, views.second)) for name in networks}

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from byol_kedro.evaluation.metrics import percent
-from byol_kedro.evaluation.names import BYOL, PIXELS, SUPERVISED, UNTRAINED
+from byol_kedro.evaluation.names import OWN, PIXELS, SUPERVISED, UNTRAINED
 from byol_kedro.log import counted
 from byol_kedro.pipelines.report.figures import (
     BLUE,
@@ -106,7 +106,7 @@ def color(features: str) -> str:
     """Returns the color of the bars and curves of some features. All reference encoders share one."""
     if features.startswith(PIXELS):
         return SAND
-    return {BYOL: BLUE, UNTRAINED: GRAY, SUPERVISED: PLUM, PUBLISHED: FAINT}.get(features, GREEN)
+    return {**dict.fromkeys(OWN, BLUE), UNTRAINED: GRAY, SUPERVISED: PLUM, PUBLISHED: FAINT}.get(features, GREEN)
 
 
 def few_label_curve(rows: Sequence[dict[str, Any]]) -> go.Figure:

@@ -22,9 +22,9 @@ def made_by(manifest: Mapping[str, Any], entry: str) -> dict[str, str]:
 
 
 def own_steps(header: Mapping[str, str], manifest: Mapping[str, Any], history: pd.DataFrame) -> int | None:
-    """Returns the number of steps of the encoder's training, None if the history is from another run."""
+    """Returns the number of steps of the encoder's training, None if the history is from another run or empty."""
     own = made_by(manifest, "training_history")["run_id"] == header["version"]
-    return int(history["step"].iloc[-1]) if own else None
+    return int(history["step"].iloc[-1]) if own and len(history) else None
 
 
 def check_encoder(header: Mapping[str, str], metrics: Mapping[str, Mapping[str, Any]]) -> None:

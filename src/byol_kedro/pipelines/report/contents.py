@@ -41,6 +41,7 @@ SECTIONS = (
     Section("comparisons", "Pairwise comparisons", ("comparisons",)),
     Section("calibration", "Calibration and seeds", ("calibration",)),
     Section("data", "Data"),
+    Section("image_issues", "Image issues", ("image_issues",)),
     Section("pair_model", "Pair model", ("clusters", "pairs")),
     Section("reproducibility", "Reproducibility"),
 )

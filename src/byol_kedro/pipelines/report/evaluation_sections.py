@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from byol_kedro.evaluation.metrics import percent
-from byol_kedro.evaluation.names import BYOL
+from byol_kedro.evaluation.names import own_name
 from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.evaluation.significance import LEVEL
 from byol_kedro.pipelines.report.results import LINKS, comparable, features_key, measured, protocol_key, row_key
@@ -46,10 +46,11 @@ def results(table: pd.DataFrame) -> dict[str, Any] | None:
 
 
 def comparisons(table: pd.DataFrame) -> dict[str, Any] | None:
-    """Returns the differences of BYOL to all other features, and every pair; None without a pair."""
+    """Returns the differences of the encoder to all other features, and every pair; None without a pair."""
     if table.empty:
         return None
-    others = table[(table["features_a"] == BYOL) & (table["features_b"] != BYOL)]
+    name = own_name(table["features_a"])
+    others = table[(table["features_a"] == name) & (table["features_b"] != name)]
     protocols = sorted(set(others["protocol_a"]), key=protocol_key)
     differences = {
         ((row["features_b"], row["protocol_b"]), row["protocol_a"]): _difference(row)
@@ -61,7 +62,7 @@ def comparisons(table: pd.DataFrame) -> dict[str, Any] | None:
             {other for other, _ in differences}, key=lambda other: (features_key(other[0]), protocol_key(other[1]))
         )
     ]
-    headings = ["", *(f"BYOL, {_name(name)}" for name in protocols)]
+    headings = ["", *(f"{name}, {_name(protocol)}" for protocol in protocols)]
     return {
         "byol": Table(headings, rows, headings[1:]),
         "pairs": _pairs(table),

@@ -13,7 +13,7 @@ from PIL import Image
 
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors, mapped
-from byol_kedro.evaluation.names import BYOL
+from byol_kedro.evaluation.names import OWN
 from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.pipelines.report.verdict import PROTOCOL
 
@@ -49,13 +49,13 @@ class Neighbor:
 
 
 def mistakes(predictions: pd.DataFrame, images_test: Images) -> dict[str, Any]:
-    """The wrong predictions of BYOL with the protocol of the summary that have the highest confidence.
+    """The wrong predictions of the encoder with the protocol of the summary that have the highest confidence.
 
     Args:
         predictions: Predictions of all classifiers (`metrics.predictions_table`).
         images_test: The images that they are for.
     """
-    own = predictions[(predictions["features"] == BYOL) & (predictions["protocol"] == PROTOCOL)]
+    own = predictions[predictions["features"].isin(OWN) & (predictions["protocol"] == PROTOCOL)]
     wrong = own[own["truth"] != own["guess"]].sort_values("confidence", ascending=False, kind="stable")
     names = images_test.class_names
     shown = [

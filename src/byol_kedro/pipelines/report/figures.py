@@ -91,7 +91,7 @@ def confusion_matrix(predictions: pd.DataFrame, class_names: list[str]) -> go.Fi
         hoverinfo="text",
     )
     first = predictions.iloc[0]
-    title = f"BYOL + {first['classifier']}: {percent(float((truth == guess).mean()))} % top-1"
+    title = f"{first['features']} + {first['classifier']}: {percent(float((truth == guess).mean()))} % top-1"
     figure = go.Figure(heat)
     figure.update_xaxes(title="predicted class", type="category", tickangle=-45, showgrid=False)
     figure.update_yaxes(title="true class", type="category", autorange="reversed", showgrid=False)

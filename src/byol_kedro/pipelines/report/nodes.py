@@ -1,5 +1,6 @@
 """Nodes of the report: results table, comparisons, figures, and the sections of the HTML page."""
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from byol_kedro.datasets.provenance import check_same_encoder, check_same_images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.comparison import compare_all
 from byol_kedro.evaluation.metrics import join_predictions
-from byol_kedro.evaluation.names import BYOL
+from byol_kedro.evaluation.names import OWN
 from byol_kedro.log import get_logger
 from byol_kedro.pipelines.report import charts, evaluation_sections, examples, figures, pair_sections, sections
 from byol_kedro.pipelines.report.consistency import (
@@ -23,10 +24,11 @@ from byol_kedro.pipelines.report.consistency import (
     own_steps,
 )
 from byol_kedro.pipelines.report.contents import contents
+from byol_kedro.pipelines.report.issues import IssueSheet
 from byol_kedro.pipelines.report.render import Plot, plot, png, render, thumbnails
 from byol_kedro.pipelines.report.results import chance_level, collect, measured, name_of_data, why_unmeasured
 from byol_kedro.pipelines.report.table import markdown
-from byol_kedro.pipelines.report.verdict import PROTOCOL
+from byol_kedro.pipelines.report.verdict import PROTOCOL, encoder_name
 
 log = get_logger(__name__)
 
@@ -72,7 +74,10 @@ def compare_classifiers(predictions: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def draw_training(encoder: Tensors, run_manifest: dict[str, Any], training_history: pd.DataFrame) -> go.Figure:
-    """Plots the training history of the encoder; the figure is empty if the history is from another run."""
+    """Plots the training history of the encoder; the figure is empty if there is none or it is from another run."""
+    if encoder.header.get("imported_from"):
+        why = f"The encoder was imported from<br>{escape(encoder.header['imported_from'])}, without a training history."
+        return figures.empty("Training curves", why)
     if own_steps(encoder.header, run_manifest, training_history) is None:
         made = made_by(run_manifest, "training_history")["run_id"]
         version = encoder.header["version"]
@@ -88,8 +93,8 @@ def draw_top1(results: pd.DataFrame, data_summary: dict[str, Any]) -> go.Figure:
 
 
 def draw_confusion(predictions: pd.DataFrame, images_test: Images) -> go.Figure:
-    """Plots the confusion matrix of BYOL with the protocol of the summary."""
-    chosen = (predictions["protocol"] == PROTOCOL) & (predictions["features"] == BYOL)
+    """Plots the confusion matrix of the encoder with the protocol of the summary."""
+    chosen = (predictions["protocol"] == PROTOCOL) & predictions["features"].isin(OWN)
     return figures.confusion_matrix(predictions[chosen], images_test.class_names)
 
 
@@ -211,7 +216,7 @@ def show_examples(
     images_train: Images,
     images_test: Images,
 ) -> dict[str, Any]:
-    """Returns the most confident mistakes of BYOL, and the nearest neighbors of some test images.
+    """Returns the most confident mistakes of the encoder, and the nearest neighbors of some test images.
 
     Raises:
         UserError: The features belong to another encoder or to other images.
@@ -232,13 +237,16 @@ def write_report(
     report_pair_model: dict[str, Any],
     report_figures: dict[str, Any],
     report_examples: dict[str, Any],
+    report_issues: list[IssueSheet],
 ) -> str:
     """Renders the report as one HTML page; sections without content are left out."""
     context = {
         "title": sections.title(encoder.header),
         "encoder_version": encoder.header["version"],
+        "encoder_name": encoder_name(encoder.header),
         "figures": report_figures,
         "examples": report_examples,
+        "image_issues": report_issues,
         "fields": sections.training(encoder.header),
         "data": sections.data(data_summary),
         "run": sections.run(run_manifest),

@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from byol_kedro.pipelines.report import issues as issue_nodes
 from byol_kedro.pipelines.report import nodes
 
 
@@ -95,6 +96,12 @@ def create_pipeline() -> Pipeline:
                 name="show_examples",
             ),
             Node(
+                issue_nodes.show_issues,
+                ["encoder", "image_issues", "images_train", "images_test", "images_unlabeled"],
+                "report_issues",
+                name="show_issues",
+            ),
+            Node(
                 nodes.write_report,
                 [
                     "encoder",
@@ -105,6 +112,7 @@ def create_pipeline() -> Pipeline:
                     "report_pair_model",
                     "report_figures",
                     "report_examples",
+                    "report_issues",
                 ],
                 "report",
                 name="write_report",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from byol_kedro.datasets.images import Images
-from byol_kedro.evaluation.names import BYOL, PIXELS, UNTRAINED
+from byol_kedro.evaluation.names import OWN, PIXELS, UNTRAINED
 from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.pipelines.report.consistency import check_encoder, made_by
 from byol_kedro.sources.stl10 import STL10
@@ -174,13 +174,15 @@ def _training(
 ) -> dict[str, Any]:
     """Returns the training of a row, taken from the encoder's header and not from the current parameters."""
     known_as = names.get(evaluated, evaluated)
-    if row["features"] == BYOL:
+    if row["features"] in OWN:
+        # An imported encoder has none of these, unless this project trained it.
+        training = {name: header.get(name) for name in ("projection_dim", "epochs", "batch_size")}
+        known = {name: float(value) for name, value in training.items() if value is not None}
+        if known:
+            known |= {name: int(known[name]) for name in known if name != "epochs"} | {"seed": int(header["seed"])}
         return {
             "architecture": header["architecture"],
-            "projection_dim": int(header["projection_dim"]),
-            "epochs": float(header["epochs"]),
-            "batch_size": int(header["batch_size"]),
-            "seed": int(header["seed"]),
+            **known,
             "encoder": header["version"],
             "data": _data(header, evaluated, images, known_as),
         }
@@ -213,8 +215,8 @@ def protocol_key(protocol: str) -> tuple[int, str]:
 
 
 def features_key(features: str) -> tuple[int, str]:
-    """Sort key of features: BYOL, reference encoders, untrained network, pixels."""
-    return {BYOL: 0, UNTRAINED: 2}.get(features, 3 if features.startswith(PIXELS) else 1), features
+    """Sort key of features: the encoder's, reference encoders, untrained network, pixels."""
+    return {**dict.fromkeys(OWN, 0), UNTRAINED: 2}.get(features, 3 if features.startswith(PIXELS) else 1), features
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:

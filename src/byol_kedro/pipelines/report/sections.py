@@ -14,7 +14,8 @@ from byol_kedro.pipelines.report.verdict import PROTOCOL, headline, summary, wit
 
 # The fields of the encoder's header that are shown first; the others are collapsed.
 MAIN_FIELDS = (
-    "recipe", "data", "architecture", "stem", "image_size", "epochs", "steps", "batch_size", "projection_dim", "seed",
+    "imported_from", "imported_sha256", "weights", "recipe", "data", "architecture", "stem", "image_size", "crop",
+    "resample", "epochs", "steps", "batch_size", "projection_dim", "seed",
 )  # fmt: skip
 FINGERPRINT_DIGITS = 12  # as in messages
 SOURCES = {"folder": "a folder of images", "array": "an array of images"}
@@ -22,6 +23,8 @@ SOURCES = {"folder": "a folder of images", "array": "an array of images"}
 
 def title(header: Mapping[str, str]) -> str:
     """Returns the title of the page."""
+    if header.get("imported_from"):
+        return f"Imported encoder: {header['architecture']} from {header['imported_from']}"
     return f"BYOL: {header['architecture']} trained on {_source(header['data'])}"
 
 
@@ -38,13 +41,20 @@ def setup(header: Mapping[str, str], data: Mapping[str, Any], steps: int | None)
     listed = " and ".join([", ".join(counts[:-1]), counts[-1]] if counts[1:] else counts)
     number = len(splits["train"]["classes"])
     classes = f"in {counted(number, 'class', 'classes')}" if number else "without labels"
+    return (
+        f"Encoder: {header['architecture']}, {_origin(header, steps)}. Evaluation data: {_source(data['source'])}, "
+        f"{listed} images of {splits['test']['height']} px {classes}."
+    )
+
+
+def _origin(header: Mapping[str, str], steps: int | None) -> str:
+    """Returns where the encoder comes from: its training, or the file that it was imported from."""
+    if header.get("imported_from"):
+        digits = header.get("imported_sha256", "")[:FINGERPRINT_DIGITS]
+        return f"imported from {header['imported_from']} (sha256 {digits}…), not trained in this project folder"
     length = counted(float(header["epochs"]), "epoch")
     length += "" if steps is None else f", {counted(steps, 'step')} of {counted(int(header['batch_size']), 'image')}"
-    return (
-        f"Encoder: {header['architecture']}, trained with BYOL on {_source(header['data'])} "
-        f"(recipe {header['recipe']}: {length}). Evaluation data: {_source(data['source'])}, {listed} images of "
-        f"{splits['test']['height']} px {classes}."
-    )
+    return f"trained with BYOL on {_source(header['data'])} (recipe {header['recipe']}: {length})"
 
 
 def labeled(
@@ -73,7 +83,7 @@ def unlabeled(images: int, clusters: int, quality: Sequence[Mapping[str, Any]], 
 
 def training(header: Mapping[str, str]) -> dict[str, Any]:
     """Returns the fields of the encoder's header."""
-    shown = {**header, "epochs": rounded(float(header["epochs"]))}
+    shown = {**header, "epochs": rounded(float(header["epochs"]))} if "epochs" in header else header
     return {
         "main": {spaced(name): shown[name] for name in MAIN_FIELDS if name in header},
         "others": {spaced(name): value for name, value in header.items() if name not in MAIN_FIELDS},

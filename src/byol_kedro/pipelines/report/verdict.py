@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from byol_kedro.evaluation.metrics import one_decimal, percent
-from byol_kedro.evaluation.names import BYOL, PIXELS, SUPERVISED, UNTRAINED
+from byol_kedro.evaluation.names import BYOL, IMPORTED, OWN, PIXELS, SUPERVISED, UNTRAINED, own_name
 from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.evaluation.significance import LEVEL, holm, two_proportions, wilson_trials
 from byol_kedro.log import counted
@@ -15,7 +15,14 @@ from byol_kedro.pipelines.report.table import signed
 
 # The protocol of all conclusions. It is fixed before any test image is evaluated, not chosen by test accuracy.
 PROTOCOL = "logistic"
-PROSE = {UNTRAINED: "the untrained network", SUPERVISED: "supervised training from scratch"}
+PROSE = {
+    IMPORTED: "the imported encoder", UNTRAINED: "the untrained network", SUPERVISED: "supervised training from scratch"
+}  # fmt: skip
+
+
+def encoder_name(header: Mapping[str, str]) -> str:
+    """Returns the name of an encoder in a sentence, by its header."""
+    return PROSE[IMPORTED] if header.get("imported_from") else BYOL
 
 
 def summary(results: pd.DataFrame, comparisons: pd.DataFrame, steps: int | None) -> list[str]:
@@ -28,28 +35,32 @@ def summary(results: pd.DataFrame, comparisons: pd.DataFrame, steps: int | None)
 
 
 def verdict(results: pd.DataFrame, comparisons: pd.DataFrame) -> list[str]:
-    """Returns the accuracy of BYOL with `PROTOCOL` and whether it differs significantly from each baseline.
+    """Returns the accuracy of the encoder with `PROTOCOL` and whether it differs significantly from each baseline.
 
     The p-values are those of `comparisons` (see `comparison.compare_all`), Holm-adjusted over the comparisons named
     here. These are a family of their own because they are fixed before any test image is evaluated.
     """
-    byol, others = _row(measured(results), BYOL), headline(results)
+    name = _own(results)
+    byol, others = _row(measured(results), name), headline(results)
     if byol is None:
-        return [f"BYOL features were not evaluated with {PROBES[PROTOCOL].label}."]
+        return [f"{name} features were not evaluated with {PROBES[PROTOCOL].label}."]
     p_values = holm([_p_value(byol, row, comparisons) for row in others.values()])
     interval = f"95 % CI {percent(byol['ci_low'])}–{percent(byol['ci_high'])}"
-    accuracy = f"BYOL reaches {percent(byol['top1'])} % top-1 ({interval}) with {byol['classifier']}."
+    prose = PROSE.get(name, name)
+    accuracy = (
+        f"{prose[0].upper()}{prose[1:]} reaches {percent(byol['top1'])} % top-1 ({interval}) with {byol['classifier']}."
+    )
     return [accuracy, *_compared(byol, others, p_values)]
 
 
 def headline(results: pd.DataFrame) -> "dict[str, pd.Series[float]]":
-    """Returns the rows that the verdict compares BYOL with, by their name in a sentence."""
+    """Returns the rows that the verdict compares the encoder with, by their name in a sentence."""
     rows = {prose: _row(measured(results), name) for name, prose in _others(measured(results)).items()}
     return {prose: row for prose, row in rows.items() if row is not None}
 
 
 def behind(results: pd.DataFrame) -> bool:
-    """Returns whether BYOL has a lower top-1 than the untrained network."""
+    """Returns whether BYOL has a lower top-1 than the untrained network; False for an imported encoder."""
     byol, untrained = (_row(measured(results), name) for name in (BYOL, UNTRAINED))
     return byol is not None and untrained is not None and bool(byol["top1"] < untrained["top1"])
 
@@ -67,12 +78,17 @@ def without_labels(images: int, clusters: int, quality: Sequence[Mapping[str, An
     sentences = [f"The data set has {counted(images, 'image')}. No classifier was evaluated: {why}."]
     if clusters:
         sentences.append(f"The embeddings of the pair model form {counted(clusters, 'cluster')}.")
-    if {BYOL, UNTRAINED} <= ranks.keys():
+    own = own_name(ranks)
+    if {own, UNTRAINED} <= ranks.keys():
         sentences.append(
-            f"The effective rank of the features is {ranks[BYOL]} for BYOL and {ranks[UNTRAINED]} for the untrained "
-            "network; a higher rank does not imply better features."
+            f"The effective rank of the features is {ranks[own]} for {PROSE.get(own, own)} and {ranks[UNTRAINED]} for "
+            "the untrained network; a higher rank does not imply better features."
         )
     return sentences
+
+
+def _own(results: pd.DataFrame) -> str:
+    return own_name(measured(results)["features"])
 
 
 def _row(rows: pd.DataFrame, features: str) -> "pd.Series[float] | None":
@@ -81,8 +97,8 @@ def _row(rows: pd.DataFrame, features: str) -> "pd.Series[float] | None":
 
 
 def _others(rows: pd.DataFrame) -> dict[str, str]:
-    """Returns the features that BYOL is compared with and their names in a sentence, baselines first."""
-    others = [name for name in rows["features"].unique() if name != BYOL]
+    """Returns the features that the encoder is compared with and their names in a sentence, baselines first."""
+    others = [name for name in rows["features"].unique() if name not in OWN]
     pixels = [name for name in others if name.startswith(PIXELS)]
     rest = [name for name in others if name not in {*pixels, UNTRAINED}]
     prose = {name: name.split(", ")[-1] + " of the pixels" for name in pixels}
@@ -147,7 +163,12 @@ def _enumerated(names: list[str]) -> str:
 
 def _p_value(byol: "pd.Series[float]", other: "pd.Series[float]", comparisons: pd.DataFrame) -> float:
     """Returns the unadjusted p-value of McNemar's test, or of two proportions if there are no common test images."""
-    pair = {"features_a": BYOL, "protocol_a": PROTOCOL, "features_b": other["features"], "protocol_b": PROTOCOL}
+    pair = {
+        "features_a": byol["features"],
+        "protocol_a": PROTOCOL,
+        "features_b": other["features"],
+        "protocol_b": PROTOCOL,
+    }
     found = comparisons[(comparisons[list(pair)] == pd.Series(pair)).all(axis=1)]
     if found.empty:
         n, m = (wilson_trials(row["top1"], row["ci_low"], row["ci_high"]) for row in (byol, other))
