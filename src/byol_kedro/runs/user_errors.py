@@ -103,7 +103,7 @@ def _missing_config(text: str) -> str:
 def _unknown_entries(names: list[str]) -> str:
     """The message for `--load-versions` of entries that the catalog does not have."""
     known = {MANIFEST}.union(
-        *(pipeline.datasets() for pipeline in build_pipelines([*PARTS, "curate", "predict"]).values())
+        *(pipeline.datasets() for pipeline in build_pipelines([*PARTS, "curate", "predict", "explore"]).values())
     )
     entries = {name for name in known if not name.startswith("params:")}
     hint = did_you_mean(names[0], entries, "conf/base/catalog.yml lists all entries")
@@ -112,7 +112,7 @@ def _unknown_entries(names: list[str]) -> str:
 
 def _with_writer(error: DamagedError) -> UserError:
     """Add the pipeline that writes the damaged artifact to the message."""
-    pipelines = build_pipelines([*PARTS, "curate", "predict"])
+    pipelines = build_pipelines([*PARTS, "curate", "predict", "explore"])
     writers = (name for name, pipeline in pipelines.items() if error.entry in pipeline.all_outputs())
     writer = next(writers, None)
     return UserError(error.message_for(f"the pipeline {writer}")) if writer else error

@@ -291,6 +291,7 @@ def test_inputs_of_the_pipeline():
         "baseline_predictions", "probe_predictions", "pair_embeddings", "pair_embedding_map", "cluster_sheet",
         "data_summary",
         "sample_grid", "images_test", "images_train", "latents_train", "latents_test",
+        "images_unlabeled", "image_issues",
     }  # fmt: skip
 
 

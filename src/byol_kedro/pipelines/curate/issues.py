@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,13 +119,14 @@ def class_and_label_issues(pool: ImagePool, group: Labels, folds: int, cs: list[
 
 
 def _tiny(pool: ImagePool, raw_images: RawImages) -> Iterator[Issue]:
-    """Files whose shorter side is less than that of the decoded image, of the source folder."""
-    if raw_images.source != "folder" or not raw_images.root.is_dir():
+    """Files whose shorter side is less than that of the decoded image, of the source folder on a local disk."""
+    root = raw_images.root
+    if raw_images.source != "folder" or not isinstance(root, Path) or not root.is_dir():
         return
     size = max(images.pixels.shape[-1] for images in pool.images.values())
     for name, split in zip(pool.names, pool.split, strict=True):
         try:
-            with Image.open(raw_images.root / name, formats=FORMATS) as image:
+            with Image.open(root / name, formats=FORMATS) as image:
                 width, height = image.size
         except Exception:  # noqa: BLE001, S112  # the file has gone or changed since it was ingested
             continue
