@@ -24,6 +24,7 @@ from byol_kedro.pipelines.extract.references import check_references
 from byol_kedro.pipelines.pretrain.resume import file_hash
 from byol_kedro.sources.cifar10 import BATCHES, CIFAR10
 from byol_kedro.sources.stl10 import STL10
+from tests.support.encoder_inputs import SETTINGS
 from tests.support.image_datasets import ingest_parameters, write_stl10
 from tests.support.image_folders import SIDE, write_tree
 from tests.support.written_sources import pixels_of, write_npy
@@ -108,7 +109,7 @@ READERS: dict[str, tuple[Callable[[Path], object], str, Callable[[Path], object]
     "init_from, its content": (nothing, "x.pth", lambda path: file_hash(str(path))),
     "weights": (nothing, "x.pth", lambda path: read_weights(path, "pretrain.init_from")),
     "weights of safetensors": (nothing, "x.safetensors", lambda path: read_weights(path, "pair_model.weights_from")),
-    "references": (nothing, "x.pth", lambda path: check_references({"mine": f"resnet18@{path}"})),
+    "references": (nothing, "x.pth", lambda path: check_references({"mine": f"resnet18@{path}"}, SETTINGS)),
     "pairs of text": (nothing, "pairs.txt", load(PairFileDataset)),
     "pairs of parquet": (nothing, "pairs.parquet", lambda path: load(PairFileDataset)(path.with_suffix(".txt"))),
     "pairs of tensors": (nothing, "pairs.pt", load(PairTensorsDataset)),

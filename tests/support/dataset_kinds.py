@@ -9,7 +9,13 @@ import pytest
 from byol_kedro.datasets.documents import JSONDataset, TextDataset
 from byol_kedro.datasets.figure_files import ImageDataset, PlotlyDataset
 from byol_kedro.datasets.images import ImagesDataset
-from byol_kedro.datasets.tables import CSVDataset, ParquetDataset, StreamedParquetDataset, TableStream
+from byol_kedro.datasets.tables import (
+    CSVDataset,
+    OptionalParquetDataset,
+    ParquetDataset,
+    StreamedParquetDataset,
+    TableStream,
+)
 from byol_kedro.datasets.tensors import Tensors, TensorsDataset
 from tests.support.image_datasets import NEW, at, random_pixels, stream_of
 
@@ -19,7 +25,7 @@ CASES = {
     "json": (JSONDataset, {"rows": [{"top1": 0.1}], "name": "été"}, "JSONPreview"),
     "csv": (CSVDataset, TABLE, "TablePreview"),
     "parquet": (ParquetDataset, TABLE, "TablePreview"),
-    "md": (TextDataset, "| été |\n", None),
+    "md": (TextDataset, "| été |\n", "HTMLPreview"),
     "plotly": (PlotlyDataset, go.Figure(go.Bar(x=["a"], y=[1.5])), "PlotlyPreview"),
     "png": (ImageDataset, IMAGE, "ImagePreview"),
 }
@@ -27,6 +33,7 @@ ROWS = pa.record_batch({"path": ["a"]})
 KINDS = {kind: (cls, data) for kind, (cls, data, _) in CASES.items()} | {
     "safetensors": (TensorsDataset, Tensors({"a": np.arange(3.0)}, {})),
     "npy": (ImagesDataset, stream_of(random_pixels(2))),
+    "optional": (OptionalParquetDataset, TABLE),
     "streamed": (StreamedParquetDataset, TableStream(ROWS.schema, lambda: iter([ROWS]))),
 }
 each_kind = pytest.mark.parametrize("kind", KINDS)
