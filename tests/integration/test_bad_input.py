@@ -31,7 +31,7 @@ Run = Callable[..., Outcome]
         ("pretrain.batch_size=1.5", "pretrain.batch_size: found 1.5"),
         ("pretrain.epochs=0", "pretrain.epochs: found 0, should be greater than 0"),
         ("pretrain.views.second.solarize_prob=1.2", "less than or equal to 1"),
-        ("source=imagenet", "source: found 'imagenet', unknown source, expected one of array, cifar10, folder, photos"),
+        ("source=imagenet", "source: found 'imagenet', unknown source, expected one of array, cifar10, csv, folder"),
         ("raw_url=ftp://somewhere", "raw_url: found 'ftp://somewhere'"),
         ("device=tpu", "device: found 'tpu'"),
     ],

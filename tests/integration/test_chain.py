@@ -16,7 +16,8 @@ def versioned_entries() -> list[str]:
     """The versioned entries of the default pipeline."""
     catalog = yaml.safe_load((ROOT / "conf/base/catalog.yml").read_text("utf-8"))
     names = [name for name, entry in catalog.items() if isinstance(entry, dict) and entry.get("versioned")]
-    return [name for name in names if name != "predicted_images"]
+    of_other_pipelines = {"predicted_images", "image_issues", "feature_map", "feature_neighbors", "explorer"}
+    return [name for name in names if name not in of_other_pipelines]
 
 
 def results(path: Path) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from byol_kedro.evaluation.scaler import Scaler, is_constant
 from byol_kedro.pair_model.clusters import cluster_embeddings
 from byol_kedro.parameters import Baselines, Clusters
 from byol_kedro.pipelines.extract.nodes import extract, extract_references
+from tests.support.encoder_inputs import SETTINGS
 from tests.support.encoders import HEADER
 from tests.support.pretrain_inputs import split
 
@@ -41,7 +42,7 @@ def test_constant_features_are_a_warning_per_network(caplog):
     encoder = Tensors(to_arrays(untrained_encoder(HEADER)), header)
     with caplog.at_level(logging.WARNING):
         extract(encoder, SAME, split("test", 4), "cpu")
-        extract_references(encoder, SAME, SAME, {}, Baselines(pca_components=2, supervised=False), "cpu")
+        extract_references(encoder, SAME, SAME, {}, SETTINGS, Baselines(pca_components=2, supervised=False), "cpu")
     of_encoder, of_untrained = caplog.messages
     assert of_encoder.startswith("encoder v1 gives the same features for all 9 training images")
     assert of_untrained.startswith("untrained network gives the same features for all 9 training images")

@@ -32,6 +32,7 @@ def everything(chain: Chain, tmp_path_factory: pytest.TempPathFactory) -> Path:
     images.mkdir()
     shutil.copyfile(chain.versions("sample_grid")[0], images / "new.png")
     assert type_kedro_run(root, "--pipelines=predict", params=f"predict_root={images}").exit_code == 0
+    assert type_kedro_run(root, "--pipelines=curate,explore").exit_code == 0
     return root
 
 

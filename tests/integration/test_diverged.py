@@ -19,6 +19,7 @@ from byol_kedro.pipelines.extract.nodes import extract, extract_references, extr
 from byol_kedro.pipelines.pair_model.inputs import reference_features, split_embeddings
 from byol_kedro.pipelines.pair_model.nodes import pool_images
 from byol_kedro.pipelines.probes.nodes import fit_probes, measure_quality
+from tests.support.encoder_inputs import SETTINGS
 from tests.support.encoders import HEADER
 from tests.support.evaluation_inputs import ENCODER, PROBE_PARAMS, images, latents, reference_latents
 from tests.support.pretrain_inputs import TRAIN, UNLABELED
@@ -143,7 +144,7 @@ def test_the_error_of_a_reference_names_its_parameter(encoder, monkeypatch):
     monkeypatch.setattr("byol_kedro.pipelines.extract.references.untrained_encoder", lambda _: huge)
     parameters = Baselines(pca_components=2, supervised=False)
     with pytest.raises(UserError, match=r"^features of untrained network, train: 10 of 10 .*pretrain\.encoder\.name$"):
-        extract_references(encoder, TRAIN, TRAIN, {}, parameters, "cpu")
+        extract_references(encoder, TRAIN, TRAIN, {}, SETTINGS, parameters, "cpu")
 
 
 def test_finite_features_are_accepted(encoder):

@@ -64,6 +64,7 @@ ALONE = {
     "probes": ["probe_metrics"],
     "pair_model": ["pair_model", "pair_embeddings", "cluster_sheet", "pair_embedding_map"],
     "report": ["report"],
+    "curate": ["image_issues"],
     "explore": ["explorer"],
 }
 

@@ -70,9 +70,10 @@ class OptionalParquetDataset(ParquetDataset):
         """Load the data, or an empty table.
 
         Raises:
-            UserError: The file differs from what was saved.
+            UserError: The file differs from what was saved, or is missing in the version that was asked for.
         """
-        return super().load() if self.exists() else pd.DataFrame()
+        pinned = self._version is not None and self._version.load is not None
+        return super().load() if pinned or self.exists() else pd.DataFrame()
 
 
 class StreamedParquetDataset(ParquetDataset):
