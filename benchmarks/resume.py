@@ -1,6 +1,6 @@
 """Whether a training that is killed at any moment ends as if nothing had happened.
 
-    python benchmarks/resume.py [--kills 20] [--epochs 6] [--seed N]
+    python benchmarks/resume.py [--kills 20] [--epochs 6] [--seed N] [--params pretrain.views.size=24,…]
 
 Each round runs `kedro run --env=test --pipelines=pretrain` from nothing, sends SIGKILL to it at a random moment of its
 training (which writes a checkpoint after every step), types the same command again, and compares every tensor of
@@ -24,9 +24,9 @@ KEDRO = Path(sys.executable).with_name("kedro")
 NAMES = ("encoder", "byol_heads")
 
 
-def start(data_root: Path, pipelines: str, epochs: int) -> subprocess.Popen[bytes]:
-    settings = {"data_root": data_root, "pretrain.epochs": epochs, "pretrain.checkpoint.steps": 1}
-    params = ",".join(f"{name}={value}" for name, value in settings.items())
+def start(data_root: Path, pipelines: str, given: argparse.Namespace) -> subprocess.Popen[bytes]:
+    settings = {"data_root": data_root, "pretrain.epochs": given.epochs, "pretrain.checkpoint.steps": 1}
+    params = ",".join([*(f"{name}={value}" for name, value in settings.items()), *given.params])
     command = [KEDRO, "run", "--env=test", f"--pipelines={pipelines}", f"--params={params}"]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -54,23 +54,25 @@ def same(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> bool:
     return ours.keys() == theirs.keys() and all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
-def killed_and_resumed(ingested: Path, place: Path, seconds: float, epochs: int) -> tuple[bool, dict[str, np.ndarray]]:
+def killed_and_resumed(
+    ingested: Path, place: Path, seconds: float, given: argparse.Namespace
+) -> tuple[bool, dict[str, np.ndarray]]:
     """Whether the kill met a living process, and the tensors after the same command was typed again."""
     shutil.copytree(ingested, place)
-    process = start(place, "pretrain", epochs)
+    process = start(place, "pretrain", given)
     wait_for_training(process, place)
     time.sleep(seconds)
     alive = process.poll() is None
     process.kill()
     process.wait()
-    start(place, "pretrain", epochs).wait()
+    start(place, "pretrain", given).wait()
     return alive, tensors(place)
 
 
-def undisturbed(ingested: Path, place: Path, epochs: int) -> tuple[float, dict[str, np.ndarray]]:
+def undisturbed(ingested: Path, place: Path, given: argparse.Namespace) -> tuple[float, dict[str, np.ndarray]]:
     """Seconds from the first checkpoint to the end, and the tensors."""
     shutil.copytree(ingested, place)
-    process = start(place, "pretrain", epochs)
+    process = start(place, "pretrain", given)
     wait_for_training(process, place)
     begun = time.monotonic()
     process.wait()
@@ -82,17 +84,18 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--params", action="append", default=[], help="further parameters of the training")
     given = parser.parse_args()
     moments = random.Random(given.seed)  # nothing secret
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        start(root / "ingested", "ingest", given.epochs).wait()
-        seconds, expected = undisturbed(root / "ingested", root / "straight", given.epochs)
+        start(root / "ingested", "ingest", given).wait()
+        seconds, expected = undisturbed(root / "ingested", root / "straight", given)
         print(f"undisturbed: {seconds:.1f} s from the first step to the end, {len(expected)} tensors", flush=True)
         kills = good = 0
         while kills < given.kills:
             moment = moments.uniform(0, seconds)
-            living, found = killed_and_resumed(root / "ingested", root / "killed", moment, given.epochs)
+            living, found = killed_and_resumed(root / "ingested", root / "killed", moment, given)
             shutil.rmtree(root / "killed")
             if living:
                 equal = same(found, expected)
