@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from byol_kedro.evaluation.feature_map import map_features, nearest_rows
+from byol_kedro.evaluation.feature_map import map_features
+from byol_kedro.evaluation.search import nearest_others
 
 
 def features(n=60, dim=8, seed=0):
@@ -21,7 +22,7 @@ def test_neighbors_are_those_of_scikit_learn_by_cosine():
 def test_neighbors_across_blocks():
     x = features(2100, 4)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
-    found = nearest_rows(x, 3)
+    _, found = nearest_others(x, 3)
     products = x[1500] @ x.T
     products[1500] = -np.inf
     assert found[1500].tolist() == np.argsort(-products)[:3].tolist()

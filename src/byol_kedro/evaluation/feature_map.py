@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA
 
 from byol_kedro.evaluation.probes.base import Features
 from byol_kedro.evaluation.projection import Projection, project
+from byol_kedro.evaluation.search import nearest_others
 from byol_kedro.evaluation.threads import one_thread
 
 COMPONENTS = 50  # van der Maaten, Hinton, JMLR 9 (2008), section 4.2: 30; scikit-learn recommends 50
@@ -22,12 +23,12 @@ class FeatureMap:
     Attributes:
         points: (N, 2) float32.
         cluster: (N,) int64.
-        neighbors: (N, K) int32, rows of the features with the highest cosine similarity, the nearest first.
+        neighbors: (N, K) int64, rows of the features with the highest cosine similarity, the nearest first.
     """
 
     points: NDArray[np.float32]
     cluster: NDArray[np.int64]
-    neighbors: NDArray[np.int32]
+    neighbors: NDArray[np.int64]
 
 
 @one_thread()
@@ -51,17 +52,4 @@ def map_features(features: Features, method: Projection, clusters: int, neighbor
         reduced = PCA(components, svd_solver="randomized", random_state=seed).fit_transform(unit).astype(np.float32)
     count = max(1, min(clusters, len(unit) // IMAGES_PER_CLUSTER, len(np.unique(reduced, axis=0))))
     cluster = KMeans(count, n_init=3, random_state=seed).fit(reduced).labels_.astype(np.int64)
-    return FeatureMap(project(reduced, method, seed), cluster, nearest_rows(unit, min(neighbors, len(unit) - 1)))
-
-
-def nearest_rows(unit: Features, count: int) -> NDArray[np.int32]:
-    """Rows (N, count) int32 of the other vectors with the largest products, the largest first; unit is (N, D)."""
-    found = np.empty((len(unit), count), np.int32)
-    for start in range(0, len(unit), 1024):
-        block = np.arange(start, min(start + 1024, len(unit)))
-        products = unit[block] @ unit.T
-        products[np.arange(len(block)), block] = -np.inf  # an image is not its own neighbor
-        nearest = np.argpartition(-products, count - 1, axis=1)[:, :count] if count else np.empty((len(block), 0), int)
-        order = np.argsort(-np.take_along_axis(products, nearest, axis=1), axis=1, kind="stable")
-        found[block] = np.take_along_axis(nearest, order, axis=1)
-    return found
+    return FeatureMap(project(reduced, method, seed), cluster, nearest_others(unit, neighbors)[1])

@@ -9,6 +9,7 @@ import numpy as np
 from byol_kedro.evaluation.probes.base import Features, Labels
 
 ROWS = 16_384  # 32 MiB of 512 features
+QUERIES = 512  # 512 by 16,384 similarities are 32 MiB
 EPSILON = 1e-12  # the smallest length that torch.nn.functional.normalize divides by
 
 
@@ -38,6 +39,25 @@ def search(known: Sequence[Features], queries: Features, count: int) -> tuple[Fe
         start += len(block)
     order = np.lexsort((rows, -best), axis=1)
     return np.take_along_axis(best, order, axis=1), np.take_along_axis(rows, order, axis=1)
+
+
+def nearest_others(features: Features, count: int) -> tuple[Features, Labels]:
+    """The other rows of features (N, D) with the largest cosine similarity to each row.
+
+    Returns:
+        Similarities (N, k) float32, the largest first, and rows (N, k) int64; k is `count`, or N - 1 if that is less.
+    """
+    total = len(features)
+    k = max(0, min(count, total - 1))
+    similarity, row = np.empty((total, k), np.float32), np.empty((total, k), np.int64)
+    for start in range(0, total if k else 0, QUERIES):
+        queries = features[start : start + QUERIES]
+        values, rows = search([features], queries, k + 1)
+        other = rows != np.arange(start, start + len(queries))[:, None]
+        other[other.all(axis=1), -1] = False  # a copy was found in place of the row itself
+        similarity[start : start + QUERIES] = values[other].reshape(-1, k)
+        row[start : start + QUERIES] = rows[other].reshape(-1, k)
+    return similarity, row
 
 
 def _largest(values: Features, count: int) -> Labels:

@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors
 from byol_kedro.evaluation.probes.base import Features, Labels
-from byol_kedro.evaluation.search import search
-
-QUERIES = 512  # 512 by 16,384 similarities are 32 MiB
+from byol_kedro.evaluation.search import nearest_others
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +72,4 @@ class ImagePool:
 
     def nearest(self, count: int) -> Neighbors:
         """The nearest `count` other images of each image with features, or all of them if there are fewer."""
-        total = len(self.features)
-        k = max(0, min(count, total - 1))
-        similarity, row = np.empty((total, k), np.float32), np.empty((total, k), np.int64)
-        for start in range(0, total if k else 0, QUERIES):
-            queries = self.features[start : start + QUERIES]
-            values, rows = search([self.features], queries, k + 1)
-            other = rows != np.arange(start, start + len(queries))[:, None]
-            other[other.all(axis=1), -1] = False  # a copy was found in place of the image itself
-            similarity[start : start + QUERIES] = values[other].reshape(-1, k)
-            row[start : start + QUERIES] = rows[other].reshape(-1, k)
-        return Neighbors(similarity, row)
+        return Neighbors(*nearest_others(self.features, count))

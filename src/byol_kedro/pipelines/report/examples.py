@@ -15,6 +15,7 @@ from byol_kedro.datasets.images import Images
 from byol_kedro.datasets.tensors import Tensors, mapped
 from byol_kedro.evaluation.names import OWN
 from byol_kedro.evaluation.probes.base import PROBES
+from byol_kedro.evaluation.search import search
 from byol_kedro.pipelines.report.verdict import PROTOCOL
 
 MISTAKES = 18
@@ -75,18 +76,13 @@ def neighbors(
 
     The test images are spread evenly over the classes, or over the split if they have no labels.
     """
-    import torch  # noqa: PLC0415  # a run of ingest loads this module, and does not need it
-
-    from byol_kedro.evaluation.probes.knn import nearest  # noqa: PLC0415  # imports torch
-
     train_rows, test_rows = latents_train["index"], latents_test["index"]
     count = min(NEIGHBORS, len(train_rows))
     if not count or not len(test_rows):
         return []
     chosen = spread_over_classes(latents_test["labels"], QUERIES)
-    known = torch.from_numpy(np.array(mapped(latents_train, "features")))
-    queries = torch.from_numpy(np.array(mapped(latents_test, "features")[chosen]))
-    similarity, found = nearest(known, torch.arange(len(known)), queries, count)
+    queries = np.asarray(mapped(latents_test, "features")[chosen])
+    similarity, found = search([mapped(latents_train, "features")], queries, count)
     return [
         [
             _image(images_test, int(test_rows[query]), "", images_test.labels[test_rows[query]]),
