@@ -11,11 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from PIL import Image
 
 from byol_kedro.errors import UserError
 from byol_kedro.files.atomic import replacing, replacing_all
 from byol_kedro.files.cells import guarded
+from byol_kedro.files.tiles import image_of, tiled
 
 Features = NDArray[np.float32]
 Pixels = NDArray[np.uint8]
@@ -68,7 +68,7 @@ class Split:
     def png(self, row: int) -> bytes:
         """An image as PNG."""
         buffer = io.BytesIO()
-        _image(self.pixels[self.index[row]]).save(buffer, format="PNG")
+        image_of(self.pixels[self.index[row]]).save(buffer, format="PNG")
         return buffer.getvalue()
 
 
@@ -161,27 +161,14 @@ def _write_projector(splits: Sequence[Split], folder: Path) -> None:
         metadata.write_text(
             "\n".join("\t".join(map(str, row)) for row in [about.columns, *about.to_numpy()]) + "\n", encoding="utf-8"
         )
-        _sheet(splits, columns, side).save(images, format="PNG")
+        pixels = (split.pixels[row] for split in splits for row in split.index)
+        tiled(pixels, columns=columns, rows=columns, side=side).save(images, format="PNG")
         config.write_text(
             'embeddings {\n  tensor_name: "features"\n  tensor_path: "features.tsv"\n  metadata_path: "metadata.tsv"\n'
             f'  sprite {{\n    image_path: "images.png"\n    single_image_dim: {side}\n    single_image_dim: {side}\n'
             "  }\n}\n",
             encoding="utf-8",
         )
-
-
-def _sheet(splits: Sequence[Split], columns: int, side: int) -> Image.Image:
-    """All images, row by row, each `side` pixels wide, on a square sheet."""
-    sheet = Image.new("RGB", (columns * side, columns * side), "white")
-    pixels = (split.pixels[row] for split in splits for row in split.index)
-    for place, image in enumerate(pixels):
-        tile = _image(image).resize((side, side), Image.Resampling.LANCZOS)
-        sheet.paste(tile, (place % columns * side, place // columns * side))
-    return sheet
-
-
-def _image(pixels: Pixels) -> Image.Image:
-    return Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
 
 
 FORMATS: dict[str, Callable[[Sequence[Split], Path], None]] = {

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from byol_kedro.datasets.images import Images
 from byol_kedro.evaluation.projection import COLORS, SYMBOLS
+from byol_kedro.files.tiles import tiled
 
 SPLITS = ("train", "test", "unlabeled")
 SIDES = (64, 48, 32)  # pixels of a thumbnail: the largest for which all fit into MAX_PIXELS
@@ -81,13 +81,13 @@ def _encoded(values: npt.ArrayLike, dtype: type[np.generic]) -> str:
 
 def _sheet(feature_map: pd.DataFrame, splits: Mapping[str, Images], columns: int, side: int) -> str:
     """The thumbnails of all images, row by row, as one JPEG in base64."""
-    sheet = Image.new("RGB", (columns * side, max(1, math.ceil(len(feature_map) / columns)) * side))
     rows = {split: pd.Index(images.names) for split, images in splits.items()}
-    for position, (name, split) in enumerate(zip(feature_map["name"], feature_map["split"], strict=True)):
-        pixels = splits[split].pixels[rows[split].get_loc(name)]
-        image = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-        corner = (position % columns * side, position // columns * side)
-        sheet.paste(image.resize((side, side), Image.Resampling.LANCZOS), corner)
+    pixels = (
+        splits[split].pixels[rows[split].get_loc(name)]
+        for name, split in zip(feature_map["name"], feature_map["split"], strict=True)
+    )
+    lines = max(1, math.ceil(len(feature_map) / columns))
+    sheet = tiled(pixels, columns=columns, rows=lines, side=side)
     buffer = io.BytesIO()
     sheet.save(buffer, format="JPEG", quality=JPEG_QUALITY)
     return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -16,6 +16,7 @@ from byol_kedro.datasets.tensors import Tensors, mapped
 from byol_kedro.evaluation.names import OWN
 from byol_kedro.evaluation.probes.base import PROBES
 from byol_kedro.evaluation.search import search
+from byol_kedro.files.tiles import image_of
 from byol_kedro.pipelines.report.verdict import PROTOCOL
 
 MISTAKES = 18
@@ -118,7 +119,7 @@ def spread_over_classes(labels: npt.NDArray[np.int64], count: int) -> list[int]:
 
 def jpeg(pixels: npt.NDArray[np.uint8]) -> str:
     """Encode an image (3, H, W) as JPEG of at most `SIDE` pixels, in base64."""
-    image, buffer = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0))), io.BytesIO()
+    image, buffer = image_of(pixels), io.BytesIO()
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     image.save(buffer, format="JPEG", quality=JPEG_QUALITY)
     return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -17,6 +17,7 @@ from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from byol_kedro.datasets.images import Images
+from byol_kedro.files.tiles import tiled
 from byol_kedro.log import counted
 from byol_kedro.pipelines.report.table import Difference, Link, signed, spaced
 
@@ -124,9 +125,5 @@ def thumbnails(figure: go.Figure, images: Images) -> Thumbnails | None:
 
 def contact_sheet(pixels: np.ndarray, rows: Sequence[int] | np.ndarray, columns: int) -> Image.Image:
     """Tiles the images `rows` of pixels (N, 3, H, W) uint8, resized to 32 × 32, row by row."""
-    sheet = Image.new("RGB", (columns * THUMBNAIL, math.ceil(len(rows) / columns) * THUMBNAIL))
-    for position, row in enumerate(rows):
-        image = Image.fromarray(np.ascontiguousarray(pixels[row].transpose(1, 2, 0)))
-        corner = (position % columns * THUMBNAIL, position // columns * THUMBNAIL)
-        sheet.paste(image.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS), corner)
-    return sheet
+    lines = math.ceil(len(rows) / columns)
+    return tiled((pixels[row] for row in rows), columns=columns, rows=lines, side=THUMBNAIL)
